@@ -1,0 +1,116 @@
+import type { SshTarget } from '../../contracts/host.ts';
+
+/** How a command runs on a host. */
+export interface ExecOptions {
+  /** Written to the command's standard input, then closed. */
+  stdin?: string | Uint8Array | undefined;
+  /** Set with `env K=V` on the remote side; names are checked. */
+  env?: Record<string, string> | undefined;
+  /** Default 60,000. Ends the remote process group and throws COMMAND_TIMEOUT. */
+  timeoutMs?: number | undefined;
+  /** Default [0]. Any other code throws COMMAND_FAILED; 'any' never throws for a code. */
+  okCodes?: readonly number[] | 'any' | undefined;
+  /** Default true: through sudo when the login user is not root. */
+  sudo?: boolean | undefined;
+  /** Default LIMITS.commandOutputBytes per stream; the rest is counted, not kept. */
+  maxOutputBytes?: number | undefined;
+  /** Values masked wherever this command is recorded or reported. */
+  secrets?: readonly string[] | undefined;
+}
+
+export interface ExecResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+  durationMs: number;
+  /** True when either stream was cut at maxOutputBytes. */
+  truncated: boolean;
+}
+
+export interface UploadOptions {
+  /** Such as 0o644 (default). */
+  mode?: number | undefined;
+  /** Default root. */
+  owner?: string | undefined;
+  /** Default: the owner's name as group root. */
+  group?: string | undefined;
+  secrets?: readonly string[] | undefined;
+}
+
+/**
+ * One Linux machine, commands and files. Implementations: `SshHost` (pool.ts), `JournaledHost` around it, `FakeHost` in
+ * unit tests. Every method throws KubewrightError with a code of the catalogue; an aborted signal (given when the host
+ * was opened) ends the remote process group and throws COMMAND_ABORTED.
+ */
+export interface RemoteHost {
+  readonly name: string;
+  /** Run one program. No shell sees the arguments. */
+  exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** Run a POSIX sh script, given on standard input to `sh -eu`; args become $1... (so never interpolate values). */
+  script(text: string, args?: readonly string[], options?: Omit<ExecOptions, 'stdin'>): Promise<ExecResult>;
+  /** Replace a file atomically (temporary file beside it, mode and owner set, renamed). */
+  upload(path: string, content: string | Uint8Array, options?: UploadOptions): Promise<void>;
+}
+
+/** What a host is. Read once per connection, read-only. */
+export interface HostFacts {
+  hostname: string;
+  machineId: string;
+  bootId: string;
+  arch: 'amd64' | 'arm64' | string;
+  kernel: string;
+  os: { id: string; idLike: string[]; versionId: string; name: string };
+  packageManager: 'apt' | 'dnf' | 'none';
+  initSystem: 'systemd' | string;
+  cgroup: 1 | 2;
+  cpus: number;
+  memoryMiB: number;
+  virtualization: string;
+}
+
+/** An open host: the connection, who it is, and what it is. */
+export interface HostSession {
+  readonly host: RemoteHost;
+  readonly facts: HostFacts;
+  /** SHA256:... of the key that the host showed. */
+  readonly hostKeyFingerprint: string;
+}
+
+/** Written before and after each command, so that a crash leaves a visible open record. */
+export interface CommandStart {
+  host: string;
+  hostKeyFingerprint: string;
+  kind: 'exec' | 'script' | 'upload';
+  /** Redacted. For an upload: ['upload', path, mode, owner]. */
+  argv: string[];
+  /** Hex, of the unredacted standard input or file content; null when there was none. */
+  stdinSha256: string | null;
+  stdinBytes: number;
+  startedAt: Date;
+}
+export interface CommandEnd {
+  endedAt: Date;
+  code: number | null;
+  signal: string | null;
+  /** Redacted and capped output. */
+  stdout: string;
+  stderr: string;
+  stdoutBytes: number;
+  stderrBytes: number;
+  truncated: boolean;
+  /** Catalogue code when it failed. */
+  error: string | null;
+}
+export interface CommandRecorder {
+  /** Returns the sequence number within the attempt. */
+  begin(record: CommandStart): Promise<number>;
+  end(seq: number, record: CommandEnd): Promise<void>;
+}
+
+/** Opens hosts. The pool keeps one connection per target. */
+export interface HostOpener {
+  open(
+    target: SshTarget,
+    more: { cluster: string; signal: AbortSignal; recorder: CommandRecorder; secrets: readonly string[] },
+  ): Promise<HostSession>;
+}

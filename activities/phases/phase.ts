@@ -1,0 +1,94 @@
+import type { z } from 'zod';
+import type { ClusterSpec } from '../../contracts/cluster.ts';
+import type { ErrorCode } from '../../contracts/errors.ts';
+import type { Host, Role } from '../../contracts/host.ts';
+import type { Change } from '../../contracts/operation.ts';
+import type { Need } from '../../contracts/plan.ts';
+import type { ArtifactSource } from '../artifacts/source.ts';
+import type { HostFacts, RemoteHost } from '../host/types.ts';
+import type { Pki } from '../pki/types.ts';
+import type { Resource } from '../resources/resource.ts';
+
+/**
+ * Where a phase runs. `all`, a role (hosts of it), `kube` (control planes and workers), `one-control-plane` (the first
+ * control plane of the spec: objects inside the cluster, through its kubectl), `worker-process` (no host at all).
+ */
+export type PhaseHosts = 'all' | Role | 'kube' | 'one-control-plane' | 'worker-process';
+
+/** What a phase's functions are given. Data only. */
+export interface PhaseContext<Options> {
+  cluster: ClusterSpec;
+  /** The host of the task; for `worker-process` the first control plane, for its names only. */
+  host: Host;
+  /** The hosts of this phase, in the order of the spec. */
+  peers: Host[];
+  /** This phase's options on this host: defaults, spec.phases, then the host's own. */
+  options: Options;
+  /** Another phase's parsed options on a host (default: this one). */
+  optionsOf<T>(phase: string, host?: Host): T;
+  facts: HostFacts;
+  pki: Pki;
+  artifacts: ArtifactSource;
+  /** `apply` or `check` (dry run: nothing may be changed, neither on hosts nor in the store). */
+  mode: 'apply' | 'check';
+}
+
+/** Hooks and verify also get the host and ways to wait and to fail. */
+export interface PhaseRun<Options> extends PhaseContext<Options> {
+  remote: RemoteHost;
+  /** What the engine changed in this task before this call. */
+  changes: readonly Change[];
+  /** Throw a catalogue error with this phase and host on it. */
+  fail(code: ErrorCode, message: string, evidence?: string): never;
+  /**
+   * Bounded waiting: calls `probe` until it returns null; the text it returns is what is still missing and becomes the
+   * evidence. Prefer one remote command that waits by itself (kubectl wait, a sh loop with short sleeps) over many probes.
+   */
+  waitFor(
+    what: { code: ErrorCode; message: string; timeoutMs: number; intervalMs?: number },
+    probe: () => Promise<string | null>,
+  ): Promise<void>;
+  /** Last lines of a unit's journal, as evidence. */
+  unitJournal(unit: string, lines?: number): Promise<string>;
+  signal: AbortSignal;
+}
+
+export interface PhaseSpec<Schema extends z.ZodType> {
+  name: string;
+  title: string;
+  hosts: PhaseHosts;
+  /** What a task truly needs. Order otherwise does not exist: tasks start as soon as their needs are met. */
+  needs: readonly Need[];
+  /** Tasks at once: `together` (default), `one-by-one`, or a number. */
+  rollout?: 'together' | 'one-by-one' | number;
+  timeouts: { applyMs: number; verifyMs: number };
+  /** For the progress display only. Measured on the lab. */
+  expectedMs: number;
+  /** Other phases that cannot be in the same cluster. */
+  conflicts?: readonly string[];
+  /** False leaves the phase out of the plan; default: always in. */
+  enabled?(cluster: ClusterSpec, options: z.output<Schema>): boolean;
+  options: Schema;
+  resources?(context: PhaseContext<z.output<Schema>>): readonly Resource[] | Promise<readonly Resource[]>;
+  hooks?: {
+    /** Before the probe: waits for what must be there, or reads (preflight). Must not change anything in mode `check`. */
+    before?(run: PhaseRun<z.output<Schema>>): Promise<void>;
+    /** After apply, before verify. Observes before it acts; returns what it changed. Not called in mode `check`. */
+    after?(run: PhaseRun<z.output<Schema>>): Promise<Change[]>;
+  };
+  /**
+   * Did the phase reach its goal? Called after changes, and whenever the host's stamp says that the present desired
+   * state was not yet verified; not on an unchanged, verified host.
+   */
+  verify?(run: PhaseRun<z.output<Schema>>): Promise<void>;
+  /** Small facts for the status answer, after success. */
+  facts?(run: PhaseRun<z.output<Schema>>): Promise<Record<string, string | number | boolean>>;
+}
+
+/** A phase with its option type erased, as the registry holds it. */
+export type Phase = PhaseSpec<z.ZodType>;
+
+/** Declare a phase: one file under activities/phases/, default export. */
+export function definePhase<Schema extends z.ZodType>(spec: PhaseSpec<Schema>): Phase {
+  return spec as unknown as Phase;
+}

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { type Host, host, type SshTarget, sshSettings } from './host.ts';
+import { LIMITS } from './limits.ts';
+import { cidr, cidrContains, cidrsOverlap, dnsLabel, hostname, httpUrl, ipv4, version } from './primitives.ts';
+
+export const API_VERSION = 'kubewright.dev/v1alpha1';
+
+/** The desired state of one cluster, without the rules that span fields (see `clusterSpec`). */
+export const clusterShape = z.strictObject({
+  apiVersion: z.literal(API_VERSION),
+  kind: z.literal('Cluster'),
+  metadata: z.strictObject({ name: dnsLabel.max(40) }),
+  spec: z.strictObject({
+    kubernetes: z.strictObject({ version: version.default('1.36.3') }).prefault({}),
+    hosts: z.array(host).min(1).max(LIMITS.hostsPerCluster),
+    ssh: sshSettings.prefault({}).describe('Defaults for every host'),
+    network: z
+      .strictObject({
+        podCidr: cidr.default('10.244.0.0/16'),
+        serviceCidr: cidr.default('10.96.0.0/16'),
+        clusterDomain: hostname.max(120).default('cluster.local'),
+      })
+      .prefault({}),
+    artifacts: z
+      .strictObject({
+        mirror: httpUrl
+          .optional()
+          .describe('Artifact mirror that the hosts reach; default: the official release files'),
+      })
+      .prefault({}),
+    phases: z
+      .record(dnsLabel, z.record(z.string().max(64), z.unknown()))
+      .default({})
+      .describe('Options per phase; GET /phases lists the schemas'),
+  }),
+});
+
+/** ClusterSpec: the document that POST /clusters takes, as YAML or JSON. */
+export const clusterSpec = clusterShape.superRefine((cluster, context) => {
+  const { hosts, network } = cluster.spec;
+  const issue = (path: (string | number)[], message: string) =>
+    context.addIssue({ code: 'custom', path: ['spec', ...path], message });
+
+  for (const field of ['name', 'address', 'internalAddress'] as const) {
+    const seen = new Map<string, number>();
+    hosts.forEach((each, index) => {
+      const value = each[field];
+      if (value === undefined) return;
+      // Two SSH ports on one address are still one machine's worth of ports for Kubernetes.
+      const first = seen.get(value);
+      if (first !== undefined) issue(['hosts', index, field], `duplicates ${field} of hosts[${first}]: ${value}`);
+      else seen.set(value, index);
+    });
+  }
+  hosts.forEach((each, index) => {
+    if (each.name === 'cluster') issue(['hosts', index, 'name'], 'is a reserved word');
+    if (new Set(each.roles).size !== each.roles.length) issue(['hosts', index, 'roles'], 'lists a role twice');
+    const credential = each.ssh?.credential ?? cluster.spec.ssh.credential;
+    if (!credential) issue(['hosts', index, 'ssh', 'credential'], 'no credential here nor under spec.ssh');
+    for (const [what, range] of [
+      ['podCidr', network.podCidr],
+      ['serviceCidr', network.serviceCidr],
+    ] as const) {
+      const own = internalAddress(each);
+      if (ipv4.safeParse(own).success && cidrContains(range, own))
+        issue(['network', what], `contains the address of host ${each.name} (${own})`);
+    }
+  });
+
+  const count = (name: string) => hosts.filter((each) => each.roles.some((one) => one === name)).length;
+  if (count('control-plane') === 0) issue(['hosts'], 'no host has the role control-plane');
+  const members = count('etcd');
+  if (members % 2 === 0)
+    issue(['hosts'], `${members} hosts have the role etcd; a quorum needs an odd number (1, 3, 5 or 7)`);
+  if (members > 7) issue(['hosts'], `${members} hosts have the role etcd; more than 7 only slow it down`);
+  if (count('registry') > 1) issue(['hosts'], 'more than one host has the role registry');
+  if (cidrsOverlap(network.podCidr, network.serviceCidr))
+    issue(['network', 'serviceCidr'], `overlaps podCidr (${network.podCidr})`);
+  if (Number(network.podCidr.split('/')[1]) > 22)
+    issue(['network', 'podCidr'], 'must be /22 or larger: every node takes a /24');
+  if (Number(network.serviceCidr.split('/')[1]) > 24 || Number(network.serviceCidr.split('/')[1]) < 12)
+    issue(['network', 'serviceCidr'], 'must be between /12 and /24');
+});
+
+export type ClusterSpec = z.infer<typeof clusterSpec>;
+
+/** The address that other hosts and certificates use for a host. */
+export function internalAddress(each: Pick<Host, 'address' | 'internalAddress'>): string {
+  return each.internalAddress ?? each.address;
+}
+
+/** Hosts that have the role, in the order of the spec. */
+export function hostsWithRole(cluster: ClusterSpec, name: Host['roles'][number]): Host[] {
+  return cluster.spec.hosts.filter((each) => each.roles.includes(name));
+}
+
+/** Hosts that run a kubelet: workers and control planes. */
+export function kubeHosts(cluster: ClusterSpec): Host[] {
+  return cluster.spec.hosts.filter((each) => each.roles.includes('worker') || each.roles.includes('control-plane'));
+}
+
+/** The SSH target of a host: its own settings over the cluster's defaults. */
+export function sshTarget(cluster: ClusterSpec, each: Host): SshTarget {
+  const merged = { ...cluster.spec.ssh, ...each.ssh };
+  if (!merged.credential) throw new Error(`host ${each.name} has no credential`);
+  return {
+    name: each.name,
+    address: each.address,
+    port: merged.port ?? 22,
+    user: merged.user ?? 'root',
+    credential: merged.credential,
+    hostKey: merged.hostKey,
+    jump: merged.jump,
+  };
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.ts';
+import { absolutePath, address, dnsLabel, labelKey, labelValue, loginName, port } from './primitives.ts';
+
+/** What a host does in the cluster. A host may have several roles. */
+export const ROLES = ['control-plane', 'etcd', 'worker', 'load-balancer', 'registry', 'time-server', 'entry'] as const;
+export const role = z.enum(ROLES);
+export type Role = z.infer<typeof role>;
+
+/**
+ * How to log in. Always a reference, never the secret itself: a credential stored through the API, a key file that the
+ * worker reads, or an ssh-agent socket.
+ */
+export const credentialRef = z.union([
+  z.strictObject({ name: dnsLabel.describe('A credential stored with PUT /credentials/{name}') }),
+  z.strictObject({ keyFile: absolutePath.describe('A private key file on the worker machine') }),
+  z.strictObject({ agent: absolutePath.describe('The socket of an ssh-agent on the worker machine') }),
+]);
+export type CredentialRef = z.infer<typeof credentialRef>;
+
+/** A host key as in known_hosts: `ssh-ed25519 AAAA...`, or its fingerprint `SHA256:...`. */
+export const hostKey = z
+  .string()
+  .max(1200)
+  .regex(
+    /^(SHA256:[A-Za-z0-9+/]{43}=?|(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2})$/,
+    'must be "<type> <base64>" as in known_hosts, or "SHA256:<fingerprint>"',
+  );
+
+/** A bastion that connections to the host go through. */
+export const jumpHost = z.strictObject({
+  address,
+  port: port.default(22),
+  user: loginName.default('root'),
+  credential: credentialRef,
+  hostKey: hostKey.optional(),
+});
+
+/** SSH settings; those of a host override those of `spec.ssh`. */
+export const sshSettings = z.strictObject({
+  port: port.optional(),
+  user: loginName.optional(),
+  credential: credentialRef.optional(),
+  hostKey: hostKey.optional(),
+  jump: jumpHost.optional(),
+});
+
+export const taint = z.strictObject({
+  key: labelKey,
+  value: labelValue.default(''),
+  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
+});
+
+/** One Linux machine of the cluster. */
+export const host = z.strictObject({
+  name: dnsLabel,
+  address: address.describe('IPv4 address or DNS name that SSH reaches'),
+  internalAddress: address.optional().describe('Address that the other hosts use; default: address'),
+  roles: z.array(role).min(1).max(ROLES.length),
+  ssh: sshSettings.optional(),
+  labels: z
+    .record(labelKey, labelValue)
+    .refine((labels) => Object.keys(labels).length <= LIMITS.labelsPerHost, `at most ${LIMITS.labelsPerHost} labels`)
+    .default({}),
+  taints: z.array(taint).max(LIMITS.taintsPerHost).default([]),
+  phases: z
+    .record(dnsLabel, z.record(z.string().max(64), z.unknown()))
+    .default({})
+    .describe('Phase options of this host alone, merged over spec.phases'),
+});
+export type Host = z.infer<typeof host>;
+
+/** Everything needed to open a connection, defaults applied; still only references to secrets. */
+export interface SshTarget {
+  /** Host name in the cluster, for messages. */
+  name: string;
+  address: string;
+  port: number;
+  user: string;
+  credential: CredentialRef;
+  hostKey?: string | undefined;
+  jump?:
+    | { address: string; port: number; user: string; credential: CredentialRef; hostKey?: string | undefined }
+    | undefined;
+}

@@ -1,0 +1,27 @@
+/** Ceilings that hold everywhere. Zod-free: workflows import this file too. */
+export const LIMITS = {
+  /** RFC 1123 label. */
+  dnsLabel: 63,
+  hostsPerCluster: 1000,
+  labelsPerHost: 64,
+  taintsPerHost: 16,
+  pathLength: 256,
+  /** One HTTP request body; a 1,000-host spec is about 400 KiB. */
+  requestBodyBytes: 2 * 1024 * 1024,
+  /** stdout or stderr kept of one command, in bytes; the rest is counted and marked as cut. */
+  commandOutputBytes: 1024 * 1024,
+  /** Evidence carried by one error, in characters: a pending activity's failure is cut to 4 KiB by the server. */
+  evidenceChars: 2000,
+  /** Request ids the cluster entity remembers for idempotency. */
+  requestIds: 200,
+  /** Operations the cluster entity remembers in its state; the store keeps them all. */
+  operationsInState: 50,
+  /** Operations that may wait behind the running one. */
+  queuedOperations: 20,
+  /** Tasks in flight per operation. */
+  maxParallelTasks: 100,
+  /** Channels per SSH connection: OpenSSH's MaxSessions is 10 and the excess fails. */
+  channelsPerHost: 5,
+  /** Items of one page of a list. */
+  pageSize: 200,
+} as const;

@@ -1,0 +1,136 @@
+import type { ErrorReport } from './errors.ts';
+
+/** Kinds of run. Each is one file under activities/plans/. */
+export const OPERATION_KINDS = ['build', 'check'] as const;
+export type OperationKind = (typeof OPERATION_KINDS)[number];
+
+/** States of an operation. `blocked`: at least one task waits for a decision and nothing else can run. */
+export const OPERATION_STATES = [
+  'queued',
+  'planning',
+  'running',
+  'pausing',
+  'paused',
+  'blocked',
+  'succeeded',
+  'failed',
+  'cancelled',
+] as const;
+export type OperationState = (typeof OPERATION_STATES)[number];
+
+export const TASK_STATES = ['pending', 'running', 'blocked', 'succeeded', 'failed', 'cancelled'] as const;
+export type TaskState = (typeof TASK_STATES)[number];
+
+/** The actor behind a request: who a token belongs to. Travels in every update and signal. */
+export interface Actor {
+  /** Token name, such as `admin`. */
+  name: string;
+  role: 'viewer' | 'operator' | 'admin';
+}
+
+/** What POST asks of the entity. */
+export interface OperationRequest {
+  kind: OperationKind;
+  /** sha256 of the canonical spec in the store. */
+  specRef: string;
+  mode: 'apply' | 'check';
+  actor: Actor;
+  requestId: string;
+  /** Only these phases or hosts; absent = all. */
+  phases?: string[] | undefined;
+  hosts?: string[] | undefined;
+}
+
+/** Input of the `operation` workflow. */
+export interface OperationInput extends OperationRequest {
+  cluster: string;
+  operationId: string;
+}
+
+/** One change that a task made, or would make. */
+export interface Change {
+  /** `kind:id` of the resource, e.g. `file:/etc/hosts`. */
+  resource: string;
+  action: 'create' | 'update' | 'remove' | 'restart' | 'start' | 'run';
+  /** One line in words; never a secret. */
+  detail: string;
+}
+
+/** Input of a phase activity. Everything else is loaded by reference. */
+export interface TaskInput {
+  cluster: string;
+  operationId: string;
+  phase: string;
+  host: string;
+  mode: 'apply' | 'check';
+  specRef: string;
+  /** 0 at first; every decision `retry` adds one. */
+  decision: number;
+}
+
+/** Result of a phase activity. Small: output stays in the journal. */
+export interface TaskResult {
+  /** At most 200; `changeCount` is the true number. */
+  changes: Change[];
+  changeCount: number;
+  /** Units restarted or started. */
+  restarts: string[];
+  commands: number;
+  durationMs: number;
+  /** Sum of remote command time, ms. */
+  commandMs: number;
+  /** Facts for later phases and the UI; small. */
+  facts?: Record<string, string | number | boolean> | undefined;
+}
+
+/** One task in a status answer or projection. */
+export interface TaskStatus {
+  phase: string;
+  host: string;
+  state: TaskState;
+  attempt: number;
+  decision: number;
+  startedAt?: string | undefined;
+  endedAt?: string | undefined;
+  changeCount?: number | undefined;
+  restarts?: number | undefined;
+  commandMs?: number | undefined;
+  error?: ErrorReport | undefined;
+}
+
+/** Status of an operation: a query's answer and the projection's shape. */
+export interface OperationStatus {
+  operationId: string;
+  cluster: string;
+  kind: OperationKind;
+  mode: 'apply' | 'check';
+  state: OperationState;
+  actor: string;
+  specRef: string;
+  queuedAt?: string | undefined;
+  startedAt?: string | undefined;
+  endedAt?: string | undefined;
+  tasks: TaskStatus[];
+  blockedHosts: string[];
+  error?: ErrorReport | undefined;
+  pause?: { by: string; at: string; mode: 'drain' | 'interrupt'; reason?: string | undefined } | undefined;
+}
+
+/** Result of the `operation` workflow. */
+export interface OperationResult {
+  state: 'succeeded' | 'failed' | 'cancelled';
+  changeCount: number;
+  error?: ErrorReport | undefined;
+}
+
+/** What a person says of a blocked host. */
+export interface Decision {
+  host: string;
+  /** Absent = every blocked task of the host. */
+  phase?: string | undefined;
+  action: 'retry' | 'abort';
+  actor: Actor;
+  requestId: string;
+  /** A corrected spec (address, port, credential, host key, options), stored by the API. */
+  specRef?: string | undefined;
+}

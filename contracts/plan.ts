@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.ts';
+import { dnsLabel } from './primitives.ts';
+
+/**
+ * What a task waits for: the earlier phase on its own host, on every host of that phase, on a majority of them, or on
+ * any one. A need on a phase that the plan does not hold is met.
+ */
+export const need = z.strictObject({
+  phase: dnsLabel,
+  on: z.enum(['same-host', 'every-host', 'quorum', 'any-host']),
+});
+export type Need = z.infer<typeof need>;
+
+const milliseconds = z
+  .int()
+  .min(1)
+  .max(7 * 24 * 3600 * 1000);
+
+export const planPhase = z.strictObject({
+  name: dnsLabel,
+  title: z.string().max(80),
+  /** Host names, in the order of the spec. The pseudo host `cluster` stands for phases that run in the worker. */
+  hosts: z.array(dnsLabel).min(1).max(LIMITS.hostsPerCluster),
+  needs: z.array(need).max(32),
+  /** Tasks of this phase in flight at once. */
+  maxParallel: z.int().min(1).max(LIMITS.hostsPerCluster),
+  startToCloseMs: milliseconds,
+  /** Expected duration of one task, for the progress display only. */
+  expectedMs: milliseconds,
+});
+export type PlanPhase = z.infer<typeof planPhase>;
+
+export const retryPolicy = z.strictObject({
+  maximumAttempts: z.int().min(1).max(100),
+  initialIntervalMs: milliseconds,
+  maximumIntervalMs: milliseconds,
+  backoffCoefficient: z.number().min(1).max(10),
+});
+
+/** An operation resolved to data. It is an activity's result, so it is in history: later phase edits cannot break replay. */
+export const plan = z.strictObject({
+  planVersion: z.literal(1),
+  cluster: dnsLabel,
+  kind: dnsLabel,
+  /** sha256 of the canonical spec; activities load the spec by it. */
+  specRef: z.string().regex(/^[0-9a-f]{64}$/),
+  mode: z.enum(['apply', 'check']),
+  phases: z.array(planPhase).min(1).max(200),
+  maxParallel: z.int().min(1).max(2000),
+  heartbeatTimeoutMs: milliseconds,
+  retry: retryPolicy,
+});
+export type Plan = z.infer<typeof plan>;

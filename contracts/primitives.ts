@@ -1,0 +1,95 @@
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+import { LIMITS } from './limits.ts';
+
+/** RFC 1123 label: what Kubernetes, DNS and systemd all accept as a name. */
+export const dnsLabel = z
+  .string()
+  .max(LIMITS.dnsLabel)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label: lower-case letters, digits and inner hyphens');
+
+/** A DNS name of several labels, or one label. */
+export const hostname = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, 'must be a DNS name');
+
+/** An IPv4 address in plain dotted form. */
+export const ipv4 = z
+  .string()
+  .max(15)
+  .refine((text) => ipaddr.IPv4.isValidFourPartDecimal(text), 'must be an IPv4 address');
+
+/** An IPv4 network whose host bits are zero, such as 10.244.0.0/16. */
+export const cidr = z
+  .string()
+  .max(18)
+  .refine((text) => {
+    if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(text) || !ipaddr.IPv4.isValidCIDR(text)) return false;
+    return ipaddr.IPv4.networkAddressFromCIDR(text).toString() === text.split('/')[0];
+  }, 'must be an IPv4 network such as 10.244.0.0/16, host bits zero');
+
+/** Where SSH listens: an IPv4 address or a DNS name. */
+export const address = z.union([ipv4, hostname.refine((text) => !/^[\d.]+$/.test(text), 'must be an IPv4 address')]);
+
+export const port = z.int().min(1).max(65535);
+
+/** An absolute path without characters that any tool could read as more than a path. */
+export const absolutePath = z
+  .string()
+  .max(LIMITS.pathLength)
+  .regex(/^\/[A-Za-z0-9._/@+-]*$/, 'must be an absolute path of letters, digits and . _ - / @ +')
+  .refine((text) => !text.split('/').includes('..'), 'must not contain ..');
+
+/** A POSIX login name. */
+export const loginName = z
+  .string()
+  .max(32)
+  .regex(/^[a-z_][a-z0-9_-]*$/, 'must be a login name');
+
+/** An exact version such as 1.36.3, without a leading v. */
+export const version = z
+  .string()
+  .max(32)
+  .regex(/^\d+\.\d+\.\d+$/, 'must be an exact version such as 1.36.3');
+
+/** http or https address without credentials, query or fragment. */
+export const httpUrl = z
+  .string()
+  .max(512)
+  .regex(/^https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[A-Za-z0-9._~/-]*)?$/, 'must be a plain http(s) address');
+
+/** Kubernetes label key: optional DNS prefix, name of at most 63. */
+export const labelKey = z
+  .string()
+  .max(317)
+  .regex(
+    /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+    'must be a Kubernetes label key',
+  );
+
+/** Kubernetes label value. */
+export const labelValue = z
+  .string()
+  .max(63)
+  .regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/, 'must be a Kubernetes label value');
+
+/** True when the two networks share an address. */
+export function cidrsOverlap(a: string, b: string): boolean {
+  const [addressA, bitsA] = ipaddr.IPv4.parseCIDR(a);
+  const [addressB, bitsB] = ipaddr.IPv4.parseCIDR(b);
+  const bits = Math.min(bitsA, bitsB);
+  return addressA.match(addressB, bits);
+}
+
+/** True when the address lies in the network. */
+export function cidrContains(network: string, ip: string): boolean {
+  return ipaddr.IPv4.parse(ip).match(ipaddr.IPv4.parseCIDR(network));
+}
+
+/** The nth address of a network: 1 is the first usable one. */
+export function cidrAddress(network: string, n: number): string {
+  const [base] = ipaddr.IPv4.parseCIDR(network);
+  const value = base.octets.reduce((sum, octet) => sum * 256 + octet, 0) + n;
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}

@@ -1,0 +1,49 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per tier. `unit` needs nothing but Node; the others need what `npm test` installs. */
+export default defineConfig({
+  test: {
+    // The Temporal core is a native module: worker threads run it out of wasm memory.
+    pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/golden/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'workflow',
+          include: ['test/workflow/**/*.test.ts', 'test/replay/**/*.test.ts'],
+          globalSetup: ['test/support/temporal-global-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/support/lab-global-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 2_400_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
