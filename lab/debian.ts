@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { KubewrightError } from '../contracts/errors.ts';
 
@@ -86,11 +86,14 @@ export async function aptGet(args: readonly string[], cwd?: string): Promise<voi
 }
 
 async function listsAreStale(): Promise<boolean> {
-  // apt rewrites pkgcache.bin whenever lists changed; a machine never updated has neither file.
+  // The files keep the server's times; the folder's own time tells when apt last changed it. Images ship it emptied.
+  const folder = '/var/lib/apt/lists';
+  const names = await readdir(folder).catch(() => []);
+  if (!names.some((name) => name.includes('_Packages'))) return true;
   const times = await Promise.all(
-    ['/var/cache/apt/pkgcache.bin', '/var/lib/apt/lists/partial'].map((path) =>
+    [folder, `${folder}/partial`].map((path) =>
       stat(path).then(
-        (info) => info.mtimeMs,
+        (s) => s.mtimeMs,
         () => 0,
       ),
     ),
