@@ -1,0 +1,105 @@
+import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { KubewrightError } from '../contracts/errors.ts';
+import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../contracts/operation.ts';
+import type { Plan } from '../contracts/plan.ts';
+import { makeBuildPlan } from './plans/build.ts';
+import { runTask, type TaskDeps } from './run-task.ts';
+
+/** What the control activities write. Implemented by the store. */
+export interface Projections {
+  saveOperation(status: OperationStatus): Promise<void>;
+}
+
+export type ActivityDeps = TaskDeps & { projections: Projections };
+
+/** How often a running task says that it lives, ms. A fifth of the heartbeat timeout. */
+const HEARTBEAT_EVERY_MS = 3_000;
+
+/** Every activity of ours: one per phase on the ssh queue, and the few that touch our own database. */
+export interface Activities {
+  phases: Record<string, (input: TaskInput) => Promise<TaskResult>>;
+  control: {
+    makePlan(input: OperationInput): Promise<Plan>;
+    projectStatus(status: OperationStatus): Promise<void>;
+    closeOperation(input: { cluster: string; operationId: string; status: OperationStatus }): Promise<void>;
+  };
+}
+
+/** Bind the activities to the world. The only place that knows Temporal's activity SDK. */
+export function createActivities(deps: ActivityDeps): Activities {
+  const phases: Activities['phases'] = {};
+  for (const name of deps.phases.keys()) {
+    phases[name] = (input) => asFailure(() => heartbeating((step) => runPhase(deps, input, step)));
+  }
+  return {
+    phases,
+    control: {
+      makePlan: (input) =>
+        asFailure(async () => makeBuildPlan(input, await deps.spec(input.specRef), [...deps.phases.values()])),
+      projectStatus: (status) => asFailure(() => deps.projections.saveOperation(status)),
+      closeOperation: ({ status }) => asFailure(() => deps.projections.saveOperation(status)),
+    },
+  };
+}
+
+function runPhase(deps: ActivityDeps, input: TaskInput, step: (text: string) => void): Promise<TaskResult> {
+  const info = activityInfo();
+  return runTask(deps, input, {
+    namespace: info.namespace,
+    workflowId: info.workflowExecution?.workflowId ?? '',
+    runId: info.workflowExecution?.runId ?? '',
+    activityId: info.activityId,
+    attempt: info.attempt,
+    signal: Context.current().cancellationSignal,
+    step,
+  });
+}
+
+/** Heartbeats with the present step until the work ends. */
+async function heartbeating<T>(work: (step: (text: string) => void) => Promise<T>): Promise<T> {
+  let present = 'start';
+  const beat = () => heartbeat({ step: present });
+  beat();
+  const timer = setInterval(beat, HEARTBEAT_EVERY_MS);
+  try {
+    return await work((text) => {
+      present = text;
+    });
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/**
+ * Errors cross Temporal as ApplicationFailure: type = our code, details = the report. Cancellation goes through as it
+ * is, so that the SDK can tell a pause from a shutdown.
+ */
+async function asFailure<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CancelledFailure || error instanceof ApplicationFailure) throw error;
+    if (KubewrightError.is(error)) {
+      if (error.code === 'COMMAND_ABORTED') {
+        // Our own abort was asked for by Temporal: report it as the cancellation that it is.
+        const context = Context.current();
+        if (context.cancellationSignal.aborted) throw await context.cancelled.catch((reason: unknown) => reason);
+      }
+      throw ApplicationFailure.create({
+        type: error.code,
+        message: error.message,
+        nonRetryable: !error.entry.retryable,
+        details: [error.report()],
+        cause: error,
+      });
+    }
+    throw ApplicationFailure.create({
+      type: 'INTERNAL',
+      message: error instanceof Error ? error.message : String(error),
+      nonRetryable: false,
+      details: [{ code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) }],
+      ...(error instanceof Error ? { cause: error } : {}),
+    });
+  }
+}

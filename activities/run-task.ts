@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import { type ClusterSpec, hostsWithRole, sshTarget } from '../contracts/cluster.ts';
+import { KubewrightError } from '../contracts/errors.ts';
+import type { Host } from '../contracts/host.ts';
+import { LIMITS } from '../contracts/limits.ts';
+import { WORKER_HOST } from '../contracts/messages.ts';
+import type { Change, TaskInput, TaskResult } from '../contracts/operation.ts';
+import type { ArtifactSource } from './artifacts/source.ts';
+import type { HostFacts, HostOpener, RemoteHost } from './host/types.ts';
+import { phaseOptions } from './phases/options.ts';
+import type { Phase, PhaseContext } from './phases/phase.ts';
+import { phaseRun } from './phases/phase-run.ts';
+import { placementOf } from './phases/placement.ts';
+import type { Pki } from './pki/types.ts';
+import { type AttemptRef, type JournalWriter, TaskRecorder } from './recorder.ts';
+import { type Convergence, converge, markVerified } from './resources/engine.ts';
+
+/** What tasks need from the outside world. */
+export interface TaskDeps {
+  phases: ReadonlyMap<string, Phase>;
+  hosts: HostOpener;
+  journal: JournalWriter;
+  spec(ref: string): Promise<ClusterSpec>;
+  pki(cluster: string, mode: 'apply' | 'check'): Pki;
+  artifacts(cluster: ClusterSpec): ArtifactSource;
+}
+
+/** What the activity around a task gives it. */
+export interface TaskRuntime extends AttemptRef {
+  signal: AbortSignal;
+  /** The step in words, for heartbeats: `probe`, `apply file:/etc/hosts`, `verify`. */
+  step(text: string): void;
+}
+
+/** Facts of no machine: what a worker-process phase sees. */
+const NO_FACTS: HostFacts = {
+  hostname: WORKER_HOST,
+  machineId: '',
+  bootId: '',
+  arch: 'amd64',
+  kernel: '',
+  os: { id: '', idLike: [], versionId: '', name: '' },
+  packageManager: 'none',
+  initSystem: '',
+  cgroup: 2,
+  cpus: 0,
+  memoryMiB: 0,
+  virtualization: '',
+};
+
+const NO_REMOTE: RemoteHost = {
+  name: WORKER_HOST,
+  exec: () => Promise.reject(new Error('a worker-process phase has no host')),
+  script: () => Promise.reject(new Error('a worker-process phase has no host')),
+  upload: () => Promise.reject(new Error('a worker-process phase has no host')),
+};
+
+/**
+ * One phase on one host, from connection to verified: opens the host, converges the phase's resources, runs its hooks,
+ * verifies. Safe to repeat at any point: everything observes before it acts.
+ * Throws KubewrightError with host and phase on it.
+ */
+export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRuntime): Promise<TaskResult> {
+  const started = Date.now();
+  try {
+    const cluster = await deps.spec(input.specRef);
+    const phase = deps.phases.get(input.phase);
+    if (!phase) throw new KubewrightError('INTERNAL', `no phase named ${input.phase} in this worker`);
+    const host = findHost(cluster, input.host);
+    const recorder = new TaskRecorder(deps.journal, {
+      namespace: runtime.namespace,
+      workflowId: runtime.workflowId,
+      runId: runtime.runId,
+      activityId: runtime.activityId,
+      attempt: runtime.attempt,
+      cluster: input.cluster,
+      operation: input.operationId,
+      phase: input.phase,
+    });
+
+    let remote = NO_REMOTE;
+    let facts = NO_FACTS;
+    if (input.host !== WORKER_HOST) {
+      runtime.step('connect');
+      const session = await deps.hosts.open(sshTarget(cluster, host), {
+        cluster: input.cluster,
+        signal: runtime.signal,
+        recorder,
+        secrets: [],
+      });
+      remote = session.host;
+      facts = session.facts;
+    }
+
+    const context: PhaseContext<unknown> = {
+      cluster,
+      host,
+      peers: placementOf(cluster, phase.hosts),
+      options: phaseOptions(cluster, phase, host),
+      optionsOf: <T>(name: string, other: Host = host) => {
+        const found = deps.phases.get(name);
+        if (!found) throw new Error(`no phase named ${name}`);
+        return phaseOptions(cluster, found, other) as T;
+      },
+      facts,
+      pki: deps.pki(input.cluster, input.mode),
+      artifacts: deps.artifacts(cluster),
+      mode: input.mode,
+    };
+    const { changes, restarts } = await walk(phase, context, remote, runtime);
+
+    return {
+      changes: changes.slice(0, 200),
+      changeCount: changes.length,
+      restarts,
+      commands: recorder.commands,
+      commandMs: recorder.commandMs,
+      durationMs: Date.now() - started,
+    };
+  } catch (error) {
+    if (KubewrightError.is(error) && (error.host === undefined || error.phase === undefined)) {
+      throw new KubewrightError(error.code, error.message, {
+        cause: error,
+        host: error.host ?? input.host,
+        phase: error.phase ?? input.phase,
+        evidence: error.evidence?.slice(-LIMITS.evidenceChars),
+        errors: error.errors,
+      });
+    }
+    throw error;
+  }
+}
+
+/** The fixed order within a task: before, probe + diff + apply, after, verify. */
+async function walk(
+  phase: Phase,
+  context: PhaseContext<unknown>,
+  remote: RemoteHost,
+  runtime: TaskRuntime,
+): Promise<{ changes: Change[]; restarts: string[] }> {
+  const run = (changes: readonly Change[]) =>
+    phaseRun(context, { phase: phase.name, remote, changes, signal: runtime.signal });
+
+  if (phase.hooks?.before) {
+    runtime.step('before');
+    await phase.hooks.before(run([]));
+  }
+  const resources = (await phase.resources?.(context)) ?? [];
+  let outcome: Convergence = { changes: [], restarts: [], verified: false, desiredDigest: '' };
+  const local = remote === NO_REMOTE;
+  // A phase without resources still carries a stamp: what it verified is then its options and its peers.
+  const identity = digestOf({ options: context.options, peers: context.peers.map((peer) => peer.name) });
+  if (!local && (resources.length > 0 || phase.verify)) {
+    outcome = await converge({
+      remote,
+      resources,
+      facts: context.facts,
+      mode: context.mode,
+      phase: phase.name,
+      identity,
+      onStep: (step) => runtime.step(step),
+      signal: runtime.signal,
+    });
+  }
+  const changes = [...outcome.changes];
+  if (context.mode === 'check') return { changes, restarts: [] };
+
+  if (phase.hooks?.after) {
+    runtime.step('after');
+    changes.push(...(await phase.hooks.after(run(changes))));
+  }
+  if (phase.verify && !(outcome.verified && changes.length === 0)) {
+    runtime.step('verify');
+    await phase.verify(run(changes));
+    if (!local) await markVerified(remote, phase.name, outcome.desiredDigest);
+  }
+  return { changes, restarts: outcome.restarts };
+}
+
+function findHost(cluster: ClusterSpec, name: string): Host {
+  if (name === WORKER_HOST) return hostsWithRole(cluster, 'control-plane')[0]!;
+  const found = cluster.spec.hosts.find((each) => each.name === name);
+  if (!found) throw new KubewrightError('NOT_FOUND', `the spec has no host named ${name}`);
+  return found;
+}
+
+function digestOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}

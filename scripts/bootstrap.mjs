@@ -1,0 +1,86 @@
+// Makes `npm run X` work on a machine where nothing was installed yet. Plain JavaScript for any Node >= 20, no imports
+// of ours: installs the npm packages when they are missing or older than the lock file, then runs the TypeScript entry
+// with the pinned Node. Usage: node scripts/bootstrap.mjs run <entry.ts> [args...]
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const modules = join(root, 'node_modules');
+const marker = join(modules, '.kubewright-installed');
+const pinnedNode = join(modules, 'node', 'bin', 'node');
+
+const major = Number(process.versions.node.split('.')[0]);
+if (major < 20) fail(`Node ${process.versions.node} is too old to begin with: install Node 20 or newer.`);
+
+const digest = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex');
+
+if (!existsSync(pinnedNode) || !existsSync(marker) || readFileSync(marker, 'utf8') !== digest) install();
+
+const [verb, entry, ...args] = process.argv.slice(2);
+if (verb === 'run' && entry) {
+  const child = spawn(pinnedNode, [join(root, entry), ...args], {
+    stdio: 'inherit',
+    // The working directory stays the caller's: relative KUBEWRIGHT_DATA means what the caller sees.
+    env: { ...process.env, PATH: `${join(modules, '.bin')}:${process.env.PATH ?? ''}` },
+  });
+  // The terminal sends Ctrl-C to the whole group; the child decides when to end.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      if (signal === 'SIGTERM') child.kill(signal);
+    });
+  }
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + (signal === 'SIGINT' ? 2 : 15) : (code ?? 1)));
+} else if (verb !== 'install') {
+  fail('usage: node scripts/bootstrap.mjs install | run <entry.ts> [args...]');
+}
+
+function install() {
+  // Two commands started side by side in one checkout must not install twice.
+  const lock = join(root, '.kubewright-install.lock');
+  for (let waited = 0; ; waited += 1) {
+    try {
+      mkdirSync(lock);
+      writeFileSync(join(lock, 'pid'), String(process.pid));
+      break;
+    } catch {
+      let pid = 0;
+      try {
+        pid = Number(readFileSync(join(lock, 'pid'), 'utf8'));
+      } catch {}
+      const alive = pid > 0 && existsSync(`/proc/${pid}`);
+      if (!alive && (pid > 0 || waited > 5)) rmSync(lock, { recursive: true, force: true });
+      else spawnSync('sleep', ['1']);
+    }
+  }
+  try {
+    if (existsSync(pinnedNode) && existsSync(marker) && readFileSync(marker, 'utf8') === digest) return;
+    process.stderr.write('kubewright: installing npm packages (about half a minute, once) ...\n');
+    const started = Date.now();
+    const result = spawnSync('npm', ['ci', '--loglevel=error', '--no-fund', '--no-audit'], {
+      cwd: root,
+      // Standard output belongs to the command's own answer (--json).
+      stdio: ['ignore', 2, 2],
+    });
+    if (result.status !== 0) fail('npm ci failed; its words are above.');
+    if (!existsSync(pinnedNode)) {
+      // Where install scripts are denied, the pinned Node's own preinstall did not run.
+      spawnSync('npm', ['rebuild', 'node', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+      if (!existsSync(pinnedNode))
+        fail('the pinned Node was not installed: allow the install script of the package `node`.');
+    }
+    writeFileSync(marker, digest);
+    process.stderr.write(`kubewright: npm packages installed in ${Math.round((Date.now() - started) / 1000)} s\n`);
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+function fail(message) {
+  process.stderr.write(`kubewright: ${message}\n`);
+  process.exit(1);
+}
