@@ -1,0 +1,53 @@
+import type { OperationStatus } from '../../contracts/operation.ts';
+import type { PhaseTiming } from './progress.ts';
+
+/** The few API calls that demo, bench and e2e make. Throws with the problem document's words. */
+export class ApiClient {
+  readonly url: string;
+  readonly #token: string;
+
+  constructor(url: string, token: string) {
+    this.url = url;
+    this.#token = token;
+  }
+
+  async request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      signal: AbortSignal.timeout(90_000),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: HTTP ${response.status} ${text.slice(0, 2000)}`);
+    return (response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text) as T;
+  }
+
+  async phases(): Promise<PhaseTiming[]> {
+    const answer = await this.request<{ items: PhaseTiming[] }>('GET', '/phases');
+    return answer.items;
+  }
+
+  operation(cluster: string, id: string): Promise<OperationStatus> {
+    return this.request('GET', `/clusters/${cluster}/operations/${id}`);
+  }
+
+  /** Polls until the operation ends or blocks. */
+  async follow(
+    cluster: string,
+    id: string,
+    onStatus: (status: OperationStatus) => void = () => undefined,
+    until: readonly OperationStatus['state'][] = ['succeeded', 'failed', 'cancelled', 'blocked'],
+  ): Promise<OperationStatus> {
+    for (;;) {
+      const status = await this.operation(cluster, id);
+      onStatus(status);
+      if (until.includes(status.state)) return status;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
