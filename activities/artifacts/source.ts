@@ -6,6 +6,7 @@ export interface ResolvedFile {
   url: string;
   /** Hex; hosts refuse anything else. */
   sha256: string;
+  /** Bytes; 0 = not known beforehand. */
   size: number;
   kind: 'binary' | 'tar.gz' | 'oci-tar';
 }

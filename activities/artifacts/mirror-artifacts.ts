@@ -1,0 +1,104 @@
+import type { ClusterSpec } from '../../contracts/cluster.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { type Arch, type ArtifactFile, artifact, isArtifactName } from './catalogue.ts';
+import { image, isImageName } from './images.ts';
+import { fetchMirrorManifest, type MirrorManifest } from './mirror-source.ts';
+import type { ArtifactSource, ResolvedFile } from './source.ts';
+
+/** How long one read of a mirror's manifest serves, ms: all tasks of a build see the same, a refilled mirror is seen soon. */
+const MANIFEST_TTL_MS = 60_000;
+
+/** Resolves artifacts for clusters: through their mirror where the spec names one, else from the official releases. */
+export class ArtifactResolver {
+  readonly #manifests = new Map<string, { at: number; manifest: Promise<MirrorManifest> }>();
+  readonly #sums = new Map<string, Promise<string>>();
+
+  /** The source of one cluster's artifacts. */
+  sourceFor(cluster: ClusterSpec): ArtifactSource {
+    const { mirror } = cluster.spec.artifacts;
+    return {
+      file: async (name, version, arch) => {
+        const file = catalogueFile(name, version, arch);
+        if (mirror === undefined) return this.#released(file);
+        return this.#mirrored(mirror, file.mirrorPath, { name, version, kind: file.format });
+      },
+      imageFile: async (name, arch) => {
+        if (mirror === undefined || !isImageName(name) || !isArch(arch)) return null;
+        const { mirrorPath, version } = image(name, arch);
+        const manifest = await this.#manifest(mirror);
+        if (!Object.hasOwn(manifest.files, mirrorPath)) return null;
+        return this.#mirrored(mirror, mirrorPath, { name: `image/${name}`, version, kind: 'oci-tar' });
+      },
+    };
+  }
+
+  async #mirrored(
+    mirror: string,
+    path: string,
+    what: Pick<ResolvedFile, 'name' | 'version' | 'kind'>,
+  ): Promise<ResolvedFile> {
+    const entry = (await this.#manifest(mirror)).files[path];
+    if (!entry) {
+      throw new KubewrightError('ARTIFACT_UNKNOWN', `the mirror ${mirror} has no ${what.name} ${what.version}`, {
+        evidence: `looked for ${path} in its manifest.json`,
+      });
+    }
+    return { ...what, url: `${mirror.replace(/\/$/, '')}/${path}`, sha256: entry.sha256, size: entry.size };
+  }
+
+  #manifest(mirror: string): Promise<MirrorManifest> {
+    const known = this.#manifests.get(mirror);
+    if (known && Date.now() - known.at < MANIFEST_TTL_MS) return known.manifest;
+    const manifest = fetchMirrorManifest(mirror);
+    this.#manifests.set(mirror, { at: Date.now(), manifest });
+    // A failed read must not be remembered as the answer.
+    manifest.catch(() => this.#manifests.delete(mirror));
+    return manifest;
+  }
+
+  /** An official release file; its sum is the published one, from the catalogue or the checksum file beside it. */
+  async #released(file: ArtifactFile): Promise<ResolvedFile> {
+    const { artifact: name, version, url, format: kind, digest } = file;
+    if (digest.kind === 'unpublished') {
+      throw new KubewrightError('ARTIFACT_UNKNOWN', `no checksum is published for ${name} ${version}`, {
+        evidence: `${url} cannot be trusted without one; name an artifact mirror under spec.artifacts.mirror`,
+      });
+    }
+    const sha256 = digest.kind === 'known' ? digest.sha256 : await this.#sumBeside(digest.url);
+    return { name, version, url, sha256, size: 0, kind };
+  }
+
+  #sumBeside(url: string): Promise<string> {
+    const known = this.#sums.get(url);
+    if (known) return known;
+    const sum = fetchSum(url);
+    this.#sums.set(url, sum);
+    sum.catch(() => this.#sums.delete(url));
+    return sum;
+  }
+}
+
+async function fetchSum(url: string): Promise<string> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    const sum = /\b[0-9a-f]{64}\b/.exec((await response.text()).slice(0, 1000))?.[0];
+    if (!sum) throw new Error('the answer holds no sha256');
+    return sum;
+  } catch (cause) {
+    throw new KubewrightError('ARTIFACT_UNREACHABLE', `the published checksum at ${url} cannot be read`, {
+      cause,
+      evidence: cause instanceof Error ? cause.message : String(cause),
+    });
+  }
+}
+
+function catalogueFile(name: string, version: string, arch: string): ArtifactFile {
+  if (!isArtifactName(name)) throw new KubewrightError('ARTIFACT_UNKNOWN', `the catalogue has no artifact ${name}`);
+  if (!isArch(arch)) throw new KubewrightError('ARTIFACT_UNKNOWN', `no ${name} for the architecture ${arch}`);
+  return artifact(name, version).file(arch);
+}
+
+function isArch(text: string): text is Arch {
+  return text === 'amd64' || text === 'arm64';
+}
