@@ -25,6 +25,11 @@ export interface ExecResult {
   durationMs: number;
   /** True when either stream was cut at maxOutputBytes. */
   truncated: boolean;
+  /** Such as SIGKILL when the command ended by a signal; `code` is then 128 + its number, as in a shell. */
+  signal?: string | null | undefined;
+  /** Bytes that the command wrote, kept or not. */
+  stdoutBytes?: number | undefined;
+  stderrBytes?: number | undefined;
 }
 
 export interface UploadOptions {
@@ -32,13 +37,13 @@ export interface UploadOptions {
   mode?: number | undefined;
   /** Default root. */
   owner?: string | undefined;
-  /** Default: the owner's name as group root. */
+  /** Default: the login group of the owner. */
   group?: string | undefined;
   secrets?: readonly string[] | undefined;
 }
 
 /**
- * One Linux machine, commands and files. Implementations: `SshHost` (pool.ts), `JournaledHost` around it, `FakeHost` in
+ * One Linux machine, commands and files. Implementations: `SshHost` (ssh-host.ts), `JournaledHost` around it, `FakeHost` in
  * unit tests. Every method throws KubewrightError with a code of the catalogue; an aborted signal (given when the host
  * was opened) ends the remote process group and throws COMMAND_ABORTED.
  */
