@@ -337,6 +337,15 @@ export const ERRORS = {
     'Read its answer in the evidence.',
   ),
 
+  // The lab of demo and tests.
+  LAB_FAILED: entry(
+    'internal',
+    true,
+    500,
+    'The lab could not be set up',
+    'Read the evidence; `npm run lab -- down` removes what is left, then try again.',
+  ),
+
   // Ourselves.
   OPERATION_ABORTED: entry(
     'phase',
