@@ -82,7 +82,9 @@ export function progressTable(status: OperationStatus, phases: readonly PhaseTim
     });
     lines.push(`${name.padEnd(12)}${cells.join('')}`);
   }
-  const running = status.tasks.filter((task) => task.state === 'running').map((task) => `${task.phase} on ${task.host}`);
+  const running = status.tasks
+    .filter((task) => task.state === 'running')
+    .map((task) => `${task.phase} on ${task.host}`);
   lines.push(
     '',
     `${status.state}: ${done}/${status.tasks.length} tasks, ${clock(now - started)} elapsed, about ` +

@@ -1,0 +1,167 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Command } from 'commander';
+import { labDown, labUp } from '../../lab/lab.ts';
+import { ensureMirror } from '../../lab/mirror/index.ts';
+import { resolveTemporalBinary } from '../../worker/temporal-server/index.ts';
+import { ApiClient } from './api-client.ts';
+import { demoRootOf } from './paths.ts';
+import { ProgressDisplay } from './progress.ts';
+import { ensureService, stopService } from './services.ts';
+
+/**
+ * `npm run demo`: install what is missing, three lab hosts, Temporal, worker and API, and the sample cluster built before
+ * your eyes. Progress goes to standard error; `--json` puts one machine-readable line last on standard output.
+ */
+interface DemoOptions {
+  exit?: true;
+  json?: true;
+  down?: true;
+  hosts: string;
+}
+
+const started = Date.now();
+const say = (line: string) => {
+  const seconds = Math.round((Date.now() - started) / 1000);
+  process.stderr.write(`[${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}] ${line}\n`);
+};
+
+/** The lab, the cluster and the demo's folder share one name; tests use their own. */
+const name = process.env['KUBEWRIGHT_DEMO_NAME'] ?? 'demo';
+const folder = demoRootOf(name);
+
+async function up(options: DemoOptions): Promise<void> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  say('Kubewright demo: 3 Linux hosts, Temporal, and a Kubernetes cluster. The first run builds everything it needs.');
+  // A silent minute looks like a hang: repeat the present steps.
+  const lately = new Map<string, string>();
+  let told = Date.now();
+  const progress = (source: string) => (line: string) => {
+    lately.set(source, line);
+    told = Date.now();
+    say(`${source}: ${line}`);
+  };
+  const reminder = setInterval(() => {
+    if (Date.now() - told < 20_000) return;
+    told = Date.now();
+    say(`still at work: ${[...lately].map(([source, line]) => `${source}: ${line}`).join('; ')}`);
+  }, 5_000);
+  const [lab] = await Promise.all([
+    labUp({ name, hosts: Number(options.hosts), onProgress: progress('lab') }),
+    resolveTemporalBinary({ onProgress: progress('temporal') }),
+  ]).finally(() => clearInterval(reminder));
+
+  say('starting Temporal, worker and API');
+  const service = await ensureService(folder, say);
+  const api = new ApiClient(service.url, readFileSync(service.tokenFile, 'utf8').trim());
+  say(`API at ${service.url} (docs at ${service.url}/docs, token in ${service.tokenFile})`);
+
+  const phases = await api.phases();
+  const posted = Date.now();
+  const { operation } = await api.request<{ cluster: string; operation: string }>('POST', '/clusters', lab.spec);
+  say(`POST /clusters: operation ${operation}`);
+  const display = new ProgressDisplay(process.stderr);
+  const status = await api.follow(name, operation, (now) => display.show(now, phases));
+  const durationMs = Date.now() - posted;
+  if (status.state !== 'succeeded') {
+    for (const task of status.tasks.filter((each) => each.error)) {
+      say(`${task.phase} on ${task.host} ${task.state}: ${task.error?.code} ${task.error?.message}`);
+      if (task.error?.evidence) process.stderr.write(`${task.error.evidence}\n`);
+    }
+    throw new Error(
+      `the build is ${status.state}; GET ${service.url}/clusters/${name} says more (log: ${service.logFile})`,
+    );
+  }
+
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(kubeconfig, await api.request<string>('GET', `/clusters/${name}/kubeconfig`), { mode: 0o600 });
+  say(`built in ${(durationMs / 1000).toFixed(1)} s`);
+  const kubectl = await kubectlPath();
+  const { stdout: nodes } = await promisify(execFile)(kubectl, [
+    '--kubeconfig',
+    kubeconfig,
+    'get',
+    'nodes',
+    '-o',
+    'wide',
+  ]);
+  process.stderr.write(`\n${nodes}\n`);
+  const images = await api.request<{ smokeImage: string }>('GET', `/clusters/${name}`);
+  process.stderr.write(
+    [
+      `API          ${service.url}   (OpenAPI at ${service.url}/docs)`,
+      `Token        ${service.tokenFile}`,
+      `kubectl      export KUBECONFIG=${kubeconfig}`,
+      `             ${kubectl} get pods --all-namespaces`,
+      `Dashboard    ${kubectl} --kubeconfig ${kubeconfig} --namespace dashboard port-forward service/dashboard 8081:80`,
+      `             then open http://127.0.0.1:8081`,
+      '',
+      'Try next:',
+      `  curl -H "Authorization: Bearer $(cat ${service.tokenFile})" ${service.url}/clusters/${name}`,
+      `  curl -H "Authorization: Bearer $(cat ${service.tokenFile})" ${service.url}/clusters/${name}/history`,
+      '  npm run demo            a second build: nothing changes, and it says so in seconds',
+      '  npm run demo -- --down  remove everything again',
+      '',
+    ].join('\n'),
+  );
+  if (options.json) {
+    const answer = {
+      cluster: name,
+      api: service.url,
+      tokenFile: service.tokenFile,
+      kubeconfig,
+      durationMs,
+      operation,
+      hosts: lab.hosts.map(({ name: host, address, port, user, sshKey }) => ({
+        name: host,
+        address,
+        port,
+        user,
+        sshKey,
+      })),
+      smokeImage: images.smokeImage,
+    };
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
+  if (!options.exit) {
+    say('Everything keeps running. Ctrl-C leaves it so; `npm run demo -- --down` removes it.');
+    await new Promise<void>((resolve) => {
+      process.once('SIGINT', resolve);
+      process.once('SIGTERM', resolve);
+      setInterval(() => undefined, 60_000);
+    });
+  }
+}
+
+async function down(): Promise<void> {
+  say('stopping services');
+  await stopService(folder);
+  await labDown(name, (line) => say(`lab: ${line}`));
+  rmSync(folder, { recursive: true, force: true });
+  say('nothing of the demo is left (the caches under ~/.cache/kubewright stay for the next time)');
+}
+
+/** kubectl of the mirror: the demo needs none installed. */
+async function kubectlPath(): Promise<string> {
+  const { root } = await ensureMirror({ onProgress: () => undefined });
+  return join(root, 'kubernetes', 'v1.36.3', 'bin', 'linux', process.arch === 'arm64' ? 'arm64' : 'amd64', 'kubectl');
+}
+
+const program = new Command('demo')
+  .description('Build the sample cluster on three lab hosts')
+  .option('--exit', 'end after success; hosts and services keep running')
+  .option('--json', 'print one machine-readable line last on standard output')
+  .option('--down', 'stop everything and remove every trace')
+  .option('--hosts <n>', 'lab hosts', '3')
+  .allowExcessArguments(false);
+program.parse();
+const options = program.opts<DemoOptions>();
+try {
+  await (options.down ? down() : up(options));
+  process.exit(0);
+} catch (error) {
+  say(`failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}
