@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { ERRORS } from '../../contracts/errors.ts';
+import { root, sources } from './source-files.ts';
+
+it('no file is longer than 400 lines', () => {
+  const long = sources().filter(({ text }) => text.split('\n').length > 400);
+  expect(long.map(({ path }) => path)).toEqual([]);
+});
+
+it('no focused or silenced test, no leftover', () => {
+  const marks = /\b(it|test|describe)\.only\(|@ts-ignore|\bFIXME\b|\bTODO\b/;
+  const found = sources().filter(({ path, text }) => !path.startsWith('test/architecture/') && marks.test(text));
+  expect(found.map(({ path }) => path)).toEqual([]);
+});
+
+it('every error code is used, and said in docs/errors.md', () => {
+  const code = sources()
+    .filter(({ path }) => path !== 'contracts/errors.ts' && !path.startsWith('test/'))
+    .map(({ text }) => text)
+    .join('\n');
+  const docs = readFileSync(join(root, 'docs/errors.md'), 'utf8');
+  for (const name of Object.keys(ERRORS)) {
+    expect(code.includes(`'${name}'`), `${name} is never used`).toBe(true);
+    expect(docs.includes(`\`${name}\``), `${name} is missing in docs/errors.md: npm run docs`).toBe(true);
+  }
+});
+
+it('the lock file holds every platform of the native packages', () => {
+  // A lock written while one platform could not be resolved makes every later `npm ci` fail there.
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, unknown>;
+  };
+  const names = Object.keys(lock.packages);
+  const expected = {
+    '@swc/core': ['-darwin-arm64', '-linux-arm64-gnu', '-win32-x64-msvc'],
+    oxlint: ['binding-darwin-arm64', 'binding-linux-arm64-gnu', 'binding-win32-x64-msvc'],
+    '@biomejs': ['cli-darwin-arm64', 'cli-linux-arm64', 'cli-win32-x64'],
+  };
+  for (const [family, platforms] of Object.entries(expected)) {
+    for (const platform of platforms) {
+      expect(
+        names.some((name) => name.includes(family) && name.endsWith(platform)),
+        `${family} ${platform}`,
+      ).toBe(true);
+    }
+  }
+  const resolved = Object.values(lock.packages).some((entry) => Object.hasOwn(entry as object, 'resolved'));
+  expect(resolved, 'the lock file names registry addresses').toBe(false);
+});
+
+it('the documents that the README names exist', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  for (const [, target] of readme.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
+    expect(existsSync(join(root, target!)), target).toBe(true);
+  }
+});
