@@ -1,7 +1,10 @@
 import { KubewrightError } from '../../contracts/errors.ts';
 
 /** Characters that no POSIX shell reads as anything but themselves, anywhere in a word. */
-const PLAIN = /^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+=:,./-]*$/;
+const PLAIN = /^(-[A-Za-z0-9_@%+=:,./-]*|[A-Za-z0-9_@%+:,./-]+)$/;
+
+/** Plain to look at, but not as the first word of a command (POSIX and bash). */
+const RESERVED = /^(if|then|else|elif|fi|do|done|case|esac|while|until|for|in|time|select|function|coproc)$/;
 
 /** POSIX names of environment variables. */
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -12,7 +15,7 @@ const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
  */
 export function quote(word: string): string {
   if (word.includes('\0')) throw new KubewrightError('INTERNAL', 'a command argument holds a NUL character');
-  if (PLAIN.test(word)) return word;
+  if (PLAIN.test(word) && !RESERVED.test(word)) return word;
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

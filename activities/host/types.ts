@@ -62,11 +62,13 @@ export interface HostFacts {
   hostname: string;
   machineId: string;
   bootId: string;
-  arch: 'amd64' | 'arm64' | string;
+  /** amd64, arm64, or the kernel's own name for anything else. */
+  arch: string;
   kernel: string;
   os: { id: string; idLike: string[]; versionId: string; name: string };
   packageManager: 'apt' | 'dnf' | 'none';
-  initSystem: 'systemd' | string;
+  /** systemd, or the name of process 1. */
+  initSystem: string;
   cgroup: 1 | 2;
   cpus: number;
   memoryMiB: number;

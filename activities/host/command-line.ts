@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { quoteArgv } from './quote.ts';
+
+/**
+ * Linux takes at most 128 KiB in one argument (MAX_ARG_STRLEN), and sshd hands the whole line to the login shell as one.
+ * Larger things go through standard input.
+ */
+const LINE_BYTES = 128 * 1024 - 1;
+
+/**
+ * Same tools and messages whatever the host's PAM, sudoers or shell files say: sudo's secure_path on RHEL lacks
+ * /usr/local/bin, and parsers need untranslated output.
+ */
+const SETUP =
+  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C;export PATH LC_ALL;umask 022;';
+
+/**
+ * Says who it is, then becomes the command: no process of its own remains. Fields of /proc/PID/stat: pid, name, state,
+ * parent, group, session. The line carries a random mark, so whatever a login shell printed before it can be told apart.
+ */
+const REPORT = 'read -r p c t q g s z </proc/$$/stat;echo "$1 $p $q $g $s";shift;exec "$@"';
+
+/**
+ * Eats standard input up to the mark: sudo takes the password line only when it asks for one, and a NOPASSWD rule must
+ * not leave it to the command. `read` takes single bytes from a pipe, so nothing after the mark is lost.
+ */
+const EAT = 'while IFS= read -r l;do [ "$l" = "$1" ]&&break;done;';
+
+/** How the command becomes root. */
+export type Elevation = { kind: 'none' } | { kind: 'sudo' } | { kind: 'sudo-password'; password: string };
+
+/** What to send to sshd, and what to look for in the answer. */
+export interface CommandLine {
+  line: string;
+  /** Begins the first line of standard output that is the command's. */
+  mark: string;
+  /** To be written before the command's own standard input. */
+  stdinPrefix: string;
+}
+
+/** Wrap argv so that it runs with known settings, elevated as asked, and reports its process group first. */
+export function commandLine(argv: readonly string[], elevation: Elevation): CommandLine {
+  const mark = `kw-${randomBytes(9).toString('hex')}`;
+  const eat = elevation.kind === 'sudo-password' ? EAT : '';
+  const wrapped = [...elevate(elevation), 'sh', '-c', `${eat}${SETUP}${REPORT}`, 'sh', mark, ...argv];
+  // `exec` leaves the login shell out of the process tree: exit signals then come through unchanged.
+  const line = `exec ${quoteArgv(wrapped)}`;
+  if (Buffer.byteLength(line) > LINE_BYTES) {
+    throw new KubewrightError('INTERNAL', `the command line of ${argv[0]} is longer than ${LINE_BYTES} bytes`);
+  }
+  return { line, mark, stdinPrefix: `${passwordLine(elevation)}${eat === '' ? '' : `${mark}\n`}` };
+}
+
+/** Where the running command is, by its own report. */
+export interface RemoteProcess {
+  pid: number;
+  parent: number;
+  group: number;
+  session: number;
+}
+
+/** Signals everything of one command and waits until it is gone: TERM, then KILL after two seconds. */
+const END = `
+by=$1 id=$2
+list() {
+  for f in /proc/[0-9]*/stat; do
+    IFS= read -r line <"$f" || continue
+    pid=\${line%% *}
+    set -- \${line##*) }
+    [ "$1" = Z ] && continue
+    case $by in session) [ "$4" = "$id" ] ;; group) [ "$3" = "$id" ] ;; *) [ "$pid" = "$id" ] ;; esac || continue
+    echo "$pid"
+  done 2>/dev/null
+}
+end() {
+  pids=$(list)
+  [ -n "$pids" ] || exit 0
+  kill -s "$1" $pids 2>/dev/null
+}
+end TERM
+n=0
+while [ $n -lt 20 ]; do
+  sleep 0.1
+  [ -n "$(list)" ] || exit 0
+  n=$((n + 1))
+done
+end KILL
+sleep 0.1
+end KILL
+`;
+
+/**
+ * The command that ends another one. sshd starts each command in a session of its own, and the session also holds what
+ * `timeout` or a shell's job control moved to other process groups. When the report does not look like that (a server
+ * that makes no session), only what is surely ours is ended.
+ */
+export function endLine(target: RemoteProcess, elevation: Elevation): { line: string; stdin: string } {
+  const { pid, parent, group, session } = target;
+  const own = session === group && (session === pid || session === parent);
+  const [by, id] = own ? ['session', session] : group === pid ? ['group', group] : ['pid', pid];
+  const argv = [...elevate(elevation), 'sh', '-c', `${SETUP}${END}`, 'sh', String(by), String(id)];
+  return { line: `exec ${quoteArgv(argv)}`, stdin: passwordLine(elevation) };
+}
+
+function elevate(elevation: Elevation): string[] {
+  switch (elevation.kind) {
+    case 'none':
+      return [];
+    case 'sudo':
+      return ['sudo', '-n', '--'];
+    case 'sudo-password':
+      return ['sudo', '-S', '-p', '', '--'];
+  }
+}
+
+function passwordLine(elevation: Elevation): string {
+  return elevation.kind === 'sudo-password' ? `${elevation.password}\n` : '';
+}

@@ -1,0 +1,200 @@
+import type { Duplex } from 'node:stream';
+import { NodeSSH } from 'node-ssh';
+import type { Client, ClientChannel, ServerHostKeyAlgorithm } from 'ssh2';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { connectError } from './connect-error.ts';
+import type { Credential } from './credentials.ts';
+import { fingerprint, formatHostKey } from './host-keys.ts';
+
+/** Times of a connection, ms, and how many unanswered keepalives mean that it is dead. */
+export interface ConnectionTimes {
+  readyTimeoutMs: number;
+  keepaliveMs: number;
+  keepaliveCount: number;
+}
+
+export interface ConnectOptions {
+  /** For messages and errors. */
+  host: string;
+  address: string;
+  port: number;
+  user: string;
+  credential: Credential;
+  times: ConnectionTimes;
+  /** A stream to use in place of a TCP connection: the bastion's forwarded channel. */
+  sock?: Duplex | undefined;
+  algorithms: ServerHostKeyAlgorithm[];
+  /** Null trusts any key. */
+  expectedFingerprint: string | null;
+}
+
+/** Opening a channel failed before any command was sent: safe to repeat on another connection. */
+export class ChannelOpenError extends Error {
+  override name = 'ChannelOpenError';
+}
+
+/** One live SSH connection. Once it is lost it stays lost; the pool then opens another. */
+export class SshConnection {
+  /** SHA256:... of the key that the server showed. */
+  readonly fingerprint: string;
+  /** The same key as 'type base64'. */
+  readonly hostKey: string;
+  /** Why the connection is gone, in words; null while it lives. */
+  lostBecause: string | null = null;
+  /** Session channels open or being opened. */
+  channels = 0;
+  #closing = false;
+  readonly #client: Client;
+
+  constructor(client: Client, blob: Buffer) {
+    this.#client = client;
+    this.fingerprint = fingerprint(blob);
+    this.hostKey = formatHostKey(blob);
+  }
+
+  /**
+   * Start a command. Throws ChannelOpenError when no channel could be had, SSH_CONNECTION_LOST when the connection went
+   * away after the request was sent: then nobody knows whether the command ran. ssh2 calls back in every case, on loss too.
+   */
+  exec(command: string): Promise<ClientChannel> {
+    this.channels += 1;
+    return new Promise<ClientChannel>((resolve, reject) => {
+      try {
+        this.#client.exec(command, (error, channel) => {
+          if (error) {
+            this.#freeChannel();
+            reject(this.#startError(error));
+            return;
+          }
+          channel.once('close', () => this.#freeChannel());
+          resolve(channel);
+        });
+      } catch (error) {
+        // ssh2 throws "Not connected" at once when the socket is already closed.
+        this.#freeChannel();
+        reject(new ChannelOpenError(error instanceof Error ? error.message : String(error), { cause: error }));
+      }
+    });
+  }
+
+  /** A TCP connection from the server on to another address. Not counted among the session channels by sshd either. */
+  forward(address: string, port: number): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      this.#client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
+        if (error) reject(error);
+        else resolve(channel);
+      });
+    });
+  }
+
+  /** Close politely; commands that still run lose their channel. */
+  close(): void {
+    this.#client.end();
+  }
+
+  /** Take no new commands, close when the running ones have ended. */
+  closeWhenIdle(): void {
+    this.#closing = true;
+    if (this.channels === 0) this.close();
+  }
+
+  #freeChannel(): void {
+    this.channels -= 1;
+    if (this.#closing && this.channels === 0) this.close();
+  }
+
+  /** "Unable to exec" is ssh2's word for a request that was sent and not granted; any other error came before it. */
+  #startError(error: Error): Error {
+    if (!/Unable to exec/.test(error.message)) return new ChannelOpenError(error.message, { cause: error });
+    return new KubewrightError('SSH_CONNECTION_LOST', 'the connection was lost while a command was being started', {
+      cause: error,
+      evidence: this.lostBecause ?? error.message,
+    });
+  }
+}
+
+/**
+ * Connect and log in. Throws SSH_UNREACHABLE, SSH_AUTH_FAILED or SSH_HOST_KEY_MISMATCH with what was found as evidence.
+ */
+export async function connect(options: ConnectOptions): Promise<SshConnection> {
+  const { host, address, port, user, expectedFingerprint } = options;
+  const where = `${host} (${user}@${address}, port ${port})`;
+  let blob: Buffer | undefined;
+  let refused: KubewrightError | undefined;
+  let connection: SshConnection | undefined;
+
+  const ssh = new NodeSSH();
+  const ready = ssh.connect({
+    ...(options.sock ? { sock: options.sock } : { host: address, port }),
+    username: user,
+    ...login(options.credential),
+    readyTimeout: options.times.readyTimeoutMs,
+    keepaliveInterval: options.times.keepaliveMs,
+    keepaliveCountMax: options.times.keepaliveCount,
+    algorithms: { serverHostKey: options.algorithms },
+    hostVerifier: (key: Buffer) => {
+      blob = Buffer.from(key);
+      const shown = fingerprint(blob);
+      if (expectedFingerprint === null || shown === expectedFingerprint) return true;
+      refused = new KubewrightError('SSH_HOST_KEY_MISMATCH', `${where} shows another host key than the known one`, {
+        host,
+        evidence: `expected ${expectedFingerprint}\nshown    ${shown}`,
+      });
+      return false;
+    },
+  });
+  // node-ssh sets the client before its first await and drops its own error listener at `ready`. Ours has to be there
+  // already: an `error` event without a listener ends the whole worker.
+  const client = ssh.connection;
+  if (!client) {
+    await ready;
+    throw new KubewrightError('INTERNAL', 'node-ssh gave no client');
+  }
+  let cause = 'closed by the host';
+  client.on('error', (error: Error) => {
+    cause = error.message;
+  });
+  let closed = false;
+  client.on('close', () => {
+    closed = true;
+    if (connection) connection.lostBecause = cause;
+  });
+  // Nagle's algorithm costs up to 40 ms for each small packet that follows another.
+  client.on('connect', () => client.setNoDelay(true));
+
+  try {
+    await ready;
+  } catch (error) {
+    client.destroy();
+    throw refused ?? connectError(error, host, where);
+  }
+  if (!blob) throw new KubewrightError('INTERNAL', 'the connection is ready but no host key was seen');
+  connection = new SshConnection(client, blob);
+  if (closed) connection.lostBecause = cause;
+  return connection;
+}
+
+/** node-ssh's own keyboard-interactive handler never answers a prompt without the word "password": ours always does. */
+function login(credential: Credential) {
+  switch (credential.kind) {
+    case 'key':
+      return {
+        privateKey: credential.privateKey,
+        ...(credential.passphrase === undefined ? {} : { passphrase: credential.passphrase }),
+      };
+    case 'agent':
+      return { agent: credential.socket };
+    case 'password':
+      return {
+        password: credential.password,
+        tryKeyboard: true,
+        onKeyboardInteractive: (
+          _name: string,
+          _instructions: string,
+          _lang: string,
+          prompts: unknown[],
+          finish: (answers: string[]) => void,
+        ) => finish(prompts.map(() => credential.password)),
+      };
+  }
+}

@@ -1,0 +1,210 @@
+import { constants } from 'node:os';
+import type { ClientChannel } from 'ssh2';
+import type { ErrorCode } from '../../contracts/errors.ts';
+import { CommandError, commandName, evidenceTail } from './command-error.ts';
+import { commandLine, type Elevation, endLine } from './command-line.ts';
+import type { SshConnection } from './connection.ts';
+import { OutputSink } from './output.ts';
+import { ReportLine } from './report-line.ts';
+import type { ExecResult } from './types.ts';
+
+/** How long a stopped command's end is waited for, ms: TERM, two seconds, KILL, and the round trips. */
+const STOP_MS = 5_000;
+/** How long a stopped command may still take to report its process group, ms. */
+const REPORT_MS = 1_000;
+/** After the exit status, silence this long means that a left-behind process holds the output open, ms. */
+const LINGER_MS = 3_000;
+
+/** One command, ready to run: no defaults left. */
+export interface Command {
+  host: string;
+  argv: readonly string[];
+  elevation: Elevation;
+  stdin: string | Uint8Array | undefined;
+  timeoutMs: number;
+  maxOutputBytes: number;
+  signal: AbortSignal;
+}
+
+/** Runs a command line on the side, to end another: the same connection, or a new one when it has no channel left. */
+export type RunAside = (line: string, stdin: string) => Promise<void>;
+
+/**
+ * Run one command on one channel and wait for its end. Any exit code is a result here. Throws COMMAND_TIMEOUT and
+ * COMMAND_ABORTED after the remote processes were ended, SSH_CONNECTION_LOST when it is unknown how the command ended,
+ * SUDO_REFUSED when it never began, and ChannelOpenError when nothing was sent.
+ */
+export async function runCommand(connection: SshConnection, command: Command, aside: RunAside): Promise<ExecResult> {
+  if (command.signal.aborted) throw notStarted(command);
+  const { line, mark, stdinPrefix } = commandLine(command.argv, command.elevation);
+  const channel = await connection.exec(line);
+  return new Running(connection, command, channel, mark, aside).result(stdinPrefix);
+}
+
+/** The state of one running command. */
+class Running {
+  readonly #connection: SshConnection;
+  readonly #command: Command;
+  readonly #channel: ClientChannel;
+  readonly #aside: RunAside;
+  readonly #started = performance.now();
+  readonly #stdout: OutputSink;
+  readonly #stderr: OutputSink;
+  readonly #report: ReportLine;
+  #exit: { code: number | null; signal: string | null } | null = null;
+  #stopping: ErrorCode | null = null;
+  #linger: NodeJS.Timeout | undefined;
+  #settle: () => void = () => {};
+  readonly #settled: Promise<void>;
+
+  constructor(connection: SshConnection, command: Command, channel: ClientChannel, mark: string, aside: RunAside) {
+    this.#connection = connection;
+    this.#command = command;
+    this.#channel = channel;
+    this.#aside = aside;
+    this.#stdout = new OutputSink(command.maxOutputBytes);
+    this.#stderr = new OutputSink(command.maxOutputBytes);
+    this.#report = new ReportLine(mark, (chunk) => this.#stdout.push(chunk));
+    this.#settled = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  async result(stdinPrefix: string): Promise<ExecResult> {
+    const { signal, timeoutMs } = this.#command;
+    const timer = setTimeout(() => void this.#stop('COMMAND_TIMEOUT'), timeoutMs);
+    const onAbort = () => void this.#stop('COMMAND_ABORTED');
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      this.#listen();
+      this.#write(stdinPrefix);
+      await this.#settled;
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(this.#linger);
+      signal.removeEventListener('abort', onAbort);
+    }
+    return this.#outcome();
+  }
+
+  #listen(): void {
+    // Flowing from the first byte to the last: nothing is ever paused, so nothing piles up, and `close` comes.
+    this.#channel.on('data', (chunk: Buffer) => {
+      this.#report.push(chunk);
+      this.#linger?.refresh();
+    });
+    this.#channel.stderr.on('data', (chunk: Buffer) => {
+      this.#stderr.push(chunk);
+      this.#linger?.refresh();
+    });
+    this.#channel.on('error', () => {});
+    this.#channel.stderr.on('error', () => {});
+    this.#channel.on('exit', (code: number | null, signal?: string) => {
+      this.#exit = { code, signal: signal ?? null };
+      this.#linger = setTimeout(() => {
+        this.#channel.close();
+        this.#settle();
+      }, LINGER_MS);
+    });
+    this.#channel.on('close', () => this.#settle());
+  }
+
+  #write(prefix: string): void {
+    const { stdin } = this.#command;
+    if (prefix !== '') this.#channel.write(prefix);
+    if (stdin === undefined || stdin.length === 0) this.#channel.end();
+    else this.#channel.end(typeof stdin === 'string' ? Buffer.from(stdin, 'utf8') : Buffer.from(stdin));
+  }
+
+  /** End the remote processes, then the channel, then the wait. */
+  async #stop(code: ErrorCode): Promise<void> {
+    if (this.#stopping) return;
+    if (!this.#exit) {
+      this.#stopping = code;
+      await within(REPORT_MS, this.#settled, () => this.#report.process !== null);
+      // Without a report the wrapper still waits for sudo or a start-up file: the closed channel ends it, with SIGPIPE,
+      // when it reports. (ssh2's channel.signal() would do nothing: it is mute once standard input was closed.)
+      const target = this.#report.process;
+      if (target && !this.#connection.lostBecause) {
+        const { line, stdin } = endLine(target, this.#command.elevation);
+        await within(STOP_MS, this.#aside(line, stdin));
+      }
+    }
+    this.#channel.close();
+    this.#settle();
+  }
+
+  #outcome(): ExecResult {
+    const { host, argv, elevation } = this.#command;
+    const result = this.#result();
+    const name = commandName(argv);
+    const evidence = evidenceTail([this.#stdout.end(), this.#stderr.end()].filter((text) => text !== '').join('\n'));
+    if (this.#stopping) {
+      const what =
+        this.#stopping === 'COMMAND_TIMEOUT' ? `took longer than ${this.#command.timeoutMs / 1000} s` : 'was stopped';
+      throw new CommandError(this.#stopping, `${name} ${what} on ${host}`, { host, evidence, result });
+    }
+    if (!this.#exit) {
+      const cause = this.#connection.lostBecause ?? 'the channel was closed without an exit status';
+      throw new CommandError('SSH_CONNECTION_LOST', `the connection to ${host} was lost while ${name} ran`, {
+        host,
+        evidence: evidenceTail(`${evidence}\n${cause}`),
+        result,
+      });
+    }
+    if (!this.#report.process) {
+      const said = evidenceTail(`${this.#report.preamble}\n${this.#stderr.end()}`);
+      if (elevation.kind === 'none') {
+        const message = `the login shell of ${host} did not run ${name} (code ${this.#exit.code})`;
+        throw new CommandError('COMMAND_FAILED', message, { host, evidence: said, result });
+      }
+      throw new CommandError('SUDO_REFUSED', `sudo on ${host} refused to run commands`, {
+        host,
+        evidence: said,
+        result,
+      });
+    }
+    return result;
+  }
+
+  #result(): ExecResult {
+    const signal = this.#exit?.signal ?? null;
+    return {
+      code: this.#exit?.code ?? (signal ? 128 + signalNumber(signal) : -1),
+      signal,
+      stdout: this.#stdout.text(),
+      stderr: this.#stderr.text(),
+      durationMs: Math.round(performance.now() - this.#started),
+      truncated: this.#stdout.truncated || this.#stderr.truncated,
+      stdoutBytes: this.#stdout.bytes,
+      stderrBytes: this.#stderr.bytes,
+    };
+  }
+}
+
+/** An abort before the start: nothing ran. */
+function notStarted(command: Command): CommandError {
+  const { host, argv } = command;
+  const result = { code: -1, stdout: '', stderr: '', durationMs: 0, truncated: false };
+  const message = `${commandName(argv)} was not started on ${host}: stopped before`;
+  return new CommandError('COMMAND_ABORTED', message, { host, evidence: '', result });
+}
+
+function signalNumber(name: string): number {
+  return (constants.signals as Readonly<Record<string, number>>)[name] ?? 0;
+}
+
+/** Waits for the promise, or until `done` says so (asked every 20 ms), at most `ms`. Never rejects. */
+async function within(ms: number, promise: Promise<unknown>, done: () => boolean = () => false): Promise<void> {
+  let over = done();
+  const finish = () => {
+    over = true;
+  };
+  promise.then(finish, finish);
+  const until = performance.now() + ms;
+  while (!over && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    over ||= done();
+  }
+}

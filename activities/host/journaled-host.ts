@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { CommandError, checkCode, evidenceTail } from './command-error.ts';
+import { withEnv } from './quote.ts';
+import type { Redactor } from './redact.ts';
+import { scriptArgv, uploadAttributes } from './ssh-host.ts';
+import type {
+  CommandEnd,
+  CommandRecorder,
+  CommandStart,
+  ExecOptions,
+  ExecResult,
+  RemoteHost,
+  UploadOptions,
+} from './types.ts';
+
+export interface JournalOptions {
+  recorder: CommandRecorder;
+  /** SHA256:... of the host's key. */
+  hostKeyFingerprint: string;
+  redactor: Redactor;
+}
+
+/**
+ * Records every command before it starts and after it ends, and keeps secrets out of the records and out of every error:
+ * message, evidence, and cause. Results go to the caller as they are.
+ */
+export class JournaledHost implements RemoteHost {
+  readonly name: string;
+  readonly #inner: RemoteHost;
+  readonly #options: JournalOptions;
+
+  constructor(inner: RemoteHost, options: JournalOptions) {
+    this.name = inner.name;
+    this.#inner = inner;
+    this.#options = options;
+  }
+
+  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const redactor = this.#redactor(options.secrets);
+    const start = { kind: 'exec' as const, argv: withEnv(argv, options.env), stdin: options.stdin };
+    return this.#journal(start, redactor, options.okCodes, argv, () =>
+      this.#inner.exec(argv, { ...options, okCodes: 'any' }),
+    );
+  }
+
+  async script(
+    text: string,
+    args: readonly string[] = [],
+    options: Omit<ExecOptions, 'stdin'> = {},
+  ): Promise<ExecResult> {
+    const redactor = this.#redactor(options.secrets);
+    const argv = scriptArgv(args);
+    const start = { kind: 'script' as const, argv: withEnv(argv, options.env), stdin: text };
+    return this.#journal(start, redactor, options.okCodes, argv, () =>
+      this.#inner.script(text, args, { ...options, okCodes: 'any' }),
+    );
+  }
+
+  async upload(path: string, content: string | Uint8Array, options: UploadOptions = {}): Promise<void> {
+    const { mode, owner } = uploadAttributes(options);
+    const argv = ['upload', path, mode, owner];
+    await this.#journal(
+      { kind: 'upload', argv, stdin: content },
+      this.#redactor(options.secrets),
+      [0],
+      argv,
+      async () => {
+        await this.#inner.upload(path, content, options);
+        return { code: 0, stdout: '', stderr: '', durationMs: 0, truncated: false };
+      },
+    );
+  }
+
+  async #journal(
+    start: Pick<CommandStart, 'kind' | 'argv'> & { stdin: string | Uint8Array | undefined },
+    redactor: Redactor,
+    okCodes: ExecOptions['okCodes'],
+    argv: readonly string[],
+    run: () => Promise<ExecResult>,
+  ): Promise<ExecResult> {
+    const { recorder, hostKeyFingerprint } = this.#options;
+    const seq = await recorder.begin({
+      host: this.name,
+      hostKeyFingerprint,
+      kind: start.kind,
+      argv: start.argv.map((word) => redactor.text(word)),
+      stdinSha256: start.stdin === undefined ? null : createHash('sha256').update(start.stdin).digest('hex'),
+      stdinBytes: start.stdin === undefined ? 0 : Buffer.byteLength(start.stdin),
+      startedAt: new Date(),
+    });
+    let result: ExecResult;
+    try {
+      result = await run();
+      const evidence = () => redactedTail(redactor, result);
+      result = checkCode(this.name, argv, result, okCodes, okCodes === 'any' ? '' : evidence());
+    } catch (error) {
+      const shown = redactError(error, redactor, this.name);
+      const partial = error instanceof CommandError ? error.result : undefined;
+      // The command's own error is the one that counts, should the journal fail as well.
+      await recorder.end(seq, endRecord(redactor, partial, shown.code)).catch(() => {});
+      throw shown;
+    }
+    await recorder.end(seq, endRecord(redactor, result, null));
+    return result;
+  }
+
+  #redactor(secrets: readonly string[] = []): Redactor {
+    return secrets.length === 0 ? this.#options.redactor : this.#options.redactor.with(secrets);
+  }
+}
+
+function endRecord(redactor: Redactor, result: ExecResult | undefined, error: CommandEnd['error']): CommandEnd {
+  const mask = (text: string) => (result?.truncated ? redactor.cut(text) : redactor.text(text));
+  const { stdout = '', stderr = '' } = result ?? {};
+  return {
+    endedAt: new Date(),
+    code: result && result.code >= 0 ? result.code : null,
+    signal: result?.signal ?? null,
+    stdout: mask(stdout),
+    stderr: mask(stderr),
+    stdoutBytes: result?.stdoutBytes ?? Buffer.byteLength(stdout),
+    stderrBytes: result?.stderrBytes ?? Buffer.byteLength(stderr),
+    truncated: result?.truncated ?? false,
+    error,
+  };
+}
+
+/** Masked before it is cut, so that no half of a secret stays at the edge. */
+function redactedTail(redactor: Redactor, result: ExecResult): string {
+  const text = result.stderr.trim() === '' ? result.stdout : result.stderr;
+  return evidenceTail(result.truncated ? redactor.cut(text) : redactor.text(text));
+}
+
+/** The same error without secrets. Causes are kept as text: they may hold anything, and Temporal would store them. */
+function redactError(error: unknown, redactor: Redactor, host: string): KubewrightError {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = KubewrightError.is(error) ? error.code : 'INTERNAL';
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
+  return new KubewrightError(code, redactor.text(message), {
+    host: KubewrightError.is(error) ? (error.host ?? host) : host,
+    evidence: KubewrightError.is(error) && error.evidence !== undefined ? redactor.cut(error.evidence) : undefined,
+    cause: cause === undefined ? undefined : new Error(redactor.cut(cause)),
+  });
+}

@@ -1,0 +1,180 @@
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import pLimit from 'p-limit';
+import { KubewrightError } from '../../contracts/errors.ts';
+import type { SshTarget } from '../../contracts/host.ts';
+import { LIMITS } from '../../contracts/limits.ts';
+import type { Elevation } from './command-line.ts';
+import { connectError } from './connect-error.ts';
+import { type ConnectOptions, connect, type SshConnection } from './connection.ts';
+import type { Credential, CredentialResolver, HostLogger } from './credentials.ts';
+import { readFacts } from './facts.ts';
+import { type HostKeyStore, hostKeyAlgorithms, pinnedFingerprint } from './host-keys.ts';
+import { JournaledHost } from './journaled-host.ts';
+import { abortable, type Login, PooledTarget } from './pooled.ts';
+import { createRedactor } from './redact.ts';
+import { SshHost } from './ssh-host.ts';
+import type { HostOpener, HostSession } from './types.ts';
+
+/** Ceilings and times of a pool; each has a default. */
+export interface SshPoolLimits {
+  /** Commands at once per connection. */
+  channels?: number;
+  /** Logins at once, over all hosts: each costs both sides a key exchange. */
+  logins?: number;
+  /** A connection unused for so long is closed, ms. */
+  idleMs?: number;
+  /** From the first packet to the end of the login, ms. */
+  readyTimeoutMs?: number;
+  /** A keepalive is sent after so much silence, ms; `keepaliveCount` unanswered ones mean that the host is gone. */
+  keepaliveMs?: number;
+  keepaliveCount?: number;
+}
+
+const DEFAULTS: Required<SshPoolLimits> = {
+  channels: LIMITS.channelsPerHost,
+  logins: 32,
+  idleMs: 5 * 60_000,
+  readyTimeoutMs: 20_000,
+  keepaliveMs: 10_000,
+  keepaliveCount: 3,
+};
+
+export interface SshPoolDeps {
+  credentials: CredentialResolver;
+  hostKeys: HostKeyStore;
+  logger?: HostLogger | undefined;
+  limits?: SshPoolLimits | undefined;
+}
+
+/** Connections to hosts, shared by everything in this process that opens them. */
+export interface SshPool extends HostOpener {
+  /** Closes all connections; running commands lose theirs. */
+  close(): Promise<void>;
+}
+
+/**
+ * A pool of SSH connections: one per login (cluster, host, address, port, user, credential, jump host, pinned key).
+ * `open` throws SSH_UNREACHABLE, SSH_AUTH_FAILED, SSH_HOST_KEY_MISMATCH, SSH_CREDENTIAL_UNUSABLE or COMMAND_ABORTED.
+ */
+export function createSshPool(deps: SshPoolDeps): SshPool {
+  const limits = { ...DEFAULTS, ...deps.limits };
+  const targets = new Map<string, PooledTarget>();
+  const logins = pLimit(limits.logins);
+  let closed = false;
+
+  const pooled = (cluster: string, target: SshTarget): PooledTarget => {
+    const { name, address, port, user, credential, hostKey, jump } = target;
+    const key = JSON.stringify([cluster, name, address, port, user, credential, hostKey ?? null, jump ?? null]);
+    const found = targets.get(key);
+    if (found) return found;
+    const made = new PooledTarget({
+      name,
+      channels: limits.channels,
+      idleMs: limits.idleMs,
+      logger: deps.logger,
+      login: () => login(cluster, target),
+      onIdle: () => {
+        if (targets.get(key) === made) targets.delete(key);
+      },
+    });
+    targets.set(key, made);
+    return made;
+  };
+
+  /** One login: credential, host key, way (direct or through a bastion), first use recorded. */
+  const login = async (cluster: string, target: SshTarget): Promise<Login> => {
+    const { name, address, port, user } = target;
+    const credential = await deps.credentials.resolve(target.credential);
+    const known = target.hostKey ?? (await deps.hostKeys.get(cluster, name));
+    const expectedFingerprint = known === null ? null : pinnedFingerprint(known);
+    const attempt = async (algorithms: ConnectOptions['algorithms']): Promise<SshConnection> => {
+      const sock = target.jump && (await throughJump(cluster, target, target.jump));
+      const times = { ...limits };
+      return logins(() =>
+        connect({ host: name, address, port, user, credential, times, sock, algorithms, expectedFingerprint }),
+      ).catch((error: unknown) => {
+        sock?.destroy();
+        throw error;
+      });
+    };
+    const connection = await firstMatch(hostKeyAlgorithms(known), attempt);
+    if (known === null) {
+      await deps.hostKeys.record(cluster, name, connection.hostKey).catch((error: unknown) => {
+        connection.close();
+        throw error;
+      });
+    }
+    deps.logger?.debug({ cluster, host: name, fingerprint: connection.fingerprint }, 'connected');
+    return { connection, elevation: elevationOf(user, credential) };
+  };
+
+  /** A stream from the bastion to the host. The bastion is a target of the pool like any other, with its own key check. */
+  const throughJump = async (cluster: string, target: SshTarget, jump: NonNullable<SshTarget['jump']>) => {
+    const bastion = pooled(cluster, { ...jump, name: `jump:${jump.address}:${jump.port}` });
+    const release = bastion.hold();
+    try {
+      const { connection } = await bastion.login();
+      const stream: Duplex = await connection.forward(target.address, target.port);
+      void once(stream, 'close').then(release, release);
+      return stream;
+    } catch (error) {
+      release();
+      if (KubewrightError.is(error)) {
+        const message = `through jump host ${jump.address}: ${error.message}`;
+        throw new KubewrightError(error.code, message, { cause: error, host: target.name, evidence: error.evidence });
+      }
+      throw connectError(error, target.name, `${target.name} (${target.address}, through ${jump.address})`);
+    }
+  };
+
+  return {
+    async open(target, { cluster, signal, recorder, secrets }): Promise<HostSession> {
+      if (closed) throw new KubewrightError('COMMAND_ABORTED', 'the SSH pool is closed', { host: target.name });
+      const entry = pooled(cluster, target);
+      const release = entry.hold();
+      try {
+        const { connection } = await abortable(entry.login(), signal, target.name);
+        const { fingerprint } = connection;
+        const journaled = (until: AbortSignal) =>
+          new JournaledHost(new SshHost(target.name, entry, until), {
+            recorder,
+            hostKeyFingerprint: fingerprint,
+            redactor: createRedactor(secrets),
+          });
+        // Shared by all who wait for them, so no single caller's abort may end the reading; it has a timeout of its own.
+        const reading = entry.facts(connection, () => readFacts(journaled(new AbortController().signal)));
+        const facts = await abortable(reading, signal, target.name);
+        return { host: journaled(signal), facts, hostKeyFingerprint: fingerprint };
+      } finally {
+        release();
+      }
+    },
+    async close() {
+      closed = true;
+      const all = [...targets.values()];
+      targets.clear();
+      await Promise.all(all.map((target) => target.close()));
+    },
+  };
+}
+
+/** Tries the lists of host key algorithms in turn, as long as only the key does not match. */
+async function firstMatch<T, A>(lists: readonly A[], attempt: (list: A) => Promise<T>): Promise<T> {
+  let mismatch: unknown;
+  for (const list of lists) {
+    try {
+      return await attempt(list);
+    } catch (error) {
+      const other = KubewrightError.is(error) && /no matching host key/i.test(error.evidence ?? '');
+      if (!KubewrightError.is(error) || (error.code !== 'SSH_HOST_KEY_MISMATCH' && !other)) throw error;
+      mismatch = other ? (mismatch ?? error) : error;
+    }
+  }
+  throw mismatch;
+}
+
+function elevationOf(user: string, credential: Credential): Elevation {
+  if (user === 'root') return { kind: 'none' };
+  return credential.kind === 'password' ? { kind: 'sudo-password', password: credential.password } : { kind: 'sudo' };
+}

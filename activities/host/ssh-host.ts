@@ -1,0 +1,111 @@
+import { posix } from 'node:path';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { LIMITS } from '../../contracts/limits.ts';
+import { checkCode } from './command-error.ts';
+import type { Elevation } from './command-line.ts';
+import { type Command, runCommand } from './exec.ts';
+import { withEnv } from './quote.ts';
+import type { ConnectionSource } from './source.ts';
+import type { ExecOptions, ExecResult, RemoteHost, UploadOptions } from './types.ts';
+
+/** Default time of one command, ms (types.ts). */
+const TIMEOUT_MS = 60_000;
+/** An upload's floor of time, ms, and the slowest line that is still waited for, bytes per second. */
+const UPLOAD_MS = 60_000;
+const UPLOAD_BYTES_PER_SECOND = 256 * 1024;
+
+/**
+ * Writes standard input to a file beside the target, then renames it over. The size is checked because a lost connection
+ * looks like the end of the content. Arguments: path, directory, bytes, mode, owner.
+ */
+const UPLOAD = `
+set -eu
+umask 077
+[ -d "$2" ] || { echo "the directory $2 does not exist" >&2; exit 72; }
+[ ! -d "$1" ] || { echo "$1 is a directory" >&2; exit 72; }
+part="$1.kubewright.$$"
+trap 'rm -f "$part"' EXIT
+trap 'exit 1' HUP INT TERM
+cat >"$part"
+got=$(wc -c <"$part")
+[ "$got" -eq "$3" ] || { echo "only $got of $3 bytes came" >&2; exit 74; }
+chown "$5" "$part"
+chmod "$4" "$part"
+mv -f -T "$part" "$1"
+`;
+
+/** A host behind the pool: every call takes a channel of its shared connection, connecting again when it was lost. */
+export class SshHost implements RemoteHost {
+  readonly name: string;
+  readonly #source: ConnectionSource;
+  readonly #signal: AbortSignal;
+
+  constructor(name: string, source: ConnectionSource, signal: AbortSignal) {
+    this.name = name;
+    this.#source = source;
+    this.#signal = signal;
+  }
+
+  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const full = withEnv(argv, options.env);
+    const result = await this.#run(full, options);
+    return checkCode(this.name, argv, result, options.okCodes);
+  }
+
+  async script(
+    text: string,
+    args: readonly string[] = [],
+    options: Omit<ExecOptions, 'stdin'> = {},
+  ): Promise<ExecResult> {
+    const argv = scriptArgv(args);
+    const result = await this.#run(withEnv(argv, options.env), { ...options, stdin: scriptInput(text) });
+    return checkCode(this.name, argv, result, options.okCodes);
+  }
+
+  async upload(path: string, content: string | Uint8Array, options: UploadOptions = {}): Promise<void> {
+    if (!posix.isAbsolute(path) || path.endsWith('/') || posix.normalize(path) !== path) {
+      throw new KubewrightError('INTERNAL', `not the absolute path of a file: ${path.slice(0, 200)}`);
+    }
+    const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
+    const { mode, owner } = uploadAttributes(options);
+    await this.exec(['sh', '-c', UPLOAD, 'upload', path, posix.dirname(path), String(bytes.length), mode, owner], {
+      stdin: bytes,
+      timeoutMs: UPLOAD_MS + (bytes.length / UPLOAD_BYTES_PER_SECOND) * 1000,
+    });
+  }
+
+  #run(argv: readonly string[], options: ExecOptions): Promise<ExecResult> {
+    return this.#source.use(this.#signal, (connection, { elevation, aside }) => {
+      const how: Elevation = options.sudo === false ? { kind: 'none' } : elevation;
+      const command: Command = {
+        host: this.name,
+        argv,
+        elevation: how,
+        stdin: options.stdin,
+        timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+        maxOutputBytes: options.maxOutputBytes ?? LIMITS.commandOutputBytes,
+        signal: this.#signal,
+      };
+      return runCommand(connection, command, aside);
+    });
+  }
+}
+
+/** The argv of a script whose text comes on standard input. */
+export function scriptArgv(args: readonly string[]): string[] {
+  return ['sh', '-eu', '-s', '--', ...args];
+}
+
+/**
+ * The shell reads the whole group before it runs the first command: a connection lost on the way runs nothing rather than
+ * half of it. And its commands see an empty standard input, so none can swallow the rest of the script.
+ */
+export function scriptInput(text: string): string {
+  return `{ :; ${text}\n} </dev/null\n`;
+}
+
+/** Mode as chmod takes it, owner as chown does: without a group, the owner's login group. */
+export function uploadAttributes(options: UploadOptions): { mode: string; owner: string } {
+  const { mode = 0o644, owner = 'root', group = '' } = options;
+  return { mode: mode.toString(8).padStart(4, '0'), owner: `${owner}:${group}` };
+}
