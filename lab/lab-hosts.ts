@@ -1,0 +1,97 @@
+import { readdir } from 'node:fs/promises';
+import pLimit from 'p-limit';
+import { cgroupsNamed } from './cgroups.ts';
+import { createHost, removeHost, sshGreets, startHost, waitForHost } from './host.ts';
+import type { LabAccess } from './lab-secrets.ts';
+import { hostPaths, type LabPaths } from './paths.ts';
+import { isAlive } from './processes.ts';
+import type { HostState, LabState } from './state.ts';
+import { writeState } from './state.ts';
+import { gatewayAddress, hostAddress } from './subnet.ts';
+import type { Progress } from './types.ts';
+
+/** Hosts made at once: on two cores more only wait for each other. */
+const AT_ONCE = 4;
+
+/** What all hosts of a lab have in common. */
+export interface HostSetting {
+  base: string;
+  mtu: number;
+  resolvConf: string;
+  access: LabAccess;
+}
+
+/** The name of host number `index` (from 0): control planes come first. */
+export function hostName(index: number, controlPlanes: number): string {
+  return index < controlPlanes ? `cp-${index + 1}` : `worker-${index - controlPlanes + 1}`;
+}
+
+/** True while a recorded host runs and its sshd answers. */
+export async function hostStands(host: HostState): Promise<boolean> {
+  return (await isAlive(host.nspawn)) && (await sshGreets(host.address));
+}
+
+/**
+ * Makes and boots what is missing of `count` hosts, keeping those that stand. Each is recorded in `state` (and on disk)
+ * as soon as it runs. Hosts that were recorded but do not run, and half-made ones, are made anew.
+ */
+export async function ensureHosts(
+  lab: LabPaths,
+  state: LabState,
+  count: number,
+  setting: HostSetting,
+  onProgress: Progress,
+): Promise<void> {
+  const standing = await Promise.all(state.hosts.map(hostStands));
+  state.hosts = state.hosts.filter((_, position) => standing[position]);
+  await writeState(lab, state);
+  const kept = new Set(state.hosts.map(({ index }) => index));
+  for (const index of await traces(lab)) if (!kept.has(index)) await removeHost(hostPaths(lab, index));
+
+  const atOnce = pLimit(AT_ONCE);
+  const recording = pLimit(1);
+  const missing = Array.from({ length: count }, (_, index) => index).filter((index) => !kept.has(index));
+  const results = await Promise.allSettled(
+    missing.map((index) =>
+      atOnce(async () => {
+        const host = await makeHost(lab, state, index, setting, onProgress);
+        await recording(async () => {
+          state.hosts = [...state.hosts, host].sort((a, b) => a.index - b.index);
+          await writeState(lab, state);
+        });
+      }),
+    ),
+  );
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+async function makeHost(
+  lab: LabPaths,
+  state: LabState,
+  index: number,
+  setting: HostSetting,
+  onProgress: Progress,
+): Promise<HostState> {
+  const started = Date.now();
+  const at = hostPaths(lab, index);
+  const name = hostName(index, state.controlPlanes);
+  const address = hostAddress(state.subnet, index);
+  const { base, mtu, resolvConf, access } = setting;
+  const hostKey = await createHost(base, at, {
+    ...{ name, address, gateway: gatewayAddress(state.subnet), mtu, resolvConf },
+    ...access,
+  });
+  const nspawn = await startHost(at, name, lab.bridge);
+  await waitForHost(at, name, address, nspawn);
+  onProgress(`host ${name}: up at ${address} after ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  return { index, name, address, hostKey, nspawn };
+}
+
+/** Numbers of all hosts of a lab that left anything on this machine: folders, mounts below them, cgroups. */
+export async function traces(lab: LabPaths): Promise<number[]> {
+  const folders = await readdir(lab.hostsDir).catch(() => []);
+  const prefix = `kwlab-${lab.name}-`;
+  const cgroups = (await cgroupsNamed(prefix)).map((name) => name.slice(prefix.length));
+  const indexes = [...folders, ...cgroups].map((name) => /^h(\d+)$/.exec(name)?.[1]).filter((one) => one !== undefined);
+  return [...new Set(indexes.map((number) => Number(number) - 1))].sort((a, b) => a - b);
+}

@@ -1,0 +1,200 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { stringify } from 'yaml';
+import { KubewrightError } from '../contracts/errors.ts';
+import { clearHalfBuiltBases, ensureBase, removeTree } from './base.ts';
+import { isCgroupV2 } from './cgroups.ts';
+import { ensureDebianPackages } from './debian.ts';
+import { removeHost } from './host.ts';
+import { ensureHosts, hostStands, traces } from './lab-hosts.ts';
+import { ensureAccess } from './lab-secrets.ts';
+import { withLock } from './lock.ts';
+import { hasSysResource, resolvConf } from './machine.ts';
+import { buildMirror, mirrorAnswers, startMirror, stopMirror } from './mirror-server.ts';
+import { ensureNetwork, linkExists, removeNetwork, uplinkMtu } from './network.ts';
+import { claimName, releaseName } from './owner.ts';
+import { defaultCacheDir, hostPaths, type LabPaths, labPaths, MAX_HOSTS } from './paths.ts';
+import { labSpec } from './spec.ts';
+import { type LabState, labNames, readState, writeState } from './state.ts';
+import { gatewayAddress, reserveSubnet } from './subnet.ts';
+import type { Lab, LabHost, Progress } from './types.ts';
+
+export type { Lab, LabHost, Progress } from './types.ts';
+
+/** Debian packages of this machine that a lab is made with. */
+const TOOLS = [
+  ...['mmdebstrap', 'debian-archive-keyring', 'systemd-container', 'iproute2', 'nftables', 'openssh-client', 'openssl'],
+  'util-linux',
+];
+
+export interface LabUpOptions {
+  /** Default `kw`; 1 to 8 characters. */
+  name?: string;
+  /** Hosts in all, 1 to 20; default 3. */
+  hosts?: number;
+  /** How many of them are control planes; default 1. */
+  controlPlanes?: number;
+  cacheDir?: string;
+  /** False leaves out the artifact mirror. */
+  mirror?: boolean;
+  onProgress?: Progress;
+}
+
+/**
+ * Brings up a lab: real systemd hosts with sshd on a network of their own, and the artifact mirror beside them. Finds
+ * one that stands already, adds hosts when more are asked for, and clears away what a killed run left.
+ * Throws BAD_REQUEST, CONFLICT (fewer hosts than stand, another run at work) or LAB_FAILED.
+ */
+export async function labUp(options: LabUpOptions = {}): Promise<Lab> {
+  const { hosts = 3, controlPlanes = 1, mirror = true, onProgress = () => {} } = options;
+  const lab = labPaths(options.name ?? 'kw', options.cacheDir ?? defaultCacheDir());
+  checkCounts(hosts, controlPlanes);
+  requireRoot();
+  return withLock(lab.lockFile, 0, async () => {
+    await claimName(lab);
+    const before = await readState(lab);
+    if (before !== null) {
+      if (await isComplete(lab, before, { hosts, controlPlanes, mirror })) return describe(lab, before);
+      await refuseToShrink(before, hosts, controlPlanes);
+    }
+    await ensureDebianPackages(TOOLS, ({ state, packages }) => onProgress(`packages: ${state} ${packages.join(' ')}`));
+    const state: LabState = before ?? { name: lab.name, base: '', subnet: '', controlPlanes, hosts: [], mirror: null };
+    state.controlPlanes = controlPlanes;
+    // Both take long and neither needs the other; what either made is kept when the other fails.
+    const [made, built] = await Promise.allSettled([
+      makeHosts(lab, state, hosts, onProgress),
+      mirror ? buildMirror(lab.cacheDir, onProgress) : null,
+    ]);
+    if (made.status === 'rejected') throw made.reason;
+    if (built.status === 'rejected') throw built.reason;
+    if (built.value !== null) {
+      state.mirror = await startMirror(lab, built.value, gatewayAddress(state.subnet));
+      onProgress(`mirror: served at ${state.mirror}`);
+    }
+    await writeState(lab, state);
+    return describe(lab, state);
+  });
+}
+
+/** Takes down a lab, whole or half-made, and removes every trace of it. The base image and the mirror's files stay. */
+export async function labDown(
+  name: string,
+  onProgress: Progress = () => {},
+  cacheDir: string = defaultCacheDir(),
+): Promise<void> {
+  const lab = labPaths(name, cacheDir);
+  requireRoot();
+  await withLock(lab.lockFile, 0, async () => {
+    await stopMirror(lab);
+    await Promise.all((await traces(lab)).map((index) => removeHost(hostPaths(lab, index))));
+    await removeNetwork(lab);
+    await removeTree(lab.stateDir);
+    await releaseName(lab);
+    await clearHalfBuiltBases(cacheDir);
+    onProgress(`lab ${name}: removed`);
+  });
+}
+
+/** How a lab is now. */
+export interface LabStatus {
+  name: string;
+  /** True when everything recorded runs. */
+  up: boolean;
+  subnet: string | null;
+  hosts: { name: string; address: string; up: boolean }[];
+  mirror: { url: string; up: boolean } | null;
+}
+
+/** Looks at a lab without changing anything; null when nothing is known of it. */
+export async function labStatus(name: string, cacheDir: string = defaultCacheDir()): Promise<LabStatus | null> {
+  const lab = labPaths(name, cacheDir);
+  const state = await readState(lab);
+  if (state === null) return null;
+  const hosts = await Promise.all(
+    state.hosts.map(async (host) => ({ name: host.name, address: host.address, up: await hostStands(host) })),
+  );
+  const mirror = state.mirror === null ? null : { url: state.mirror, up: await mirrorAnswers(state.mirror) };
+  const up =
+    hosts.length > 0 && hosts.every((host) => host.up) && mirror?.up !== false && (await linkExists(lab.bridge));
+  return { name, up, subnet: state.subnet || null, hosts, mirror };
+}
+
+/** Names of all labs with files in the cache, standing or not. */
+export function allLabs(cacheDir: string = defaultCacheDir()): Promise<string[]> {
+  return labNames(cacheDir);
+}
+
+async function makeHosts(lab: LabPaths, state: LabState, count: number, onProgress: Progress): Promise<void> {
+  const [base, access] = await Promise.all([ensureBase(lab.cacheDir, onProgress), ensureAccess(lab)]);
+  // Hosts that stand keep their network; only a lab without any may move.
+  if (!(await linkExists(lab.bridge)) || state.subnet === '') {
+    state.hosts = [];
+    await removeNetwork(lab);
+    state.subnet = await reserveSubnet(lab.name, state.subnet || null);
+  }
+  state.base = base;
+  await writeState(lab, state);
+  const mtu = await uplinkMtu();
+  await ensureNetwork(lab, state.subnet, mtu);
+  await ensureHosts(lab, state, count, { base, mtu, resolvConf: await resolvConf(), access }, onProgress);
+}
+
+async function isComplete(
+  lab: LabPaths,
+  state: LabState,
+  wanted: { hosts: number; controlPlanes: number; mirror: boolean },
+): Promise<boolean> {
+  if (state.hosts.length !== wanted.hosts || state.controlPlanes !== wanted.controlPlanes) return false;
+  if (wanted.mirror && state.mirror === null) return false;
+  return (await labStatus(lab.name, lab.cacheDir))?.up === true;
+}
+
+async function refuseToShrink(state: LabState, hosts: number, controlPlanes: number): Promise<void> {
+  const standing = (await Promise.all(state.hosts.map(hostStands))).filter(Boolean).length;
+  if (standing === 0) return;
+  if (controlPlanes !== state.controlPlanes || state.hosts.some(({ index }) => index >= hosts)) {
+    throw new KubewrightError(
+      'CONFLICT',
+      `lab ${state.name} stands with ${state.hosts.length} hosts, ${state.controlPlanes} of them control planes: ` +
+        'take it down first, or ask for as many or more',
+    );
+  }
+}
+
+/** What callers get, with the spec written beside the lab's other files. */
+async function describe(lab: LabPaths, state: LabState): Promise<Lab> {
+  const { sshKey, passwordFile, specFile } = lab;
+  const hosts: LabHost[] = state.hosts.map(({ name, address, hostKey }) => ({
+    ...{ name, address, port: 22 as const, user: 'root' as const, sshKey, hostKey },
+  }));
+  const traits = { cgroupV2: await isCgroupV2(), sysResource: await hasSysResource() };
+  const spec = labSpec({ name: lab.name, hosts, controlPlanes: state.controlPlanes, mirror: state.mirror }, traits);
+  await mkdir(lab.stateDir, { recursive: true });
+  await writeFile(specFile, stringify(spec, { lineWidth: 0 }));
+  return {
+    name: lab.name,
+    bridge: lab.bridge,
+    subnet: state.subnet,
+    gateway: gatewayAddress(state.subnet),
+    hosts,
+    sshKey,
+    users: { admin: { user: 'admin', sshKey }, operator: { user: 'operator', passwordFile } },
+    mirror: state.mirror,
+    spec,
+    specFile,
+  };
+}
+
+function checkCounts(hosts: number, controlPlanes: number): void {
+  if (!Number.isInteger(hosts) || hosts < 1 || hosts > MAX_HOSTS)
+    throw new KubewrightError('BAD_REQUEST', `${hosts} hosts: a lab has 1 to ${MAX_HOSTS}`);
+  if (!Number.isInteger(controlPlanes) || controlPlanes < 1 || controlPlanes > hosts)
+    throw new KubewrightError(
+      'BAD_REQUEST',
+      `${controlPlanes} control planes: give 1 to ${hosts}, the number of hosts`,
+    );
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() !== 0)
+    throw new KubewrightError('BAD_REQUEST', 'a lab needs root: it makes bridges and mounts');
+}

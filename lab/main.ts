@@ -1,0 +1,79 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { KubewrightError } from '../contracts/errors.ts';
+import { allLabs, labDown, labStatus, labUp } from './lab.ts';
+import { labPaths, MAX_HOSTS } from './paths.ts';
+
+const started = Date.now();
+const tell = (message: string): void => {
+  process.stderr.write(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${message}\n`);
+};
+const line = (value: unknown): void => {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+};
+
+function hostCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d{1,2}$/.test(text) || count < 1 || count > MAX_HOSTS)
+    throw new InvalidArgumentError(`give a number from 1 to ${MAX_HOSTS}`);
+  return count;
+}
+
+function labName(text: string): string {
+  try {
+    return labPaths(text).name;
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const program = new Command('lab').description('Real systemd hosts with sshd on this machine, for demo and tests');
+
+program
+  .command('up')
+  .description('bring up a lab, or find the one that stands')
+  .option('--hosts <n>', `hosts in all, 1 to ${MAX_HOSTS}`, hostCount, 3)
+  .option('--control-planes <n>', 'how many of them are control planes', hostCount, 1)
+  .option('--name <name>', 'name of the lab, at most 8 characters', labName, 'kw')
+  .option('--no-mirror', 'leave out the artifact mirror')
+  .option('--json', 'print one JSON line on standard output')
+  .action(async (options: { hosts: number; controlPlanes: number; name: string; mirror: boolean; json?: true }) => {
+    const lab = await labUp({ ...options, onProgress: tell });
+    tell(`lab ${lab.name}: ${lab.hosts.length} hosts up`);
+    if (options.json) return line(lab);
+    for (const host of lab.hosts) console.log(`${host.name.padEnd(10)} ssh -i ${lab.sshKey} root@${host.address}`);
+    console.log(`spec       ${lab.specFile}\nmirror     ${lab.mirror ?? '(none)'}`);
+  });
+
+program
+  .command('down')
+  .description('take a lab down and remove every trace of it')
+  .option('--name <name>', 'name of the lab', labName, 'kw')
+  .option('--all', 'every lab of this cache')
+  .action(async (options: { name: string; all?: true }) => {
+    for (const name of options.all ? await allLabs() : [options.name]) await labDown(name, tell);
+  });
+
+program
+  .command('status')
+  .description('show the labs of this cache')
+  .option('--json', 'print one JSON line on standard output')
+  .action(async (options: { json?: true }) => {
+    const labs = (await Promise.all((await allLabs()).map((name) => labStatus(name)))).filter((lab) => lab !== null);
+    if (options.json) return line({ labs });
+    for (const lab of labs) {
+      console.log(`${lab.name}: ${lab.up ? 'up' : 'not up'}, ${lab.subnet}, mirror ${lab.mirror?.url ?? 'none'}`);
+      for (const host of lab.hosts)
+        console.log(`  ${host.name.padEnd(10)} ${host.address.padEnd(15)} ${host.up ? 'up' : 'down'}`);
+    }
+    if (labs.length === 0) console.log('no labs');
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!KubewrightError.is(error)) throw error;
+  process.stderr.write(
+    `${error.code}: ${error.message}\n${error.evidence ? `${error.evidence}\n` : ''}${error.entry.hint}\n`,
+  );
+  process.exitCode = 1;
+}
