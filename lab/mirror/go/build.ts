@@ -1,0 +1,49 @@
+import { mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { GoRecipe } from './recipe.ts';
+import { type GoToolchain, go } from './toolchain.ts';
+
+/** How often the count of compiled packages is told, ms. */
+const TELL_EVERY_MS = 5_000;
+
+/**
+ * Compiles the prepared module in `folder` and returns where each output lies.
+ * Without -trimpath: it would stamp each package with the module version that was asked for instead of the one in use,
+ * and projects that share a package would not share its compiled form.
+ */
+export async function buildModule(
+  recipe: GoRecipe,
+  folder: string,
+  toolchain: GoToolchain,
+  onProgress: (message: string) => void,
+  packages: number,
+): Promise<Map<string, string>> {
+  const out = join(folder, 'out');
+  await mkdir(out, { recursive: true });
+  const args = ['build', '-v', '-buildvcs=false', '-ldflags', ['-s -w', ...recipe.ldflags].join(' ')];
+  if (recipe.tags?.length) args.push('-tags', recipe.tags.join(','));
+  args.push('-o', `${out}/`, ...recipe.builds.map(({ pkg }) => pkg));
+
+  let compiled = 0;
+  let told = Date.now();
+  await go(toolchain, args, {
+    cwd: folder,
+    ...(recipe.cgo ? { cgo: true } : {}),
+    // -v names each package when it is compiled; what the cache has is not named.
+    onLine: () => {
+      compiled += 1;
+      if (Date.now() - told < TELL_EVERY_MS) return;
+      told = Date.now();
+      onProgress(`${compiled} of at most ${packages} packages compiled`);
+    },
+  });
+  return new Map(recipe.builds.map(({ pkg, output }) => [output, join(out, executableName(pkg))]));
+}
+
+/** The file name that go gives a main package: its last path element, but not a bare major version. */
+function executableName(pkg: string): string {
+  if (pkg === '.') return 'build';
+  const elements = pkg.split('/');
+  const last = elements.at(-1) ?? '';
+  return /^v\d+$/.test(last) ? basename(elements.slice(0, -1).join('/')) : last;
+}

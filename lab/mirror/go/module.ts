@@ -1,0 +1,87 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GoRecipe } from './recipe.ts';
+import { type GoToolchain, go } from './toolchain.ts';
+
+/** Module path to version. */
+export type ModuleVersions = ReadonlyMap<string, string>;
+
+interface Downloaded {
+  Dir: string;
+  GoMod: string;
+}
+
+/**
+ * Writes a module that requires the recipe's project into `folder` and downloads all that its packages need
+ * (checked against Go's checksum database by go itself). Returns how many packages the build will compile at most.
+ */
+export async function prepareModule(
+  recipe: GoRecipe,
+  folder: string,
+  toolchain: GoToolchain,
+  likeKubernetes: ModuleVersions,
+): Promise<number> {
+  const { Dir, GoMod } = await downloadModule(recipe, folder, toolchain);
+  const lines = ['module kubewright.lab/build', 'go 1.26.0', `require ${recipe.module} ${recipe.version}`];
+  for (const requirement of recipe.requires ?? []) lines.push(`require ${requirement}`);
+  if (recipe.staging) {
+    for (const name of stagingModules(await readFile(GoMod, 'utf8'))) {
+      lines.push(`replace ${name} => ${name} ${recipe.staging.version}`);
+    }
+  }
+  if (recipe.likeKubernetes) {
+    const { except } = recipe.likeKubernetes;
+    for (const [name, version] of likeKubernetes) {
+      if (!except.some((pattern) => pattern.test(name))) lines.push(`replace ${name} => ${name} ${version}`);
+    }
+  }
+  await writeFile(join(folder, 'go.mod'), `${lines.join('\n')}\n`);
+  if (recipe.main) {
+    const { from, drop, extra } = recipe.main;
+    const kept = (await readFile(join(Dir, from), 'utf8')).split('\n').filter((line) => !drop.test(line));
+    await writeFile(join(folder, 'main.go'), kept.join('\n').replace(/^package \w+$/m, 'package main'));
+    if (extra) await writeFile(join(folder, 'extra.go'), `package main\n\n${extra}`);
+  }
+  return (await listDependencies(recipe, folder, toolchain, '{{.ImportPath}}')).length;
+}
+
+/** The versions of all modules that the prepared Kubernetes in `folder` compiles, sorted by path. */
+export async function moduleVersions(
+  recipe: GoRecipe,
+  folder: string,
+  toolchain: GoToolchain,
+): Promise<ModuleVersions> {
+  const template =
+    '{{with .Module}}{{if .Version}}{{.Path}} {{with .Replace}}{{.Version}}{{else}}{{.Version}}{{end}}{{end}}{{end}}';
+  const lines = await listDependencies(recipe, folder, toolchain, template);
+  const pairs = [...new Set(lines)].sort().map((line) => line.split(' ') as [string, string]);
+  return new Map(pairs.filter(([name]) => name !== recipe.module));
+}
+
+async function listDependencies(
+  recipe: GoRecipe,
+  folder: string,
+  toolchain: GoToolchain,
+  template: string,
+): Promise<string[]> {
+  const args = ['list', '-deps', '-f', template];
+  if (recipe.tags?.length) args.push('-tags', recipe.tags.join(','));
+  const stdout = await go(toolchain, [...args, ...recipe.builds.map(({ pkg }) => pkg)], {
+    cwd: folder,
+    ...(recipe.cgo ? { cgo: true } : {}),
+  });
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+async function downloadModule(recipe: GoRecipe, folder: string, toolchain: GoToolchain): Promise<Downloaded> {
+  const stdout = await go(toolchain, ['mod', 'download', '-json', `${recipe.module}@${recipe.version}`], {
+    cwd: folder,
+  });
+  return JSON.parse(stdout) as Downloaded;
+}
+
+/** Modules that a go.mod replaces by folders of its own tree (`k8s.io/api => ./staging/src/k8s.io/api`). */
+function stagingModules(goMod: string): string[] {
+  const found = goMod.matchAll(/^\s*(?:replace\s+)?(\S+)\s+=>\s+\.\/staging\//gm);
+  return [...new Set([...found].map((match) => match[1] ?? ''))].sort();
+}
