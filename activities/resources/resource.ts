@@ -18,24 +18,33 @@ export interface Resource {
 
 /**
  * What a resource kind is. Shared code never branches on a kind: the engine finds the kind's object through
- * `resource-kinds.ts` (one file per kind).
+ * `resource-kinds.ts` (one file per kind). A kind has `fragment` (joined with its neighbours into one round trip) or
+ * `apply` (commands of its own).
  */
 export interface ResourceKind<R extends Resource, Observed> {
   readonly kind: R['kind'];
   /**
    * POSIX sh that prints the present state, read-only, at most one second. The engine joins the fragments of all
-   * resources of a task into one script and splits the output again: one round trip per task.
+   * resources of a task into one script and splits the output again: one round trip per task. A failing command in it
+   * is no error (neither -e nor -u is set); standard input is empty, standard error dropped.
    * Values go in as quoted words through `quote` only.
    */
   probe(resource: R, quote: (word: string) => string): string;
+  /** Empty output means that nothing is known: it must come out as a difference. */
   parse(output: string, resource: R): Observed;
   /** Pure. Empty = as desired. */
   diff(resource: R, observed: Observed, context: DiffContext): Change[];
-  apply(resource: R, observed: Observed, context: ApplyContext): Promise<void>;
+  /** The part of a batch script that makes it so. Pure. */
+  fragment?(resource: R, observed: Observed, context: FragmentContext): Fragment;
+  apply?(resource: R, observed: Observed, context: ApplyContext): Promise<void>;
   /** Digest of the desired content, for restart stamps: changes when a dependent service has to restart. */
   digest(resource: R): string;
   /** Values for the redactor. */
   secrets?(resource: R): string[];
+  /** Paths by which `restartOn` may name it. Default: its id. */
+  provides?(resource: R): string[];
+  /** The resources (`kind:id` or path) whose change restarts this one's unit, and the stamp that remembers it. */
+  restartsOn?(resource: R): { references: readonly string[]; stamp: string };
 }
 
 export interface DiffContext {
@@ -44,8 +53,49 @@ export interface DiffContext {
   changed: ReadonlySet<string>;
   /** Digest of what the given resources (`kind:id` or a bare path, which matches by id) should be. */
   digestOf(references: readonly string[]): string;
+  /** True when one of the given resources is in `changed`. */
+  anyChanged(references: readonly string[]): boolean;
+}
+
+export interface FragmentContext extends DiffContext {
+  readonly quote: (word: string) => string;
+  /** Hand over content to the batch; returns the number that `put` takes. Travels on standard input, never in argv. */
+  readonly payload: (content: string | Uint8Array) => number;
 }
 
 export interface ApplyContext extends DiffContext {
   host: RemoteHost;
+  signal: AbortSignal;
+  /** The step in words, for heartbeats. */
+  onStep(step: string): void;
 }
+
+/**
+ * One resource's part of a batch. The script may use the functions of batch-script.ts (`put`, `kw_fail`, `fetch` ...)
+ * and runs under `sh -eu`.
+ */
+export interface Fragment {
+  readonly script: string;
+  /** What to do with units once this fragment and the unit fragments right after it are through. */
+  readonly units?: UnitActions;
+  /** `transfer`: runs side by side with the transfers next to it, and apart from everything else. */
+  readonly lane?: 'quick' | 'transfer';
+  /** How long it may take, ms. Default 10,000; those of a batch add up (transfers: the longest counts). */
+  readonly timeoutMs?: number;
+}
+
+/** Wishes of one service for systemd, carried out together with its neighbours': one daemon-reload, one restart. */
+export interface UnitActions {
+  readonly unit: string;
+  readonly daemonReload: boolean;
+  readonly enable?: boolean | undefined;
+  readonly resetFailed?: boolean;
+  readonly run?: 'start' | 'restart' | 'reload' | 'stop' | undefined;
+  /** False: does not wait until the unit says that it is ready. */
+  readonly wait: boolean;
+  /** Written after the run. */
+  readonly stamp?: { readonly path: string; readonly content: string } | undefined;
+}
+
+/** `kind:id`, the name of a resource in changes, steps and stamps. */
+export const resourceKey = (resource: Resource): string => `${resource.kind}:${resource.id}`;

@@ -1,0 +1,22 @@
+import { sha256 } from './digest.ts';
+import { removable } from './path-check.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+
+export interface AbsentResource extends Resource {
+  readonly kind: 'absent';
+}
+
+/** Nothing is at this path: a file, a link, or a whole folder is removed. */
+export function absent(path: string): AbsentResource {
+  return { kind: 'absent', id: removable(path) };
+}
+
+export const absentKind: ResourceKind<AbsentResource, { gone: boolean }> = {
+  kind: 'absent',
+  probe: ({ id }, quote) => `if [ -e ${quote(id)} ] || [ -L ${quote(id)} ]; then echo present; else echo absent; fi`,
+  parse: (output) => ({ gone: output.trim() === 'absent' }),
+  diff: (resource, { gone }) =>
+    gone ? [] : [{ resource: resourceKey(resource), action: 'remove', detail: 'must not exist' }],
+  fragment: ({ id }, _observed, { quote }) => ({ script: `rm -rf -- ${quote(id)}` }),
+  digest: () => sha256('absent'),
+};

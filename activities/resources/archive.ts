@@ -1,0 +1,134 @@
+import type { ResolvedFile } from '../artifacts/source.ts';
+import { digestOfParts, sha256, short } from './digest.ts';
+import { absolute } from './path-check.ts';
+import { ARTIFACT_STAMP_DIR, stampName } from './paths.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { fetchCall, TRANSFER_TIMEOUT_MS } from './transfer.ts';
+
+/** Which files of the archive go where below `into`. */
+export type ArchiveSelection =
+  | { readonly members: Readonly<Record<string, string>> }
+  | { readonly stripComponents: number };
+
+export type ArchiveResource = Resource & {
+  readonly kind: 'archive';
+  readonly file: ResolvedFile;
+  readonly into: string;
+} & ArchiveSelection;
+
+interface ArchiveState {
+  /** sha256 of the archive that was extracted last; empty when none was. */
+  archive: string;
+  /** Every file that came from it is as it was left. */
+  intact: boolean;
+}
+
+/** Binaries inside release archives shrink to about a third. */
+const EXTRACTED_TIMES = 4;
+
+/** A tar.gz that the host downloads, checks and extracts; each file takes its place atomically, owned by root. */
+export function archive(resolved: ResolvedFile, options: { into: string } & ArchiveSelection): ArchiveResource {
+  const into = absolute(options.into);
+  const base = { kind: 'archive' as const, file: resolved, into };
+  if (!('members' in options)) {
+    return { ...base, id: `${into}#${resolved.name}`, stripComponents: options.stripComponents };
+  }
+  for (const name of Object.values(options.members)) absolute(`${into}/${name}`);
+  return { ...base, id: `${into}#${resolved.name}`, members: options.members };
+}
+
+const stampOf = ({ id }: ArchiveResource): string => `${ARTIFACT_STAMP_DIR}/${stampName(id, sha256(id))}.stamp`;
+const NOW = '--- now';
+
+export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
+  kind: 'archive',
+
+  // The stamp lists every extracted file with size, mtime, inode and mode; below the line, what they are now.
+  probe(resource, quote) {
+    const stamp = quote(stampOf(resource));
+    return [
+      `cat -- ${stamp} || exit 0`,
+      `echo ${quote(NOW)}`,
+      `cd -P ${quote(resource.into)} || exit 0`,
+      `sed 1d ${stamp} | cut -d' ' -f5- | xargs -r -d '\\n' stat -c '%s %.9Y %i %a %n' -- | sort`,
+    ].join('\n');
+  },
+  parse(output) {
+    const [stamp = '', now = ''] = output.split(`${NOW}\n`);
+    const [head = '', ...files] = stamp.split('\n');
+    return { archive: head.trim(), intact: files.length > 1 && files.join('\n').trim() === now.trim() };
+  },
+
+  diff(resource, observed) {
+    const { name, version, sha256: wanted } = resource.file;
+    const detail = `${name} ${version}`;
+    const key = resourceKey(resource);
+    if (observed.archive === '') return [{ resource: key, action: 'create', detail }];
+    const expected = `${wanted} ${selectionDigest(resource)}`;
+    if (observed.archive !== expected) {
+      return [{ resource: key, action: 'update', detail: `${detail}, archive → ${short(wanted)}` }];
+    }
+    return observed.intact ? [] : [{ resource: key, action: 'update', detail: `${detail}, a file was changed` }];
+  },
+
+  fragment(resource, _observed, { quote }) {
+    const { file, into } = resource;
+    const aside = `${into}/.kubewright-${sha256(resource.id).slice(0, 12)}`;
+    const at = (name: string): string => quote(`${aside}/${name}`);
+    return {
+      lane: 'transfer',
+      timeoutMs: TRANSFER_TIMEOUT_MS,
+      script: [
+        `rm -rf -- ${quote(aside)}`,
+        `mkdir -p -- ${at('in')} ${at('out')}`,
+        fetchCall(file, at('archive'), { quote, times: EXTRACTED_TIMES }),
+        ...extraction(resource, { at, quote }),
+        `chown -R root:root -- ${at('out')}`,
+        `chmod -R u=rwX,go=rX -- ${at('out')}`,
+        `kw_list=$(cd ${at('out')} && find . ! -type d -exec stat -c '%s %.9Y %i %a %n' -- {} + | sort)`,
+        `kw_stamp ${quote(stampOf(resource))} ${quote(`${file.sha256} ${selectionDigest(resource)}`)}"\n$kw_list"`,
+        `(cd ${at('out')} && find . ! -type d) | while IFS= read -r kw_f; do`,
+        `  mkdir -p -- ${quote(into)}/"$(dirname -- "$kw_f")"`,
+        `  mv -f -T -- ${at('out')}/"$kw_f" ${quote(into)}/"$kw_f"`,
+        'done',
+        `rm -rf -- ${quote(aside)}`,
+      ].join('\n'),
+    };
+  },
+
+  digest: (resource) => digestOfParts([resource.file.sha256, selectionDigest(resource)]),
+  provides: (resource) =>
+    'members' in resource
+      ? [resource.id, ...Object.values(resource.members).map((name) => `${resource.into}/${name}`)]
+      : [resource.id, resource.into],
+};
+
+function extraction(
+  resource: ArchiveResource,
+  { at, quote }: { at: (name: string) => string; quote: (word: string) => string },
+): string[] {
+  const tar = `tar -xzf ${at('archive')} --no-same-owner`;
+  if (!('members' in resource)) return [`${tar} --strip-components=${resource.stripComponents} -C ${at('out')}`];
+  const names = Object.keys(resource.members).sort();
+  return [
+    // Archives differ in a leading "./": the second try takes everything.
+    `${tar} -C ${at('in')} -- ${names.map(quote).join(' ')} 2>/dev/null || ${tar} -C ${at('in')}`,
+    ...names.flatMap((name) => {
+      const target = resource.members[name]!;
+      return [
+        ...(target.includes('/') ? [`mkdir -p -- "$(dirname -- ${at(`out/${target}`)})"`] : []),
+        `mv -f -T -- ${at(`in/${name}`)} ${at(`out/${target}`)}`,
+      ];
+    }),
+  ];
+}
+
+function selectionDigest(resource: ArchiveResource): string {
+  const selection =
+    'members' in resource
+      ? Object.keys(resource.members)
+          .sort()
+          .map((name) => `${name} ${resource.members[name]}`)
+      : [`strip ${resource.stripComponents}`];
+  return short(sha256(JSON.stringify(selection)));
+}

@@ -1,0 +1,81 @@
+import type { Change } from '../../contracts/operation.ts';
+import type { ResolvedFile } from '../artifacts/source.ts';
+import { digestOfParts, octal, sha256, short } from './digest.ts';
+import { absolute } from './path-check.ts';
+import { ARTIFACT_STAMP_DIR, stampName } from './paths.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { fetchCall, TRANSFER_TIMEOUT_MS } from './transfer.ts';
+
+export interface ArtifactResource extends Resource {
+  readonly kind: 'artifact';
+  readonly file: ResolvedFile;
+  readonly mode: number;
+}
+
+interface ArtifactState {
+  /** Of what is there now; empty when there is nothing. */
+  sha256: string;
+  mode: number;
+}
+
+/** A plain binary that the host downloads itself; its sum is checked there before it takes its place. */
+export function artifact(resolved: ResolvedFile, options: { path: string; mode?: number }): ArtifactResource {
+  return { kind: 'artifact', id: absolute(options.path), file: resolved, mode: options.mode ?? 0o755 };
+}
+
+const stampOf = ({ id }: ArtifactResource): string => `${ARTIFACT_STAMP_DIR}/${stampName(id, sha256(id))}.stamp`;
+
+export const artifactKind: ResourceKind<ArtifactResource, ArtifactState> = {
+  kind: 'artifact',
+
+  // A binary of 100 MB is hashed only when size, mtime (ns) or inode are not those of the stamp.
+  probe(resource, quote) {
+    const path = quote(resource.id);
+    return [
+      `[ -f ${path} ] && [ ! -L ${path} ] || exit 0`,
+      `kw=$(stat -c '%s %.9Y %i' -- ${path})`,
+      `read -r kw_sum kw_was <${quote(stampOf(resource))}`,
+      `[ -n "$kw_sum" ] && [ "$kw" = "$kw_was" ] || kw_sum=$(sha256sum <${path} | cut -c1-64)`,
+      `printf '%s %s\\n' "$kw_sum" "$(stat -c '%a %U:%G' -- ${path})"`,
+    ].join('\n');
+  },
+  parse(output) {
+    const [sum = '', mode = '', owner = ''] = output.trim().split(' ');
+    return { sha256: sum, mode: owner === 'root:root' ? Number.parseInt(mode, 8) : -1 };
+  },
+
+  diff(resource, observed) {
+    const change = (action: Change['action'], detail: string): Change[] => [
+      { resource: resourceKey(resource), action, detail },
+    ];
+    const { name, version, sha256: wanted } = resource.file;
+    if (observed.sha256 === '') return change('create', `${name} ${version}`);
+    if (observed.sha256 !== wanted) {
+      return change('update', `${name} ${version}, content ${short(observed.sha256)} → ${short(wanted)}`);
+    }
+    return observed.mode === resource.mode ? [] : change('update', `mode → ${octal(resource.mode)}, owner → root`);
+  },
+
+  fragment(resource, observed, { quote }) {
+    const { id, file, mode } = resource;
+    if (observed.sha256 === file.sha256) {
+      return { script: `chown root:root -- ${quote(id)}\nchmod -- ${octal(mode)} ${quote(id)}` };
+    }
+    const slash = id.lastIndexOf('/');
+    const aside = quote(`${id.slice(0, slash)}/.${id.slice(slash + 1)}.kubewright-new`);
+    return {
+      lane: 'transfer',
+      timeoutMs: TRANSFER_TIMEOUT_MS,
+      script: [
+        fetchCall(file, aside, { quote, times: 1 }),
+        `chown root:root -- ${aside}`,
+        `chmod -- ${octal(mode)} ${aside}`,
+        // Before the rename, which keeps all three: a crash in between costs one more download, never a wrong "unchanged".
+        `kw_stamp ${quote(stampOf(resource))} ${quote(file.sha256)}" $(stat -c '%s %.9Y %i' -- ${aside})"`,
+        `mv -f -T -- ${aside} ${quote(id)}`,
+      ].join('\n'),
+    };
+  },
+
+  digest: ({ file, mode }) => digestOfParts([file.sha256, octal(mode)]),
+};

@@ -1,0 +1,46 @@
+import { digestOfParts, octal } from './digest.ts';
+import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
+import { absolute } from './path-check.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+
+export interface DirectoryResource extends Resource {
+  readonly kind: 'directory';
+  readonly mode: number;
+  readonly owner: string;
+  readonly group: string;
+}
+
+/** A directory with its parents; what is in it is left alone. */
+export function directory(
+  path: string,
+  options: { mode?: number; owner?: string; group?: string } = {},
+): DirectoryResource {
+  const { mode = 0o755, owner = 'root', group = 'root' } = options;
+  return { kind: 'directory', id: absolute(path), mode, owner, group };
+}
+
+export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
+  kind: 'directory',
+  // Through a link: /var/lib/x may well live on another disk.
+  probe: ({ id }, quote) => `cd -P ${quote(id)} && ${fileStateProbe('.', quote)}`,
+  parse: parseFileState,
+  diff(resource, observed) {
+    const { mode, owner, group } = resource;
+    if (observed.type === 'absent') return [{ resource: resourceKey(resource), action: 'create', detail: octal(mode) }];
+    const details: string[] = [];
+    if (observed.mode !== mode) details.push(`mode ${octal(observed.mode)} → ${octal(mode)}`);
+    if (observed.owner !== owner || observed.group !== group) {
+      details.push(`owner ${observed.owner}:${observed.group} → ${owner}:${group}`);
+    }
+    if (details.length === 0) return [];
+    return [{ resource: resourceKey(resource), action: 'update', detail: details.join(', ') }];
+  },
+  fragment: ({ id, mode, owner, group }, _observed, { quote }) => ({
+    script: [
+      `mkdir -p -- ${quote(id)}`,
+      `chown -- ${quote(`${owner}:${group}`)} ${quote(id)}`,
+      `chmod -- ${octal(mode)} ${quote(id)}`,
+    ].join('\n'),
+  }),
+  digest: ({ mode, owner, group }) => digestOfParts([octal(mode), owner, group]),
+};

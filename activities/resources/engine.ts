@@ -1,0 +1,171 @@
+import type { Change } from '../../contracts/operation.ts';
+import { quote } from '../host/quote.ts';
+import type { HostFacts, RemoteHost } from '../host/types.ts';
+import { type Batch, type BatchPart, MAX_PAYLOAD_BYTES, MAX_SCRIPT_BYTES, runBatch } from './batch.ts';
+import { type Difference, desiredDigest, diff, resolver } from './diff.ts';
+import { STAMP_DIR, STATE_DIR, verifiedStamp } from './paths.ts';
+import { type Observations, probe } from './probe.ts';
+import { type ApplyContext, type Fragment, type Resource, resourceKey } from './resource.ts';
+import { kindOf } from './resource-kinds.ts';
+
+export { diff } from './diff.ts';
+export { probe } from './probe.ts';
+
+/** What `converge` did, or in mode `check` would have done. */
+export interface Convergence {
+  changes: Change[];
+  /** Units (re)started or reloaded, or that would be. */
+  restarts: string[];
+  /** The host's stamp says that just this desired state was verified, before this run. */
+  verified: boolean;
+  /** Digest of the desired state: hand it to `markVerified` once the phase verified it. */
+  desiredDigest: string;
+}
+
+export interface ConvergeOptions {
+  remote: RemoteHost;
+  resources: readonly Resource[];
+  facts: HostFacts;
+  mode: 'apply' | 'check';
+  phase: string;
+  /** Whatever else the phase's verification depends on, as one text. */
+  identity?: string;
+  onStep?: (step: string) => void;
+  signal: AbortSignal;
+}
+
+/**
+ * Make the host as the resources say: probe, diff, apply what differs in order. No difference: no command but the
+ * probe. Mode `check` stops after the diff. Safe to interrupt anywhere: stamps of what depends on a change are removed
+ * before it is made, so a lost restart or verification is made up for in the next run.
+ */
+export async function converge(options: ConvergeOptions): Promise<Convergence> {
+  const { remote, resources, facts, mode, phase, signal, onStep = () => {} } = options;
+  onStep('probe');
+  const observations = await probe(remote, resources, { phase });
+  const difference = diff(resources, observations, facts);
+  const digest = desiredDigest(resources, phase, options.identity ?? '');
+  const outcome: Convergence = {
+    changes: difference.changes,
+    restarts: difference.changes.filter(({ action }) => action === 'restart' || action === 'start').map(unitOf),
+    verified: observations.verified !== '' && observations.verified === digest,
+    desiredDigest: digest,
+  };
+  if (mode === 'apply' && difference.changes.length > 0) {
+    await applyAll({ remote, resources, phase, observations, difference, signal, onStep });
+  }
+  return outcome;
+}
+
+/** Remember on the host that this desired state was verified. */
+export async function markVerified(remote: RemoteHost, phase: string, digest: string): Promise<void> {
+  await remote.script(
+    'mkdir -p -m 0700 -- "$1"\nmkdir -p -m 0700 -- "$2"\nprintf \'%s\\n\' "$4" >"$3.new"\nmv -f -T -- "$3.new" "$3"\n',
+    [STATE_DIR, STAMP_DIR, verifiedStamp(phase), digest],
+  );
+}
+
+const unitOf = (change: Change): string => change.resource.slice(change.resource.indexOf(':') + 1);
+
+interface Run {
+  remote: RemoteHost;
+  resources: readonly Resource[];
+  phase: string;
+  observations: Observations;
+  difference: Difference;
+  signal: AbortSignal;
+  onStep: (step: string) => void;
+}
+
+async function applyAll(run: Run): Promise<void> {
+  const { remote, difference, observations, signal, onStep } = run;
+  const context: ApplyContext = { ...difference.context, host: remote, signal, onStep };
+  const queue = new BatchQueue(run);
+  queue.add({ key: 'stamps', fragment: forgetStamps(run) }, []);
+  for (const resource of run.resources) {
+    const key = resourceKey(resource);
+    if (!difference.perResource.has(key)) continue;
+    const kind = kindOf(resource);
+    const observed = observations.byResource.get(key);
+    if (kind.fragment) {
+      const payloads: Uint8Array[] = [];
+      const payload = (content: string | Uint8Array): number =>
+        queue.reserve(payloads, typeof content === 'string' ? Buffer.from(content) : content);
+      const fragment = kind.fragment(resource, observed, { ...difference.context, quote, payload });
+      await queue.flushIfFull(fragment, payloads);
+      queue.add({ key, fragment }, payloads, kind.secrets?.(resource));
+    } else if (kind.apply) {
+      await queue.flush();
+      onStep(`apply ${key}`);
+      await kind.apply(resource, observed, context);
+    } else {
+      throw new Error(`resource kind ${kind.kind} can neither be joined nor applied`);
+    }
+    signal.throwIfAborted();
+  }
+  await queue.flush();
+}
+
+/** Stamps of units that this run may have to restart, and of the phase: gone before the first change is made. */
+function forgetStamps(run: Run): Fragment {
+  const find = resolver(run.resources);
+  const stamps = [verifiedStamp(run.phase)];
+  for (const resource of run.resources) {
+    const restart = kindOf(resource).restartsOn?.(resource);
+    const named = restart ? [resource, ...restart.references.flatMap((reference) => find(reference))] : [];
+    if (restart && named.some((each) => run.difference.perResource.has(resourceKey(each)))) stamps.push(restart.stamp);
+  }
+  return { script: `rm -f -- ${stamps.map(quote).join(' ')}` };
+}
+
+/** Collects neighbouring fragments of one lane and sends them in one round trip. */
+class BatchQueue {
+  readonly #run: Run;
+  #parts: BatchPart[] = [];
+  #payloads = new Map<number, Uint8Array>();
+  #secrets: string[] = [];
+  #next = 0;
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  /** A number for a content; it joins the batch with its fragment. */
+  reserve(payloads: Uint8Array[], content: Uint8Array): number {
+    payloads.push(content);
+    return this.#next + payloads.length - 1;
+  }
+
+  /** Send what waits when the fragment does not fit in with it. */
+  async flushIfFull(fragment: Fragment, payloads: readonly Uint8Array[]): Promise<void> {
+    const lane = this.#parts[0]?.fragment.lane ?? 'quick';
+    const size = (list: Iterable<Uint8Array>): number => [...list].reduce((total, each) => total + each.length, 0);
+    const script = this.#parts.reduce((total, part) => total + part.fragment.script.length + part.key.length, 0);
+    const fits =
+      lane === (fragment.lane ?? 'quick') &&
+      script + fragment.script.length <= MAX_SCRIPT_BYTES &&
+      size(this.#payloads.values()) + size(payloads) <= MAX_PAYLOAD_BYTES;
+    if (!fits) await this.flush();
+  }
+
+  add(part: BatchPart, payloads: readonly Uint8Array[], secrets: readonly string[] = []): void {
+    this.#parts.push(part);
+    for (const content of payloads) this.#payloads.set(this.#next++, content);
+    this.#secrets.push(...secrets);
+  }
+
+  async flush(): Promise<void> {
+    const [first] = this.#parts;
+    if (!first) return;
+    const batch: Batch = { lane: first.fragment.lane ?? 'quick', parts: this.#parts, payloads: this.#payloads };
+    const rest = this.#parts.length - 1;
+    const named = this.#parts.find(({ key }) => key !== 'stamps') ?? first;
+    this.#run.onStep(`apply ${named.key}${rest > 0 ? ` (+${rest})` : ''}`);
+    const secrets = this.#secrets;
+    this.#parts = [];
+    this.#payloads = new Map();
+    this.#secrets = [];
+    await runBatch(this.#run.remote, batch, secrets);
+    this.#run.signal.throwIfAborted();
+  }
+}

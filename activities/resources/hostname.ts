@@ -1,0 +1,38 @@
+import { sha256 } from './digest.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+
+export interface HostnameResource extends Resource {
+  readonly kind: 'hostname';
+  readonly name: string;
+}
+
+interface HostnameState {
+  live: string;
+  file: string;
+}
+
+/** The machine's name, now and after a reboot. */
+export function hostnameIs(name: string): HostnameResource {
+  if (!/^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$/.test(name)) throw new Error(`not a host name: ${JSON.stringify(name)}`);
+  return { kind: 'hostname', id: 'hostname', name };
+}
+
+export const hostnameKind: ResourceKind<HostnameResource, HostnameState> = {
+  kind: 'hostname',
+  probe: () => 'uname -n; cat /etc/hostname',
+  parse(output) {
+    const [live = '', file = ''] = output.split('\n');
+    return { live: live.trim(), file: file.trim() };
+  },
+  diff(resource, { live, file }) {
+    if (live === resource.name && file === resource.name) return [];
+    return [{ resource: resourceKey(resource), action: 'update', detail: `${live} → ${resource.name}` }];
+  },
+  fragment: ({ name }, _observed, { quote, payload }) => ({
+    script: [
+      `put ${payload(`${name}\n`)} /etc/hostname 0644 root root`,
+      `printf '%s\\n' ${quote(name)} >/proc/sys/kernel/hostname`,
+    ].join('\n'),
+  }),
+  digest: ({ name }) => sha256(name),
+};

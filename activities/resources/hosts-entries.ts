@@ -1,0 +1,60 @@
+import { sha256 } from './digest.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+
+export interface HostsEntry {
+  readonly address: string;
+  readonly names: readonly string[];
+}
+
+export interface HostsEntriesResource extends Resource {
+  readonly kind: 'hosts-entries';
+  readonly entries: readonly HostsEntry[];
+}
+
+interface HostsState {
+  /** Null when it could not be read. */
+  text: string | null;
+}
+
+const BEGIN = '# kubewright begin: managed block, changes in it are overwritten';
+const END = '# kubewright end';
+const HOSTS = '/etc/hosts';
+
+/** A managed block in /etc/hosts; the rest of the file is left as it is. */
+export function hostsEntries(entries: readonly HostsEntry[]): HostsEntriesResource {
+  for (const { address, names } of entries) {
+    for (const word of [address, ...names]) {
+      if (!/^[A-Za-z0-9.:_-]+$/.test(word)) throw new Error(`not a word for ${HOSTS}: ${JSON.stringify(word)}`);
+    }
+  }
+  return { kind: 'hosts-entries', id: HOSTS, entries };
+}
+
+const block = ({ entries }: HostsEntriesResource): string =>
+  `${BEGIN}\n${entries.map(({ address, names }) => `${[address, ...names].join(' ')}\n`).join('')}${END}\n`;
+
+/** The file with our block in place of any earlier one, at the end. An opening line without its end loses only itself. */
+export function withBlock(text: string, wanted: string): string {
+  const closed = /^# kubewright begin[^\n]*\n(?:(?!# kubewright begin)[^\n]*\n)*?# kubewright end[^\n]*(?:\n|$)/gm;
+  const rest = text.replace(closed, '').replace(/^# kubewright begin[^\n]*(?:\n|$)/gm, '');
+  return `${rest}${rest === '' || rest.endsWith('\n') ? '' : '\n'}${wanted}`;
+}
+
+export const hostsEntriesKind: ResourceKind<HostsEntriesResource, HostsState> = {
+  kind: 'hosts-entries',
+  probe: () => `cat -- ${HOSTS} && echo`,
+  // The probe's own line end shows that the file was read, even an empty one.
+  parse: (output) => ({ text: output.endsWith('\n') ? output.slice(0, -1) : null }),
+  diff(resource, { text }) {
+    const wanted = block(resource);
+    if (text?.includes(wanted) && withBlock(text, wanted).length === text.length) return [];
+    const action = text?.includes(BEGIN) ? 'update' : 'create';
+    return [{ resource: resourceKey(resource), action, detail: `${resource.entries.length} entries` }];
+  },
+  fragment(resource, { text }, { payload }) {
+    const number = payload(withBlock(text ?? '127.0.0.1 localhost\n', block(resource)));
+    // Containers mount this file: a rename is refused there, so it is written in place.
+    return { script: `put ${number} ${HOSTS} 0644 root root 2>/dev/null || cat -- "$KW_TMP/${number}" >${HOSTS}` };
+  },
+  digest: (resource) => sha256(block(resource)),
+};

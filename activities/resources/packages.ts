@@ -1,0 +1,77 @@
+import { KubewrightError } from '../../contracts/errors.ts';
+import { LIMITS } from '../../contracts/limits.ts';
+import type { HostFacts } from '../host/types.ts';
+import { APT_INSTALL, aptQuery } from './apt.ts';
+import { digestOfParts } from './digest.ts';
+import { DNF_INSTALL, rpmQuery } from './dnf.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+
+export interface PackagesResource extends Resource {
+  readonly kind: 'packages';
+  readonly apt: readonly string[];
+  readonly dnf: readonly string[];
+}
+
+interface PackagesState {
+  /** Names of installed packages. */
+  installed: ReadonlySet<string>;
+}
+
+/** Whole distributions have been upgraded in less. */
+const INSTALL_TIMEOUT_MS = 20 * 60_000;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
+const SCRIPTS: Readonly<Record<string, string>> = { apt: APT_INSTALL, dnf: DNF_INSTALL };
+
+/** Packages of the distribution, any version. Only what is missing is installed, in one transaction. */
+export function packages(names: { apt: readonly string[]; dnf?: readonly string[] }): PackagesResource {
+  const { apt, dnf = apt } = names;
+  for (const name of [...apt, ...dnf]) {
+    if (!NAME.test(name)) throw new Error(`not a package name: ${JSON.stringify(name)}`);
+  }
+  return { kind: 'packages', id: apt.join(' '), apt, dnf };
+}
+
+const wanted = (resource: PackagesResource, facts: HostFacts): readonly string[] =>
+  facts.packageManager === 'dnf' ? resource.dnf : resource.apt;
+
+const missing = (resource: PackagesResource, observed: PackagesState, facts: HostFacts): string[] =>
+  wanted(resource, facts).filter((name) => !observed.installed.has(name));
+
+export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
+  kind: 'packages',
+  probe({ apt, dnf }, quote) {
+    const words = (names: readonly string[]): string => names.map(quote).join(' ');
+    const lines = [];
+    if (apt.length > 0) lines.push(`if command -v dpkg-query >/dev/null; then ${aptQuery(words(apt))}; fi`);
+    if (dnf.length > 0)
+      lines.push(`if command -v rpm >/dev/null && command -v dnf >/dev/null; then ${rpmQuery(words(dnf))}; fi`);
+    return lines.join('\n') || ':';
+  },
+  parse: (output) => ({ installed: new Set(output.split('\n').map((line) => line.split(' ')[0] ?? '')) }),
+
+  diff(resource, observed, { facts }) {
+    const names = missing(resource, observed, facts);
+    if (names.length === 0) return [];
+    return [{ resource: resourceKey(resource), action: 'create', detail: names.join(' ') }];
+  },
+
+  async apply(resource, observed, { facts, host }) {
+    const script = SCRIPTS[facts.packageManager];
+    if (!script) {
+      throw new KubewrightError('OS_UNSUPPORTED', `${host.name} has neither apt nor dnf`, { host: host.name });
+    }
+    const names = missing(resource, observed, facts);
+    const { code, stdout, stderr } = await host.script(script, names, {
+      okCodes: 'any',
+      timeoutMs: INSTALL_TIMEOUT_MS,
+    });
+    if (code === 0) return;
+    const evidence = `${stdout.slice(-LIMITS.evidenceChars / 2)}\n${stderr}`.trim().slice(-LIMITS.evidenceChars);
+    const what = `${facts.packageManager} could not install ${names.join(', ')}`;
+    if (code === 75) throw new KubewrightError('PACKAGE_MANAGER_BUSY', what, { host: host.name, evidence });
+    const full = /No space left on device|enough free space/.test(`${stdout}${stderr}`);
+    throw new KubewrightError(full ? 'DISK_FULL' : 'PACKAGE_INSTALL_FAILED', what, { host: host.name, evidence });
+  },
+
+  digest: ({ apt, dnf }) => digestOfParts([...apt, '|', ...dnf]),
+};

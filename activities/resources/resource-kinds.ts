@@ -1,0 +1,45 @@
+import { absentKind } from './absent.ts';
+import { archiveKind } from './archive.ts';
+import { artifactKind } from './artifact.ts';
+import { directoryKind } from './directory.ts';
+import { fileKind } from './file.ts';
+import { hostnameKind } from './hostname.ts';
+import { hostsEntriesKind } from './hosts-entries.ts';
+import { kernelModulesKind } from './kernel-modules.ts';
+import { packagesKind } from './packages.ts';
+import type { Resource, ResourceKind } from './resource.ts';
+import { serviceKind } from './service.ts';
+import { swapOffKind } from './swap-off.ts';
+import { symlinkKind } from './symlink.ts';
+import { sysctlsKind } from './sysctls.ts';
+import { userKind } from './user.ts';
+
+/** A kind with its types erased: the engine hands each resource back to its own kind only. */
+export type AnyKind = ResourceKind<Resource, unknown>;
+
+/** Every resource kind, one file each. */
+export const RESOURCE_KINDS: readonly AnyKind[] = [
+  absentKind,
+  archiveKind,
+  artifactKind,
+  directoryKind,
+  fileKind,
+  hostnameKind,
+  hostsEntriesKind,
+  kernelModulesKind,
+  packagesKind,
+  serviceKind,
+  swapOffKind,
+  symlinkKind,
+  sysctlsKind,
+  userKind,
+] as unknown as readonly AnyKind[];
+
+const byName: ReadonlyMap<string, AnyKind> = new Map(RESOURCE_KINDS.map((kind) => [kind.kind, kind]));
+
+/** The kind of a resource. Throws an Error for one that nobody registered. */
+export function kindOf(resource: Resource): AnyKind {
+  const kind = byName.get(resource.kind);
+  if (!kind) throw new Error(`no resource kind named ${resource.kind}`);
+  return kind;
+}

@@ -1,0 +1,180 @@
+import type { Change } from '../../contracts/operation.ts';
+import { digestOfParts, sha256 } from './digest.ts';
+import { absolute } from './path-check.ts';
+import { unitStamp } from './paths.ts';
+import { type DiffContext, type Resource, type ResourceKind, resourceKey, type UnitActions } from './resource.ts';
+
+export interface ServiceResource extends Resource {
+  readonly kind: 'service';
+  /** With its suffix: `etcd.service`. */
+  readonly unitName: string;
+  readonly unit: string | null;
+  readonly dropIns: Readonly<Record<string, string>>;
+  readonly restartOn: readonly string[];
+  readonly enabled: boolean;
+  readonly running: boolean;
+  readonly reload: boolean;
+  readonly wait: boolean;
+}
+
+interface ServiceState {
+  /** ActiveState; empty when systemd does not answer. */
+  active: string;
+  unitFileState: string;
+  needsReload: boolean;
+  /** What the unit depended on at its last (re)start. */
+  stamp: string;
+  /** sha256 of our files as they are, in the order of `ownFiles`; empty for those that are missing. */
+  files: string[];
+}
+
+const SYSTEMD_DIR = '/etc/systemd/system';
+const SUFFIX = /\.(service|socket|timer|mount|path|target)$/;
+/** systemd's own default for a start is 90 s. */
+const UNIT_TIMEOUT_MS = 150_000;
+
+/**
+ * A systemd unit: its files when they are ours, enabled, running, and restarted when something of `restartOn` (ids or
+ * paths of resources of the same task) or its unit files changed since its last start.
+ * - `reload`: changes of `restartOn` reload instead; changed unit files still restart.
+ * - `wait: false`: does not wait until a unit of Type=notify says that it is ready (members of one quorum, say).
+ */
+export function service(
+  name: string,
+  options: {
+    unit?: string;
+    dropIns?: Readonly<Record<string, string>>;
+    restartOn?: readonly string[];
+    enabled?: boolean;
+    running?: boolean;
+    reload?: boolean;
+    wait?: boolean;
+  } = {},
+): ServiceResource {
+  const unitName = SUFFIX.test(name) ? name : `${name}.service`;
+  absolute(`${SYSTEMD_DIR}/${unitName}`);
+  for (const dropIn of Object.keys(options.dropIns ?? {})) absolute(`${SYSTEMD_DIR}/${unitName}.d/${dropIn}`);
+  return {
+    kind: 'service',
+    id: name,
+    unitName,
+    unit: options.unit ?? null,
+    dropIns: options.dropIns ?? {},
+    restartOn: options.restartOn ?? [],
+    enabled: options.enabled ?? true,
+    running: options.running ?? true,
+    reload: options.reload ?? false,
+    wait: options.wait ?? true,
+  };
+}
+
+/** Files under /etc/systemd/system that are ours, with their contents. */
+function ownFiles({ unitName, unit, dropIns }: ServiceResource): { path: string; content: string }[] {
+  const files = Object.entries(dropIns)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, content]) => ({
+      path: `${SYSTEMD_DIR}/${unitName}.d/${name.endsWith('.conf') ? name : `${name}.conf`}`,
+      content,
+    }));
+  return unit === null ? files : [{ path: `${SYSTEMD_DIR}/${unitName}`, content: unit }, ...files];
+}
+
+const filesDigest = (resource: ServiceResource): string =>
+  digestOfParts(ownFiles(resource).flatMap(({ path, content }) => [path, content]));
+
+const stampOf = (resource: ServiceResource, context: DiffContext): string =>
+  digestOfParts([context.digestOf(resource.restartOn), filesDigest(resource)]);
+
+/** What has to happen, in the order in which it is told and done. */
+function needs(resource: ServiceResource, observed: ServiceState, context: DiffContext) {
+  const files = ownFiles(resource);
+  const stale = files.filter(({ content }, index) => observed.files[index] !== sha256(content));
+  const isEnabled = observed.unitFileState.startsWith('enabled');
+  // Units without an [Install] section are as enabled as they can be.
+  const cannotEnable = ['static', 'generated', 'indirect', 'alias', 'transient'].includes(observed.unitFileState);
+  const enable =
+    resource.enabled && !isEnabled && !(cannotEnable && stale.length === 0)
+      ? true
+      : !resource.enabled && isEnabled
+        ? false
+        : undefined;
+  const isActive = observed.active === 'active' || observed.active === 'reloading';
+  const outdated = observed.stamp !== stampOf(resource, context) || context.anyChanged(resource.restartOn);
+  let run: UnitActions['run'];
+  if (!resource.running) run = isActive || observed.active === 'activating' ? 'stop' : undefined;
+  else if (!isActive) run = 'start';
+  else if (stale.length > 0 || observed.needsReload) run = 'restart';
+  else if (outdated) run = resource.reload ? 'reload' : 'restart';
+  return { stale, enable, run };
+}
+
+export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
+  kind: 'service',
+
+  probe(resource, quote) {
+    const lines = [
+      `systemctl show -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${quote(resource.unitName)}`,
+      `printf 'stamp=%s\\n' "$(cat -- ${quote(unitStamp(resource.unitName))})"`,
+    ];
+    for (const { path } of ownFiles(resource)) {
+      lines.push(`printf 'file=%s\\n' "$([ ! -L ${quote(path)} ] && sha256sum <${quote(path)} | cut -c1-64)"`);
+    }
+    return lines.join('\n');
+  },
+  parse(output) {
+    const values = (key: string): string[] =>
+      output
+        .split('\n')
+        .filter((line) => line.startsWith(`${key}=`))
+        .map((line) => line.slice(key.length + 1));
+    return {
+      active: values('ActiveState')[0] ?? '',
+      unitFileState: values('UnitFileState')[0] ?? '',
+      needsReload: values('NeedDaemonReload')[0] === 'yes',
+      stamp: values('stamp')[0] ?? '',
+      files: values('file'),
+    };
+  },
+
+  diff(resource, observed, context) {
+    const { stale, enable, run } = needs(resource, observed, context);
+    const changes: Change[] = [];
+    const add = (action: Change['action'], detail: string): void => {
+      changes.push({ resource: resourceKey(resource), action, detail });
+    };
+    if (stale.length > 0) {
+      add(observed.files.some((sum) => sum !== '') ? 'update' : 'create', stale.map(({ path }) => path).join(', '));
+    }
+    if (enable !== undefined) add('update', enable ? 'enable' : 'disable');
+    if (run === 'stop') add('update', 'stop');
+    if (run === 'start') add('start', `was ${observed.active || 'not there'}`);
+    if (run === 'restart') add('restart', stale.length > 0 ? 'its unit changed' : 'something that it uses changed');
+    if (run === 'reload') add('restart', 'reload: something that it uses changed');
+    return changes;
+  },
+
+  fragment(resource, observed, context) {
+    const { stale, enable, run } = needs(resource, observed, context);
+    const { quote, payload } = context;
+    const puts = stale.map(({ path, content }) => `put ${payload(content)} ${quote(path)} 0644 root root`);
+    return {
+      script: puts.join('\n'),
+      timeoutMs: UNIT_TIMEOUT_MS,
+      units: {
+        unit: resource.unitName,
+        daemonReload: stale.length > 0 || enable !== undefined || observed.needsReload,
+        enable,
+        resetFailed: observed.active === 'failed',
+        run,
+        wait: resource.wait,
+        stamp: resource.running
+          ? { path: unitStamp(resource.unitName), content: stampOf(resource, context) }
+          : undefined,
+      },
+    };
+  },
+
+  digest: (resource) =>
+    digestOfParts([filesDigest(resource), `${resource.enabled} ${resource.running}`, ...resource.restartOn]),
+  restartsOn: (resource) => ({ references: resource.restartOn, stamp: unitStamp(resource.unitName) }),
+};

@@ -1,0 +1,51 @@
+import { sha256 } from './digest.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+
+export interface SwapOffResource extends Resource {
+  readonly kind: 'swap-off';
+}
+
+interface SwapState {
+  /** Devices in use. */
+  active: string[];
+  /** Lines of /etc/fstab that would bring swap back. */
+  fstab: number;
+  known: boolean;
+}
+
+/** No swap, now and after a reboot: switched off, and its lines in /etc/fstab commented out. */
+export function swapOff(): SwapOffResource {
+  return { kind: 'swap-off', id: 'swap' };
+}
+
+const FSTAB_LINE = '^[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)';
+
+export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
+  kind: 'swap-off',
+  probe: () =>
+    [
+      `sed 1d /proc/swaps | while read -r kw_device _; do printf 'swap %s\\n' "$kw_device"; done`,
+      `printf 'fstab %s\\n' "$(grep -Ecs '${FSTAB_LINE}' /etc/fstab)"`,
+    ].join('\n'),
+  parse(output) {
+    const lines = output.split('\n');
+    return {
+      active: lines.filter((line) => line.startsWith('swap ')).map((line) => line.slice(5)),
+      fstab: Number(lines.find((line) => line.startsWith('fstab '))?.slice(6) || 0),
+      known: lines.some((line) => line.startsWith('fstab ')),
+    };
+  },
+  diff(resource, { active, fstab, known }) {
+    if (known && active.length === 0 && fstab === 0) return [];
+    const details = [...active.map((device) => `swapoff ${device}`), ...(fstab > 0 ? [`${fstab} lines of fstab`] : [])];
+    return [{ resource: resourceKey(resource), action: 'update', detail: details.join(', ') || 'swapoff' }];
+  },
+  fragment: () => ({
+    script: [
+      'swapoff -a',
+      `if [ -f /etc/fstab ]; then sed -E -i.kubewright-orig 's/${FSTAB_LINE}/# kubewright: &/' /etc/fstab; fi`,
+    ].join('\n'),
+    timeoutMs: 60_000,
+  }),
+  digest: () => sha256('swap-off'),
+};

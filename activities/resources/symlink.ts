@@ -1,0 +1,36 @@
+import { sha256 } from './digest.ts';
+import { absolute } from './path-check.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+
+export interface SymlinkResource extends Resource {
+  readonly kind: 'symlink';
+  readonly target: string;
+}
+
+/** A symbolic link; replaces a file or a link, never a folder. */
+export function symlink(path: string, target: string): SymlinkResource {
+  return { kind: 'symlink', id: absolute(path), target };
+}
+
+export const symlinkKind: ResourceKind<SymlinkResource, { target: string | null }> = {
+  kind: 'symlink',
+  probe: ({ id }, quote) => `readlink -- ${quote(id)}`,
+  parse: (output) => ({ target: output === '' ? null : output.replace(/\n$/, '') }),
+  diff(resource, { target }) {
+    if (target === resource.target) return [];
+    const action = target === null ? 'create' : 'update';
+    return [{ resource: resourceKey(resource), action, detail: `→ ${resource.target}` }];
+  },
+  fragment({ id, target }, _observed, { quote }) {
+    const slash = id.lastIndexOf('/');
+    const aside = `${id.slice(0, slash)}/.${id.slice(slash + 1)}.kubewright-new`;
+    return {
+      script: [
+        `mkdir -p -- ${quote(id.slice(0, slash) || '/')}`,
+        `ln -sfn -- ${quote(target)} ${quote(aside)}`,
+        `mv -f -T -- ${quote(aside)} ${quote(id)}`,
+      ].join('\n'),
+    };
+  },
+  digest: ({ target }) => sha256(target),
+};

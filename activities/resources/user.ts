@@ -1,0 +1,53 @@
+import { digestOfParts } from './digest.ts';
+import { absolute } from './path-check.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+
+export interface UserResource extends Resource {
+  readonly kind: 'user';
+  readonly home: string;
+  readonly shell: string;
+  readonly system: boolean;
+}
+
+interface UserState {
+  exists: boolean;
+  home: string;
+  shell: string;
+}
+
+/** A local account with a group of its own name. Its home is not made: that is a directory's business. */
+export function user(name: string, options: { home?: string; shell?: string; system?: boolean } = {}): UserResource {
+  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(name)) throw new Error(`not a user name: ${JSON.stringify(name)}`);
+  const { home = '/nonexistent', shell = '/usr/sbin/nologin', system = true } = options;
+  return { kind: 'user', id: name, home: absolute(home), shell: absolute(shell), system };
+}
+
+export const userKind: ResourceKind<UserResource, UserState> = {
+  kind: 'user',
+  probe: ({ id }, quote) => `getent passwd -- ${quote(id)} && getent group -- ${quote(id)}`,
+  parse(output, { id }) {
+    const [account = '', group = ''] = output.split('\n');
+    const fields = account.split(':');
+    const exists = fields[0] === id && group.startsWith(`${id}:`);
+    return { exists, home: fields[5] ?? '', shell: fields[6] ?? '' };
+  },
+  diff(resource, { exists, home, shell }) {
+    const key = resourceKey(resource);
+    if (!exists) return [{ resource: key, action: 'create', detail: resource.system ? 'system account' : 'account' }];
+    const details: string[] = [];
+    if (home !== resource.home) details.push(`home ${home} → ${resource.home}`);
+    if (shell !== resource.shell) details.push(`shell ${shell} → ${resource.shell}`);
+    return details.length > 0 ? [{ resource: key, action: 'update', detail: details.join(', ') }] : [];
+  },
+  fragment: ({ id, home, shell, system }, _observed, { quote }) => ({
+    script: [
+      `getent group -- ${quote(id)} >/dev/null || groupadd ${system ? '--system ' : ''}-- ${quote(id)}`,
+      `if getent passwd -- ${quote(id)} >/dev/null; then`,
+      `  usermod --home ${quote(home)} --shell ${quote(shell)} -- ${quote(id)}`,
+      'else',
+      `  useradd ${system ? '--system ' : ''}--gid ${quote(id)} --home-dir ${quote(home)} --shell ${quote(shell)} --no-create-home -- ${quote(id)}`,
+      'fi',
+    ].join('\n'),
+  }),
+  digest: ({ home, shell, system }) => digestOfParts([home, shell, String(system)]),
+};
