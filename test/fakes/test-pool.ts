@@ -1,0 +1,75 @@
+import type { Credential } from '../../activities/host/credentials.ts';
+import type { HostKeyStore } from '../../activities/host/host-keys.ts';
+import { createSshPool, type SshPool, type SshPoolLimits } from '../../activities/host/pool.ts';
+import type { CommandEnd, CommandRecorder, CommandStart, HostSession } from '../../activities/host/types.ts';
+import type { SshTarget } from '../../contracts/host.ts';
+
+/** Host keys in memory. */
+export class MemoryHostKeys implements HostKeyStore {
+  readonly keys = new Map<string, string>();
+  async get(cluster: string, host: string): Promise<string | null> {
+    return this.keys.get(`${cluster}/${host}`) ?? null;
+  }
+  async record(cluster: string, host: string, key: string): Promise<void> {
+    this.keys.set(`${cluster}/${host}`, key);
+  }
+}
+
+/** Journal in memory: an entry without `end` is a command that was still open. */
+export class MemoryRecorder implements CommandRecorder {
+  readonly entries: { start: CommandStart; end: CommandEnd | null }[] = [];
+  async begin(start: CommandStart): Promise<number> {
+    return this.entries.push({ start, end: null });
+  }
+  async end(seq: number, end: CommandEnd): Promise<void> {
+    const entry = this.entries[seq - 1];
+    if (entry) entry.end = end;
+  }
+}
+
+/** A pool with everything around it in memory. */
+export interface TestPool {
+  pool: SshPool;
+  hostKeys: MemoryHostKeys;
+  recorder: MemoryRecorder;
+  warnings: string[];
+  open(target?: Partial<SshTarget>, more?: { signal?: AbortSignal; secrets?: string[] }): Promise<HostSession>;
+}
+
+/** Credentials by name; `target` is what `open` uses where the caller says nothing else. */
+export function testPool(
+  credentials: Readonly<Record<string, Credential>>,
+  target: Pick<SshTarget, 'port'> & Partial<SshTarget>,
+  limits: SshPoolLimits = {},
+): TestPool {
+  const hostKeys = new MemoryHostKeys();
+  const recorder = new MemoryRecorder();
+  const warnings: string[] = [];
+  const pool = createSshPool({
+    hostKeys,
+    limits,
+    logger: { debug: () => {}, warn: (_details, message) => warnings.push(message) },
+    credentials: {
+      async resolve(ref) {
+        const found = 'name' in ref ? credentials[ref.name] : undefined;
+        if (!found) throw new Error(`no test credential for ${JSON.stringify(ref)}`);
+        return found;
+      },
+    },
+  });
+  const defaults: SshTarget = {
+    name: 'host-1',
+    address: '127.0.0.1',
+    user: 'root',
+    credential: { name: Object.keys(credentials)[0] ?? '' },
+    ...target,
+  };
+  return {
+    pool,
+    hostKeys,
+    recorder,
+    warnings,
+    open: (overrides = {}, { signal = new AbortController().signal, secrets = [] } = {}) =>
+      pool.open({ ...defaults, ...overrides }, { cluster: 'test', signal, recorder, secrets }),
+  };
+}
