@@ -12,7 +12,7 @@ const KEEP = new Set(
 export function absolute(path: string): string {
   const parts = path.split('/');
   const normal = parts[0] === '' && parts.length > 1 && parts.slice(1).every((part) => !['', '.', '..'].includes(part));
-  const control = [...path].some((character) => character < ' ' || character === '\x7f');
+  const control = path.split('').some((character) => character < ' ' || character === '\x7f');
   if (!normal || control) throw new Error(`not a normal absolute path: ${JSON.stringify(path)}`);
   return path;
 }
