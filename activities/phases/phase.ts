@@ -25,7 +25,7 @@ export interface PhaseContext<Options> {
   /** This phase's options on this host: defaults, spec.phases, then the host's own. */
   options: Options;
   /** Another phase's parsed options on a host (default: this one). */
-  optionsOf<T>(phase: string, host?: Host): T;
+  optionsOf: <T>(phase: string, host?: Host) => T;
   facts: HostFacts;
   pki: Pki;
   artifacts: ArtifactSource;
@@ -39,17 +39,17 @@ export interface PhaseRun<Options> extends PhaseContext<Options> {
   /** What the engine changed in this task before this call. */
   changes: readonly Change[];
   /** Throw a catalogue error with this phase and host on it. */
-  fail(code: ErrorCode, message: string, evidence?: string): never;
+  fail: (code: ErrorCode, message: string, evidence?: string) => never;
   /**
    * Bounded waiting: calls `probe` until it returns null; the text it returns is what is still missing and becomes the
    * evidence. Prefer one remote command that waits by itself (kubectl wait, a sh loop with short sleeps) over many probes.
    */
-  waitFor(
+  waitFor: (
     what: { code: ErrorCode; message: string; timeoutMs: number; intervalMs?: number },
     probe: () => Promise<string | null>,
-  ): Promise<void>;
+  ) => Promise<void>;
   /** Last lines of a unit's journal, as evidence. */
-  unitJournal(unit: string, lines?: number): Promise<string>;
+  unitJournal: (unit: string, lines?: number) => Promise<string>;
   signal: AbortSignal;
 }
 
