@@ -22,7 +22,7 @@ export const busyboxRoot: FillRoot = async (rootfs, { workDir, tell }) => {
   const bin = join(rootfs, 'bin');
   await mkdir(bin, { recursive: true });
   // Newer releases have it under /usr.
-  const [from] = (await run(['find', unpacked, '-type', 'f', '-name', 'busybox'])).stdout.split('\n');
+  const [from] = (await run(['find', unpacked, '-type', 'f', '-path', '*/bin/busybox'])).stdout.split('\n');
   const busybox = join(bin, 'busybox');
   await copyFile(from ?? '', busybox);
   const { stdout } = await run([busybox, '--list']);
