@@ -278,6 +278,13 @@ export const ERRORS = {
     'The artifact mirror does not answer as it should',
     'Check the address under spec.artifacts.mirror.',
   ),
+  IMAGE_PUSH_FAILED: entry(
+    'artifact',
+    true,
+    502,
+    'An image could not be pushed into the registry',
+    'Read the answer of the registry in the evidence; check its unit and its disk.',
+  ),
   UNIT_FAILED: entry(
     'host',
     true,

@@ -1,10 +1,12 @@
+import { HOST_PATH } from './batch-script.ts';
+
 /**
  * apt: one transaction for what is missing ($@). Repairs an interrupted dpkg first; reads the package lists anew only
  * when there are none, or when apt cannot find or fetch a package with those it has. Exit codes: 75 = somebody else
  * holds the lock, 1 = failed; what apt said is on standard error.
  */
 export const APT_INSTALL = `set +e
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+export LC_ALL=C PATH=${HOST_PATH} DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 says=$(mktemp /run/kubewright-apt.XXXXXXXX)
 trap 'rm -f -- "$says"' EXIT
 trap 'exit 143' HUP INT TERM

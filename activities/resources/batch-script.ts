@@ -1,4 +1,5 @@
 import { STATE_DIR } from './paths.ts';
+import { PUSH_FUNCTIONS } from './push-script.ts';
 
 /** Fixed, so that nothing depends on what the login shell of a host sets. */
 export const HOST_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -9,13 +10,17 @@ export const HOST_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
  * next message are evidence), `<nonce> failed <key>`.
  * Contents come as a tar on standard input and wait in a folder under /run (memory, 0700) until `put` takes them.
  */
-export function batchPrelude(nonce: string, options: { payloads: boolean; transfers: boolean }): string {
+export function batchPrelude(
+  nonce: string,
+  options: { payloads: boolean; transfers: boolean; pushes: boolean },
+): string {
   return [
     BASE.replace('@NONCE@', nonce).replace('@PATH@', HOST_PATH),
     options.payloads ? 'tar -x -f - -C "$KW_TMP"' : null,
     'exec </dev/null',
     FUNCTIONS,
     options.transfers ? TRANSFER_FUNCTIONS : null,
+    options.pushes ? PUSH_FUNCTIONS : null,
   ]
     .filter((part) => part !== null)
     .join('\n');

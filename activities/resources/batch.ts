@@ -32,7 +32,11 @@ const MIN_BATCH_TIMEOUT_MS = 60_000;
 
 /** The script of a batch. Pure; the nonce marks our own messages in its output. */
 export function batchScript(batch: Batch, nonce: string): string {
-  const prelude = batchPrelude(nonce, { payloads: batch.payloads.size > 0, transfers: batch.lane === 'transfer' });
+  const prelude = batchPrelude(nonce, {
+    payloads: batch.payloads.size > 0,
+    transfers: batch.lane === 'transfer',
+    pushes: batch.parts.some(({ fragment }) => fragment.script.includes('push_image ')),
+  });
   return `${prelude}\n${batch.lane === 'transfer' ? sideBySide(batch.parts) : inOrder(batch.parts)}\n`;
 }
 

@@ -1,9 +1,11 @@
+import { HOST_PATH } from './batch-script.ts';
+
 /**
  * dnf: one transaction for what is missing ($@). dnf waits for its lock by itself; metadata is read anew once when a
  * package is not found. Exit codes as in apt.ts.
  */
 export const DNF_INSTALL = `set +e
-export LC_ALL=C
+export LC_ALL=C PATH=${HOST_PATH}
 says=$(mktemp /run/kubewright-dnf.XXXXXXXX)
 trap 'rm -f -- "$says"' EXIT
 trap 'exit 143' HUP INT TERM

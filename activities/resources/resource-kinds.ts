@@ -6,7 +6,9 @@ import { fileKind } from './file.ts';
 import { hostnameKind } from './hostname.ts';
 import { hostsEntriesKind } from './hosts-entries.ts';
 import { kernelModulesKind } from './kernel-modules.ts';
+import { manifestsKind } from './manifests.ts';
 import { packagesKind } from './packages.ts';
+import { registryImageKind } from './registry-image.ts';
 import type { Resource, ResourceKind } from './resource.ts';
 import { serviceKind } from './service.ts';
 import { swapOffKind } from './swap-off.ts';
@@ -27,7 +29,9 @@ export const RESOURCE_KINDS: readonly AnyKind[] = [
   hostnameKind,
   hostsEntriesKind,
   kernelModulesKind,
+  manifestsKind,
   packagesKind,
+  registryImageKind,
   serviceKind,
   swapOffKind,
   symlinkKind,

@@ -1,0 +1,144 @@
+import type { Change } from '../../contracts/operation.ts';
+import { digestOfParts, sha256 } from './digest.ts';
+import { absolute } from './path-check.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+
+/** The part of a Kubernetes object that we read. */
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+export interface ManifestsResource extends Resource {
+  readonly kind: 'manifests';
+  readonly objects: readonly KubeObject[];
+  readonly kubeconfig: string;
+  readonly waitMs: number;
+}
+
+interface ManifestsState {
+  /** False when nothing could be compared: no kubectl yet, the API server away, a namespace still missing. */
+  compared: boolean;
+  /** `apps.v1.Deployment.kube-system.coredns`. */
+  created: string[];
+  updated: string[];
+}
+
+/** Where a control plane keeps its admin kubeconfig. */
+const ADMIN_KUBECONFIG = '/etc/kubewright/admin.kubeconfig';
+const FIELD_MANAGER = 'kubewright';
+const WORKLOADS = ['Deployment', 'DaemonSet', 'StatefulSet'];
+const APPLY_TIMEOUT_MS = 120_000;
+
+/**
+ * Objects in the cluster, by server-side apply through kubectl on this host. Objects that leave the list stay in the
+ * cluster. `wait`: after a change, until Deployments, DaemonSets and StatefulSets of the list are rolled out.
+ * Throws an Error for a Secret: the probe script is kept in the journal as it is.
+ */
+export function manifests(
+  id: string,
+  objects: readonly object[],
+  options: { kubeconfig?: string; wait?: { timeoutMs: number } } = {},
+): ManifestsResource {
+  for (const object of objects) {
+    const { apiVersion, kind, metadata } = object as Partial<KubeObject>;
+    if (!apiVersion || !kind || !metadata?.name) throw new Error(`manifests ${id}: an object without kind or name`);
+    if (kind === 'Secret') throw new Error(`manifests ${id}: secrets must not go through the journal`);
+  }
+  return {
+    kind: 'manifests',
+    id,
+    objects: objects as readonly KubeObject[],
+    kubeconfig: absolute(options.kubeconfig ?? ADMIN_KUBECONFIG),
+    waitMs: options.wait?.timeoutMs ?? 0,
+  };
+}
+
+const list = ({ objects }: ManifestsResource): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+const sideOptions = `--server-side --force-conflicts --field-manager=${FIELD_MANAGER}`;
+
+export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
+  kind: 'manifests',
+
+  // base64: printf is a shell builtin, so the size of a manifest does not matter.
+  probe: (resource, quote) =>
+    [
+      `[ -f ${quote(resource.kubeconfig)} ] && command -v kubectl >/dev/null || exit 0`,
+      `printf %s ${Buffer.from(list(resource)).toString('base64')} | base64 -d |`,
+      `  HOME=/root KUBECTL_EXTERNAL_DIFF='diff -qr' timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f -`,
+      'echo "code $?"',
+    ].join('\n'),
+  parse(output) {
+    const created = [...output.matchAll(/^Only in \S*MERGED-\S*: (\S+)$/gm)].map((match) => match[1]!);
+    const updated = [...output.matchAll(/^Files \S*LIVE-\S*\/(\S+) and \S+ differ$/gm)].map((match) => match[1]!);
+    const code = /^code (\d+)$/m.exec(output)?.[1];
+    const compared = code === '0' || (code === '1' && created.length + updated.length > 0);
+    return { compared, created, updated };
+  },
+
+  diff(resource, { compared, created, updated }) {
+    const change = (action: Change['action'], detail: string): Change => ({
+      resource: resourceKey(resource),
+      action,
+      detail,
+    });
+    if (!compared) return [change('create', resource.objects.map(nameOf).join(', '))];
+    return [...created.map((name) => change('create', name)), ...updated.map((name) => change('update', name))];
+  },
+
+  fragment(resource, _observed, { quote, payload }) {
+    const { kubeconfig, waitMs, objects } = resource;
+    const kubectl = `HOME=/root kubectl --kubeconfig ${quote(kubeconfig)}`;
+    const lines = [
+      `kw_kubectl() { ${kubectl} "$@"; }`,
+      APPLY_LOOP,
+      `kw_apply ${payload(list(resource))} ${quote(resource.id)}`,
+    ];
+    const workloads = waitMs > 0 ? objects.filter(({ kind }) => WORKLOADS.includes(kind)) : [];
+    for (const object of workloads) {
+      const namespace = quote(object.metadata.namespace ?? 'default');
+      const target = `${object.kind.toLowerCase()}/${object.metadata.name}`;
+      lines.push(
+        `kw_kubectl -n ${namespace} rollout status ${quote(target)} --timeout=${Math.ceil(waitMs / 1000)}s || {`,
+        `  kw_fail WORKLOAD_NOT_READY ${quote(`${target} did not become ready`)}`,
+        `  kw_kubectl -n ${namespace} get pods -o wide 2>&1 || :`,
+        `  kw_kubectl -n ${namespace} get events --sort-by=.lastTimestamp 2>&1 | tail -n 8 || :`,
+        '  exit 1',
+        '}',
+      );
+    }
+    return { script: lines.join('\n'), timeoutMs: APPLY_TIMEOUT_MS + waitMs * Math.max(workloads.length, 1) };
+  },
+
+  digest: (resource) => digestOfParts([sha256(list(resource)), resource.kubeconfig]),
+};
+
+const nameOf = ({ kind, metadata }: KubeObject): string =>
+  `${kind} ${metadata.namespace ? `${metadata.namespace}/` : ''}${metadata.name}`;
+
+/**
+ * Right after its start an API server may lack even kube-system, and a new CRD its kind: what passes by itself is tried
+ * again for half a minute, what the server refuses is told at once.
+ */
+const APPLY_LOOP = `# kw_apply <n> <id>
+kw_apply() {
+  kw_try=0
+  until kw_says=$(kw_kubectl apply ${sideOptions} -f - <"$KW_TMP/$1" 2>&1); do
+    kw_try=$((kw_try + 1))
+    kw_code=MANIFEST_REFUSED
+    if printf '%s' "$kw_says" | grep -Eqi 'connection refused|connection reset|unable to connect|i/o timeout|TLS handshake|unexpected EOF|ServiceUnavailable|the server is currently unable|etcdserver|Too Many Requests|failed to download openapi'; then
+      kw_code=APISERVER_NOT_READY
+    elif ! printf '%s' "$kw_says" | grep -Eq 'namespaces "[^"]*" not found|no matches for kind'; then
+      kw_try=30
+    fi
+    if [ "$kw_try" -ge 30 ]; then
+      kw_fail "$kw_code" "the manifests $2 could not be applied"
+      printf '%s\\n' "$kw_says"
+      exit 1
+    fi
+    sleep 1
+  done
+  printf '%s\\n' "$kw_says"
+}`;

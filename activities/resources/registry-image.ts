@@ -1,0 +1,101 @@
+import type { ResolvedFile } from '../artifacts/source.ts';
+import { digestOfParts, sha256 } from './digest.ts';
+import { absolute } from './path-check.ts';
+import { IMAGE_STAMP_DIR, stampName } from './paths.ts';
+import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { fetchCall, TRANSFER_TIMEOUT_MS } from './transfer.ts';
+
+/** Files on the host with which it speaks to the registry. */
+export interface RegistryTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface RegistryImageResource extends Resource {
+  readonly kind: 'registry-image';
+  readonly file: ResolvedFile;
+  /** `name:port`. */
+  readonly registry: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly tls: RegistryTls;
+}
+
+interface ImageState {
+  /** sha256 of the tar that was pushed last. */
+  pushed: string;
+  /** Manifest digest at that time, and what the registry has under the tag now. */
+  digest: string;
+  present: string;
+}
+
+/** Manifest types that an image for one platform may have. */
+const MANIFEST_TYPES =
+  'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json';
+
+/** An image in a registry, pushed by the host from an OCI layout in a tar, with curl over the distribution API. */
+export function registryImage(options: {
+  file: ResolvedFile;
+  registry: string;
+  repository: string;
+  tag: string;
+  tls: RegistryTls;
+}): RegistryImageResource {
+  const { registry, repository, tag, tls } = options;
+  if (!/^[a-z0-9.-]+(:[0-9]{1,5})?$/.test(registry)) throw new Error(`not a registry: ${JSON.stringify(registry)}`);
+  if (!/^[a-z0-9]+([._/-][a-z0-9]+)*$/.test(repository)) throw new Error(`not a repository: ${repository}`);
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(tag)) throw new Error(`not a tag: ${JSON.stringify(tag)}`);
+  for (const path of [tls.ca, tls.cert, tls.key]) absolute(path);
+  return { kind: 'registry-image', id: `${registry}/${repository}:${tag}`, ...options };
+}
+
+const base = ({ id }: RegistryImageResource): string => `${IMAGE_STAMP_DIR}/${stampName(id, sha256(id))}`;
+
+export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> = {
+  kind: 'registry-image',
+
+  probe(resource, quote) {
+    const { registry, repository, tag, tls } = resource;
+    const url = quote(`https://${registry}/v2/${repository}/manifests/${tag}`);
+    return [
+      `read -r kw_sum kw_digest <${quote(`${base(resource)}.stamp`)} || exit 0`,
+      `kw_now=$(curl --silent --head --max-time 5 --cacert ${quote(tls.ca)} --cert ${quote(tls.cert)} --key ${quote(tls.key)} -H ${quote(`Accept: ${MANIFEST_TYPES}`)} -- ${url} | tr -d '\\r' | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p')`,
+      `printf '%s %s %s\\n' "$kw_sum" "$kw_digest" "$kw_now"`,
+    ].join('\n');
+  },
+  parse(output) {
+    const [pushed = '', digest = '', present = ''] = output.trim().split(' ');
+    return { pushed, digest, present };
+  },
+
+  diff(resource, { pushed, digest, present }) {
+    const change = (action: 'create' | 'update', detail: string) => [
+      { resource: resourceKey(resource), action, detail },
+    ];
+    if (pushed === '') return change('create', `push ${resource.file.name}`);
+    if (pushed !== resource.file.sha256) return change('update', `push ${resource.file.name}, its file changed`);
+    return present === digest ? [] : change('update', `push ${resource.file.name}: the registry does not have it`);
+  },
+
+  fragment(resource, _observed, { quote }) {
+    const { file, registry, repository, tag, tls } = resource;
+    const at = (name: string): string => quote(`${base(resource)}.d/${name}`);
+    const push = [at('layout'), ...[`https://${registry}`, repository, tag, tls.ca, tls.cert, tls.key].map(quote)];
+    return {
+      lane: 'transfer',
+      timeoutMs: TRANSFER_TIMEOUT_MS,
+      script: [
+        `rm -rf -- ${quote(`${base(resource)}.d`)}`,
+        `mkdir -p -- ${at('layout')}`,
+        fetchCall(file, at('image.tar'), { quote, times: 2 }),
+        `tar -xf ${at('image.tar')} --no-same-owner -C ${at('layout')}`,
+        `push_image ${push.join(' ')}`,
+        `kw_stamp ${quote(`${base(resource)}.stamp`)} ${quote(file.sha256)}" sha256:$kw_manifest"`,
+        `rm -rf -- ${quote(`${base(resource)}.d`)}`,
+      ].join('\n'),
+    };
+  },
+
+  digest: ({ file, id }) => digestOfParts([file.sha256, id]),
+};
