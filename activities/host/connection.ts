@@ -53,12 +53,13 @@ export class SshConnection {
   }
 
   /**
-   * Start a command. Throws ChannelOpenError when no channel could be had, SSH_CONNECTION_LOST when the connection went
+   * Start a command. `attach` is called in the very moment the channel exists: a fast command's output, exit and close can
+   * come in the same packet, and a listener attached after an `await` would miss them. Throws ChannelOpenError when no channel could be had, SSH_CONNECTION_LOST when the connection went
    * away after the request was sent: then nobody knows whether the command ran. ssh2 calls back in every case, on loss too.
    */
-  exec(command: string): Promise<ClientChannel> {
+  exec(command: string, attach: (channel: ClientChannel) => void): Promise<void> {
     this.channels += 1;
-    return new Promise<ClientChannel>((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       try {
         this.#client.exec(command, (error, channel) => {
           if (error) {
@@ -67,7 +68,8 @@ export class SshConnection {
             return;
           }
           channel.once('close', () => this.#freeChannel());
-          resolve(channel);
+          attach(channel);
+          resolve();
         });
       } catch (error) {
         // ssh2 throws "Not connected" at once when the socket is already closed.

@@ -37,8 +37,11 @@ export type RunAside = (line: string, stdin: string) => Promise<void>;
 export async function runCommand(connection: SshConnection, command: Command, aside: RunAside): Promise<ExecResult> {
   if (command.signal.aborted) throw notStarted(command);
   const { line, mark, stdinPrefix } = commandLine(command.argv, command.elevation);
-  const channel = await connection.exec(line);
-  return new Running(connection, command, channel, mark, aside).result(stdinPrefix);
+  const running: Running[] = [];
+  await connection.exec(line, (channel) => {
+    running.push(new Running(connection, command, { channel, mark, stdinPrefix }, aside));
+  });
+  return running[0]!.result();
 }
 
 /** The state of one running command. */
@@ -57,7 +60,12 @@ class Running {
   #settle: () => void = () => {};
   readonly #settled: Promise<void>;
 
-  constructor(connection: SshConnection, command: Command, channel: ClientChannel, mark: string, aside: RunAside) {
+  constructor(
+    connection: SshConnection,
+    command: Command,
+    { channel, mark, stdinPrefix }: { channel: ClientChannel; mark: string; stdinPrefix: string },
+    aside: RunAside,
+  ) {
     this.#connection = connection;
     this.#command = command;
     this.#channel = channel;
@@ -65,20 +73,20 @@ class Running {
     this.#stdout = new OutputSink(command.maxOutputBytes);
     this.#stderr = new OutputSink(command.maxOutputBytes);
     this.#report = new ReportLine(mark, (chunk) => this.#stdout.push(chunk));
-    this.#settled = new Promise((resolve) => {
+    this.#settled = new Promise<void>((resolve) => {
       this.#settle = resolve;
     });
+    this.#listen();
+    this.#write(stdinPrefix);
   }
 
-  async result(stdinPrefix: string): Promise<ExecResult> {
+  async result(): Promise<ExecResult> {
     const { signal, timeoutMs } = this.#command;
     const timer = setTimeout(() => void this.#stop('COMMAND_TIMEOUT'), timeoutMs);
     const onAbort = () => void this.#stop('COMMAND_ABORTED');
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     try {
-      this.#listen();
-      this.#write(stdinPrefix);
       await this.#settled;
     } finally {
       clearTimeout(timer);

@@ -1,4 +1,5 @@
 import pLimit, { type LimitFunction } from 'p-limit';
+import type { ClientChannel } from 'ssh2';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Elevation } from './command-line.ts';
 import { ChannelOpenError, type SshConnection } from './connection.ts';
@@ -161,14 +162,16 @@ export class PooledTarget implements ConnectionSource {
   }
 }
 
-async function runLine(connection: SshConnection, line: string, stdin: string): Promise<void> {
-  const channel = await connection.exec(line);
-  await new Promise<void>((resolve) => {
-    channel.on('close', () => resolve());
-    channel.on('error', () => {});
-    channel.resume();
-    channel.stderr.resume();
-    channel.end(stdin);
+function runLine(connection: SshConnection, line: string, stdin: string): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const attach = (channel: ClientChannel) => {
+      channel.on('close', () => resolve());
+      channel.on('error', () => {});
+      channel.resume();
+      channel.stderr.resume();
+      channel.end(stdin);
+    };
+    connection.exec(line, attach).catch(reject);
   });
 }
 
