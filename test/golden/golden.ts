@@ -180,7 +180,7 @@ const isText = (value: unknown): value is Text =>
 function renderResources(resources: readonly Resource[]): Map<string, string> {
   const files = new Map<string, string>();
   const add = (name: string, text: string): string => {
-    const flat = name.replace(/^\//, '').replaceAll('/', '__');
+    const flat = name.replace(/^\//, '').replaceAll('/', '__').replaceAll(':', '_');
     if (files.has(flat)) throw new Error(`two resources render ${name}`);
     files.set(flat, text);
     return `see ${flat}`;

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { AUTHORITIES } from '../pki/types.ts';
+import { definePhase } from './phase.ts';
+
+/** The cluster's certificate authorities, in the store before any host asks for a certificate of theirs. */
+export default definePhase({
+  name: 'pki',
+  title: 'Certificate authorities',
+  hosts: 'worker-process',
+  needs: [],
+  timeouts: { applyMs: 60_000, verifyMs: 10_000 },
+  expectedMs: 300,
+  options: z.strictObject({}),
+  hooks: {
+    // Reading makes what is missing, so hosts that ask at the same time never race to make two of one authority.
+    async after({ pki }) {
+      await Promise.all(AUTHORITIES.map((authority) => pki.ca(authority)));
+      return [];
+    },
+  },
+});

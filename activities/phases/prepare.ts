@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import type { ClusterSpec } from '../../contracts/cluster.ts';
+import { hostsWithRole, internalAddress } from '../../contracts/cluster.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { ipv4 } from '../../contracts/primitives.ts';
+import { kubeChoices } from '../kube/choices.ts';
+import { isContainer } from '../kube/container-host.ts';
+import { KUBEWRIGHT_DIR, REGISTRY_HOSTNAME } from '../kube/paths.ts';
+import { directory } from '../resources/directory.ts';
+import { hostnameIs } from '../resources/hostname.ts';
+import { hostsEntries } from '../resources/hosts-entries.ts';
+import { kernelModules } from '../resources/kernel-modules.ts';
+import { packages } from '../resources/packages.ts';
+import { swapOff } from '../resources/swap-off.ts';
+import { sysctls } from '../resources/sysctls.ts';
+import { definePhase, type PhaseContext } from './phase.ts';
+import { trustClusterInFirewalld } from './prepare/firewalld.ts';
+import { basePackages } from './prepare/packages.ts';
+
+const options = z.strictObject({
+  hostname: z.boolean().default(true).describe('Set the host name to the name in the spec'),
+  packages: z
+    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{0,99}$/))
+    .max(50)
+    .default([])
+    .describe('Further packages of the distribution'),
+  sysctls: z
+    .record(
+      z.string().regex(/^[a-z0-9_][a-zA-Z0-9_./-]{0,199}$/),
+      z
+        .string()
+        .max(200)
+        .regex(/^[\w .:,+-]*$/),
+    )
+    .default({})
+    .describe('Further kernel settings; they win over ours'),
+});
+type Options = z.output<typeof options>;
+
+/** What every later phase counts on: names, packages, kernel modules and settings. */
+export default definePhase({
+  name: 'prepare',
+  title: 'Base system',
+  hosts: 'all',
+  needs: [{ phase: 'preflight', on: 'same-host' }],
+  timeouts: { applyMs: 10 * 60_000, verifyMs: 10_000 },
+  expectedMs: 8_000,
+  options,
+  resources: (context) => {
+    const { cluster, host, facts } = context;
+    const kube = isKubeHost(context);
+    const wanted = basePackages(cluster, host, context.options.packages);
+    return [
+      ...(context.options.hostname ? [hostnameIs(host.name)] : []),
+      hostsEntries(clusterNames(cluster)),
+      directory(KUBEWRIGHT_DIR),
+      packages(wanted),
+      ...(kube
+        ? [
+            kernelModules(['overlay', 'br_netfilter', 'nf_conntrack'], { file: '/etc/modules-load.d/kubewright.conf' }),
+            sysctls(
+              { ...kubeSysctls(isContainer(facts)), ...context.options.sysctls },
+              { file: '/etc/sysctl.d/90-kubewright.conf' },
+            ),
+            ...(kubeChoices(cluster, host).swapAllowed ? [] : [swapOff()]),
+          ]
+        : []),
+    ];
+  },
+  hooks: {
+    after: (run) => (run.facts.packageManager === 'dnf' ? trustClusterInFirewalld(run) : Promise.resolve([])),
+  },
+});
+
+const isKubeHost = ({ host }: PhaseContext<Options>): boolean =>
+  host.roles.includes('worker') || host.roles.includes('control-plane');
+
+/** /etc/hosts: every host by its name in the spec, and the registry. Hosts known by a DNS name resolve by DNS. */
+function clusterNames(cluster: ClusterSpec): { address: string; names: string[] }[] {
+  const registry = hostsWithRole(cluster, 'registry')[0];
+  if (registry && !ipv4.safeParse(internalAddress(registry)).success) {
+    throw new KubewrightError('SPEC_INVALID', `the registry host ${registry.name} needs an IPv4 internalAddress`, {
+      evidence: `${REGISTRY_HOSTNAME} is written into /etc/hosts, which takes addresses only`,
+    });
+  }
+  return cluster.spec.hosts
+    .filter((each) => ipv4.safeParse(internalAddress(each)).success)
+    .map((each) => ({
+      address: internalAddress(each),
+      names: each === registry ? [each.name, REGISTRY_HOSTNAME] : [each.name],
+    }));
+}
+
+/**
+ * Settings of the network namespace, and, where the kernel is the host's own, of the kernel: in a container those
+ * belong to whoever owns the machine.
+ */
+function kubeSysctls(container: boolean): Record<string, string> {
+  return {
+    'net.ipv4.ip_forward': '1',
+    // Bridged pod traffic must pass kube-proxy's rules.
+    'net.bridge.bridge-nf-call-iptables': '1',
+    // Loose: answers may come back through another interface than the overlay's (strict drops them).
+    'net.ipv4.conf.all.rp_filter': '2',
+    ...(container
+      ? {}
+      : {
+          // kubelet, containerd, and pods that tail logs each hold watches; the default of 128 instances runs out.
+          'fs.inotify.max_user_instances': '8192',
+          'fs.inotify.max_user_watches': '524288',
+          // What the kubelet sets at its start, or refuses to start without (protectKernelDefaults).
+          'kernel.panic': '10',
+          'kernel.panic_on_oops': '1',
+          'vm.overcommit_memory': '1',
+        }),
+  };
+}

@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { hostsWithRole } from '../../contracts/cluster.ts';
+import { version } from '../../contracts/primitives.ts';
+import { imageRef } from '../kube/images.ts';
+import { defaultVersion, install } from '../kube/install.ts';
+import {
+  BIN_DIR,
+  CNI_BIN_DIR,
+  CNI_CONF_DIR,
+  CONTAINERD_CERTS_D,
+  CONTAINERD_CONFIG,
+  REGISTRY_ENDPOINT,
+} from '../kube/paths.ts';
+import { registryClientLeaf } from '../kube/registry-client.ts';
+import { containerdConfig, registryHosts } from '../render/containerd.ts';
+import { daemonUnit } from '../render/unit.ts';
+import { directory } from '../resources/directory.ts';
+import { file } from '../resources/file.ts';
+import { service } from '../resources/service.ts';
+import { definePhase, type PhaseContext } from './phase.ts';
+
+const options = z.strictObject({
+  version: version.default(defaultVersion('containerd')),
+  runcVersion: version.default(defaultVersion('runc')),
+  cniVersion: version.default(defaultVersion('cni-plugins')),
+  config: z
+    .strictObject({
+      systemdCgroup: z.boolean().default(true).describe('As the cgroupDriver of the kubelet; false on cgroup v1'),
+      restrictOomScoreAdj: z
+        .boolean()
+        .default(false)
+        .describe('For hosts without CAP_SYS_RESOURCE: nothing lowers an OOM score or raises a limit'),
+      openFilesLimit: z
+        .int()
+        .min(1024)
+        .max(1_073_741_816)
+        .optional()
+        .describe('Open files of containerd and of every container; default: what systemd gives a service'),
+    })
+    .prefault({}),
+  containerd: z
+    .record(z.string().max(100), z.unknown())
+    .default({})
+    .describe('Merged over config.toml, table by table'),
+});
+type Options = z.output<typeof options>;
+
+/** containerd, runc and the CNI plugins on every host that runs pods. The registry need not be up yet. */
+export default definePhase({
+  name: 'runtime',
+  title: 'Container runtime',
+  hosts: 'kube',
+  needs: [
+    { phase: 'prepare', on: 'same-host' },
+    { phase: 'pki', on: 'every-host' },
+  ],
+  timeouts: { applyMs: 10 * 60_000, verifyMs: 60_000 },
+  expectedMs: 5_000,
+  options,
+  resources: async (context) => {
+    const { options } = context;
+    const files = await registryAccess(context);
+    const config = containerdConfig({
+      sandboxImage: await imageRef(context, 'pause'),
+      systemdCgroup: options.config.systemdCgroup,
+      restrictOomScoreAdj: options.config.restrictOomScoreAdj,
+      overrides: options.containerd,
+    });
+    return [
+      await install(context, 'containerd', { version: options.version }),
+      await install(context, 'runc', { version: options.runcVersion }),
+      directory(CNI_BIN_DIR),
+      directory(CNI_CONF_DIR),
+      await install(context, 'cni-plugins', { version: options.cniVersion, into: CNI_BIN_DIR }),
+      directory(CONTAINERD_CERTS_D),
+      ...files,
+      file(CONTAINERD_CONFIG, config),
+      // Not on runc, the plugins or certs.d: containerd reads those anew for every container and every pull.
+      service('containerd', {
+        unit: unit(options),
+        restartOn: [`${BIN_DIR}/containerd`, CONTAINERD_CONFIG],
+      }),
+    ];
+  },
+  async verify({ remote, fail, unitJournal }) {
+    const { stdout } = await remote.script(CHECK, [], { timeoutMs: 30_000 });
+    if (stdout.trim() !== 'ready')
+      fail(
+        'VERIFY_FAILED',
+        'containerd does not serve CRI',
+        `${stdout}\n${await unitJournal('containerd.service', 20)}`,
+      );
+  },
+});
+
+/** The plugin that the kubelet talks to must have loaded: with a wrong configuration containerd runs on without it. */
+const CHECK = `
+tries=0
+until plugins=$(ctr --connect-timeout 2s plugins ls 2>&1) && printf '%s\\n' "$plugins" | grep -q '^io.containerd.grpc.v1 *cri .* ok'; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 50 ] || { printf '%s\\n' "$plugins" | grep -v ' ok *$'; exit 0; }
+  sleep 0.2
+done
+echo ready
+`;
+
+/** certs.d: authority and client certificate for the cluster's registry. Upstream registries need nothing. */
+async function registryAccess({ cluster, host, pki }: PhaseContext<Options>) {
+  if (hostsWithRole(cluster, 'registry').length === 0) return [];
+  const folder = `${CONTAINERD_CERTS_D}/${REGISTRY_ENDPOINT}`;
+  const paths = { ca: `${folder}/ca.crt`, cert: `${folder}/client.crt`, key: `${folder}/client.key` };
+  const leaf = await registryClientLeaf(pki, host);
+  return [
+    file(paths.ca, leaf.ca),
+    file(paths.cert, leaf.cert),
+    file(paths.key, leaf.key, { mode: 0o600 }),
+    file(`${folder}/hosts.toml`, registryHosts({ endpoint: REGISTRY_ENDPOINT, ...paths })),
+  ];
+}
+
+function unit({ config }: Options): string {
+  return daemonUnit({
+    description: 'containerd container runtime',
+    documentation: 'https://containerd.io',
+    exec: [`${BIN_DIR}/containerd`],
+    after: ['dbus.service'],
+    service: {
+      Type: 'notify',
+      Delegate: true,
+      // Containers outlive a restart of containerd.
+      KillMode: 'process',
+      TasksMax: 'infinity',
+      // Containers inherit it, so no base OCI spec has to be kept in step with containerd's own.
+      LimitNOFILE: config.openFilesLimit,
+      ...(config.restrictOomScoreAdj ? {} : { LimitNPROC: 'infinity', LimitCORE: 'infinity', OOMScoreAdjust: -999 }),
+    },
+  });
+}

@@ -1,0 +1,49 @@
+/** What one host's chronyd is to do. */
+export interface ChronyConf {
+  /** Time servers of the cluster that this host follows; empty on a time server itself. */
+  servers: readonly string[];
+  /** Other time servers of the cluster, when this host is one and not alone. */
+  peers: readonly string[];
+  /** Public or company pools. */
+  pools: readonly string[];
+  /** Addresses and networks that may ask this host; empty = it is no server. */
+  allow: readonly string[];
+  /** False where the kernel's clock is not this host's to set (containers). */
+  steersClock: boolean;
+}
+
+/** chrony.conf. */
+export function chronyConf(conf: ChronyConf): string {
+  const serves = conf.allow.length > 0;
+  return [
+    '# Written by Kubewright.',
+    // One second between the first polls, then rarer: a client follows within seconds of its start.
+    ...conf.servers.map((server) => `server ${server} iburst minpoll 0 maxpoll 6`),
+    ...conf.pools.map((pool) => `pool ${pool} iburst maxsources 4`),
+    ...conf.peers.map((peer) => `peer ${peer} minpoll 2 maxpoll 6`),
+    ...conf.allow.map((network) => `allow ${network}`),
+    // Without any source the cluster still agrees with itself. `orphan`: several time servers choose one among them.
+    ...(serves ? [conf.peers.length > 0 ? 'local stratum 10 orphan' : 'local stratum 10'] : []),
+    'driftfile /var/lib/chrony/chrony.drift',
+    'logdir /var/log/chrony',
+    'makestep 1 3',
+    ...(conf.steersClock ? ['rtcsync'] : []),
+    '',
+  ].join('\n');
+}
+
+/**
+ * What the distributions' units read before they start chronyd: Debian's DAEMON_OPTS and the RHEL family's OPTIONS.
+ * `-x` leaves the clock alone: daemons in several containers would fight over one kernel's clock. `-F 1` is Debian's
+ * default system call filter.
+ */
+export function chronyEnvironment(conf: {
+  configFile: string;
+  steersClock: boolean;
+  distribution: 'debian' | 'rhel';
+}): string {
+  const words = ['-f', conf.configFile, ...(conf.steersClock ? [] : ['-x'])];
+  return conf.distribution === 'debian'
+    ? `DAEMON_OPTS="${['-F', '1', ...words].join(' ')}"\n`
+    : `OPTIONS="${['-F', '2', ...words].join(' ')}"\n`;
+}

@@ -1,0 +1,12 @@
+import { test } from 'vitest';
+import imageRegistry from '../../activities/phases/image-registry.ts';
+import { expectGolden, type GoldenCase } from './golden.ts';
+
+test.each<GoldenCase>([
+  { name: 'mirror' },
+  { name: 'no-mirror', mirror: false },
+  {
+    name: 'headlamp-elsewhere',
+    phases: { registry: { storageDir: '/srv/images', preload: ['headlamp'] }, dashboard: { flavour: 'kube-web-view' } },
+  },
+])('registry: $name', (golden) => expectGolden(imageRegistry, golden));

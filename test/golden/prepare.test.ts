@@ -1,0 +1,26 @@
+import { test } from 'vitest';
+import prepare from '../../activities/phases/prepare.ts';
+import { expectGolden, type GoldenCase } from './golden.ts';
+
+const noRoles = [
+  { name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'etcd'] },
+  { name: 'images', address: '10.20.0.19', roles: ['registry'] },
+];
+
+test.each<GoldenCase>([
+  { name: 'worker' },
+  {
+    name: 'container-swap-kept',
+    facts: { virtualization: 'systemd-nspawn' },
+    phases: { nodes: { kubelet: { config: { failSwapOn: false } } } },
+  },
+  { name: 'registry-only', hosts: noRoles, host: 'images' },
+  {
+    name: 'options',
+    phases: {
+      prepare: { hostname: false, packages: ['jq'], sysctls: { 'vm.max_map_count': '262144' } },
+      chrony: { provider: 'none' },
+      nodes: { kubeProxy: { config: { mode: 'ipvs' } } },
+    },
+  },
+])('prepare: $name', (golden) => expectGolden(prepare, golden));

@@ -1,0 +1,34 @@
+import { test } from 'vitest';
+import runtime from '../../activities/phases/runtime.ts';
+import { expectGolden, type GoldenCase } from './golden.ts';
+
+const twoTimeServers = [
+  { name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'etcd', 'time-server'] },
+  { name: 'worker-1', address: '10.20.0.12', roles: ['worker', 'time-server'] },
+];
+
+test.each<GoldenCase>([
+  { name: 'defaults', host: 'worker-1' },
+  {
+    name: 'cgroup-v1',
+    host: 'worker-1',
+    facts: { cgroup: 1 },
+    phases: { runtime: { config: { systemdCgroup: false, restrictOomScoreAdj: true, openFilesLimit: 20_000 } } },
+  },
+  { name: 'no-registry', mirror: false, hosts: twoTimeServers },
+  {
+    name: 'overrides',
+    phases: {
+      runtime: {
+        containerd: {
+          debug: { level: 'debug' },
+          plugins: {
+            'io.containerd.cri.v1.runtime': {
+              containerd: { runtimes: { kata: { runtime_type: 'io.containerd.kata.v2' } } },
+            },
+          },
+        },
+      },
+    },
+  },
+])('runtime: $name', (golden) => expectGolden(runtime, golden));

@@ -1,0 +1,202 @@
+import { expect, test } from 'vitest';
+import { phaseRun } from '../../../activities/phases/phase-run.ts';
+import { evaluate, type PreflightInput } from '../../../activities/phases/preflight/evaluate.ts';
+import { parseReport } from '../../../activities/phases/preflight/report.ts';
+import { supportedOs } from '../../../activities/phases/preflight/supported-os.ts';
+import { wantsOf } from '../../../activities/phases/preflight/wants.ts';
+import preflight from '../../../activities/phases/preflight.ts';
+import { KubewrightError } from '../../../contracts/errors.ts';
+import { FakeHost } from '../../fakes/fake-host.ts';
+import { type GoldenCase, sampleCluster, sampleContext, sampleFacts } from '../../golden/golden.ts';
+
+const NOW = 1_790_000_000_000;
+
+const HEALTHY = [
+  `clock\t${NOW}000000`,
+  'disk\t/var/lib\t8388608\t/\t/dev/sda1',
+  'disk\t/usr/local\t8388608\t/\t/dev/sda1',
+  'disk\t/etc\t8388608\t/\t/dev/sda1',
+  'address\t127.0.0.1',
+  'address\t10.20.0.11',
+  'controllers\tcpuset cpu io memory pids',
+  'feature\toverlay\tloaded',
+  'feature\tbr_netfilter\t/proc/sys/net/bridge/bridge-nf-call-iptables',
+  'feature\tnf_conntrack\tloadable',
+  'feature\tnf_tables\t/proc/kallsyms nft_register_chain_type',
+  'feature\tvxlan\t/sys/module/vxlan',
+  'peer\t10.20.0.12:22\tping',
+  'peer\t10.20.0.12:22\topen',
+  'peer\t10.20.0.13:22\trefused',
+  'mirror\tok',
+  'port\t6443\t*:6443\t812\tkube-apiserver\t/usr/local/bin/kube-apiserver',
+  'port\t2379\t10.20.0.11:2379\t813\tetcd\t/usr/local/bin/etcd (deleted)',
+  'end',
+];
+
+interface Case {
+  sample?: Omit<GoldenCase, 'name'>;
+  /** Lines in place of those of the same kind and first word. */
+  lines?: string[];
+  without?: string;
+  facts?: Partial<PreflightInput['facts']>;
+  options?: Partial<PreflightInput['options']>;
+}
+
+function problems({ sample = {}, lines = [], without, facts, options }: Case) {
+  const cluster = sampleCluster(sample);
+  const host = cluster.spec.hosts.find((each) => each.name === (sample.host ?? 'cp-1'))!;
+  const head = (line: string) => line.split('\t').slice(0, 2).join('\t');
+  const replaced = new Set(lines.map(head));
+  const kept = HEALTHY.filter((line) => !replaced.has(head(line)) && !(without && line.startsWith(without)));
+  return evaluate({
+    cluster,
+    host,
+    facts: { ...sampleFacts, ...facts },
+    report: parseReport([...kept, ...lines].join('\n')),
+    wants: wantsOf(cluster, host),
+    options: {
+      allowUnsupportedOs: false,
+      minFreeMiB: { '/var/lib': 1024, '/usr/local': 512, '/etc': 8 },
+      minMemoryMiB: 900,
+      maxClockSkewSeconds: 300,
+      ...options,
+    },
+    askedAtMs: NOW - 50,
+    answeredAtMs: NOW + 200,
+  });
+}
+
+test('a host that has everything has no problem, also with our own processes on the ports', () => {
+  expect(problems({})).toEqual([]);
+});
+
+test.each<[string, string, RegExp, Case]>([
+  [
+    'an old Debian',
+    'OS_UNSUPPORTED',
+    /ID=debian VERSION_ID=11/,
+    { facts: { os: { ...sampleFacts.os, versionId: '11' } } },
+  ],
+  ['another machine', 'OS_UNSUPPORTED', /riscv64/, { facts: { arch: 'riscv64' } }],
+  ['no systemd', 'OS_UNSUPPORTED', /openrc/, { facts: { initSystem: 'openrc' } }],
+  ['no machine-id', 'HOST_IDENTITY_CLASH', /machine-id/, { facts: { machineId: '' } }],
+  ['the address of another host', 'HOST_IDENTITY_CLASH', /10\.20\.0\.13/, { lines: ['address\t10.20.0.13'] }],
+  ['a clock ahead', 'CLOCK_SKEW', /allowed 300 s/, { lines: [`clock\t${NOW + 600_000}000000`], without: 'clock' }],
+  ['a clock behind', 'CLOCK_SKEW', /allowed 300 s/, { lines: [`clock\t${NOW - 600_000}000000`], without: 'clock' }],
+  ['cgroup v1', 'CGROUPS_UNUSABLE', /failCgroupV1/, { facts: { cgroup: 1 } }],
+  [
+    'no memory controller',
+    'CGROUPS_UNUSABLE',
+    /on: cpu/,
+    { lines: ['controllers\tcpu cpuset pids'], without: 'controllers' },
+  ],
+  ['no vxlan', 'KERNEL_FEATURE_MISSING', /vxlan_dev_create/, { lines: ['feature\tvxlan\t-'] }],
+  [
+    'no ip_vs',
+    'KERNEL_FEATURE_MISSING',
+    /ip_vs/,
+    { sample: { phases: { nodes: { kubeProxy: { config: { mode: 'ipvs' } } } } } },
+  ],
+  ['little memory', 'MEMORY_TOO_SMALL', /512 MiB/, { facts: { memoryMiB: 512 } }],
+  ['a full disk', 'DISK_FULL', /sda1 on \/, 100 MiB/, { lines: ['disk\t/var/lib\t102400\t/\t/dev/sda1'] }],
+  [
+    'a foreign listener',
+    'PORT_IN_USE',
+    /nginx pid=77 \/usr\/sbin\/nginx/,
+    { lines: ['port\t6443\t0.0.0.0:6443\t77\tnginx\t/usr/sbin/nginx'] },
+  ],
+  [
+    'a Debian etcd',
+    'PORT_IN_USE',
+    /\/usr\/bin\/etcd/,
+    { lines: ['port\t2379\t127.0.0.1:2379\t77\tetcd\t/usr/bin/etcd'] },
+  ],
+  ["somebody else's address", 'NETWORK_UNREACHABLE', /internalAddress 10\.20\.0\.11/, { without: 'address\t10.20' }],
+  ['no quorum in reach', 'NETWORK_UNREACHABLE', /10\.20\.0\.12:22, 10\.20\.0\.13:22/, { without: 'peer' }],
+  [
+    'no mirror',
+    'NETWORK_UNREACHABLE',
+    /Could not connect/,
+    { lines: ['mirror\tcurl: (7) Could not connect'], without: 'mirror' },
+  ],
+])('%s is %s', (_name, code, evidence, input) => {
+  const found = problems(input);
+  expect(found.map((problem) => problem.code)).toEqual([code]);
+  expect(found[0]?.evidence).toMatch(evidence);
+});
+
+test('what the plan does not want does not matter', () => {
+  const elsewhere: Case['sample'] = {
+    hosts: [
+      { name: 'cp-1', address: '10.20.0.11', roles: ['registry'] },
+      { name: 'cp-2', address: '10.20.0.12', roles: ['control-plane', 'etcd'] },
+    ],
+  };
+  expect(problems({ sample: elsewhere, without: 'feature', facts: { cgroup: 1, memoryMiB: 400 } })).toEqual([]);
+  // One of three members may be away.
+  expect(problems({ without: 'peer\t10.20.0.13' })).toEqual([]);
+  expect(
+    problems({ facts: { cgroup: 1 }, sample: { phases: { nodes: { kubelet: { config: { failCgroupV1: false } } } } } }),
+  ).toEqual([]);
+  expect(problems({ sample: { phases: { flannel: { backend: 'host-gw' } } }, lines: ['feature\tvxlan\t-'] })).toEqual(
+    [],
+  );
+  expect(
+    problems({ options: { allowUnsupportedOs: true }, facts: { os: { ...sampleFacts.os, id: 'nixos' } } }),
+  ).toEqual([]);
+});
+
+test('the systems that are supported', () => {
+  const os = (id: string, versionId: string, idLike: string[] = []) => supportedOs({ id, versionId, idLike, name: '' });
+  expect([
+    os('debian', '12'),
+    os('debian', '13'),
+    os('debian', ''),
+    os('ubuntu', '22.04'),
+    os('ubuntu', '24.10'),
+  ]).not.toContain(false);
+  expect([os('rocky', '9.4', ['rhel']), os('ol', '10.0'), os('anolis', '9', ['rhel', 'fedora'])]).not.toContain(false);
+  expect([
+    os('debian', '11'),
+    os('ubuntu', '20.04'),
+    os('rhel', '8.10'),
+    os('alpine', '3.22'),
+    os('linuxmint', '22', ['debian']),
+  ]).not.toContain(true);
+});
+
+async function runOn(remote: FakeHost): Promise<void> {
+  const context = await sampleContext(preflight);
+  const run = phaseRun(context, { phase: 'preflight', remote, changes: [], signal: new AbortController().signal });
+  await preflight.hooks?.before?.(run as never);
+}
+
+test('the phase asks once, and names all problems with the first one as code', async () => {
+  const good = new FakeHost('cp-1').on('say clock', HEALTHY.join('\n').replace(`${NOW}000000`, `${Date.now()}000000`));
+  await runOn(good);
+  expect(good.commands).toHaveLength(1);
+  expect(good.commands[0]?.argv).toEqual([
+    '2379 2380 5000 6443 10257 10259 10250 10248 10249 10256',
+    '/var/lib /usr/local /etc',
+    '10.20.0.12:22 10.20.0.13:22',
+    [
+      'overlay,ovl_fill_super,-,-',
+      'br_netfilter,br_netfilter_enable,/proc/sys/net/bridge/bridge-nf-call-iptables,-',
+      'nf_conntrack,nf_conntrack_in,/proc/sys/net/netfilter/nf_conntrack_max,-',
+      'nf_tables,nft_register_chain_type,-,-',
+      'vxlan,vxlan_dev_create,-,vxlan+id+1+dstport+0',
+    ].join(' '),
+    '10.20.0.11',
+    'http://mirror.test:8081/manifest.json',
+  ]);
+
+  const late = new FakeHost('cp-1').on('say clock', HEALTHY.join('\n').replace('8388608\t/\t', '1\t/\t'));
+  const error = await runOn(late).catch((reason: unknown) => reason);
+  expect(KubewrightError.is(error) && error).toMatchObject({ code: 'CLOCK_SKEW', host: 'cp-1', phase: 'preflight' });
+  expect(KubewrightError.is(error) && error.evidence).toMatch(/CLOCK_SKEW.*\n[^]*DISK_FULL/);
+});
+
+test('a script that ended early is no clean bill of health', async () => {
+  const cut = new FakeHost('cp-1').on('say clock', HEALTHY.slice(0, 4).join('\n'));
+  await expect(runOn(cut)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
+});
