@@ -79,6 +79,11 @@ export class SshConnection {
     });
   }
 
+  /** True while it can take new commands. */
+  get usable(): boolean {
+    return this.lostBecause === null && !this.#closing;
+  }
+
   /** A TCP connection from the server on to another address. Not counted among the session channels by sshd either. */
   forward(address: string, port: number): Promise<Duplex> {
     return new Promise((resolve, reject) => {
@@ -91,6 +96,7 @@ export class SshConnection {
 
   /** Close politely; commands that still run lose their channel. */
   close(): void {
+    this.#closing = true;
     this.#client.end();
   }
 

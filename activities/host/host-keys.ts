@@ -45,7 +45,8 @@ const ALGORITHMS: Readonly<Record<string, ServerHostKeyAlgorithm[]>> = {
 /**
  * Which host key algorithms to offer, one list per connection attempt. A server has several keys and shows the one
  * negotiated: when a key of one type is pinned, another type must not be negotiated, or it looks like a mismatch. A bare
- * fingerprint does not say its type, so each is tried until one matches.
+ * fingerprint does not say its type, so each is tried until one matches. Last come all: to see what a host shows that no
+ * longer has a key of the known type.
  */
 export function hostKeyAlgorithms(expected: string | null): ServerHostKeyAlgorithm[][] {
   const all = Object.values(ALGORITHMS);
@@ -54,5 +55,5 @@ export function hostKeyAlgorithms(expected: string | null): ServerHostKeyAlgorit
     return [['ssh-ed25519'], all.flat().filter((name) => name.startsWith('ecdsa')), ALGORITHMS['ssh-rsa'] ?? []];
   }
   const wanted = ALGORITHMS[expected.split(' ')[0] ?? ''];
-  return [wanted ?? all.flat()];
+  return wanted ? [wanted, all.flat()] : [all.flat()];
 }

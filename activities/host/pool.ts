@@ -98,7 +98,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
         throw error;
       });
     };
-    const connection = await firstMatch(hostKeyAlgorithms(known), attempt);
+    const connection = await firstMatch(known, attempt);
     if (known === null) {
       await deps.hostKeys.record(cluster, name, connection.hostKey).catch((error: unknown) => {
         connection.close();
@@ -159,19 +159,29 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
   };
 }
 
-/** Tries the lists of host key algorithms in turn, as long as only the key does not match. */
-async function firstMatch<T, A>(lists: readonly A[], attempt: (list: A) => Promise<T>): Promise<T> {
-  let mismatch: unknown;
-  for (const list of lists) {
+/**
+ * Tries the lists of host key algorithms in turn. A key that does not match ends it, unless only a fingerprint is known:
+ * then the host may have the right key of another type.
+ */
+async function firstMatch<T>(
+  known: string | null,
+  attempt: (list: ConnectOptions['algorithms']) => Promise<T>,
+): Promise<T> {
+  let failure: unknown;
+  for (const list of hostKeyAlgorithms(known)) {
     try {
       return await attempt(list);
     } catch (error) {
-      const other = KubewrightError.is(error) && /no matching host key/i.test(error.evidence ?? '');
-      if (!KubewrightError.is(error) || (error.code !== 'SSH_HOST_KEY_MISMATCH' && !other)) throw error;
-      mismatch = other ? (mismatch ?? error) : error;
+      if (!KubewrightError.is(error)) throw error;
+      // ssh2's words when the host has no key of the types asked for.
+      const absent = /no matching host key/i.test(error.evidence ?? '');
+      const mismatch = error.code === 'SSH_HOST_KEY_MISMATCH';
+      if (!absent && !mismatch) throw error;
+      if (mismatch || failure === undefined) failure = error;
+      if (mismatch && !known?.startsWith('SHA256:')) break;
     }
   }
-  throw mismatch;
+  throw failure;
 }
 
 function elevationOf(user: string, credential: Credential): Elevation {

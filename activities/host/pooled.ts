@@ -26,11 +26,17 @@ export interface PooledOptions {
   onIdle(): void;
 }
 
-/** One target of the pool: at most one connection that takes new commands, made when needed and again when lost. */
+/**
+ * One target of the pool: a connection made when it is needed and again when it was lost. A host that allows fewer
+ * channels per connection than we use (MaxSessions) gets more connections.
+ */
 export class PooledTarget implements ConnectionSource {
   readonly #options: PooledOptions;
   readonly #limit: LimitFunction;
-  #present: Promise<Login> | null = null;
+  #logins: Login[] = [];
+  #pending: Promise<Login> | null = null;
+  /** Channels that one connection is known to bear: learnt from refusals. */
+  #perConnection: number;
   #facts: { connection: SshConnection; read: Promise<HostFacts> } | null = null;
   /** Users of the connection now: commands, and streams through a jump host. */
   #users = 0;
@@ -40,28 +46,31 @@ export class PooledTarget implements ConnectionSource {
   constructor(options: PooledOptions) {
     this.#options = options;
     this.#limit = pLimit(options.channels);
+    this.#perConnection = options.channels;
   }
 
-  /** The live connection; concurrent callers share one login. */
-  async login(): Promise<Login> {
-    if (this.#closed)
-      throw new KubewrightError('COMMAND_ABORTED', 'the SSH pool is closed', { host: this.#options.name });
-    const present = this.#present;
-    if (present) {
-      const login = await present;
-      if (login.connection.lostBecause === null) return login;
-      if (this.#present === present) this.#present = null;
-      return this.login();
+  /** A live connection with less than `channels` in use; concurrent callers share one login. */
+  async login(channels = Number.POSITIVE_INFINITY): Promise<Login> {
+    for (;;) {
+      if (this.#closed) {
+        throw new KubewrightError('COMMAND_ABORTED', 'the SSH pool is closed', { host: this.#options.name });
+      }
+      this.#logins = this.#logins.filter(({ connection }) => connection.usable);
+      const found = this.#logins.find(({ connection }) => connection.channels < channels);
+      if (found) return found;
+      this.#pending ??= this.#logIn();
+      await this.#pending;
     }
-    const fresh = this.#options.login();
-    this.#present = fresh;
+  }
+
+  async #logIn(): Promise<Login> {
     try {
-      const login = await fresh;
+      const login = await this.#options.login();
+      this.#logins.push(login);
       if (this.#closed) login.connection.close();
       return login;
-    } catch (error) {
-      if (this.#present === fresh) this.#present = null;
-      throw error;
+    } finally {
+      this.#pending = null;
     }
   }
 
@@ -69,14 +78,15 @@ export class PooledTarget implements ConnectionSource {
     return this.#limit(async () => {
       const release = this.hold();
       try {
-        for (let attempt = 1; ; attempt += 1) {
-          const { connection, elevation } = await abortable(this.login(), signal, this.#options.name);
+        for (let refusals = 0; ; ) {
+          const login = this.login(this.#perConnection);
+          const { connection, elevation } = await abortable(login, signal, this.#options.name);
           try {
             return await work(connection, { elevation, aside: (line, stdin) => this.#aside(connection, line, stdin) });
           } catch (error) {
             if (!(error instanceof ChannelOpenError)) throw error;
-            this.#retire(connection, error);
-            if (attempt < CHANNEL_ATTEMPTS) continue;
+            refusals += this.#refused(connection, error);
+            if (refusals < CHANNEL_ATTEMPTS) continue;
             throw new KubewrightError('SSH_CONNECTION_LOST', `${this.#options.name} gives no channel for a command`, {
               cause: error,
               host: this.#options.name,
@@ -88,6 +98,20 @@ export class PooledTarget implements ConnectionSource {
         release();
       }
     });
+  }
+
+  /**
+   * No channel. With others open on this connection it is full, and no more are put on one from now on (0: the try does
+   * not count, for it teaches something each time). Otherwise the connection is of no use (1).
+   */
+  #refused(connection: SshConnection, error: ChannelOpenError): 0 | 1 {
+    this.#options.logger?.warn({ host: this.#options.name, error: error.message }, 'no channel: connecting again');
+    if (connection.usable && connection.channels > 0 && connection.channels <= this.#perConnection) {
+      this.#perConnection = Math.max(1, Math.min(this.#perConnection - 1, connection.channels));
+      if (connection.channels >= this.#perConnection) return 0;
+    }
+    connection.closeWhenIdle();
+    return 1;
   }
 
   /** Facts are read once per connection; a failed reading is tried again by the next caller. */
@@ -124,30 +148,9 @@ export class PooledTarget implements ConnectionSource {
   }
 
   async #drop(): Promise<void> {
-    const present = this.#present;
-    this.#present = null;
     this.#facts = null;
-    const login = await present?.catch(() => null);
-    login?.connection.close();
-  }
-
-  /**
-   * No channel: the connection died unnoticed, or the host allows fewer than we use (MaxSessions). New commands go to a
-   * new connection; those that run keep theirs. From then on no more than what it bore are put on one connection.
-   */
-  #retire(connection: SshConnection, error: ChannelOpenError): void {
-    this.#options.logger?.warn({ host: this.#options.name, error: error.message }, 'no channel: connecting again');
-    if (connection.lostBecause === null && connection.channels > 0 && connection.channels < this.#limit.concurrency) {
-      this.#limit.concurrency = connection.channels;
-    }
-    connection.closeWhenIdle();
-    const present = this.#present;
-    void present?.then(
-      (login) => {
-        if (login.connection === connection && this.#present === present) this.#present = null;
-      },
-      () => {},
-    );
+    await this.#pending?.catch(() => {});
+    for (const { connection } of this.#logins.splice(0)) connection.close();
   }
 
   /** Outside the channel limit, so that a full connection can always be stopped. Waits for the end, not the outcome. */

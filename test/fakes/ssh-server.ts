@@ -95,6 +95,7 @@ export class TestSshServer {
 
   #accept(socket: Socket): void {
     this.connections += 1;
+    socket.setNoDelay(true);
     this.sockets.add(socket);
     socket.on('close', () => this.sockets.delete(socket));
     socket.on('error', () => {});
@@ -134,7 +135,7 @@ export class TestSshServer {
     connection.on('tcpip', (accept, reject, info) => {
       const onward = connectTcp(info.destPort, info.destIP);
       onward.once('error', () => reject());
-      onward.once('connect', () => {
+      onward.setNoDelay(true).once('connect', () => {
         const channel = accept();
         channel.on('error', () => onward.destroy());
         onward.removeAllListeners('error').on('error', () => channel.close());
