@@ -46,3 +46,50 @@ export const operationWorkflowId = (cluster: string, operationId: string): strin
 
 /** Host name of tasks that run in the worker process itself. Not a legal host of a spec with this role. */
 export const WORKER_HOST = 'cluster';
+
+/** Search attributes that our workflows set, with their types. The launcher and the production setup register them. */
+export const SEARCH_ATTRIBUTES = {
+  ClusterId: 'KEYWORD',
+  OpId: 'KEYWORD',
+  OpType: 'KEYWORD',
+  State: 'KEYWORD',
+  NeedsDecision: 'BOOL',
+  Paused: 'BOOL',
+  BlockedHosts: 'KEYWORD_LIST',
+} as const;
+
+/** Days that Temporal keeps closed workflows. Our journal has no such limit. */
+export const RETENTION_DAYS = 90;
+
+/** What makes two requests the same one. Not the request id, the actor or `ifBusy`. */
+export function requestDigest(request: {
+  kind: string;
+  specRef: string;
+  mode: string;
+  phases?: readonly string[] | undefined;
+  hosts?: readonly string[] | undefined;
+}): string {
+  const { kind, specRef, mode, phases, hosts } = request;
+  return hash53(JSON.stringify([kind, specRef, mode, phases ?? null, hosts ?? null]));
+}
+
+/**
+ * Update id of `submitOperation`. It holds the request's digest too: the server answers a repeated update id with the
+ * first outcome without asking the validator, and a reused key with another body must reach the validator.
+ */
+export const submitUpdateId = (requestId: string, request: Parameters<typeof requestDigest>[0]): string =>
+  `${requestId}:${requestDigest(request)}`;
+
+/** A 53 bit string hash (cyrb53): no crypto in workflows, and nobody gains by a collision with one's own key. */
+function hash53(text: string): string {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return (4294967296 * (2097151 & b) + (a >>> 0)).toString(36);
+}

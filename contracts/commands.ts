@@ -1,0 +1,121 @@
+import type {
+  Actor,
+  Decision,
+  OperationInput,
+  OperationKind,
+  OperationRequest,
+  OperationState,
+  OperationStatus,
+} from './operation.ts';
+
+/** Arguments, answers and states of the messages between API, `cluster` entity and `operation`. Types only. */
+
+/** Argument of the `submitOperation` update. */
+export interface SubmitOperation extends OperationRequest {
+  /** What to do while another operation runs. `refuse` answers OPERATION_RUNNING. Default: queue. */
+  ifBusy?: 'queue' | 'refuse' | undefined;
+}
+
+/** Answer of `submitOperation`, as soon as the operation is enqueued. */
+export interface SubmitResult {
+  operationId: string;
+  /** False when the request id was known already: the operation of the first request is meant. */
+  created: boolean;
+}
+
+/** Who asks, and under which request id. */
+export interface CommandBase {
+  actor: Actor;
+  requestId: string;
+  reason?: string | undefined;
+}
+
+/** Argument of the `decide` update: many hosts at once, so that 1,000 blocked hosts do not cost 1,000 updates. */
+export interface DecideInput {
+  items: Decision[];
+}
+
+/** Argument of the `pause` update. */
+export interface PauseInput extends CommandBase {
+  /** `drain`: running tasks end by themselves. `interrupt`: they are cancelled at their present command and run again. */
+  mode: 'drain' | 'interrupt';
+}
+
+/** Argument of the `resume` update. */
+export type ResumeInput = CommandBase;
+
+/** Argument of the `cancelOperation` update. Without an operation id the running one is meant. */
+export interface CancelInput extends CommandBase {
+  operationId?: string | undefined;
+}
+
+/** Answer of decide, pause, resume and cancelOperation: the operation that took it. */
+export interface CommandResult {
+  operationId: string;
+}
+
+/** Signal `command`, entity to operation. */
+export type OperationCommand =
+  | ({ type: 'pause' } & PauseInput)
+  | ({ type: 'resume' } & ResumeInput)
+  | ({ type: 'cancel' } & CancelInput)
+  | { type: 'decide'; items: Decision[] };
+
+/** Signal `operationEvent`, operation to entity: its state or its blocked hosts changed. */
+export interface OperationEvent {
+  operationId: string;
+  state: OperationState;
+  blockedHosts: string[];
+}
+
+/** One operation in the entity's status. */
+export interface OperationSummary {
+  operationId: string;
+  kind: OperationKind;
+  mode: 'apply' | 'check';
+  state: OperationState;
+  actor: string;
+  specRef: string;
+  /** ISO times, by the workflow's clock. */
+  queuedAt: string;
+  startedAt?: string | undefined;
+  endedAt?: string | undefined;
+  blockedHosts: string[];
+}
+
+/** Answer of the entity's `status` query. */
+export interface ClusterStatus {
+  cluster: string;
+  running: OperationSummary | null;
+  queued: OperationSummary[];
+  /** Ended operations, newest first, at most LIMITS.operationsInState. */
+  recent: OperationSummary[];
+}
+
+/** One request id that the entity remembers. */
+export interface KnownRequest {
+  requestId: string;
+  /** requestDigest() of its first use. */
+  digest: string;
+  operationId: string;
+}
+
+/** What the entity carries across continue-as-new. */
+export interface ClusterState {
+  queue: { input: OperationInput; queuedAt: string }[];
+  recent: OperationSummary[];
+  requests: KnownRequest[];
+}
+
+/** Input of the `cluster` workflow. The API starts it with the cluster's name alone. */
+export interface ClusterInput {
+  cluster: string;
+  state?: ClusterState | undefined;
+}
+
+/** Input of the control activity `closeOperation`. */
+export interface CloseInput {
+  cluster: string;
+  operationId: string;
+  status: OperationStatus;
+}
