@@ -60,19 +60,17 @@ export interface RemoteProcess {
   session: number;
 }
 
-/** Signals everything of one command and waits until it is gone: TERM, then KILL after two seconds. */
+/**
+ * Signals everything of one command and waits until it is gone: TERM, then KILL after two seconds. A line of
+ * /proc/PID/stat: pid (name) state parent group session; the name may hold anything, so the last parenthesis counts.
+ */
 const END = `
-by=$1 id=$2
-list() {
-  for f in /proc/[0-9]*/stat; do
-    IFS= read -r line <"$f" || continue
-    pid=\${line%% *}
-    set -- \${line##*) }
-    [ "$1" = Z ] && continue
-    case $by in session) [ "$4" = "$id" ] ;; group) [ "$3" = "$id" ] ;; *) [ "$pid" = "$id" ] ;; esac || continue
-    echo "$pid"
-  done 2>/dev/null
-}
+case $1 in
+  session) match="[0-9]* (.*) [^Z] [0-9]* [0-9]* $2 " ;;
+  group) match="[0-9]* (.*) [^Z] [0-9]* $2 " ;;
+  *) match="$2 (.*) [^Z] " ;;
+esac
+list() { cat /proc/[0-9]*/stat 2>/dev/null | sed -n "/^$match/s/ .*//p"; }
 end() {
   pids=$(list)
   [ -n "$pids" ] || exit 0

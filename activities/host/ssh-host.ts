@@ -25,7 +25,7 @@ umask 077
 [ ! -d "$1" ] || { echo "$1 is a directory" >&2; exit 72; }
 part="$1.kubewright.$$"
 trap 'rm -f "$part"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT TERM PIPE
 cat >"$part"
 got=$(wc -c <"$part")
 [ "$got" -eq "$3" ] || { echo "only $got of $3 bytes came" >&2; exit 74; }
