@@ -1,0 +1,310 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { AppsV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ApiClient } from '../../cli/dev/api-client.ts';
+import { checkoutRoot } from '../../cli/dev/paths.ts';
+import type { OperationStatus } from '../../contracts/operation.ts';
+import { ssh } from './support.ts';
+
+/** What a newcomer gets from one command, judged from outside: kubectl, OpenSSH and the official client. */
+const demoAnswer = z.strictObject({
+  cluster: z.string(),
+  api: z.string(),
+  tokenFile: z.string().startsWith('/'),
+  kubeconfig: z.string().startsWith('/'),
+  durationMs: z.number().positive(),
+  operation: z.string(),
+  hosts: z
+    .array(
+      z.strictObject({ name: z.string(), address: z.string(), port: z.number(), user: z.string(), sshKey: z.string() }),
+    )
+    .length(3),
+  smokeImage: z.string(),
+});
+
+const run = promisify(execFile);
+const env = { ...process.env, KUBEWRIGHT_DEMO_NAME: 'kwe' };
+const demo = (...args: string[]) =>
+  run('npm', ['run', '--silent', 'demo', '--', ...args], { cwd: checkoutRoot, env, maxBuffer: 64 * 1024 * 1024 });
+
+describe('npm run demo', () => {
+  let answer: z.infer<typeof demoAnswer>;
+  let api: ApiClient;
+  let kubectl: (...args: string[]) => Promise<string>;
+  let controlPlane: z.infer<typeof demoAnswer>['hosts'][number];
+
+  beforeAll(async () => {
+    await demo('--down');
+    const { stdout } = await demo('--exit', '--json');
+    answer = demoAnswer.parse(JSON.parse(stdout.trim().split('\n').at(-1)!));
+    api = new ApiClient(answer.api, readFileSync(answer.tokenFile, 'utf8').trim());
+    controlPlane = answer.hosts[0]!;
+    kubectl = async (...args) =>
+      ssh(controlPlane, `kubectl --kubeconfig /etc/kubewright/admin.kubeconfig ${args.join(' ')}`);
+  });
+
+  afterAll(async () => {
+    await demo('--down');
+  });
+
+  it('keeps token and kubeconfig to their owner', () => {
+    expect(statSync(answer.tokenFile).mode & 0o777).toBe(0o600);
+    expect(statSync(answer.kubeconfig).mode & 0o777).toBe(0o600);
+  });
+
+  it('has three Ready nodes at the requested version, seen with the kubeconfig from outside', async () => {
+    const config = new KubeConfig();
+    config.loadFromFile(answer.kubeconfig);
+    const { items } = await config.makeApiClient(CoreV1Api).listNode();
+    expect(items.map((node) => node.metadata?.name).sort()).toEqual(answer.hosts.map((host) => host.name).sort());
+    for (const node of items) {
+      expect(node.status?.nodeInfo?.kubeletVersion).toBe('v1.36.3');
+      expect(node.status?.conditions?.find((each) => each.type === 'Ready')?.status).toBe('True');
+    }
+  });
+
+  it('runs CoreDNS, metrics-server and the dashboard, all from the private registry', async () => {
+    const config = new KubeConfig();
+    config.loadFromFile(answer.kubeconfig);
+    const { items } = await config.makeApiClient(AppsV1Api).listDeploymentForAllNamespaces();
+    const registry = answer.smokeImage.split('/')[0]!;
+    expect(items.map((item) => item.metadata?.name).sort()).toEqual(
+      expect.arrayContaining(['coredns', 'metrics-server', 'dashboard']),
+    );
+    for (const item of items) {
+      expect(item.status?.availableReplicas, item.metadata?.name).toBe(item.spec?.replicas);
+      for (const container of item.spec?.template.spec?.containers ?? []) {
+        expect(container.image?.startsWith(`${registry}/`), container.image).toBe(true);
+      }
+    }
+  });
+
+  it('answers kubectl top nodes', async () => {
+    const lines = (await kubectl('top', 'nodes', '--no-headers')).trim().split('\n');
+    expect(lines).toHaveLength(3);
+    for (const line of lines) expect(line).toMatch(/\d+m\s+\d+%\s+\d+Mi/);
+  });
+
+  it('carries traffic between pods of all nodes, and finds services by name', async () => {
+    const labels = { app: 'e2e-net' };
+    const manifest = [
+      {
+        apiVersion: 'apps/v1',
+        kind: 'DaemonSet',
+        metadata: { name: 'e2e-net' },
+        spec: {
+          selector: { matchLabels: labels },
+          template: {
+            metadata: { labels },
+            spec: {
+              tolerations: [{ operator: 'Exists' }],
+              containers: [
+                {
+                  name: 'web',
+                  image: answer.smokeImage,
+                  command: ['sh', '-c', 'hostname > /tmp/index.html; exec httpd -f -p 8080 -h /tmp'],
+                },
+              ],
+            },
+          },
+        },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'e2e-net' },
+        spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] },
+      },
+    ];
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: manifest });
+    await ssh(
+      controlPlane,
+      `printf %s '${Buffer.from(list).toString('base64')}' | base64 -d | kubectl --kubeconfig /etc/kubewright/admin.kubeconfig apply -f -`,
+    );
+    try {
+      await kubectl('rollout', 'status', 'daemonset/e2e-net', '--timeout=120s');
+      const pods = (
+        JSON.parse(await kubectl('get', 'pods', '-l', 'app=e2e-net', '-o', 'json')) as {
+          items: { metadata: { name: string }; status: { podIP: string }; spec: { nodeName: string } }[];
+        }
+      ).items;
+      expect(new Set(pods.map((pod) => pod.spec.nodeName)).size).toBe(3);
+      for (const from of pods) {
+        for (const to of pods) {
+          const page = await kubectl(
+            'exec',
+            from.metadata.name,
+            '--',
+            'timeout',
+            '10',
+            'wget',
+            '-q',
+            '-O-',
+            `http://${to.status.podIP}:8080/`,
+          );
+          expect(page.trim()).toBe(to.metadata.name);
+        }
+        const byName = await kubectl(
+          'exec',
+          from.metadata.name,
+          '--',
+          'timeout',
+          '10',
+          'wget',
+          '-q',
+          '-O-',
+          'http://e2e-net.default.svc.cluster.local/',
+        );
+        expect(pods.map((pod) => pod.metadata.name)).toContain(byName.trim());
+      }
+    } finally {
+      await kubectl('delete', 'daemonset/e2e-net', 'service/e2e-net', '--wait=false');
+    }
+  });
+
+  it('shows the nodes on the dashboard page', async () => {
+    const ip = (
+      await kubectl(
+        '-n',
+        'dashboard',
+        'get',
+        'service',
+        'dashboard',
+        '-o',
+        "jsonpath='{.spec.clusterIP}:{.spec.ports[0].port}'",
+      )
+    ).trim();
+    const page = await ssh(controlPlane, `curl --silent --fail --location http://${ip}/clusters/local/nodes`);
+    for (const host of answer.hosts) expect(page).toContain(host.name);
+  });
+
+  it('gives the dashboard no way to secrets', async () => {
+    const can = await kubectl(
+      'auth',
+      'can-i',
+      'get',
+      'secrets',
+      '--all-namespaces',
+      '--as=system:serviceaccount:dashboard:dashboard',
+      '||',
+      'true',
+    );
+    expect(can.trim()).toBe('no');
+  });
+
+  it('has a healthy etcd that speaks only TLS with client certificates', async () => {
+    const health = await ssh(
+      controlPlane,
+      'etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/client.crt --key /etc/etcd/pki/client.key endpoint health --cluster',
+    );
+    expect(health).toContain('is healthy');
+    await expect(
+      ssh(controlPlane, 'curl --silent --max-time 5 --insecure https://127.0.0.1:2379/health'),
+    ).rejects.toThrow();
+    await expect(ssh(controlPlane, 'curl --silent --max-time 5 http://127.0.0.1:2379/health')).rejects.toThrow();
+  });
+
+  it('lets nobody in without a certificate, and keeps secrets encrypted in etcd', async () => {
+    const anonymous = await ssh(
+      controlPlane,
+      'curl --silent --insecure -o /dev/null -w "%{http_code}" https://127.0.0.1:6443/api/v1/nodes',
+    );
+    expect(anonymous).toBe('401');
+    const kubelet = await ssh(
+      controlPlane,
+      'curl --silent --insecure -o /dev/null -w "%{http_code}" https://127.0.0.1:10250/pods',
+    );
+    expect(kubelet).toBe('401');
+    await kubectl('create', 'secret', 'generic', 'e2e-sealed', '--from-literal=word=plainlyvisible');
+    const raw = await ssh(
+      controlPlane,
+      'etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/client.crt --key /etc/etcd/pki/client.key get /registry/secrets/default/e2e-sealed | base64',
+    );
+    const value = Buffer.from(raw, 'base64').toString('latin1');
+    expect(value).toContain('k8s:enc:');
+    expect(value).not.toContain('plainlyvisible');
+    await kubectl('delete', 'secret', 'e2e-sealed');
+  });
+
+  it('has clients that follow the time server of the cluster', async () => {
+    for (const host of answer.hosts.slice(1)) {
+      expect(await ssh(host, 'chronyc -n sources')).toContain(controlPlane.address);
+    }
+  });
+
+  it('builds again without changing or restarting anything', async () => {
+    const since = await ssh(
+      controlPlane,
+      'systemctl show -p ActiveEnterTimestamp kube-apiserver etcd kubelet containerd',
+    );
+    const { stdout } = await demo('--exit', '--json');
+    const again = demoAnswer.parse(JSON.parse(stdout.trim().split('\n').at(-1)!));
+    expect(again.operation).not.toBe(answer.operation);
+    const status = await api.request<OperationStatus>(
+      'GET',
+      `/clusters/${answer.cluster}/operations/${again.operation}`,
+    );
+    expect(status.state).toBe('succeeded');
+    for (const task of status.tasks) {
+      expect({ task: `${task.phase} on ${task.host}`, changes: task.changeCount, restarts: task.restarts }).toEqual({
+        task: `${task.phase} on ${task.host}`,
+        changes: 0,
+        restarts: 0,
+      });
+    }
+    expect(
+      await ssh(controlPlane, 'systemctl show -p ActiveEnterTimestamp kube-apiserver etcd kubelet containerd'),
+    ).toBe(since);
+  });
+
+  it('makes one build of two POSTs with one Idempotency-Key', async () => {
+    const { spec } = await api.request<{ spec: unknown }>('GET', `/clusters/${answer.cluster}`);
+    const key = { 'idempotency-key': `e2e-${Date.now()}` };
+    const post = () => api.request<{ operation: string }>('POST', '/clusters', spec, key);
+    const [first, second] = await Promise.all([post(), post()]);
+    const third = await post();
+    expect(second.operation).toBe(first.operation);
+    expect(third.operation).toBe(first.operation);
+    const status = await api.follow(answer.cluster, first.operation);
+    expect(status.state).toBe('succeeded');
+  });
+
+  it('answers a dry run with the difference, and changes nothing', async () => {
+    const { spec } = await api.request<{
+      spec: { spec: { hosts: { labels?: Record<string, string> }[]; phases: Record<string, object> } };
+    }>('GET', `/clusters/${answer.cluster}`);
+    const before = await ssh(
+      controlPlane,
+      'sha256sum /etc/kubernetes/*.yaml /etc/systemd/system/kube*.service 2>/dev/null | sha256sum',
+    );
+    spec.spec.phases['flannel'] = { backend: 'host-gw' };
+    const plan = await api.request<{ tasks?: unknown[] }>('POST', '/clusters?dryRun=true', spec);
+    expect(JSON.stringify(plan)).toContain('flannel');
+    expect(
+      await ssh(
+        controlPlane,
+        'sha256sum /etc/kubernetes/*.yaml /etc/systemd/system/kube*.service 2>/dev/null | sha256sum',
+      ),
+    ).toBe(before);
+    expect(await ssh(controlPlane, 'ip -d link show flannel.1')).toContain('vxlan');
+  });
+
+  it('tells which command ran where', async () => {
+    const history = await api.request<{ commands: { host: string; phase: string; argv: string[] }[] }>(
+      'GET',
+      `/clusters/${answer.cluster}/history?operation=${answer.operation}&host=${answer.hosts[1]!.name}`,
+    );
+    expect(history.commands.length).toBeGreaterThan(5);
+    expect(new Set(history.commands.map((command) => command.host))).toEqual(new Set([answer.hosts[1]!.name]));
+  });
+
+  it('has its OpenAPI document behind the token-free docs page', async () => {
+    const docs = (await (await fetch(`${answer.api}/docs/json`)).json()) as { openapi: string; paths: object };
+    expect(docs.openapi).toMatch(/^3\./);
+    expect(Object.keys(docs.paths)).toContain('/clusters');
+    expect((await fetch(`${answer.api}/clusters`)).status).toBe(401);
+  });
+});

@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { ApiClient } from '../../cli/dev/api-client.ts';
+import { demoRootOf } from '../../cli/dev/paths.ts';
+import { ensureService, type RunningService, stopService } from '../../cli/dev/services.ts';
+import { type Lab, labDown, labUp } from '../../lab/lab.ts';
+import type { ClusterSpecInput } from '../../lab/types.ts';
+import { resolveTemporalBinary } from '../../worker/temporal-server/index.ts';
+
+const quiet = () => undefined;
+export const run = promisify(execFile);
+
+/** A lab of bare hosts with a Kubewright service of its own beside it. */
+export interface Bench {
+  name: string;
+  folder: string;
+  lab: Lab;
+  service: RunningService;
+  api: ApiClient;
+  /** Start the service again on the same data, as after a crash. */
+  restart(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** Fresh hosts and a fresh service; whatever an earlier run left under the name is removed first. */
+export async function freshBench(name: string, hosts = 3): Promise<Bench> {
+  const folder = demoRootOf(name);
+  await stopService(folder);
+  await labDown(name, quiet);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await resolveTemporalBinary({ onProgress: quiet });
+  const lab = await labUp({ name, hosts, onProgress: quiet });
+  const start = async () => {
+    bench.service = await ensureService(folder, quiet);
+    bench.api = new ApiClient(bench.service.url, readFileSync(bench.service.tokenFile, 'utf8').trim());
+  };
+  const bench: Bench = {
+    name,
+    folder,
+    lab,
+    service: null as unknown as RunningService,
+    api: null as unknown as ApiClient,
+    restart: start,
+    async end() {
+      await stopService(folder);
+      await labDown(name, quiet);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await start();
+  return bench;
+}
+
+/** A command on a lab host over plain OpenSSH: independent of the code under test. */
+export async function ssh(
+  host: { address: string; port: number; user: string; sshKey: string },
+  command: string,
+): Promise<string> {
+  const { stdout } = await run('ssh', [
+    ...[
+      '-i',
+      host.sshKey,
+      '-p',
+      String(host.port),
+      '-o',
+      'StrictHostKeyChecking=no',
+      '-o',
+      'UserKnownHostsFile=/dev/null',
+    ],
+    ...['-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=10', `${host.user}@${host.address}`, command],
+  ]);
+  return stdout;
+}
+
+/** A deep copy of a spec with changes. */
+export function changed(spec: ClusterSpecInput, change: (copy: ClusterSpecInput) => void): ClusterSpecInput {
+  const copy = structuredClone(spec);
+  change(copy);
+  return copy;
+}
