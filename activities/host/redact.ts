@@ -82,7 +82,15 @@ function formsOf(value: string): string[] {
 
 /** The value's part of the base64 of any text around it: one form for each of the three alignments, two alphabets. */
 function base64Forms(bytes: Buffer): string[] {
-  const forms = [bytes.toString('base64').replace(/=+$/, '')];
+  const padded = bytes.toString('base64');
+  const forms = [padded, padded.replace(/=+$/, '')];
+  // base64(1) wraps at 76 characters, openssl at 64.
+  for (const width of [76, 64]) {
+    for (let at = 0; padded.length > width && at < padded.length; at += width) {
+      const line = padded.slice(at, at + width);
+      if (line.length >= SHORTEST_LINE) forms.push(line);
+    }
+  }
   for (const before of [0, 1, 2]) {
     const encoded = Buffer.concat([Buffer.alloc(before), bytes])
       .toString('base64')

@@ -33,7 +33,7 @@ export interface TestPool {
   hostKeys: MemoryHostKeys;
   recorder: MemoryRecorder;
   warnings: string[];
-  open(target?: Partial<SshTarget>, more?: { signal?: AbortSignal; secrets?: string[] }): Promise<HostSession>;
+  open: (target?: Partial<SshTarget>, more?: { signal?: AbortSignal; secrets?: string[] }) => Promise<HostSession>;
 }
 
 /** Credentials by name; `target` is what `open` uses where the caller says nothing else. */

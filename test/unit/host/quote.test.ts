@@ -3,12 +3,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { quote, quoteArgv, withEnv } from '../../../activities/host/quote.ts';
 
+/** Every character that some shell treats specially. */
+const SPECIAL = `'"\\$\`!*?[]{}()<>|&;#~=% \t\n\r-`.split('');
+
 /** Any text a Unix argument can hold: no NUL, and well-formed (the process boundary is UTF-8). */
 const word = fc
   .oneof(
     fc.string({ unit: 'binary', maxLength: 40 }),
     fc.string({ unit: 'grapheme', maxLength: 20 }),
-    fc.string({ unit: fc.constantFrom(...`'"\\$\`!*?[]{}()<>|&;#~=% \t\n\r-`), maxLength: 20 }),
+    fc.string({ unit: fc.constantFrom(...SPECIAL), maxLength: 20 }),
     fc.constantFrom('', '-n', '--', '$(id)', '`id`', "'", "''", '\\', 'if', '{', '!', 'a=b', '~', '\n', '-', '=ls'),
   )
   .map((text) => text.replaceAll('\0', '').toWellFormed());

@@ -74,6 +74,8 @@ test('quoted, escaped, encoded and line-wise forms are masked', () => {
     expect(redactor.text(`x ${form} y`), form).toContain(MASK);
     expect(redactor.text(form), form).not.toContain('ss');
   }
+  const wrapped = Buffer.from('Q7x-Lp2_'.repeat(20)).toString('base64').replace(/.{76}/g, '$&\n');
+  expect(createRedactor(['Q7x-Lp2_'.repeat(20)]).text(wrapped)).toMatch(/^(\[redacted\]\n?)+$/);
   const pem = `-----BEGIN PRIVATE KEY-----\n${'A1b2C3d4'.repeat(8)}\n${'Z9y8X7w6'.repeat(8)}\n-----END PRIVATE KEY-----\n`;
   const printed = pem
     .split('\n')
