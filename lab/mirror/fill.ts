@@ -28,7 +28,7 @@ export async function fillMirror(options: {
       options.onProgress({ artifact: unit.name, state: 'have', elapsedMs: 0 });
       continue;
     }
-    const before = unit.after.map((name) => results.get(name));
+    const before = unit.after.map((name) => results.get(name)).filter((earlier) => earlier !== undefined);
     const start = async (): Promise<KubewrightError | undefined> => {
       const began = Date.now();
       const entries = await supplyUnit(unit, options).catch((error: unknown) => failureOf(unit, error));

@@ -7,7 +7,7 @@ import { fillMirror, missing } from './fill.ts';
 import { GoWorkshop } from './go/workshop.ts';
 import { withFileLock } from './lock.ts';
 import { type Manifest, readManifest } from './manifest.ts';
-import { HostGate } from './sources/release.ts';
+import { openWeb } from './sources/web.ts';
 import type { MirrorProgress, MirrorUnit } from './types.ts';
 import { mirrorUnits } from './units.ts';
 
@@ -43,7 +43,7 @@ export async function ensureMirror(options: MirrorOptions = {}): Promise<Mirror>
   const work = join(cacheDir, 'mirror-work');
   const runDir = join(work, `run-${process.pid}-${Date.now()}`);
   const workshop = new GoWorkshop({ cacheDir, workDir: runDir, arch, kubernetesVersion });
-  const all = mirrorUnits({ arch, kubernetesVersion, workshop, gate: new HostGate() });
+  const all = mirrorUnits({ arch, kubernetesVersion, workshop, web: openWeb() });
   const units = chosen(all, options.only);
 
   // Without the lock first: a warm start reads one file and looks at some others.

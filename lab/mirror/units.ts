@@ -14,7 +14,9 @@ import { busyboxRoot, pauseRoot } from './sources/debian-images.ts';
 import { goBuildSource } from './sources/go-build.ts';
 import { type FillRoot, goProgramRoot, imageSource } from './sources/image.ts';
 import { KUBE_WEB_VIEW_ENV, kubeWebViewRoot } from './sources/kube-web-view.ts';
-import { type HostGate, releaseSource } from './sources/release.ts';
+import { pullSource } from './sources/pull.ts';
+import { releaseSource } from './sources/release.ts';
+import type { Web } from './sources/web.ts';
 import type { MirrorUnit } from './types.ts';
 
 /**
@@ -26,14 +28,14 @@ export function mirrorUnits(options: {
   arch: Arch;
   kubernetesVersion: string;
   workshop: GoWorkshop;
-  gate: HostGate;
+  web: Web;
 }): MirrorUnit[] {
-  const { arch, kubernetesVersion, workshop, gate } = options;
+  const { arch, kubernetesVersion, workshop, web } = options;
 
   const files = (name: string, list: readonly ArtifactFile[], recipe: GoRecipe, after: string[] = []): MirrorUnit => ({
     name,
     files: list,
-    sources: [releaseSource(list, gate), goBuildSource(list, recipe, workshop)],
+    sources: [releaseSource(list, web), goBuildSource(list, recipe, workshop)],
     after,
   });
   const one = (name: ArtifactName, recipe: (version: string) => GoRecipe, after?: string[]): MirrorUnit => {
@@ -54,14 +56,15 @@ export function mirrorUnits(options: {
       after: ['kubernetes'],
     });
 
+  const headlamp = image('headlamp', arch);
   const kubernetesFiles = KUBERNETES_BINARIES.map((name) => artifact(name, kubernetesVersion).file(arch));
   return [
     files('kubernetes', kubernetesFiles, recipes.kubernetesRecipe(kubernetesVersion)),
     one('runc', recipes.runcRecipe),
     one('cni-plugins', recipes.cniPluginsRecipe),
-    one('etcd', recipes.etcdRecipe),
-    one('containerd', recipes.containerdRecipe),
-    one('registry', recipes.registryRecipe),
+    one('containerd', recipes.containerdRecipe, ['kubernetes']),
+    one('etcd', recipes.etcdRecipe, ['kubernetes']),
+    one('registry', recipes.registryRecipe, ['kubernetes']),
     one('flannel', recipes.flannelRecipe, ['kubernetes']),
     // The users of the official images: nonroot of distroless, and nobody.
     goImage('coredns', '65532:65532', recipes.corednsRecipe),
@@ -81,5 +84,14 @@ export function mirrorUnits(options: {
       kubeWebViewRoot,
       { after: [], light: true },
     ),
+    // Its front end cannot be built from modules: there on an open network, or brought by hand.
+    {
+      name: 'image/headlamp',
+      files: [headlamp],
+      sources: [pullSource(headlamp, web)],
+      after: [],
+      light: true,
+      optional: true,
+    },
   ];
 }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type ArtifactFile, artifact } from '../../activities/artifacts/catalogue.ts';
-import { HostGate, releaseSource } from '../../lab/mirror/sources/release.ts';
+import { releaseSource } from '../../lab/mirror/sources/release.ts';
+import { HostGate } from '../../lab/mirror/sources/web.ts';
 
 let workDir = '';
 beforeEach(async () => {
@@ -20,11 +21,11 @@ const known = (sha256: string): ArtifactFile => ({
 });
 const answering = (answers: Record<string, () => Response>) =>
   vi.fn<typeof fetch>((url) => {
-    const answer = answers[String(url)];
+    const answer = answers[new Request(url).url];
     return answer ? Promise.resolve(answer()) : Promise.reject(new TypeError('connect ECONNREFUSED'));
   });
 const supply = (file: ArtifactFile, fetcher: typeof fetch, gate = new HostGate()) =>
-  releaseSource([file], gate, fetcher).supply({ arch: 'amd64', workDir, root: workDir, tell: () => {} });
+  releaseSource([file], { gate, fetcher }).supply({ arch: 'amd64', workDir, root: workDir, tell: () => {} });
 
 test('a file that matches its published sum is taken', async () => {
   const file = known(SUM);

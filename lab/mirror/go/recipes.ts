@@ -30,6 +30,7 @@ export function etcdRecipe(version: string): GoRecipe {
       { pkg: 'go.etcd.io/etcd/server/v3', output: 'etcd' },
       ...tools.map((tool) => ({ pkg: `go.etcd.io/etcd/${tool}/v3`, output: tool })),
     ],
+    likeKubernetes: { except: [/^go\.etcd\.io\//] },
     ldflags: [],
   };
 }
@@ -41,6 +42,10 @@ export function containerdRecipe(version: string): GoRecipe {
     version: `v${version}`,
     // Snapshotters that need C libraries; overlayfs is what everybody uses.
     tags: ['no_btrfs', 'no_devmapper', 'no_zfs'],
+    // Its own libraries, and those that have what the versions of Kubernetes lack.
+    likeKubernetes: {
+      except: [/^github\.com\/(containerd|opencontainers|moby|grpc-ecosystem)\//, /^go\.opentelemetry\.io\//],
+    },
     builds: ['containerd', 'containerd-shim-runc-v2', 'ctr'].map((name) => ({
       pkg: `${module}/cmd/${name}`,
       output: name,
@@ -104,6 +109,7 @@ export function registryRecipe(version: string): GoRecipe {
     module,
     version: `v${version}`,
     main: { from: 'cmd/registry/main.go', drop: /storage\/driver\/(azure|gcs|s3-aws|middleware\/cloudfront)"/ },
+    likeKubernetes: { except: [/^go\.opentelemetry\.io\//] },
     builds: [{ pkg: '.', output: 'registry' }],
     ldflags: [`-X ${module}/version.version=v${version}`, `-X ${module}/version.mainpkg=${module}`],
   };
