@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { type Kysely, sql } from 'kysely';
+import { KubewrightError } from '../contracts/errors.ts';
+import { type BlobStore, blobStore } from './blobs.ts';
+import { type CredentialStore, credentialStore } from './credentials.ts';
+import { asStoreError, guarded } from './guard.ts';
+import { type HostKeys, hostKeyStore } from './host-keys.ts';
+import { type Journal, journal } from './journal.ts';
+import type { Keyring } from './keyring.ts';
+import { migrate } from './migrations/index.ts';
+import { openPostgres } from './postgres.ts';
+import { type Projections, projections } from './projections.ts';
+import { type RequestStore, requestStore } from './requests.ts';
+import type { Tables } from './schema.ts';
+import { type SecretStore, secretStore } from './secrets.ts';
+import { type SpecStore, specStore } from './specs.ts';
+import { openSqlite } from './sqlite.ts';
+import { type TokenStore, tokenStore } from './tokens.ts';
+
+/** Our database: what happened, secrets, and read models. Every method throws KubewrightError; STORE_FAILED is the rest. */
+export interface Store {
+  specs: SpecStore;
+  secrets: SecretStore;
+  credentials: CredentialStore;
+  hostKeys: HostKeys;
+  tokens: TokenStore;
+  journal: Journal;
+  blobs: BlobStore;
+  projections: Projections;
+  requests: RequestStore;
+  /** Resolves when the database answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  /** `postgres://...`; without it the file `kubewright.db` in `dataDir`. */
+  url?: string | undefined;
+  dataDir?: string | undefined;
+  keyring: Keyring;
+  logger?: { warn(details: object, message: string): void } | undefined;
+}
+
+/** Open the database and bring its schema up to date. Throws STORE_FAILED. */
+export async function openStore({ url, dataDir, keyring, logger }: StoreOptions): Promise<Store> {
+  let db: Kysely<Tables> | undefined;
+  try {
+    if (url !== undefined) {
+      db = openPostgres(url, (error) => logger?.warn({ err: error }, 'an idle database connection broke'));
+    } else if (dataDir !== undefined) {
+      db = openSqlite(join(dataDir, 'kubewright.db'));
+    } else {
+      throw new KubewrightError('STORE_FAILED', 'neither a database address nor a data directory is given');
+    }
+    await migrate(db, url !== undefined ? 'bytea' : 'blob');
+    return storeOn(db, keyring);
+  } catch (error) {
+    await db?.destroy().catch(() => undefined);
+    throw asStoreError(error);
+  }
+}
+
+function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
+  const specs = guarded(specStore(db));
+  const secrets = guarded(secretStore(db, keyring));
+  const blobs = guarded(blobStore(db));
+  return {
+    specs,
+    secrets,
+    blobs,
+    credentials: guarded(credentialStore(secrets)),
+    hostKeys: guarded(hostKeyStore(db)),
+    tokens: guarded(tokenStore(db)),
+    journal: guarded(journal(db, blobs)),
+    projections: guarded(projections(db, specs)),
+    requests: guarded(requestStore(db)),
+    ...guarded({
+      ping: async () => {
+        await sql`select 1`.execute(db);
+      },
+      close: () => db.destroy(),
+    }),
+  };
+}

@@ -1,0 +1,17 @@
+import type { Kysely } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import type { Tables } from '../schema.ts';
+import { initial } from './001-initial.ts';
+
+/** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
+export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: {
+      getMigrations: () =>
+        Promise.resolve({ '001-initial': { up: (given: Kysely<Tables>) => initial(given, binary) } }),
+    },
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error) throw error instanceof Error ? error : new Error('the schema could not be brought up to date');
+}

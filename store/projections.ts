@@ -1,0 +1,265 @@
+import type { Kysely, Transaction } from 'kysely';
+import { monotonicFactory } from 'ulid';
+import type { OperationStatus } from '../contracts/operation.ts';
+import { type ClusterState, clusterStateOf, FINAL_STATES, type StatusEvent, statusEvents } from './changes.ts';
+import type { ClusterRow, Tables } from './schema.ts';
+import type { SpecStore } from './specs.ts';
+import { now } from './time.ts';
+
+export interface ClusterRecord {
+  name: string;
+  specRef: string;
+  state: ClusterState;
+  kubernetesVersion: string;
+  hosts: number;
+  latestOperation: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface StoredEvent {
+  id: string;
+  event: StatusEvent;
+}
+
+/** Read models: what lists, status answers and live events show. Rebuilt by the next status that a workflow sends. */
+export interface Projections {
+  /**
+   * Keep a status, the state of its cluster, and an event per change. A final state stays final: a late repetition of an
+   * older status is ignored. `onlyNew` leaves a known operation alone.
+   */
+  saveOperation(status: OperationStatus, more?: { onlyNew?: boolean }): Promise<void>;
+  operation(cluster: string, id: string): Promise<OperationStatus | null>;
+  /** Newest first. */
+  operations(
+    cluster: string,
+    page: { limit: number; cursor?: string | undefined },
+  ): Promise<{ items: OperationStatus[]; next: string | null }>;
+  /** The newest operation of the cluster, whatever its mode. */
+  latestOperation(cluster: string): Promise<OperationStatus | null>;
+  cluster(name: string): Promise<ClusterRecord | null>;
+  /** By name. */
+  clusters(page: {
+    limit: number;
+    cursor?: string | undefined;
+  }): Promise<{ items: ClusterRecord[]; next: string | null }>;
+  /** Events of a cluster behind `after`, oldest first. */
+  events(cluster: string, after: string, limit: number): Promise<StoredEvent[]>;
+  /** The id of the newest event, or '' when there is none. */
+  lastEventId(cluster: string): Promise<string>;
+  /** Called after each save in this process, with the cluster's name. Returns the function that ends it. */
+  onChange(listener: (cluster: string) => void): () => void;
+}
+
+export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
+  const nextId = monotonicFactory();
+  const listeners = new Set<(cluster: string) => void>();
+  const parse = (row: { status: string } | undefined) => (row ? (JSON.parse(row.status) as OperationStatus) : null);
+
+  async function save(tx: Transaction<Tables>, status: OperationStatus, onlyNew: boolean): Promise<boolean> {
+    const at = now();
+    const row = await tx
+      .selectFrom('operations')
+      .select(['status', 'queued_at'])
+      .where('cluster', '=', status.cluster)
+      .where('id', '=', status.operationId)
+      .executeTakeFirst();
+    const before = parse(row);
+    if (before && onlyNew) return false;
+    if (before && FINAL_STATES.has(before.state) && !FINAL_STATES.has(status.state)) return false;
+    const changed = {
+      state: status.state,
+      queued_at: status.queuedAt ?? row?.queued_at ?? status.startedAt ?? at,
+      started_at: status.startedAt ?? null,
+      ended_at: status.endedAt ?? null,
+      status: JSON.stringify(status),
+      updated_at: at,
+    };
+    await tx
+      .insertInto('operations')
+      .values({
+        cluster: status.cluster,
+        id: status.operationId,
+        kind: status.kind,
+        mode: status.mode,
+        actor: status.actor,
+        spec_ref: status.specRef,
+        ...changed,
+      })
+      .onConflict((conflict) => conflict.columns(['cluster', 'id']).doUpdateSet(changed))
+      .execute();
+    const events = statusEvents(before, status);
+    // Rows of 6 values: 500 of them stay below PostgreSQL's and SQLite's limits of bound values.
+    for (let from = 0; from < events.length; from += 500) {
+      await tx
+        .insertInto('events')
+        .values(
+          events.slice(from, from + 500).map(({ type, data }) => ({
+            id: nextId(),
+            cluster: status.cluster,
+            operation: status.operationId,
+            type,
+            data: JSON.stringify(data),
+            created_at: at,
+          })),
+        )
+        .execute();
+    }
+    return true;
+  }
+
+  /** A dry run says nothing of the cluster. */
+  async function saveCluster(tx: Transaction<Tables>, status: OperationStatus, spec: SpecSummary): Promise<void> {
+    const at = now();
+    const queued = status.state === 'queued';
+    await tx
+      .insertInto('clusters')
+      .values({
+        name: status.cluster,
+        spec_ref: status.specRef,
+        state: clusterStateOf(status.state),
+        kubernetes_version: spec.kubernetesVersion,
+        hosts: spec.hosts,
+        latest_operation: status.operationId,
+        created_at: at,
+        updated_at: at,
+      })
+      .onConflict((conflict) =>
+        conflict.column('name').doUpdateSet({
+          // One that still waits behind another does not speak for the cluster.
+          ...(queued
+            ? {}
+            : {
+                spec_ref: status.specRef,
+                state: clusterStateOf(status.state),
+                kubernetes_version: spec.kubernetesVersion,
+                hosts: spec.hosts,
+                latest_operation: status.operationId,
+              }),
+          updated_at: at,
+        }),
+      )
+      .execute();
+  }
+
+  return {
+    async saveOperation(status, { onlyNew = false } = {}) {
+      const spec = status.mode === 'apply' ? await summary(specs, status.specRef) : null;
+      const saved = await db.transaction().execute(async (tx) => {
+        const fresh = await save(tx, status, onlyNew);
+        if (fresh && spec) await saveCluster(tx, status, spec);
+        return fresh;
+      });
+      if (saved) for (const listener of listeners) listener(status.cluster);
+    },
+    async operation(cluster, id) {
+      const row = await db
+        .selectFrom('operations')
+        .select('status')
+        .where('cluster', '=', cluster)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return parse(row);
+    },
+    async operations(cluster, { limit, cursor }) {
+      let query = db
+        .selectFrom('operations')
+        .select(['id', 'status', 'queued_at'])
+        .where('cluster', '=', cluster)
+        .orderBy('queued_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit + 1);
+      if (cursor !== undefined) {
+        const at = cursor.slice(0, cursor.indexOf('_'));
+        const id = cursor.slice(cursor.indexOf('_') + 1);
+        query = query.where((where) =>
+          where.or([where('queued_at', '<', at), where.and([where('queued_at', '=', at), where('id', '<', id)])]),
+        );
+      }
+      const rows = await query.execute();
+      const page = rows.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        items: page.map((row) => JSON.parse(row.status) as OperationStatus),
+        next: rows.length > limit && last ? `${last.queued_at}_${last.id}` : null,
+      };
+    },
+    async latestOperation(cluster) {
+      const row = await db
+        .selectFrom('operations')
+        .select('status')
+        .where('cluster', '=', cluster)
+        .orderBy('queued_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return parse(row);
+    },
+    async cluster(name) {
+      const row = await db.selectFrom('clusters').selectAll().where('name', '=', name).executeTakeFirst();
+      return row ? clusterOf(row) : null;
+    },
+    async clusters({ limit, cursor }) {
+      let query = db
+        .selectFrom('clusters')
+        .selectAll()
+        .orderBy('name')
+        .limit(limit + 1);
+      if (cursor !== undefined) query = query.where('name', '>', cursor);
+      const rows = await query.execute();
+      const items = rows.slice(0, limit).map(clusterOf);
+      return { items, next: rows.length > limit ? (items.at(-1)?.name ?? null) : null };
+    },
+    async events(cluster, after, limit) {
+      const rows = await db
+        .selectFrom('events')
+        .select(['id', 'type', 'data'])
+        .where('cluster', '=', cluster)
+        .where('id', '>', after)
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({
+        id: row.id,
+        event: { type: row.type, data: JSON.parse(row.data) } as StatusEvent,
+      }));
+    },
+    async lastEventId(cluster) {
+      const row = await db
+        .selectFrom('events')
+        .select('id')
+        .where('cluster', '=', cluster)
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.id ?? '';
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+interface SpecSummary {
+  kubernetesVersion: string;
+  hosts: number;
+}
+
+async function summary(specs: SpecStore, specRef: string): Promise<SpecSummary> {
+  const { spec } = await specs.get(specRef);
+  return { kubernetesVersion: spec.kubernetes.version, hosts: spec.hosts.length };
+}
+
+function clusterOf(row: ClusterRow): ClusterRecord {
+  return {
+    name: row.name,
+    specRef: row.spec_ref,
+    state: row.state as ClusterState,
+    kubernetesVersion: row.kubernetes_version,
+    hosts: row.hosts,
+    latestOperation: row.latest_operation,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,137 @@
+/**
+ * The tables, as Kysely sees them. Both engines hold the same: texts, 64-bit integers and binary. Times are ISO 8601 in
+ * UTC with milliseconds, so that text order is time order; JSON is text that only we read.
+ */
+
+export interface SpecRow {
+  digest: string;
+  cluster: string;
+  document: string;
+  created_at: string;
+}
+
+export interface SecretRow {
+  scope: string;
+  name: string;
+  key_id: string;
+  nonce: Uint8Array;
+  sealed: Uint8Array;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface HostKeyRow {
+  cluster: string;
+  host: string;
+  host_key: string;
+  recorded_at: string;
+}
+
+export interface TokenRow {
+  id: string;
+  name: string;
+  role: string;
+  sha256: string;
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+}
+
+/** One command of one attempt. `ended_at` null: it runs, or its worker died. */
+export interface JournalRow {
+  /** ulid: text order is the order of writing within one process, and close to it across processes. */
+  id: string;
+  ns: string;
+  cluster: string;
+  operation: string;
+  workflow_id: string;
+  run_id: string;
+  activity_id: string;
+  attempt: number;
+  phase: string;
+  host: string;
+  host_key_fingerprint: string;
+  seq: number;
+  kind: string;
+  argv: string;
+  stdin_sha256: string | null;
+  stdin_bytes: number;
+  started_at: string;
+  ended_at: string | null;
+  exit_code: number | null;
+  signal: string | null;
+  stdout_sha256: string | null;
+  stderr_sha256: string | null;
+  stdout_bytes: number | null;
+  stderr_bytes: number | null;
+  truncated: number;
+  error: string | null;
+}
+
+export interface BlobRow {
+  sha256: string;
+  /** Bytes before compression. */
+  size: number;
+  /** 'raw' or 'deflate'. */
+  encoding: string;
+  data: Uint8Array;
+}
+
+export interface ClusterRow {
+  name: string;
+  spec_ref: string;
+  state: string;
+  kubernetes_version: string;
+  hosts: number;
+  latest_operation: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface OperationRow {
+  cluster: string;
+  id: string;
+  kind: string;
+  mode: string;
+  state: string;
+  actor: string;
+  spec_ref: string;
+  queued_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  /** OperationStatus as JSON. */
+  status: string;
+  updated_at: string;
+}
+
+export interface EventRow {
+  /** ulid; the SSE event id. */
+  id: string;
+  cluster: string;
+  operation: string;
+  type: string;
+  data: string;
+  created_at: string;
+}
+
+export interface RequestRow {
+  scope: string;
+  request_id: string;
+  body_sha256: string;
+  /** What the first request was answered with; null until it was. */
+  answer: string | null;
+  created_at: string;
+}
+
+export interface Tables {
+  specs: SpecRow;
+  secrets: SecretRow;
+  host_keys: HostKeyRow;
+  tokens: TokenRow;
+  journal: JournalRow;
+  blobs: BlobRow;
+  clusters: ClusterRow;
+  operations: OperationRow;
+  events: EventRow;
+  requests: RequestRow;
+}

@@ -1,0 +1,343 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { ClusterSpec } from '../../../contracts/cluster.ts';
+import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
+import { openStore, type Store } from '../../../store/index.ts';
+import { type CommandBegun, type CommandEnded } from '../../../store/journal.ts';
+import { parseKeyring } from '../../../store/keyring.ts';
+
+export const testKey = (fill: number): string => Buffer.alloc(32, fill).toString('base64');
+
+export const spec = (name: string, version = '1.36.3'): ClusterSpec => ({
+  apiVersion: 'kubewright.dev/v1alpha1',
+  kind: 'Cluster',
+  metadata: { name },
+  spec: {
+    kubernetes: { version },
+    hosts: [
+      { name: 'cp-1', address: '10.0.0.1', roles: ['control-plane', 'etcd'], labels: {}, taints: [], phases: {} },
+    ],
+    ssh: { credential: { name: 'key' } },
+    network: { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', clusterDomain: 'cluster.local' },
+    artifacts: {},
+    phases: {},
+  },
+});
+
+const begun = (cluster: string, more: Partial<CommandBegun> = {}): CommandBegun => ({
+  namespace: 'kube',
+  cluster,
+  operation: 'op-1',
+  workflowId: `cluster/${cluster}/op/op-1`,
+  runId: 'run',
+  activityId: 'etcd:cp-1:0',
+  attempt: 1,
+  phase: 'etcd',
+  host: 'cp-1',
+  hostKeyFingerprint: 'SHA256:x',
+  seq: 1,
+  kind: 'exec',
+  argv: ['etcdctl', 'member', 'list'],
+  stdinSha256: null,
+  stdinBytes: 5_000_000_000,
+  startedAt: new Date('2026-11-21T12:00:00.000Z'),
+  ...more,
+});
+
+const ended = (more: Partial<CommandEnded> = {}): CommandEnded => ({
+  endedAt: new Date('2026-11-21T12:00:01.000Z'),
+  code: 0,
+  signal: null,
+  stdout: 'ok\n',
+  stderr: '',
+  stdoutBytes: 3,
+  stderrBytes: 0,
+  truncated: false,
+  error: null,
+  ...more,
+});
+
+const task = (phase: string, state: TaskStatus['state'], more: Partial<TaskStatus> = {}): TaskStatus => ({
+  phase,
+  host: 'cp-1',
+  state,
+  attempt: 1,
+  decision: 0,
+  ...more,
+});
+
+/** What every engine must do. `open` gives a store on one database that is empty at first. */
+export function storeContract(open: (keys: string) => ReturnType<typeof openStore>): void {
+  let store: Store;
+  beforeAll(async () => {
+    store = await open(testKey(1));
+    return () => store.close();
+  });
+  const unique = (() => {
+    let count = 0;
+    return (prefix: string) => `${prefix}-${++count}`;
+  })();
+  const status = async (cluster: string, more: Partial<OperationStatus> = {}): Promise<OperationStatus> => ({
+    operationId: 'op-1',
+    cluster,
+    kind: 'build',
+    mode: 'apply',
+    state: 'running',
+    actor: 'admin',
+    specRef: await store.specs.put(spec(cluster)),
+    queuedAt: '2026-11-21T12:00:00.000Z',
+    tasks: [],
+    blockedHosts: [],
+    ...more,
+  });
+
+  it('answers, and opens a second time on the same database', async () => {
+    await store.ping();
+    const second = await open(testKey(1));
+    await second.ping();
+    await second.close();
+  });
+
+  describe('specs', () => {
+    it('have one digest however their keys are ordered', async () => {
+      const one = spec('order');
+      const other = Object.fromEntries(Object.entries(one).reverse()) as ClusterSpec;
+      const digest = await store.specs.put(one);
+      expect(await store.specs.put(other)).toBe(digest);
+      expect(digest).toMatch(/^[0-9a-f]{64}$/);
+      expect(await store.specs.get(digest)).toEqual(one);
+    });
+
+    it('that are unknown are NOT_FOUND', async () => {
+      await expect(store.specs.get('f'.repeat(64))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+  });
+
+  describe('secrets', () => {
+    it('come back, are replaced, listed by name and deleted', async () => {
+      const scope = unique('scope');
+      await store.secrets.put(scope, 'b', 'für dich');
+      await store.secrets.put(scope, 'a', '');
+      await store.secrets.put(scope, 'b', 'second');
+      expect(await store.secrets.get(scope, 'b')).toBe('second');
+      expect(await store.secrets.get(scope, 'a')).toBe('');
+      expect(await store.secrets.get(scope, 'c')).toBeNull();
+      expect((await store.secrets.list(scope)).map(({ name }) => name)).toEqual(['a', 'b']);
+      expect(await store.secrets.delete(scope, 'a')).toBe(true);
+      expect(await store.secrets.delete(scope, 'a')).toBe(false);
+    });
+
+    it('are made once, whoever asks first', async () => {
+      const scope = unique('scope');
+      const values = await Promise.all(
+        Array.from({ length: 8 }, (_, index) => store.secrets.createIfAbsent(scope, 'ca', () => `made by ${index}`)),
+      );
+      expect(new Set(values).size).toBe(1);
+      expect(await store.secrets.createIfAbsent(scope, 'ca', () => Promise.reject(new Error('called')))).toBe(
+        values[0],
+      );
+    });
+
+    it('need their key, which may have been rotated', async () => {
+      const scope = unique('scope');
+      await store.secrets.put(scope, 'old', 'sealed with 1');
+      const rotated = await open(`${testKey(2)},${testKey(1)}`);
+      expect(await rotated.secrets.get(scope, 'old')).toBe('sealed with 1');
+      await rotated.secrets.put(scope, 'new', 'sealed with 2');
+      await rotated.close();
+      await expect(store.secrets.get(scope, 'new')).rejects.toMatchObject({ code: 'SECRET_UNREADABLE' });
+    });
+  });
+
+  it('credentials are typed, listed without values and deleted', async () => {
+    const name = unique('credential');
+    await store.credentials.put(name, { kind: 'password', password: 'hunter2' });
+    expect(await store.credentials.get(name)).toEqual({ kind: 'password', password: 'hunter2' });
+    expect(await store.credentials.get('absent')).toBeNull();
+    expect(JSON.stringify(await store.credentials.list())).not.toContain('hunter2');
+    expect(await store.credentials.delete(name)).toBe(true);
+    expect(await store.credentials.get(name)).toBeNull();
+  });
+
+  it('host keys: the first one stays until it is forgotten', async () => {
+    const cluster = unique('keys');
+    expect(await store.hostKeys.get(cluster, 'cp-1')).toBeNull();
+    await store.hostKeys.record(cluster, 'cp-1', 'ssh-ed25519 AAAA');
+    await store.hostKeys.record(cluster, 'cp-1', 'ssh-ed25519 BBBB');
+    expect(await store.hostKeys.get(cluster, 'cp-1')).toBe('ssh-ed25519 AAAA');
+    expect(await store.hostKeys.list(cluster)).toMatchObject([{ host: 'cp-1', key: 'ssh-ed25519 AAAA' }]);
+    expect(await store.hostKeys.forget(cluster, 'cp-1')).toBe(true);
+    await store.hostKeys.record(cluster, 'cp-1', 'ssh-ed25519 BBBB');
+    expect(await store.hostKeys.get(cluster, 'cp-1')).toBe('ssh-ed25519 BBBB');
+  });
+
+  it('tokens: known, expired, revoked, unknown', async () => {
+    const { token, info } = await store.tokens.create('ops', 'operator');
+    expect(await store.tokens.verify(token)).toEqual({ name: 'ops', role: 'operator' });
+    expect(await store.tokens.verify(`${token}x`)).toBeNull();
+    expect(await store.tokens.verify(token.slice(3))).toBeNull();
+    const old = await store.tokens.create('old', 'admin', { expiresAt: new Date('2020-01-01') });
+    expect(await store.tokens.verify(old.token)).toBeNull();
+    expect(await store.tokens.revoke(info.id)).toBe(true);
+    expect(await store.tokens.revoke(info.id)).toBe(false);
+    expect(await store.tokens.verify(token)).toBeNull();
+    const listed = JSON.stringify(await store.tokens.list());
+    expect(listed).toContain('"ops"');
+    expect(listed).not.toContain(token);
+  });
+
+  describe('journal', () => {
+    it('shows a command that has not ended, and then how it ended', async () => {
+      const cluster = unique('journal');
+      const id = await store.journal.begin(begun(cluster));
+      const [open] = (await store.journal.list({ cluster, limit: 10 })).items;
+      expect(open).toMatchObject({
+        id,
+        endedAt: null,
+        exitCode: null,
+        stdinBytes: 5_000_000_000,
+        argv: begun('x').argv,
+      });
+      const stdout = 'line\n'.repeat(1000);
+      await store.journal.end(id, ended({ stdout, stderr: 'oops', code: 1, truncated: true, error: 'COMMAND_FAILED' }));
+      const [done] = (await store.journal.list({ cluster, limit: 10 })).items;
+      expect(done).toMatchObject({
+        endedAt: '2026-11-21T12:00:01.000Z',
+        exitCode: 1,
+        truncated: true,
+        error: 'COMMAND_FAILED',
+        stdoutSha256: createHash('sha256').update(stdout).digest('hex'),
+      });
+      expect(await store.blobs.get(done!.stdoutSha256!)).toBe(stdout);
+      expect(await store.blobs.get(done!.stderrSha256!)).toBe('oops');
+      expect(await store.journal.hasOutput(cluster, done!.stderrSha256!)).toBe(true);
+      expect(await store.journal.hasOutput('other', done!.stderrSha256!)).toBe(false);
+    });
+
+    it('filters and pages in the order of beginning', async () => {
+      const cluster = unique('journal');
+      for (let seq = 1; seq <= 5; seq += 1) await store.journal.begin(begun(cluster, { seq }));
+      await store.journal.begin(begun(cluster, { seq: 6, phase: 'chrony', host: 'w-1', operation: 'op-2' }));
+      const seen: number[] = [];
+      for (let cursor: string | undefined; ; ) {
+        const page = await store.journal.list({ cluster, limit: 2, cursor });
+        seen.push(...page.items.map(({ seq }) => seq));
+        if (page.next === null) break;
+        cursor = page.next;
+      }
+      expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
+      for (const filter of [{ phase: 'chrony' }, { host: 'w-1' }, { operation: 'op-2' }]) {
+        const { items } = await store.journal.list({ cluster, limit: 10, ...filter });
+        expect(items.map(({ seq }) => seq)).toEqual([6]);
+      }
+    });
+  });
+
+  it('blobs keep any text once', async () => {
+    const text = `${randomBytes(2000).toString('base64')} ünï ☸`;
+    const digest = await store.blobs.put(text);
+    expect(await store.blobs.put(text)).toBe(digest);
+    expect(await store.blobs.get(digest)).toBe(text);
+    expect(await store.blobs.get('0'.repeat(64))).toBeNull();
+  });
+
+  describe('projections', () => {
+    it('keep operation and cluster, and a final state stays final', async () => {
+      const cluster = unique('proj');
+      await store.projections.saveOperation(await status(cluster, { state: 'queued' }), { onlyNew: true });
+      expect(await store.projections.cluster(cluster)).toMatchObject({ state: 'building', hosts: 1 });
+      await store.projections.saveOperation(await status(cluster, { state: 'blocked', blockedHosts: ['cp-1'] }));
+      expect(await store.projections.cluster(cluster)).toMatchObject({ state: 'blocked', latestOperation: 'op-1' });
+      await store.projections.saveOperation(await status(cluster, { state: 'queued' }), { onlyNew: true });
+      expect((await store.projections.operation(cluster, 'op-1'))?.state).toBe('blocked');
+      await store.projections.saveOperation(await status(cluster, { state: 'succeeded' }));
+      await store.projections.saveOperation(await status(cluster, { state: 'running' }));
+      expect((await store.projections.operation(cluster, 'op-1'))?.state).toBe('succeeded');
+      expect(await store.projections.cluster(cluster)).toMatchObject({ state: 'ready', kubernetesVersion: '1.36.3' });
+      expect(await store.projections.operation(cluster, 'op-9')).toBeNull();
+      expect(await store.projections.cluster('absent')).toBeNull();
+    });
+
+    it('a dry run makes no cluster and does not change one', async () => {
+      const cluster = unique('proj');
+      await store.projections.saveOperation(await status(cluster, { mode: 'check', state: 'failed' }));
+      expect(await store.projections.cluster(cluster)).toBeNull();
+      await store.projections.saveOperation(await status(cluster, { operationId: 'op-2', state: 'succeeded' }));
+      await store.projections.saveOperation(
+        await status(cluster, { operationId: 'op-3', mode: 'check', state: 'failed' }),
+      );
+      expect(await store.projections.cluster(cluster)).toMatchObject({ state: 'ready', latestOperation: 'op-2' });
+    });
+
+    it('list operations newest first and clusters by name, in pages', async () => {
+      const cluster = unique('zzz');
+      for (const n of [1, 2, 3]) {
+        await store.projections.saveOperation(
+          await status(cluster, { operationId: `op-${n}`, queuedAt: `2026-11-21T12:0${Math.min(n, 2)}:00.000Z` }),
+        );
+      }
+      const first = await store.projections.operations(cluster, { limit: 2 });
+      expect(first.items.map(({ operationId }) => operationId)).toEqual(['op-3', 'op-2']);
+      const second = await store.projections.operations(cluster, { limit: 2, cursor: first.next! });
+      expect(second.items.map(({ operationId }) => operationId)).toEqual(['op-1']);
+      expect(second.next).toBeNull();
+      expect((await store.projections.latestOperation(cluster))?.operationId).toBe('op-3');
+
+      const page = await store.projections.clusters({ limit: 1 });
+      const rest = await store.projections.clusters({ limit: 100, cursor: page.next! });
+      expect(rest.items.map(({ name }) => name)).toContain(cluster);
+      expect(rest.items.map(({ name }) => name)).not.toContain(page.items[0]!.name);
+    });
+
+    it('tell followers what changed, resumable by id', async () => {
+      const cluster = unique('events');
+      const heard: string[] = [];
+      const stop = store.projections.onChange((name) => heard.push(name));
+      await store.projections.saveOperation(await status(cluster, { tasks: [task('etcd', 'pending')] }));
+      await store.projections.saveOperation(await status(cluster, { tasks: [task('etcd', 'running')] }));
+      await store.projections.saveOperation(await status(cluster, { tasks: [task('etcd', 'running')] }));
+      await store.projections.saveOperation(
+        await status(cluster, { state: 'succeeded', tasks: [task('etcd', 'succeeded', { changeCount: 3 })] }),
+      );
+      stop();
+      const all = await store.projections.events(cluster, '', 100);
+      expect(all.map(({ event }) => [event.type, event.data.state])).toEqual([
+        ['operation', 'running'],
+        ['task', 'running'],
+        ['task', 'succeeded'],
+        ['operation', 'succeeded'],
+      ]);
+      expect(await store.projections.events(cluster, all[1]!.id, 100)).toEqual(all.slice(2));
+      expect(await store.projections.lastEventId(cluster)).toBe(all[3]!.id);
+      expect(heard.filter((name) => name === cluster)).toHaveLength(4);
+    });
+  });
+
+  it('requests: the first body of a key wins, and its answer is kept', async () => {
+    const scope = unique('requests');
+    expect(await store.requests.claim(scope, 'key', 'aa')).toEqual({ bodySha256: 'aa', answer: null });
+    await store.requests.complete(scope, 'key', '{"operation":"op-1"}');
+    expect(await store.requests.claim(scope, 'key', 'bb')).toEqual({
+      bodySha256: 'aa',
+      answer: '{"operation":"op-1"}',
+    });
+  });
+
+  it('hundreds of writers at once do not disturb each other', async () => {
+    const cluster = unique('busy');
+    await Promise.all(
+      Array.from({ length: 200 }, async (_, seq) => {
+        const id = await store.journal.begin(begun(cluster, { seq }));
+        await store.journal.end(id, ended({ stdout: `output ${seq % 7}` }));
+        if (seq % 10 === 0) {
+          await store.projections.saveOperation(await status(cluster, { operationId: `op-${seq}` }));
+        }
+      }),
+    );
+    const { items } = await store.journal.list({ cluster, limit: 500 });
+    expect(items.filter(({ exitCode }) => exitCode === 0)).toHaveLength(200);
+  });
+}
+
+/** A keyring of the given base64 keys. */
+export const keyring = parseKeyring;

@@ -1,0 +1,35 @@
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { canonicalJson } from '../../../store/canonical.ts';
+import { openKeyring, parseKeyring } from '../../../store/keyring.ts';
+import { testKey } from './contract.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kubewright-keyring-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+it('the first start makes a key file, the next ones find it', () => {
+  const first = openKeyring(folder);
+  expect(statSync(join(folder, 'secret.key')).mode & 0o777).toBe(0o600);
+  expect(openKeyring(folder).currentId).toBe(first.currentId);
+  expect(readdirSync(folder)).toEqual(['secret.key']);
+});
+
+it('a given key makes no file; the first of several seals', () => {
+  const ring = openKeyring(folder, `${testKey(2)}, ${testKey(1)}`);
+  expect(readdirSync(folder)).toEqual([]);
+  expect(ring.currentId).toBe(parseKeyring(testKey(2)).currentId);
+  expect(ring.key(parseKeyring(testKey(1)).currentId)).toBeDefined();
+});
+
+it.each(['short', '', Buffer.alloc(31).toString('base64')])('refuses the key %j', (text) => {
+  expect(() => parseKeyring(text)).toThrow(expect.objectContaining({ code: 'SECRET_UNREADABLE' }));
+});
+
+it('canonical JSON sorts keys at every depth and keeps lists in order', () => {
+  expect(canonicalJson({ b: [{ z: 1, a: undefined }, 2], a: null })).toBe('{"a":null,"b":[{"z":1},2]}');
+});
