@@ -1,0 +1,35 @@
+import type { Store } from '../store/index.ts';
+import { ArtifactResolver } from './artifacts/mirror-artifacts.ts';
+import { createCredentialResolver, type HostLogger } from './host/credentials.ts';
+import { createSshPool } from './host/pool.ts';
+import type { ActivityDeps } from './index.ts';
+import { loadPhases } from './phases/registry.ts';
+import { createPki } from './pki/pki.ts';
+
+/** Logins that take longer than this are as good as down, ms; four attempts then name a dead host within half a minute. */
+const LOGIN_TIMEOUT_MS = 6_000;
+
+/** The real world for the activities: SSH, the store, the mirror. `close` ends the SSH connections, not the store. */
+export async function createActivityDeps(
+  store: Store,
+  logger?: HostLogger,
+): Promise<ActivityDeps & { close(): Promise<void> }> {
+  const pool = createSshPool({
+    credentials: createCredentialResolver({ named: (name) => store.credentials.get(name), logger }),
+    hostKeys: store.hostKeys,
+    logger,
+    limits: { readyTimeoutMs: LOGIN_TIMEOUT_MS },
+  });
+  const artifacts = new ArtifactResolver();
+  const phases = new Map((await loadPhases()).map((phase) => [phase.name, phase]));
+  return {
+    phases,
+    hosts: pool,
+    journal: store.journal,
+    spec: (ref) => store.specs.get(ref),
+    pki: (cluster, mode) => createPki({ secrets: store.secrets, cluster, mode }),
+    artifacts: (cluster) => artifacts.sourceFor(cluster),
+    projections: { saveOperation: (status) => store.projections.saveOperation(status) },
+    close: () => pool.close(),
+  };
+}
