@@ -54,7 +54,7 @@ export default definePhase({
   },
   async verify({ cluster, host, remote, fail }) {
     const followed = timeServers(cluster, host).map(internalAddress);
-    const result = await remote.script(WAIT, followed.length > 0 ? ['^,\\*,'] : ['']);
+    const result = await remote.script(WAIT, [followed.length > 0 ? 'selected' : 'running']);
     if (!result.stdout.startsWith('ready')) {
       fail('VERIFY_FAILED', `chronyd does not follow ${followed.join(' or ') || 'anything'}`, result.stdout);
     }
@@ -62,12 +62,12 @@ export default definePhase({
 });
 
 /**
- * Waits until chronyd answers and, when a pattern is given, one of its sources is selected. A time server, and a host
+ * Waits until chronyd answers and, for the word `selected`, follows one of its sources. A time server, and a host
  * that follows a pool, only has to run: the pool may be out of reach for good.
  */
 const WAIT = `
 tries=0
-until sources=$(chronyc -n -c sources 2>&1) && printf '%s' "$sources" | grep -q -e "$1"; do
+until sources=$(chronyc -n -c sources 2>&1) && { [ "$1" = running ] || printf '%s' "$sources" | grep -q '^[^,]*,[*],'; }; do
   tries=$((tries + 1))
   if [ "$tries" -gt 150 ]; then
     printf '%s\\n' "$sources"

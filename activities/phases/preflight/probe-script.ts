@@ -11,7 +11,8 @@
 export const PROBE_SCRIPT = `
 export LC_ALL=C
 ports=$1 folders=$2 peers=$3 features=$4 own=$5 mirror=$6
-say() { first=$1; shift; printf '%s' "$first"; [ $# -eq 0 ] || printf '\\t%s' "$@"; printf '\\n'; }
+# One write per line: several of them come from the background at once.
+say() { (IFS='\t'; printf '%s\\n' "$*"); }
 
 say clock "$(date +%s%N)"
 
