@@ -47,8 +47,6 @@ const FILES: Record<string, { content: string; mode?: number }> = {
     content: 'admin ALL=(ALL) NOPASSWD: ALL\noperator ALL=(ALL) NOPASSWD: ALL\n',
     mode: 0o440,
   },
-  // A host that loses its disk with the machine is rebuilt anyway.
-  '/etc/dpkg/dpkg.cfg.d/kubewright-lab': { content: 'force-unsafe-io\n' },
   // All hosts share one clock, the machine's: chronyd answers and compares, but must not steer it.
   '/etc/systemd/system/chrony.service.d/kubewright-lab.conf': {
     content: '[Service]\nEnvironmentFile=/etc/kubewright-lab/chrony\n',

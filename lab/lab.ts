@@ -8,7 +8,7 @@ import { removeHost } from './host.ts';
 import { ensureHosts, hostStands, traces } from './lab-hosts.ts';
 import { ensureAccess } from './lab-secrets.ts';
 import { withLock } from './lock.ts';
-import { hasSysResource, resolvConf } from './machine.ts';
+import { hasSwap, hasSysResource, resolvConf } from './machine.ts';
 import { buildMirror, mirrorAnswers, startMirror, stopMirror } from './mirror-server.ts';
 import { ensureNetwork, linkExists, removeNetwork, uplinkMtu } from './network.ts';
 import { claimName, releaseName } from './owner.ts';
@@ -166,7 +166,7 @@ async function describe(lab: LabPaths, state: LabState): Promise<Lab> {
   const hosts: LabHost[] = state.hosts.map(({ name, address, hostKey }) => ({
     ...{ name, address, port: 22 as const, user: 'root' as const, sshKey, hostKey },
   }));
-  const traits = { cgroupV2: await isCgroupV2(), sysResource: await hasSysResource() };
+  const traits = { cgroupV2: await isCgroupV2(), sysResource: await hasSysResource(), swap: await hasSwap() };
   const spec = labSpec({ name: lab.name, hosts, controlPlanes: state.controlPlanes, mirror: state.mirror }, traits);
   await mkdir(lab.stateDir, { recursive: true });
   await writeFile(specFile, stringify(spec, { lineWidth: 0 }));

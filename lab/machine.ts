@@ -12,6 +12,12 @@ export async function hasSysResource(): Promise<boolean> {
   return ((BigInt(`0x${effective}`) >> CAP_SYS_RESOURCE) & 1n) === 1n;
 }
 
+/** True when the machine has swap switched on. */
+export async function hasSwap(): Promise<boolean> {
+  // The first line is a heading.
+  return (await readFile('/proc/swaps', 'utf8')).trimEnd().split('\n').length > 1;
+}
+
 /** The content of /etc/resolv.conf for the hosts: this machine's, without name servers that listen on loopback only. */
 export async function resolvConf(): Promise<string> {
   const own = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');

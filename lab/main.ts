@@ -72,8 +72,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!KubewrightError.is(error)) throw error;
-  process.stderr.write(
-    `${error.code}: ${error.message}\n${error.evidence ? `${error.evidence}\n` : ''}${error.entry.hint}\n`,
-  );
+  const hint = error.code === 'LAB_FAILED' ? error.entry.hint : undefined;
+  process.stderr.write(`${[`${error.code}: ${error.message}`, error.evidence, hint].filter(Boolean).join('\n')}\n`);
   process.exitCode = 1;
 }

@@ -6,6 +6,8 @@ export interface MachineTraits {
   cgroupV2: boolean;
   /** False where even root cannot raise limits or lower OOM scores. */
   sysResource: boolean;
+  /** True while the machine swaps. */
+  swap: boolean;
 }
 
 /** A spec for a lab's hosts that a user could have written: nothing in it that only the lab could say. */
@@ -39,20 +41,26 @@ function rolesOf(index: number, controlPlanes: number): string[] {
   return ['control-plane', ...etcd, ...(index === 0 ? ['registry', 'time-server'] : []), 'worker'];
 }
 
-/** Phase options for a lab on this machine: on a cgroup v2 machine with all capabilities only the dashboard's. */
+/** Phase options for a lab on this machine: what containers that play machines cannot do, and the dashboard. */
 export function labPhases(traits: MachineTraits): Record<string, Record<string, unknown>> {
+  const kubelet = {
+    // The kubelet 1.36 refuses cgroup v1 unless told otherwise. Each host has hierarchies of its own: no cgroupRoot.
+    ...(traits.cgroupV2 ? {} : { failCgroupV1: false, cgroupDriver: 'cgroupfs' }),
+    // Swap is the machine's, hosts cannot turn it off.
+    ...(traits.swap ? { failSwapOn: false } : {}),
+  };
+  const runtime = {
+    ...(traits.cgroupV2 ? {} : { systemdCgroup: false }),
+    ...(traits.sysResource ? {} : { restrictOomScoreAdj: true }),
+  };
   return {
     // Headlamp's image cannot be built from packages alone; this one can.
     dashboard: { flavour: 'kube-web-view' },
-    ...(traits.cgroupV2 ? {} : { nodes: CGROUP_V1_NODES }),
-    ...(traits.cgroupV2 && traits.sysResource
-      ? {}
-      : { runtime: { config: { systemdCgroup: traits.cgroupV2, restrictOomScoreAdj: !traits.sysResource } } }),
+    nodes: {
+      ...(Object.keys(kubelet).length === 0 ? {} : { kubelet: { config: kubelet } }),
+      // Only the machine itself may set nf_conntrack_max, no network namespace: 0 leaves it alone.
+      kubeProxy: { config: { conntrack: { maxPerCore: 0, min: 0 } } },
+    },
+    ...(Object.keys(runtime).length === 0 ? {} : { runtime: { config: runtime } }),
   };
 }
-
-/** What kubelet and kube-proxy need where hosts have cgroup v1 (kubelet 1.36 refuses it unless told otherwise). */
-const CGROUP_V1_NODES = {
-  kubelet: { config: { failCgroupV1: false, cgroupDriver: 'cgroupfs', enforceNodeAllocatable: [], failSwapOn: false } },
-  kubeProxy: { config: { conntrack: { maxPerCore: 0, min: 0 } } },
-};

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KubewrightError } from '../contracts/errors.ts';
+import { killHost, leaderPid, nsenter, startHost, waitForHost } from './host.ts';
+import { hostPaths, type LabPaths, labPaths } from './paths.ts';
+import type { ProcessId } from './processes.ts';
+import { type Ran, type RunOptions, run, tryRun } from './run.ts';
+import { type HostState, readState, writeState } from './state.ts';
+import type { Lab } from './types.ts';
+
+/** What a test says to name a lab: the lab itself, or what was provided of it. The key tells the cache folder. */
+export type LabRef = Pick<Lab, 'name' | 'sshKey'>;
+
+/**
+ * Runs a command inside a host as root, without SSH: works while sshd is stopped or the link is cut. Returns exit code
+ * and output whatever the code is. Throws LAB_FAILED when the host is down.
+ */
+export async function execInHost(
+  lab: LabRef,
+  host: string,
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<Ran> {
+  const { state } = await find(lab, host);
+  return tryRun(nsenter(await leader(state.nspawn, host), argv), options);
+}
+
+/** Stops sshd for good, with the connections that are open. */
+export async function stopSshd(lab: LabRef, host: string): Promise<void> {
+  await mustRun(lab, host, ['systemctl', 'stop', 'ssh.service']);
+  // Sessions are scopes of their own and live on without their server. Killing nothing is fine.
+  await execInHost(lab, host, ['pkill', '-KILL', '-x', 'sshd']);
+}
+
+export async function startSshd(lab: LabRef, host: string): Promise<void> {
+  await mustRun(lab, host, ['systemctl', 'start', 'ssh.service']);
+}
+
+/** Pulls a host's network cable: connections stay open and get no answer. */
+export async function cutLink(lab: LabRef, host: string): Promise<void> {
+  const { paths, state } = await find(lab, host);
+  await run(['ip', 'link', 'set', hostPaths(paths, state.index).veth, 'down']);
+}
+
+export async function restoreLink(lab: LabRef, host: string): Promise<void> {
+  const { paths, state } = await find(lab, host);
+  await run(['ip', 'link', 'set', hostPaths(paths, state.index).veth, 'up']);
+}
+
+/** Restarts a host as `reboot` does and waits until sshd answers again. */
+export async function rebootHost(lab: LabRef, host: string): Promise<void> {
+  const { paths, state } = await find(lab, host);
+  const before = await leader(state.nspawn, host);
+  // The command may be killed by what it started.
+  await execInHost(lab, host, ['systemctl', 'reboot']);
+  const deadline = Date.now() + 120_000;
+  for (;;) {
+    const now = await leaderPid(state.nspawn);
+    if (now !== null && now !== before) break;
+    if (Date.now() > deadline) throw new KubewrightError('LAB_FAILED', `lab host ${host} does not reboot`, { host });
+    await sleep(50);
+  }
+  await waitForHost(hostPaths(paths, state.index), host, state.address, state.nspawn);
+}
+
+/** Pulls a host's plug. */
+export async function powerOff(lab: LabRef, host: string): Promise<void> {
+  const { paths, state } = await find(lab, host);
+  await killHost(hostPaths(paths, state.index));
+}
+
+/** Starts a host again after `powerOff`, with the disk it had. */
+export async function powerOn(lab: LabRef, host: string): Promise<void> {
+  const { paths, state } = await find(lab, host);
+  const at = hostPaths(paths, state.index);
+  const nspawn = await startHost(at, host, paths.bridge);
+  await waitForHost(at, host, state.address, nspawn);
+  const all = await readState(paths);
+  if (all === null) return;
+  all.hosts = all.hosts.map((each) => (each.name === host ? { ...each, nspawn } : each));
+  await writeState(paths, all);
+}
+
+/**
+ * Leaves a folder of a host with so much free space, in bytes, by mounting a small file system there. What was in the
+ * folder is hidden until `restoreDisk`.
+ */
+export async function fillDisk(lab: LabRef, host: string, folder: string, freeBytes = 65_536): Promise<void> {
+  await mustRun(lab, host, ['mkdir', '-p', folder]);
+  await mustRun(lab, host, ['mount', '-t', 'tmpfs', '-o', `size=${freeBytes}`, 'kubewright-full', folder]);
+}
+
+export async function restoreDisk(lab: LabRef, host: string, folder: string): Promise<void> {
+  await mustRun(lab, host, ['umount', folder]);
+}
+
+async function mustRun(lab: LabRef, host: string, argv: readonly string[]): Promise<void> {
+  const { code, stderr } = await execInHost(lab, host, argv);
+  if (code !== 0)
+    throw new KubewrightError('LAB_FAILED', `${argv.join(' ')} failed on lab host ${host}`, { host, evidence: stderr });
+}
+
+async function find(lab: LabRef, host: string): Promise<{ paths: LabPaths; state: HostState }> {
+  const cacheDir = lab.sshKey.slice(0, lab.sshKey.lastIndexOf('/labs/'));
+  const paths = labPaths(lab.name, cacheDir);
+  const state = (await readState(paths))?.hosts.find(({ name }) => name === host);
+  if (state === undefined) throw new KubewrightError('NOT_FOUND', `lab ${lab.name} has no host called ${host}`);
+  return { paths, state };
+}
+
+async function leader(nspawn: ProcessId, host: string): Promise<number> {
+  const pid = await leaderPid(nspawn);
+  if (pid === null) throw new KubewrightError('LAB_FAILED', `lab host ${host} is down`, { host });
+  return pid;
+}
