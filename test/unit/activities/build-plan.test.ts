@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
+import { makeBuildPlan } from '../../../activities/plans/build.ts';
+import type { OperationInput } from '../../../contracts/operation.ts';
+import { sampleCluster } from '../../golden/golden.ts';
+
+const input: OperationInput = {
+  kind: 'build',
+  specRef: 'a'.repeat(64),
+  mode: 'apply',
+  actor: { name: 'admin', role: 'admin' },
+  requestId: 'request',
+  cluster: 'sample',
+  operationId: 'operation',
+};
+
+const phase = (name: string, more: Partial<Phase> = {}): Phase =>
+  definePhase({
+    name,
+    title: name,
+    hosts: 'all',
+    needs: [],
+    timeouts: { applyMs: 1000, verifyMs: 500 },
+    expectedMs: 100,
+    options: z.strictObject({ on: z.boolean().default(true) }),
+    ...more,
+  });
+
+describe('the build plan', () => {
+  it('places phases by role, in the order of the spec', () => {
+    const plan = makeBuildPlan(input, sampleCluster(), [
+      phase('everywhere'),
+      phase('members', { hosts: 'etcd', rollout: 'one-by-one' }),
+      phase('cluster-wide', { hosts: 'one-control-plane' }),
+      phase('here', { hosts: 'worker-process' }),
+      phase('balancers', { hosts: 'load-balancer' }),
+    ]);
+    expect(plan.phases.map(({ name, hosts, maxParallel }) => ({ name, hosts, maxParallel }))).toEqual([
+      { name: 'everywhere', hosts: ['cp-1', 'worker-1', 'worker-2'], maxParallel: 3 },
+      { name: 'members', hosts: ['cp-1', 'worker-1', 'worker-2'], maxParallel: 1 },
+      { name: 'cluster-wide', hosts: ['cp-1'], maxParallel: 1 },
+      { name: 'here', hosts: ['cluster'], maxParallel: 1 },
+    ]);
+    expect(plan.phases[0]?.startToCloseMs).toBe(1500);
+  });
+
+  it('leaves out what options switch off, and what was not asked for', () => {
+    const phases = [phase('a', { enabled: (_, options) => (options as { on: boolean }).on }), phase('b')];
+    const cluster = sampleCluster({ phases: { a: { on: false } } });
+    expect(makeBuildPlan(input, cluster, phases).phases.map(({ name }) => name)).toEqual(['b']);
+    const only = makeBuildPlan({ ...input, phases: ['a'], hosts: ['worker-2'] }, sampleCluster(), phases);
+    expect(only.phases.map(({ name, hosts }) => ({ name, hosts }))).toEqual([{ name: 'a', hosts: ['worker-2'] }]);
+  });
+
+  it('refuses phases that exclude each other', () => {
+    const phases = [phase('flannel', { conflicts: ['calico'] }), phase('calico')];
+    expect(() => makeBuildPlan(input, sampleCluster(), phases)).toThrow(/flannel and calico exclude each other/);
+  });
+
+  it('is the same for the same input, and stays small at 1,000 hosts', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1000 }), (count) => {
+        const hosts = Array.from({ length: count }, (_, index) => ({
+          name: `h-${index}`,
+          address: `10.20.${Math.floor(index / 250)}.${(index % 250) + 1}`,
+          roles: index === 0 ? ['control-plane', 'etcd'] : ['worker'],
+        }));
+        const cluster = sampleCluster({ hosts });
+        const phases = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => phase(name));
+        const text = JSON.stringify(makeBuildPlan(input, cluster, phases));
+        expect(JSON.stringify(makeBuildPlan(input, cluster, phases))).toBe(text);
+        expect(text.length).toBeLessThan(512 * 1024);
+      }),
+      { numRuns: 10 },
+    );
+  });
+});

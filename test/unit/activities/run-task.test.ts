@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
+import { file } from '../../../activities/resources/file.ts';
+import { runTask, type TaskDeps } from '../../../activities/run-task.ts';
+import { KubewrightError } from '../../../contracts/errors.ts';
+import type { TaskInput } from '../../../contracts/operation.ts';
+import { FakeHost } from '../../fakes/fake-host.ts';
+import { fakeArtifacts, fakePki, sampleCluster, sampleFacts } from '../../golden/golden.ts';
+
+const input: TaskInput = {
+  cluster: 'sample',
+  operationId: 'operation',
+  phase: 'sample',
+  host: 'worker-1',
+  mode: 'apply',
+  specRef: 'ref',
+  decision: 0,
+};
+const runtime = () => ({
+  namespace: 'kube',
+  workflowId: 'w',
+  runId: 'r',
+  activityId: 'a',
+  attempt: 1,
+  signal: new AbortController().signal,
+  step: () => undefined,
+});
+
+const base = {
+  name: 'sample',
+  title: 'Sample',
+  hosts: 'all',
+  needs: [],
+  timeouts: { applyMs: 1000, verifyMs: 1000 },
+  expectedMs: 1,
+  options: z.strictObject({}),
+} as const;
+
+function world(phase: Phase, remote = new FakeHost('worker-1')): TaskDeps & { remote: FakeHost } {
+  return {
+    remote,
+    phases: new Map([[phase.name, phase]]),
+    hosts: { open: () => Promise.resolve({ host: remote, facts: sampleFacts, hostKeyFingerprint: 'SHA256:x' }) },
+    journal: { begin: () => Promise.resolve('id'), end: () => Promise.resolve() },
+    spec: () => Promise.resolve(sampleCluster()),
+    pki: () => fakePki,
+    artifacts: () => fakeArtifacts(true),
+  };
+}
+
+describe('a task', () => {
+  it('in mode check stops after the difference: no apply, no after, no verify', async () => {
+    const calls: string[] = [];
+    const phase = definePhase({
+      ...base,
+      resources: () => [file('/etc/kubewright/x', 'x')],
+      hooks: {
+        before: async () => void calls.push('before'),
+        after: async () => (calls.push('after'), []),
+      },
+      verify: async () => void calls.push('verify'),
+    });
+    const deps = world(phase);
+    // The probe says nothing of the file: it is not there.
+    deps.remote.on(() => true, '');
+    const result = await runTask(deps, { ...input, mode: 'check' }, runtime());
+    expect(calls).toEqual(['before']);
+    expect(result.changes.map((change) => change.resource)).toEqual(['file:/etc/kubewright/x']);
+    expect(result.restarts).toEqual([]);
+    expect(deps.remote.commands).toHaveLength(1);
+  });
+
+  it('applies, then calls after, then verify, with the changes made', async () => {
+    const seen: string[] = [];
+    const phase = definePhase({
+      ...base,
+      resources: () => [file('/etc/kubewright/x', 'x')],
+      hooks: {
+        after: async ({ changes }) => {
+          seen.push(`after ${changes.length}`);
+          return [{ resource: 'hook:joined', action: 'run', detail: 'joined' }];
+        },
+      },
+      verify: async ({ changes }) => void seen.push(`verify ${changes.length}`),
+    });
+    const deps = world(phase);
+    deps.remote.on(() => true, '');
+    const result = await runTask(deps, input, runtime());
+    expect(seen).toEqual(['after 1', 'verify 2']);
+    expect(result.changeCount).toBe(2);
+    expect(deps.remote.commands.at(-1)?.argv.some((word) => word.endsWith('/verified.sample'))).toBe(true);
+  });
+
+  it('puts host and phase on an error, and keeps code, evidence and cause', async () => {
+    const phase = definePhase({
+      ...base,
+      hooks: {
+        before: async ({ fail }) => {
+          fail('DISK_FULL', 'no room', 'df says so');
+        },
+      },
+    });
+    await expect(runTask(world(phase), input, runtime())).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      host: 'worker-1',
+      phase: 'sample',
+      evidence: 'df says so',
+    });
+    const broken = world(phase);
+    const cause = new KubewrightError('SSH_UNREACHABLE', 'gone');
+    broken.hosts.open = () => Promise.reject(cause);
+    const error = await runTask(broken, input, runtime()).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'SSH_UNREACHABLE', host: 'worker-1', phase: 'sample', cause });
+  });
+
+  it('waits within bounds, and says what was still missing', async () => {
+    const phase = definePhase({
+      ...base,
+      hooks: {
+        before: ({ waitFor }) =>
+          waitFor(
+            { code: 'NODE_NOT_READY', message: 'node', timeoutMs: 30, intervalMs: 5 },
+            async () => 'kubelet is starting',
+          ),
+      },
+    });
+    await expect(runTask(world(phase), input, runtime())).rejects.toMatchObject({
+      code: 'NODE_NOT_READY',
+      evidence: 'kubelet is starting',
+    });
+  });
+
+  it('of the worker process reaches no host', async () => {
+    let ran = false;
+    const phase = definePhase({
+      ...base,
+      hosts: 'worker-process',
+      hooks: {
+        after: async ({ remote }) => {
+          ran = true;
+          await expect(remote.exec(['true'])).rejects.toThrow('has no host');
+          return [];
+        },
+      },
+    });
+    const deps = world(phase);
+    deps.hosts.open = () => Promise.reject(new Error('must not be opened'));
+    await runTask(deps, { ...input, host: 'cluster' }, runtime());
+    expect(ran).toBe(true);
+  });
+});
