@@ -41,7 +41,8 @@ export async function ensureMirror(options: MirrorOptions = {}): Promise<Mirror>
   const onProgress = options.onProgress ?? (() => {});
 
   const work = join(cacheDir, 'mirror-work');
-  const runDir = join(work, `run-${process.pid}-${Date.now()}`);
+  // Always the same name: Go programs carry the paths of their sources, and a rebuild should keep its digest.
+  const runDir = join(work, 'run');
   const workshop = new GoWorkshop({ cacheDir, workDir: runDir, arch, kubernetesVersion });
   const all = mirrorUnits({ arch, kubernetesVersion, workshop, web: openWeb() });
   const units = chosen(all, options.only);

@@ -19,7 +19,8 @@ const WANTED = [1, 26, 4] as const;
 const RELAXED_GC_BYTES = 6 * 1024 ** 3;
 
 /** Finds Go. Throws SourceUnavailable when the machine has none. `cacheDir` holds the shared build cache. */
-export async function findGo(cacheDir: string, arch: string): Promise<GoToolchain> {
+export async function findGo(options: { cacheDir: string; arch: string; tmpDir: string }): Promise<GoToolchain> {
+  const { cacheDir, arch, tmpDir } = options;
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/go/bin', '/usr/lib/go/bin'];
   for (const folder of folders.filter((name) => name !== '')) {
     const command = join(folder, 'go');
@@ -45,6 +46,7 @@ export async function findGo(cacheDir: string, arch: string): Promise<GoToolchai
         GOOS: 'linux',
         GOFLAGS: '-mod=mod',
         GOWORK: 'off',
+        GOTMPDIR: tmpDir,
         GOCACHE: join(cacheDir, 'go-build-cache'),
         CGO_ENABLED: '0',
         ...(totalmem() > RELAXED_GC_BYTES ? { GOGC: '400' } : {}),
@@ -62,7 +64,8 @@ export async function go(
   args: readonly string[],
   options: { cwd: string; cgo?: boolean; onLine?: (line: string) => void },
 ): Promise<string> {
-  const ran = await tryRun([toolchain.command, ...args], {
+  // A build must not outlive a killed run: the next one uses the same folders.
+  const ran = await tryRun(['setpriv', '--pdeathsig', 'KILL', toolchain.command, ...args], {
     cwd: options.cwd,
     env: { ...toolchain.env, CGO_ENABLED: options.cgo ? '1' : '0' },
     // Kubernetes takes five minutes on two free cores; a loaded laptop may need much more.

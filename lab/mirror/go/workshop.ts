@@ -40,7 +40,12 @@ export class GoWorkshop {
   }
 
   #go(): Promise<GoToolchain> {
-    this.#toolchain ??= findGo(this.#options.cacheDir, this.#options.arch);
+    this.#toolchain ??= (async () => {
+      const { cacheDir, arch, workDir } = this.#options;
+      const tmpDir = join(workDir, 'go-tmp');
+      await mkdir(tmpDir, { recursive: true });
+      return findGo({ cacheDir, arch, tmpDir });
+    })();
     return this.#toolchain;
   }
 
