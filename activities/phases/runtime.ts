@@ -69,9 +69,9 @@ export default definePhase({
     return [
       await install(context, 'containerd', { version: options.version }),
       await install(context, 'runc', { version: options.runcVersion }),
-      directory(CNI_BIN_DIR),
-      directory(CNI_CONF_DIR),
+      // Makes its folder itself, so that the three downloads stand together: neighbours run side by side.
       await install(context, 'cni-plugins', { version: options.cniVersion, into: CNI_BIN_DIR }),
+      directory(CNI_CONF_DIR),
       directory(CONTAINERD_CERTS_D),
       ...files,
       file(CONTAINERD_CONFIG, config),

@@ -144,13 +144,16 @@ function network({ cluster, host, report, wants }: PreflightInput): Problem[] {
   const address = ipv4.safeParse(own).success ? own : report.resolved;
   if (report.addresses.length > 0 && (address === null || !report.addresses.includes(address))) {
     const evidence = `internalAddress ${own}${address === own ? '' : ` (${address ?? 'does not resolve'})`}; its addresses: ${report.addresses.join(', ')}`;
-    problems.push(problem('the host does not have its internal address', evidence));
+    problems.push(problem('the host does not have its internal address: set internalAddress', evidence));
   }
   for (const { what, peers, least } of wants.peers) {
     const silent = peers.filter((peer) => !report.peers.has(peer));
     if (peers.length - silent.length >= least) continue;
     const evidence = `no answer within 2 s to ping or TCP: ${silent.slice(0, 20).join(', ')}`;
-    problems.push(problem(`too few of ${what} can be reached: at least ${least} must be`, evidence));
+    const reached = peers.length - silent.length;
+    problems.push(
+      problem(`${what}: ${reached} of ${peers.length} can be reached, at least ${least} must be`, evidence),
+    );
   }
   if (report.mirror !== null && report.mirror !== 'ok') {
     const mirror = cluster.spec.artifacts.mirror ?? '';

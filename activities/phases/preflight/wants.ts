@@ -121,7 +121,7 @@ function peerGroups(cluster: ClusterSpec, host: Host): PeerGroup[] {
     ...(host.roles.includes('etcd') || host.roles.includes('control-plane')
       ? group('etcd', 'etcd members', majority)
       : []),
-    ...group('registry', 'the registry host', () => 1),
+    ...group('registry', 'registry host', () => 1),
     ...group('time-server', 'time servers', () => 1),
   ];
 }
