@@ -62,7 +62,8 @@ export default definePhase({
               { ...kubeSysctls(isContainer(facts)), ...context.options.sysctls },
               { file: '/etc/sysctl.d/90-kubewright.conf' },
             ),
-            ...(kubeChoices(cluster, host).swapAllowed ? [] : [swapOff()]),
+            // A container's swap is its machine's.
+            ...(kubeChoices(cluster, host).swapAllowed || isContainer(facts) ? [] : [swapOff()]),
           ]
         : []),
     ];

@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RemoteHost } from '../../../activities/host/types.ts';
+import chrony from '../../../activities/phases/chrony.ts';
+import imageRegistry from '../../../activities/phases/image-registry.ts';
+import type { Phase, PhaseRun } from '../../../activities/phases/phase.ts';
+import { phaseRun } from '../../../activities/phases/phase-run.ts';
+import { trustClusterInFirewalld } from '../../../activities/phases/prepare/firewalld.ts';
+import runtime from '../../../activities/phases/runtime.ts';
+import { sampleContext } from '../../golden/golden.ts';
+
+/** Phases' own scripts with this machine's sh; stand-ins for the programs that they call come first in PATH. */
+let bin: string;
+beforeEach(async () => {
+  bin = await mkdtemp(join(tmpdir(), 'kubewright-scripts-'));
+});
+afterEach(() => rm(bin, { recursive: true, force: true }));
+
+async function program(name: string, body: string): Promise<void> {
+  await writeFile(join(bin, name), `#!/bin/sh\nLOG=${bin}/log\n${body}\n`);
+  await chmod(join(bin, name), 0o755);
+}
+
+function local(): RemoteHost {
+  const run = (file: string, args: readonly string[], stdin = '') =>
+    new Promise<Awaited<ReturnType<RemoteHost['exec']>>>((resolve) => {
+      const env = { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+      const child = execFile(file, args, { env }, (error, stdout, stderr) =>
+        resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr, durationMs: 1, truncated: false }),
+      );
+      child.stdin?.end(stdin);
+    });
+  return {
+    name: 'local',
+    exec: ([file = '', ...args]) => run(file, args),
+    script: (text, args = []) => run('sh', ['-eu', '-s', '--', ...args], text),
+    upload: () => Promise.reject(new Error('not used')),
+  };
+}
+
+async function runOf(phase: Phase, host?: string): Promise<PhaseRun<never>> {
+  const context = await sampleContext(phase, { host });
+  const more = { phase: phase.name, remote: local(), changes: [], signal: new AbortController().signal };
+  return phaseRun(context, more) as PhaseRun<never>;
+}
+
+test('a client waits for a selected source, a time server only for its daemon', async () => {
+  // Selected at the third question.
+  await program('sleep', ':');
+  await program(
+    'chronyc',
+    `echo x >>$LOG; [ "$(wc -l <$LOG)" -lt 3 ] && echo '^,?,10.20.0.11,0' || echo '^,*,10.20.0.11,10'`,
+  );
+  await chrony.verify?.(await runOf(chrony, 'worker-1'));
+  expect((await readFile(join(bin, 'log'), 'utf8')).split('\n')).toHaveLength(4);
+
+  await program('chronyc', ':');
+  await chrony.verify?.(await runOf(chrony, 'cp-1'));
+
+  await program('chronyc', `echo '^,?,10.20.0.11,0,6,0'`);
+  const failure = chrony.verify?.(await runOf(chrony, 'worker-1'));
+  await expect(failure).rejects.toMatchObject({
+    code: 'VERIFY_FAILED',
+    evidence: expect.stringContaining('10.20.0.11,0'),
+  });
+});
+
+test('the registry answers clients with a certificate, and no others', async () => {
+  await program('sleep', ':');
+  await program('journalctl', 'echo journal');
+  await program('curl', `case "$*" in *--cert*) printf 200 ;; *) exit 56 ;; esac`);
+  await imageRegistry.verify?.(await runOf(imageRegistry));
+
+  await program('curl', `case "$*" in *--cert*) printf 200 ;; esac`);
+  const open = imageRegistry.verify?.(await runOf(imageRegistry));
+  await expect(open).rejects.toMatchObject({ message: 'the registry answers clients without a certificate' });
+
+  await program('curl', 'echo "curl: (7) refused" >&2; exit 7');
+  const dead = imageRegistry.verify?.(await runOf(imageRegistry));
+  await expect(dead).rejects.toMatchObject({ code: 'VERIFY_FAILED', evidence: 'journal\n' });
+});
+
+test('containerd counts only with its CRI plugin', async () => {
+  await program('sleep', ':');
+  await program('journalctl', 'echo journal');
+  await program(
+    'ctr',
+    `echo 'io.containerd.grpc.v1                     cri                      -              ok        '`,
+  );
+  await runtime.verify?.(await runOf(runtime));
+
+  await program(
+    'ctr',
+    `echo 'io.containerd.grpc.v1                     cri                      -              error     '`,
+  );
+  await expect(runtime.verify?.(await runOf(runtime))).rejects.toMatchObject({
+    code: 'VERIFY_FAILED',
+    evidence: expect.stringMatching(/cri .* error[^]*journal/),
+  });
+});
+
+test('firewalld: only missing sources are added, for good and at once', async () => {
+  await program(
+    'firewall-cmd',
+    `case "$*" in
+      --state) exit 0 ;;
+      *--query-source=10.20.0.11) exit 0 ;;
+      *--query-source=*) exit 1 ;;
+      *) echo "$*" >>$LOG ;;
+    esac`,
+  );
+  const run = await runOf(chrony);
+  const changes = await trustClusterInFirewalld(run);
+  expect(changes.map((change) => change.detail)).toEqual(
+    ['10.244.0.0/16', '10.20.0.12', '10.20.0.13'].map((each) => `trusts ${each}`),
+  );
+  expect((await readFile(join(bin, 'log'), 'utf8')).split('\n').slice(0, 2)).toEqual([
+    '--quiet --permanent --zone=trusted --add-source=10.244.0.0/16',
+    '--quiet --zone=trusted --add-source=10.244.0.0/16',
+  ]);
+
+  await program('firewall-cmd', 'exit 252');
+  expect(await trustClusterInFirewalld(run)).toEqual([]);
+});
