@@ -39,8 +39,10 @@ kw_fail() { printf '%s error %s %s\\n' "$KW_N" "$1" "$2"; }
 # put <n> <path> <mode> <owner> <group> [<sha256>]: content n replaces the file, atomically
 put() {
   kw_new=\${2%/*}/.\${2##*/}.kubewright-new
-  install -D -T -m "$3" -o "$4" -g "$5" -- "$KW_TMP/$1" "$kw_new"
-  mv -f -T -- "$kw_new" "$2"
+  if ! { install -D -T -m "$3" -o "$4" -g "$5" -- "$KW_TMP/$1" "$kw_new" && mv -f -T -- "$kw_new" "$2"; }; then
+    rm -f -- "$kw_new"
+    return 1
+  fi
 }
 kw_stamp() {
   mkdir -p -m 0700 -- ${STATE_DIR}
