@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
 import { openStore, type Store } from '../../../store/index.ts';
-import { type CommandBegun, type CommandEnded } from '../../../store/journal.ts';
+import type { CommandBegun, CommandEnded } from '../../../store/journal.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
 
 export const testKey = (fill: number): string => Buffer.alloc(32, fill).toString('base64');

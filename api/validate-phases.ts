@@ -1,0 +1,67 @@
+import { rawPhaseOptions } from '../activities/phases/options.ts';
+import type { Phase } from '../activities/phases/phase.ts';
+import { makeBuildPlan } from '../activities/plans/build.ts';
+import type { ClusterSpec } from '../contracts/cluster.ts';
+import { KubewrightError } from '../contracts/errors.ts';
+import { describeIssues, type FieldIssue, formatPath } from '../contracts/issues.ts';
+import { unknownWord } from '../contracts/nearest.ts';
+import type { ValidatePhases } from '../contracts/spec-parse.ts';
+
+/** Checks the phases of a spec: names, options, and that the chosen phases go together. */
+export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
+  const byName = new Map(phases.map((phase) => [phase.name, phase]));
+  const names = [...byName.keys()];
+
+  return (cluster) => {
+    const issues: FieldIssue[] = [];
+    const unknown = (map: object, path: PropertyKey[]) => {
+      for (const name of Object.keys(map)) {
+        if (!byName.has(name)) issues.push({ path: formatPath(path), message: unknownWord('phase', name, names) });
+      }
+    };
+    unknown(cluster.spec.phases, ['spec', 'phases']);
+    for (const phase of phases) {
+      const raw = rawPhaseOptions(cluster, phase.name);
+      issues.push(...optionIssues(phase, raw, ['spec', 'phases', phase.name]));
+    }
+    if (issues.length > 0) return issues;
+
+    cluster.spec.hosts.forEach((host, index) => {
+      const path = ['spec', 'hosts', index, 'phases'];
+      unknown(host.phases, path);
+      for (const name of Object.keys(host.phases)) {
+        const phase = byName.get(name);
+        if (phase) issues.push(...optionIssues(phase, rawPhaseOptions(cluster, name, host), [...path, name]));
+      }
+    });
+    return issues.length > 0 ? issues : planIssues(cluster, phases);
+  };
+}
+
+function optionIssues(phase: Phase, raw: unknown, path: PropertyKey[]): FieldIssue[] {
+  const parsed = phase.options.safeParse(raw);
+  return parsed.success ? [] : describeIssues(parsed.error, phase.options, raw, path);
+}
+
+/** What only the plan shows: phases that exclude each other. */
+function planIssues(cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
+  try {
+    makeBuildPlan(
+      {
+        cluster: cluster.metadata.name,
+        operationId: 'validate',
+        kind: 'build',
+        mode: 'check',
+        specRef: '0'.repeat(64),
+        requestId: 'validate',
+        actor: { name: 'validate', role: 'viewer' },
+      },
+      cluster,
+      phases,
+    );
+    return [];
+  } catch (error) {
+    if (!KubewrightError.is(error) || error.code !== 'SPEC_INVALID') throw error;
+    return error.errors ?? [{ path: 'spec.phases', message: error.message }];
+  }
+}

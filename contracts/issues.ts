@@ -1,0 +1,125 @@
+import type { z } from 'zod';
+import { unknownWord } from './nearest.ts';
+
+/** A problem of one field, in words. */
+export interface FieldIssue {
+  /** Such as `spec.hosts[2].roles[0]`. */
+  path: string;
+  message: string;
+}
+
+type Path = readonly PropertyKey[];
+type Issue = z.core.$ZodIssue;
+
+/** More problems than this are no help. */
+const ISSUES = 100;
+
+/** `['spec', 'hosts', 2]` as `spec.hosts[2]`. */
+export function formatPath(path: Path): string {
+  return path
+    .map((part, index) =>
+      typeof part === 'number' ? `[${part}]` : `${index > 0 ? '.' : ''}${String(part).slice(0, 64)}`,
+    )
+    .join('');
+}
+
+/**
+ * zod's issues in the words of a person: unknown keys and values with the nearest known one, and of a union only what
+ * the caller most likely meant. `schema` and `input` are what was parsed; `prefix` is where that stands in the document.
+ */
+export function describeIssues(error: z.ZodError, schema: z.ZodType, input: unknown, prefix: Path = []): FieldIssue[] {
+  return error.issues.flatMap((issue) => describe(issue, schema, input, prefix, [])).slice(0, ISSUES);
+}
+
+function describe(issue: Issue, schema: z.ZodType, input: unknown, prefix: Path, above: Path): FieldIssue[] {
+  const inside = [...above, ...issue.path];
+  const at = (message: string): FieldIssue => ({ path: formatPath([...prefix, ...inside]), message });
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const known = keysAt(schema, inside);
+      return issue.keys.map((key) => at(unknownWord('key', key, known)));
+    }
+    case 'invalid_value': {
+      const value = valueAt(input, inside);
+      const known = issue.values.filter((each) => typeof each === 'string');
+      if (value === undefined) return [at('is required')];
+      if (typeof value === 'string' && known.length > 1) return [at(unknownWord('value', value, known))];
+      if (known.length === 1) return [at(`must be ${JSON.stringify(known[0])}`)];
+      return [at(issue.message)];
+    }
+    case 'invalid_type':
+      return [at(valueAt(input, inside) === undefined ? 'is required' : `must be ${article(issue.expected)}`)];
+    case 'invalid_key':
+      return [at(`invalid key: ${issue.issues.map((each) => each.message).join('; ')}`)];
+    case 'invalid_union':
+      return union(issue, inside, schema, input, prefix, at);
+    default:
+      return [at(issue.message)];
+  }
+}
+
+/** One option fits but for its fields: its fields are the problem. Else what the options have in common is said. */
+function union(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  inside: Path,
+  schema: z.ZodType,
+  input: unknown,
+  prefix: Path,
+  at: (message: string) => FieldIssue,
+): FieldIssue[] {
+  const value = valueAt(input, inside);
+  if (value === undefined) return [at('is required')];
+  const options = issue.errors as readonly (readonly Issue[])[];
+  const near = options.filter((list) => list.every((each) => !isOfAnotherShape(each, value)));
+  if (near.length === 1) return near[0]!.flatMap((each) => describe(each, schema, input, prefix, inside));
+  const keys = keysAt(schema, inside);
+  if (keys.length > 0) {
+    return [at(`must be an object with one of the keys ${keys.map((key) => `\`${key}\``).join(', ')}`)];
+  }
+  const messages = options.flatMap((list) => list.map((each) => each.message));
+  return [at([...new Set(messages)].join(' or ').slice(0, 300) || issue.message)];
+}
+
+function isOfAnotherShape(issue: Issue, value: unknown): boolean {
+  if (issue.code === 'unrecognized_keys') return true;
+  if (issue.code === 'invalid_value' && issue.path.length <= 1) return true;
+  if (issue.code !== 'invalid_type') return false;
+  return issue.path.length === 0 || valueAt(value, issue.path) === undefined;
+}
+
+const article = (expected: string): string =>
+  ({ array: 'a list', object: 'an object', int: 'a whole number', record: 'an object' })[expected] ??
+  (/^[aeiou]/.test(expected) ? `an ${expected}` : `a ${expected}`);
+
+function valueAt(input: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    input,
+  );
+}
+
+/** The parts of a schema's definition that are walked here. All of zod's own wrappers name their content alike. */
+interface Definition {
+  type: string;
+  innerType?: z.ZodType;
+  in?: z.ZodType;
+  element?: z.ZodType;
+  valueType?: z.ZodType;
+  shape?: Record<string, z.ZodType>;
+  options?: readonly z.ZodType[];
+}
+
+const definitionOf = (schema: z.ZodType): Definition => schema.def as unknown as Definition;
+
+/** The keys that the schema knows at the path; of a union, those of all its options. */
+function keysAt(schema: z.ZodType, path: Path): string[] {
+  const definition = definitionOf(schema);
+  const within = definition.innerType ?? definition.in;
+  if (within) return keysAt(within, path);
+  if (definition.options) return [...new Set(definition.options.flatMap((option) => keysAt(option, path)))];
+  const [head, ...rest] = path;
+  if (head === undefined) return Object.keys(definition.shape ?? {});
+  const next = definition.element ?? definition.valueType ?? definition.shape?.[String(head)];
+  return next ? keysAt(next, rest) : [];
+}

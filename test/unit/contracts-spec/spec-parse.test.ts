@@ -1,0 +1,238 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { definePhase } from '../../../activities/phases/phase.ts';
+import { phaseValidator } from '../../../api/validate-phases.ts';
+import { KubewrightError } from '../../../contracts/errors.ts';
+import { jsonErrorOffset } from '../../../contracts/json-position.ts';
+import { nearest } from '../../../contracts/nearest.ts';
+import { parseClusterSpec } from '../../../contracts/spec-parse.ts';
+
+type Json = Record<string, unknown>;
+
+const host = (more: Json = {}): Json => ({
+  name: 'cp-1',
+  address: '10.0.0.1',
+  roles: ['control-plane', 'etcd', 'worker'],
+  ...more,
+});
+const spec = (more: Json = {}, hosts: unknown = [host()]): Json => ({
+  apiVersion: 'kubewright.dev/v1alpha1',
+  kind: 'Cluster',
+  metadata: { name: 'demo' },
+  spec: { hosts, ssh: { credential: { name: 'lab' } }, ...more },
+});
+
+const phases = [
+  definePhase({
+    name: 'flannel',
+    title: 'Pod network',
+    hosts: 'kube',
+    needs: [],
+    timeouts: { applyMs: 1000, verifyMs: 1000 },
+    expectedMs: 100,
+    options: z.strictObject({
+      backend: z.enum(['vxlan', 'host-gw']).default('vxlan'),
+      mtu: z.int().max(9000).optional(),
+    }),
+  }),
+];
+
+/** The field errors of a document that must be refused. */
+function refused(document: unknown, type = 'application/json'): { code: string; message: string; errors: string[] } {
+  const text = typeof document === 'string' ? document : JSON.stringify(document);
+  try {
+    parseClusterSpec(text, type, phaseValidator(phases));
+  } catch (error) {
+    if (!KubewrightError.is(error)) throw error;
+    return {
+      code: error.code,
+      message: error.message,
+      errors: (error.errors ?? []).map(({ path, message }) => `${path}: ${message}`),
+    };
+  }
+  throw new Error('was accepted');
+}
+
+describe('a spec', () => {
+  it('is the same as JSON and as YAML, with defaults filled in', () => {
+    const document = spec();
+    const json = parseClusterSpec(JSON.stringify(document), 'application/json; charset=utf-8');
+    expect(parseClusterSpec(stringify(document), 'application/yaml')).toEqual(json);
+    expect(json.spec.kubernetes.version).toBe('1.36.3');
+  });
+
+  it('may use an anchor or two', () => {
+    const text = `${stringify(spec({}, []).apiVersion && { apiVersion: 'kubewright.dev/v1alpha1', kind: 'Cluster', metadata: { name: 'demo' } })}spec:
+  ssh: {credential: {name: lab}}
+  hosts:
+    - {name: a, address: 10.0.0.1, roles: &roles [control-plane, etcd]}
+    - {name: b, address: 10.0.0.2, roles: *roles}
+    - {name: c, address: 10.0.0.3, roles: *roles}
+`;
+    expect(parseClusterSpec(text, 'text/yaml').spec.hosts[2]?.roles).toEqual(['control-plane', 'etcd']);
+  });
+});
+
+describe('malformed documents', () => {
+  it.each([
+    ['a tab', 'kind: Cluster\nspec:\n\thosts: []', 'line 3'],
+    ['a key twice', 'kind: Cluster\nkind: Cluster\n', 'line 2, column 1'],
+    ['two documents', 'kind: Cluster\n---\nkind: Cluster\n', 'line 2'],
+    ['an unknown tag', 'kind: !!js/function "x"\n', 'line 1'],
+    ['an unclosed list', 'spec: [1, 2\n', 'line'],
+    ['an unknown anchor', 'kind: *nowhere\n', 'nowhere'],
+    ['a merge of a prototype', '__proto__: {a: 1}\n', '__proto__'],
+  ])('YAML with %s', (_name, text, place) => {
+    expect(refused(text, 'application/yaml')).toMatchObject({
+      code: 'SPEC_MALFORMED',
+      message: expect.stringContaining(place),
+    });
+  });
+
+  it('YAML that multiplies itself is refused before it grows', () => {
+    const levels = Array.from(
+      { length: 12 },
+      (_, n) =>
+        `a${n}: &a${n} [${Array(9)
+          .fill(n === 0 ? 'x' : `*a${n - 1}`)
+          .join(', ')}]`,
+    );
+    expect(refused(levels.join('\n'), 'application/yaml').code).toBe('SPEC_MALFORMED');
+  });
+
+  it.each(['application/json', 'application/yaml'])('nesting without end (%s)', (type) => {
+    expect(['SPEC_MALFORMED', 'SPEC_INVALID']).toContain(refused('['.repeat(100_000) + ']'.repeat(100_000), type).code);
+    expect(refused(`${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`, type).code).toBe('SPEC_MALFORMED');
+  });
+
+  it.each([
+    ['{"kind": "Cluster",\n "spec": }', 'line 2, column 10'],
+    ['{"kind": "Cluster"', 'line 1, column 19'],
+    ['{"__proto__": {"a": 1}}', '__proto__'],
+  ])('JSON %s', (text, place) => {
+    expect(refused(text)).toMatchObject({ code: 'SPEC_MALFORMED', message: expect.stringContaining(place) });
+  });
+
+  it.each(['', '42', '[]', 'null', '"text"'])('a document that is no object: %j', (text) => {
+    expect(refused(text, 'application/yaml')).toMatchObject({ code: 'SPEC_INVALID' });
+  });
+});
+
+describe('unknown words name the nearest known one', () => {
+  it.each<[string, Json, string]>([
+    ['key', spec({}, [host({ rolse: [] })]), 'spec.hosts[0]: unknown key `rolse`; did you mean `roles`?'],
+    ['key above', { ...spec(), metdata: {} }, ': unknown key `metdata`; did you mean `metadata`?'],
+    ['deep key', spec({ network: { podCIDR: 'x' } }), 'spec.network: unknown key `podCIDR`; did you mean `podCidr`?'],
+    [
+      'role',
+      spec({}, [host({ roles: ['control-plan'] })]),
+      'spec.hosts[0].roles[0]: unknown value `control-plan`; did you mean `control-plane`?',
+    ],
+    ['phase', spec({ phases: { flanel: {} } }), 'spec.phases: unknown phase `flanel`; did you mean `flannel`?'],
+    [
+      'option',
+      spec({ phases: { flannel: { bakend: 'vxlan' } } }),
+      'spec.phases.flannel: unknown key `bakend`; did you mean `backend`?',
+    ],
+    [
+      'option value',
+      spec({ phases: { flannel: { backend: 'vxlam' } } }),
+      'spec.phases.flannel.backend: unknown value `vxlam`; did you mean `vxlan`?',
+    ],
+    [
+      'phase of a host',
+      spec({}, [host({ phases: { flanel: {} } })]),
+      'spec.hosts[0].phases: unknown phase `flanel`; did you mean `flannel`?',
+    ],
+    [
+      'option of a host',
+      spec({}, [host({ phases: { flannel: { mut: 1 } } })]),
+      'spec.hosts[0].phases.flannel: unknown key `mut`; did you mean `mtu`?',
+    ],
+    [
+      'version key',
+      spec({ kubernetes: { kubernetesVersion: '1.36.3' } }),
+      'spec.kubernetes: unknown key `kubernetesVersion`; did you mean `version`?',
+    ],
+  ])('%s', (_name, document, message) => {
+    expect(refused(document).errors).toContain(message);
+  });
+
+  it('and the list of them when none is near', () => {
+    expect(nearest('zzzzzz', ['roles', 'name'])).toBeUndefined();
+    expect(refused(spec({}, [host({ roles: ['qqqqqqqqqqqqqqqqqqqq'] })])).errors[0]).toMatch(
+      /known: control-plane, etcd/,
+    );
+  });
+});
+
+describe('unions are readable', () => {
+  const credential = (value: unknown) => refused(spec({ ssh: { credential: value } })).errors;
+  it.each<[unknown, string]>([
+    ['lab', 'spec.ssh.credential: must be an object with one of the keys `name`, `keyFile`, `agent`'],
+    [{}, 'spec.ssh.credential: must be an object with one of the keys `name`, `keyFile`, `agent`'],
+    [{ file: '/a' }, 'spec.ssh.credential: must be an object with one of the keys `name`, `keyFile`, `agent`'],
+    [{ keyFile: 'a b' }, 'spec.ssh.credential.keyFile: must be an absolute path of letters, digits and . _ - / @ +'],
+  ])('credential %j', (value, message) => {
+    expect(credential(value)).toEqual([message]);
+  });
+
+  it('address', () => {
+    expect(refused(spec({}, [host({ address: 'a b' })])).errors).toEqual([
+      'spec.hosts[0].address: must be an IPv4 address or must be a DNS name',
+    ]);
+    expect(refused(spec({}, [host({ address: 7 })])).errors[0]).toMatch(/^spec\.hosts\[0\]\.address: /);
+  });
+});
+
+it('what is missing is said to be required', () => {
+  const { address: _address, ...without } = host();
+  expect(refused(spec({}, [without])).errors).toEqual(['spec.hosts[0].address: is required']);
+  expect(refused({}).errors).toContain('spec: is required');
+});
+
+it('the place of a JSON error is where the text stops being JSON', () => {
+  fc.assert(
+    fc.property(fc.json({ maxDepth: 3 }), fc.nat(), (text, at) => {
+      expect(jsonErrorOffset(text)).toBe(text.length);
+      const cut = at % text.length;
+      expect(jsonErrorOffset(text.slice(0, cut))).toBeLessThanOrEqual(cut);
+      expect(jsonErrorOffset(`${text}~`)).toBe(text.length);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+it('any text is accepted or refused, never anything else', () => {
+  const words = fc.stringMatching(/^[ \n:{}[\]&*!|>'"%@`,#?a-c0-9-]{0,60}$/);
+  fc.assert(
+    fc.property(words, fc.constantFrom('application/json', 'application/yaml'), (text, type) => {
+      expect(refused(text, type).code).toMatch(/^SPEC_/);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('any value in place of a field gives field errors with a path', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom('name', 'address', 'roles', 'ssh', 'labels', 'taints', 'phases'),
+      fc.jsonValue(),
+      (field, value) => {
+        try {
+          parseClusterSpec(JSON.stringify(spec({}, [host({ [field]: value })])), 'application/json');
+        } catch (error) {
+          if (!KubewrightError.is(error)) throw error;
+          if (error.code === 'SPEC_MALFORMED') return;
+          for (const { path, message } of error.errors ?? []) {
+            expect(path).toMatch(/^spec/);
+            expect(message).not.toMatch(/undefined|\[object/);
+          }
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
