@@ -40,7 +40,7 @@ export class LocalHost implements RemoteHost {
   before: (text: string) => void = () => {};
 
   constructor() {
-    for (const folder of ['bin', 'run', 'state']) mkdirSync(join(this.root, folder));
+    for (const folder of ['bin', 'run', 'state', 'lists']) mkdirSync(join(this.root, folder));
   }
 
   path(name: string): string {
@@ -81,6 +81,8 @@ export class LocalHost implements RemoteHost {
       .replaceAll(`PATH=${HOST_PATH}`, `PATH=${this.path('bin')}:${HOST_PATH}`)
       .replaceAll('/var/lib/kubewright', this.path('state/kubewright'))
       .replaceAll('/etc/systemd/system', this.path('units'))
+      .replaceAll('/var/lib/apt/lists', this.path('lists'))
+      .replaceAll('/var/lib/dpkg/updates', this.path('updates'))
       .replaceAll('/run/kubewright', this.path('run/kubewright'));
   }
 

@@ -1,0 +1,238 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { quote } from '../../../activities/host/quote.ts';
+import { absent } from '../../../activities/resources/absent.ts';
+import { archive } from '../../../activities/resources/archive.ts';
+import { artifact } from '../../../activities/resources/artifact.ts';
+import { batchScript } from '../../../activities/resources/batch.ts';
+import { diff } from '../../../activities/resources/diff.ts';
+import { directory } from '../../../activities/resources/directory.ts';
+import { converge } from '../../../activities/resources/engine.ts';
+import { file } from '../../../activities/resources/file.ts';
+import { hostnameIs } from '../../../activities/resources/hostname.ts';
+import { hostsEntries, withBlock } from '../../../activities/resources/hosts-entries.ts';
+import { kernelModules } from '../../../activities/resources/kernel-modules.ts';
+import { manifests } from '../../../activities/resources/manifests.ts';
+import { packages } from '../../../activities/resources/packages.ts';
+import { probeScript, splitProbe } from '../../../activities/resources/probe.ts';
+import { registryImage } from '../../../activities/resources/registry-image.ts';
+import { type Resource, resourceKey } from '../../../activities/resources/resource.ts';
+import { kindOf, RESOURCE_KINDS } from '../../../activities/resources/resource-kinds.ts';
+import { service } from '../../../activities/resources/service.ts';
+import { swapOff } from '../../../activities/resources/swap-off.ts';
+import { symlink } from '../../../activities/resources/symlink.ts';
+import { sysctls } from '../../../activities/resources/sysctls.ts';
+import { makeTar } from '../../../activities/resources/tar.ts';
+import { user } from '../../../activities/resources/user.ts';
+import { FACTS, LocalHost } from './support/local-host.ts';
+
+const resolved = {
+  name: 'tool',
+  version: '1',
+  url: 'http://m/t',
+  sha256: 'a'.repeat(64),
+  size: 5,
+  kind: 'binary',
+} as const;
+const tls = { ca: '/p/ca', cert: '/p/cert', key: '/p/key' };
+/** One of each, with names that a shell would like to read otherwise. */
+const ONE_OF_EACH: readonly Resource[] = [
+  absent("/opt/it's $gone"),
+  archive(resolved, { into: '/opt/$(x) y', members: { "a'b": 'c d' } }),
+  artifact(resolved, { path: '/opt/bin/a;b' }),
+  directory('/opt/`d`'),
+  file('/opt/f "x"', 'content'),
+  hostnameIs('cp-1'),
+  hostsEntries([{ address: '10.0.0.1', names: ['a', 'b'] }]),
+  kernelModules(['overlay', 'nf-conntrack'], { file: '/etc/modules-load.d/k.conf' }),
+  manifests('dns', [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { a: "'\n$(x)" } }]),
+  packages({ apt: ['curl', 'g++'], dnf: ['curl'] }),
+  registryImage({ file: resolved, registry: 'r.test:5000', repository: 'a/b', tag: '1', tls }),
+  service('x', { unit: '[Service]\n', dropIns: { 'a b': '[Unit]\n' } }),
+  swapOff(),
+  symlink('/opt/link', "it's & there"),
+  sysctls({ 'net.ipv4.ip_forward': 1, 'net/ipv4/conf/eth0.1/forwarding': '1\t2' }, { file: '/etc/sysctl.d/k.conf' }),
+  user('etcd'),
+];
+
+let host: LocalHost;
+beforeEach(() => {
+  host = new LocalHost();
+});
+afterEach(() => host.dispose());
+const run = (resources: readonly Resource[]) =>
+  converge({
+    remote: host,
+    resources,
+    facts: FACTS,
+    mode: 'apply',
+    phase: 'test',
+    signal: new AbortController().signal,
+  });
+
+describe('every kind', () => {
+  it('has a sample here', () => {
+    expect(ONE_OF_EACH.map(({ kind }) => kind).sort()).toEqual(RESOURCE_KINDS.map(({ kind }) => kind).sort());
+  });
+
+  for (const resource of ONE_OF_EACH) {
+    const kind = kindOf(resource);
+    const empty = () => new Map([[resourceKey(resource), kind.parse('', resource)]]);
+
+    it(`${resource.kind}: knowing nothing is a difference, in one line of words`, () => {
+      const { changes } = diff([resource], { byResource: empty(), verified: '' }, FACTS);
+      expect(changes.length).toBeGreaterThan(0);
+      for (const change of changes) {
+        expect(change.resource).toBe(resourceKey(resource));
+        expect(change.detail).not.toMatch(/\n|undefined|NaN/);
+      }
+    });
+
+    it(`${resource.kind}: its probe and its fragment are sh`, () => {
+      const check = (script: string) => execFileSync('sh', ['-n'], { input: script, stdio: ['pipe', 'pipe', 'pipe'] });
+      check(probeScript([kind.probe(resource, quote)], 'm'));
+      if (!kind.fragment) return;
+      const { context } = diff([resource], { byResource: empty(), verified: '' }, FACTS);
+      const payloads = new Map<number, Uint8Array>();
+      const payload = (content: string | Uint8Array) => {
+        payloads.set(payloads.size, Buffer.from(content));
+        return payloads.size - 1;
+      };
+      const fragment = kind.fragment(resource, kind.parse('', resource), { ...context, quote, payload });
+      check(batchScript({ lane: fragment.lane ?? 'quick', parts: [{ key: 'k', fragment }], payloads }, 'nonce'));
+    });
+
+    it(`${resource.kind}: its probe reads only, whatever the names in it`, async () => {
+      const result = await host.script(probeScript([kind.probe(resource, quote), 'echo after'], 'm'));
+      expect(splitProbe(result.stdout, 2, 'm')[1]).toBe('after\n');
+    });
+
+    it(`${resource.kind}: its digest is its content's`, () => {
+      expect(kind.digest(resource)).toMatch(/^[0-9a-f]{64}$/);
+      expect(kind.digest({ ...resource })).toBe(kind.digest(resource));
+    });
+  }
+});
+
+describe('probe', () => {
+  it('keeps fragments apart, even one that fails, leaves, or prints what looks like the end', async () => {
+    const fragments = [
+      'echo one',
+      'false; echo $nothing; exit 7',
+      "printf '\\nm< 2\\nx'",
+      'cat',
+      'kill -9 $$ 2>&1; echo no',
+    ];
+    const { stdout } = await host.script(probeScript(fragments.slice(0, 4), 'mark'));
+    expect(splitProbe(stdout, 4, 'mark')).toEqual(['one\n', '\n', '\nm< 2\nx', '']);
+    expect(splitProbe(stdout.slice(0, 30), 4, 'mark')[3]).toBe('');
+  });
+});
+
+describe('file', () => {
+  it('takes any name and any content', async () => {
+    const name = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }).filter((text) => {
+      const plain = !/[\p{Cc}/]/u.test(text) && text !== '.' && text !== '..';
+      return plain && Buffer.byteLength(text) < 200 && text.isWellFormed();
+    });
+    const samples = fc.sample(fc.tuple(name, fc.string({ unit: 'binary', maxLength: 200 })), 40);
+    const unique = [...new Map(samples).entries()].filter(([, content]) => content.isWellFormed());
+    const resources = unique.map(([each, content]) => file(host.path(`any/${each}`), content));
+    expect((await run(resources)).changes).toHaveLength(resources.length);
+    for (const [each, content] of unique) expect(readFileSync(host.path(`any/${each}`), 'utf8')).toBe(content);
+    expect((await run(resources)).changes).toEqual([]);
+  });
+});
+
+describe('tar', () => {
+  it('is what tar(1) reads', () => {
+    const entries = [0, 1, 511, 512, 513, 70_000].map((size) => ({
+      name: `f${size}`,
+      content: Buffer.alloc(size, size),
+    }));
+    const bytes = makeTar(entries);
+    for (const { name, content } of entries) {
+      expect(execFileSync('tar', ['-xO', name], { input: bytes }).equals(content)).toBe(true);
+    }
+  });
+});
+
+describe('hosts entries', () => {
+  const block = '# kubewright begin: x\n10.0.0.1 a\n# kubewright end\n';
+
+  it('leaves every other line as it is, and settles', () => {
+    fc.assert(
+      fc.property(fc.array(fc.stringMatching(/^[a-z0-9. #]{0,20}$/)), (lines) => {
+        const text = lines.map((line) => `${line}\n`).join('');
+        const once = withBlock(text, block);
+        expect(once).toBe(text + block);
+        expect(withBlock(once, block)).toBe(once);
+        expect(withBlock(`${block}${text}`, block)).toBe(text + block);
+      }),
+    );
+  });
+
+  it('loses nothing of the user to a block without its end', () => {
+    expect(withBlock('# kubewright begin: x\n127.0.0.1 mine\n', block)).toBe(`127.0.0.1 mine\n${block}`);
+    expect(
+      withBlock('# kubewright begin\n1.1.1.1 mine\n# kubewright begin\n2.2.2.2 old\n# kubewright end\n', block),
+    ).toBe(`1.1.1.1 mine\n${block}`);
+    expect(withBlock('127.0.0.1 localhost', block)).toBe(`127.0.0.1 localhost\n${block}`);
+  });
+});
+
+describe('sysctls, modules, swap, users', () => {
+  const of = (resource: Resource, output: string) =>
+    diff(
+      [resource],
+      { byResource: new Map([[resourceKey(resource), kindOf(resource).parse(output, resource)]]), verified: '' },
+      FACTS,
+    ).changes;
+
+  it('compare live values with blanks made equal', () => {
+    const resource = sysctls({ 'net.ipv4.ip_local_port_range': '1024 60999' }, { file: '/etc/sysctl.d/a.conf' });
+    expect(of(resource, 'absent\n= 1024\t60999 \n')).toMatchObject([{ action: 'create', detail: 'new file' }]);
+    expect(of(resource, 'absent\n= 32768\t60999 \n')[0]?.detail).toContain('32768 60999 → 1024 60999');
+    expect(of(resource, 'absent\n= \n')[0]?.detail).toContain('(none)');
+  });
+
+  it('see swap in use and swap that would come back', () => {
+    expect(of(swapOff(), 'fstab 0\n')).toEqual([]);
+    expect(of(swapOff(), 'swap /dev/sda2\nfstab 1\n')[0]?.detail).toBe('swapoff /dev/sda2, 1 lines of fstab');
+  });
+
+  it('see an account whose group is gone, or whose home moved', () => {
+    expect(of(user('etcd'), 'etcd:x:9:9::/nonexistent:/usr/sbin/nologin\netcd:x:9:\n')).toEqual([]);
+    expect(of(user('etcd'), 'etcd:x:9:9::/nonexistent:/usr/sbin/nologin\n')).toMatchObject([{ action: 'create' }]);
+    expect(of(user('etcd', { home: '/x' }), 'etcd:x:9:9::/y:/usr/sbin/nologin\netcd:x:9:\n')).toMatchObject([
+      { detail: 'home /y → /x' },
+    ]);
+  });
+});
+
+describe('service', () => {
+  const of = (resource: Resource, output: string) =>
+    diff(
+      [resource],
+      { byResource: new Map([[resourceKey(resource), kindOf(resource).parse(output, resource)]]), verified: '' },
+      FACTS,
+    ).changes.map(({ action, detail }) => `${action} ${detail}`);
+
+  it('wants what is asked for and no more', () => {
+    expect(
+      of(service('a', { running: false, enabled: false }), 'ActiveState=inactive\nUnitFileState=disabled\n'),
+    ).toEqual([]);
+    expect(of(service('a', { running: false, enabled: false }), 'ActiveState=active\nUnitFileState=enabled\n')).toEqual(
+      ['update disable', 'update stop'],
+    );
+    expect(of(service('a'), 'ActiveState=failed\nUnitFileState=static\n')).toEqual(['start was failed']);
+    expect(of(service('a'), 'ActiveState=active\nUnitFileState=static\nNeedDaemonReload=yes\nstamp=x\n')).toHaveLength(
+      1,
+    );
+    expect(of(service('a', { reload: true }), 'ActiveState=active\nUnitFileState=enabled\nstamp=old\n')).toEqual([
+      'restart reload: something that it uses changed',
+    ]);
+  });
+});
