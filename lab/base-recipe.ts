@@ -9,8 +9,18 @@ export const SUITE = 'bookworm';
  * libpam-systemd makes logins real sessions, as they are on every server.
  */
 const PACKAGES = [
-  ...['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'openssh-server', 'sudo', 'procps', 'kmod'],
-  ...['iproute2', 'iputils-ping', 'ca-certificates', 'curl'],
+  'systemd',
+  'systemd-sysv',
+  'dbus',
+  'libpam-systemd',
+  'openssh-server',
+  'sudo',
+  'procps',
+  'kmod',
+  'iproute2',
+  'iputils-ping',
+  'ca-certificates',
+  'curl',
 ];
 
 /** A host is an nspawn container: it starts with parts of /proc and /sys read-only and without /dev/kmsg. */
@@ -57,14 +67,29 @@ const FILES: Record<string, { content: string; mode?: number }> = {
 
 /** Units that would touch the machine's devices or take apt's lock at random moments. */
 const MASKED = [
-  ...['sys-kernel-debug.mount', 'sys-kernel-tracing.mount', 'e2scrub_reap.service', 'e2scrub_all.timer'],
-  ...['apt-daily.timer', 'apt-daily-upgrade.timer'],
+  'sys-kernel-debug.mount',
+  'sys-kernel-tracing.mount',
+  'e2scrub_reap.service',
+  'e2scrub_all.timer',
+  'apt-daily.timer',
+  'apt-daily-upgrade.timer',
+];
+
+/** Options for dpkg, in the image and while it is made. */
+const DPKG = [
+  'path-exclude=/usr/share/man/*',
+  'path-exclude=/usr/share/locale/*',
+  'path-exclude=/usr/share/doc/*',
+  'path-include=/usr/share/doc/*/copyright',
+  // Neither an image that is built aside nor a host that dies with its machine gains from waiting for the disk.
+  'force-unsafe-io',
 ];
 
 /** Everything that decides what is in a base image. */
 export interface BaseRecipe {
   suite: string;
   packages: string[];
+  dpkg: string[];
   files: Record<string, { content: string; mode?: number }>;
   masked: string[];
   enabled: string[];
@@ -80,6 +105,7 @@ export function baseRecipe(apt: AptAccess, now: number): BaseRecipe {
   return {
     suite: SUITE,
     packages: PACKAGES,
+    dpkg: DPKG,
     files: { ...FILES, '/etc/apt/apt.conf.d/90kubewright-lab': conf },
     masked: MASKED,
     enabled: ['systemd-networkd.service', 'kubewright-lab-boot.service'],

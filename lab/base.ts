@@ -43,16 +43,25 @@ async function bootstrap(recipe: BaseRecipe, root: string, onProgress: Progress)
   const aptOptions = recipe.apt.conf.split('\n').filter(Boolean);
   const argv = [
     // A killed `up` must not leave a half-finished bootstrap running: its whole PID namespace dies with us.
-    ...['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'],
-    ...['mmdebstrap', '--variant=minbase', `--include=${recipe.packages.join(',')}`],
+    'setpriv',
+    '--pdeathsig',
+    'KILL',
+    'unshare',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    'mmdebstrap',
+    '--variant=minbase',
+    `--include=${recipe.packages.join(',')}`,
     // The lists stay: each host is spared its first `apt-get update`.
     '--skip=cleanup/apt/lists',
-    ...['/usr/share/man/*', '/usr/share/locale/*', '/usr/share/doc/*'].map((path) => `--dpkgopt=path-exclude=${path}`),
-    '--dpkgopt=path-include=/usr/share/doc/*/copyright',
-    // Neither an image that is built aside nor a host that dies with its machine gains from waiting for the disk.
-    '--dpkgopt=force-unsafe-io',
+    ...recipe.dpkg.map((option) => `--dpkgopt=${option}`),
     ...[...aptOptions, 'Acquire::Languages "none";'].map((option) => `--aptopt=${option}`),
-    ...[recipe.suite, root, ...recipe.apt.sources],
+    recipe.suite,
+    root,
+    ...recipe.apt.sources,
   ];
   await run(argv, {
     timeoutMs: 15 * 60_000,

@@ -21,7 +21,7 @@ export async function execInHost(
   options: RunOptions = {},
 ): Promise<Ran> {
   const { state } = await find(lab, host);
-  return tryRun(nsenter(await leader(state.nspawn, host), argv), options);
+  return tryRun(nsenter(await leader(state.keeper, host), argv), options);
 }
 
 /** Stops sshd for good, with the connections that are open. */
@@ -49,17 +49,17 @@ export async function restoreLink(lab: LabRef, host: string): Promise<void> {
 /** Restarts a host as `reboot` does and waits until sshd answers again. */
 export async function rebootHost(lab: LabRef, host: string): Promise<void> {
   const { paths, state } = await find(lab, host);
-  const before = await leader(state.nspawn, host);
+  const before = await leader(state.keeper, host);
   // The command may be killed by what it started.
   await execInHost(lab, host, ['systemctl', 'reboot']);
   const deadline = Date.now() + 120_000;
   for (;;) {
-    const now = await leaderPid(state.nspawn);
+    const now = await leaderPid(state.keeper);
     if (now !== null && now !== before) break;
     if (Date.now() > deadline) throw new KubewrightError('LAB_FAILED', `lab host ${host} does not reboot`, { host });
     await sleep(50);
   }
-  await waitForHost(hostPaths(paths, state.index), host, state.address, state.nspawn);
+  await waitForHost(hostPaths(paths, state.index), host, state.address, state.keeper);
 }
 
 /** Pulls a host's plug. */
@@ -72,11 +72,11 @@ export async function powerOff(lab: LabRef, host: string): Promise<void> {
 export async function powerOn(lab: LabRef, host: string): Promise<void> {
   const { paths, state } = await find(lab, host);
   const at = hostPaths(paths, state.index);
-  const nspawn = await startHost(at, host, paths.bridge);
-  await waitForHost(at, host, state.address, nspawn);
+  const keeper = await startHost(at, host, paths.bridge);
+  await waitForHost(at, host, state.address, keeper);
   const all = await readState(paths);
   if (all === null) return;
-  all.hosts = all.hosts.map((each) => (each.name === host ? { ...each, nspawn } : each));
+  all.hosts = all.hosts.map((each) => (each.name === host ? { ...each, keeper } : each));
   await writeState(paths, all);
 }
 
@@ -107,8 +107,8 @@ async function find(lab: LabRef, host: string): Promise<{ paths: LabPaths; state
   return { paths, state };
 }
 
-async function leader(nspawn: ProcessId, host: string): Promise<number> {
-  const pid = await leaderPid(nspawn);
+async function leader(keeper: ProcessId, host: string): Promise<number> {
+  const pid = await leaderPid(keeper);
   if (pid === null) throw new KubewrightError('LAB_FAILED', `lab host ${host} is down`, { host });
   return pid;
 }

@@ -7,6 +7,7 @@ import { KubewrightError } from '../contracts/errors.ts';
 import { removeTree } from './base.ts';
 import { cgroupPids, removeCgroups } from './cgroups.ts';
 import { type HostIdentity, writeIdentity } from './host-files.ts';
+import { keeperArgv } from './host-keeper.ts';
 import { mountHost } from './mounts.ts';
 import { removeLink } from './network.ts';
 import type { HostPaths } from './paths.ts';
@@ -33,39 +34,57 @@ export async function createHost(base: string, at: HostPaths, identity: HostIden
   return writeIdentity(at.root, identity);
 }
 
-/** Boots a created host in cgroups of its own, detached from this process; returns its nspawn process. */
+/** Boots a created host in cgroups of its own, detached from this process; returns its keeper. */
 export async function startHost(at: HostPaths, name: string, bridge: string): Promise<ProcessId> {
-  await removeLink(at.veth);
   const nspawn = [
-    ...['systemd-nspawn', '--quiet', '--boot', '--register=no', '--keep-unit', '--console=pipe'],
-    ...[`--directory=${at.root}`, `--machine=${at.machine}`, `--hostname=${name}`, `--network-bridge=${bridge}`],
-    ...['--capability=all', `--system-call-filter=${SYSTEM_CALLS}`],
-    ...['--resolv-conf=off', '--timezone=off', '--link-journal=no'],
+    'systemd-nspawn',
+    '--quiet',
+    '--boot',
+    '--register=no',
+    '--keep-unit',
+    '--console=pipe',
+    `--directory=${at.root}`,
+    `--machine=${at.machine}`,
+    `--hostname=${name}`,
+    `--network-bridge=${bridge}`,
+    '--capability=all',
+    `--system-call-filter=${SYSTEM_CALLS}`,
+    '--resolv-conf=off',
+    '--timezone=off',
+    '--link-journal=no',
     ...(existsSync('/lib/modules') ? ['--bind-ro=/lib/modules'] : []),
   ];
-  const id = await spawnInCgroups(at.cgroup, nspawn, at.log);
+  const id = await spawnInCgroups(at.keeper, await keeperArgv(at.cgroup, at.veth, nspawn), at.log);
   if (id === null) throw await bootFailure(at, name);
   return id;
 }
 
-/** Waits until sshd greets and systemd has started everything. Throws LAB_FAILED with the boot log when the host ends or takes too long. */
-export async function waitForHost(at: HostPaths, name: string, address: string, nspawn: ProcessId): Promise<void> {
+/**
+ * Waits until sshd greets and systemd has started everything. Throws LAB_FAILED with the boot log when the host ends or
+ * takes too long.
+ */
+export async function waitForHost(at: HostPaths, name: string, address: string, keeper: ProcessId): Promise<void> {
   const deadline = Date.now() + BOOT_TIMEOUT_MS;
   while (!(await sshGreets(address))) {
-    if (!(await isAlive(nspawn)) || Date.now() > deadline) throw await bootFailure(at, name);
+    if (!(await isAlive(keeper)) || Date.now() > deadline) throw await bootFailure(at, name);
     await sleep(50);
   }
-  const leader = await leaderPid(nspawn);
+  const leader = await leaderPid(keeper);
   // sshd comes before the last units; a host counts as up when nothing starts any more ("degraded" is fine, too).
   if (leader !== null)
     await tryRun(nsenter(leader, ['timeout', '30', 'systemctl', 'is-system-running', '--wait', '--quiet']));
 }
 
 /** The host's init process as seen from this machine, or null while it is down. */
-export async function leaderPid(nspawn: ProcessId): Promise<number | null> {
-  if (!(await isAlive(nspawn))) return null;
-  const [leader] = await childrenOf(nspawn.pid);
-  return leader ?? null;
+export async function leaderPid(keeper: ProcessId): Promise<number | null> {
+  if (!(await isAlive(keeper))) return null;
+  for (const child of await childrenOf(keeper.pid)) {
+    const command = await readFile(`/proc/${child}/comm`, 'utf8').catch(() => '');
+    if (!command.startsWith('systemd-nspawn')) continue;
+    const [leader] = await childrenOf(child);
+    return leader ?? null;
+  }
+  return null;
 }
 
 /** Ends a host at once, like pulling the plug, and removes its cgroups and veth. Its files stay. */
@@ -74,6 +93,8 @@ export async function killHost(at: HostPaths): Promise<void> {
     ({ dev, ino }) => `inode-${dev}:${ino}`,
     () => null,
   );
+  // First, or it would start a host that is just rebooting.
+  await removeCgroups(at.keeper);
   // systemd-nspawn tidies up after itself when only what it runs is killed.
   const pids = await cgroupPids(at.cgroup);
   const supervisors: number[] = [];

@@ -28,7 +28,7 @@ export function hostName(index: number, controlPlanes: number): string {
 
 /** True while a recorded host runs and its sshd answers. */
 export async function hostStands(host: HostState): Promise<boolean> {
-  return (await isAlive(host.nspawn)) && (await sshGreets(host.address));
+  return (await isAlive(host.keeper)) && (await sshGreets(host.address));
 }
 
 /**
@@ -78,13 +78,17 @@ async function makeHost(
   const address = hostAddress(state.subnet, index);
   const { base, mtu, resolvConf, access } = setting;
   const hostKey = await createHost(base, at, {
-    ...{ name, address, gateway: gatewayAddress(state.subnet), mtu, resolvConf },
+    name,
+    address,
+    gateway: gatewayAddress(state.subnet),
+    mtu,
+    resolvConf,
     ...access,
   });
-  const nspawn = await startHost(at, name, lab.bridge);
-  await waitForHost(at, name, address, nspawn);
+  const keeper = await startHost(at, name, lab.bridge);
+  await waitForHost(at, name, address, keeper);
   onProgress(`host ${name}: up at ${address} after ${((Date.now() - started) / 1000).toFixed(1)} s`);
-  return { index, name, address, hostKey, nspawn };
+  return { index, name, address, hostKey, keeper };
 }
 
 /** Numbers of all hosts of a lab that left anything on this machine: folders, mounts below them, cgroups. */
@@ -92,6 +96,8 @@ export async function traces(lab: LabPaths): Promise<number[]> {
   const folders = await readdir(lab.hostsDir).catch(() => []);
   const prefix = `kwlab-${lab.name}-`;
   const cgroups = (await cgroupsNamed(prefix)).map((name) => name.slice(prefix.length));
-  const indexes = [...folders, ...cgroups].map((name) => /^h(\d+)$/.exec(name)?.[1]).filter((one) => one !== undefined);
+  const indexes = [...folders, ...cgroups]
+    .map((name) => /^h(\d+)(-keeper)?$/.exec(name)?.[1])
+    .filter((one) => one !== undefined);
   return [...new Set(indexes.map((number) => Number(number) - 1))].sort((a, b) => a - b);
 }

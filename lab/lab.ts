@@ -22,7 +22,13 @@ export type { Lab, LabHost, Progress } from './types.ts';
 
 /** Debian packages of this machine that a lab is made with. */
 const TOOLS = [
-  ...['mmdebstrap', 'debian-archive-keyring', 'systemd-container', 'iproute2', 'nftables', 'openssh-client', 'openssl'],
+  'mmdebstrap',
+  'debian-archive-keyring',
+  'systemd-container',
+  'iproute2',
+  'nftables',
+  'openssh-client',
+  'openssl',
   'util-linux',
 ];
 
@@ -164,7 +170,12 @@ async function refuseToShrink(state: LabState, hosts: number, controlPlanes: num
 async function describe(lab: LabPaths, state: LabState): Promise<Lab> {
   const { sshKey, passwordFile, specFile } = lab;
   const hosts: LabHost[] = state.hosts.map(({ name, address, hostKey }) => ({
-    ...{ name, address, port: 22 as const, user: 'root' as const, sshKey, hostKey },
+    name,
+    address,
+    port: 22 as const,
+    user: 'root' as const,
+    sshKey,
+    hostKey,
   }));
   const traits = { cgroupV2: await isCgroupV2(), sysResource: await hasSysResource(), swap: await hasSwap() };
   const spec = labSpec({ name: lab.name, hosts, controlPlanes: state.controlPlanes, mirror: state.mirror }, traits);

@@ -71,6 +71,8 @@ export interface HostPaths {
   log: string;
   machine: string;
   cgroup: string;
+  /** Cgroup of the process that starts the host again when it reboots. */
+  keeper: string;
   veth: string;
 }
 
@@ -87,6 +89,7 @@ export function hostPaths(lab: LabPaths, index: number): HostPaths {
     log: join(dir, 'nspawn.log'),
     machine,
     cgroup: `kwlab-${machine}`,
+    keeper: `kwlab-${machine}-keeper`,
     veth: `vb-${machine}`,
   };
 }

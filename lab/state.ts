@@ -9,7 +9,7 @@ export interface HostState {
   name: string;
   address: string;
   hostKey: string;
-  nspawn: ProcessId;
+  keeper: ProcessId;
 }
 
 /** What `lab.json` of a lab holds. */
