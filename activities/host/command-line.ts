@@ -17,9 +17,11 @@ const SETUP =
 
 /**
  * Says who it is, then becomes the command: no process of its own remains. Fields of /proc/PID/stat: pid, name, state,
- * parent, group, session. The line carries a random mark, so whatever a login shell printed before it can be told apart.
+ * parent, group, session, and as the 22nd the start time. The line carries a random mark, so whatever a login shell
+ * printed before it can be told apart.
  */
-const REPORT = 'read -r p c t q g s z </proc/$$/stat;echo "$1 $p $q $g $s";shift;exec "$@"';
+const REPORT =
+  'read -r p c t q g s x x x x x x x x x x x x x x x b x </proc/$$/stat;echo "$1 $p $q $g $s $b";shift;exec "$@"';
 
 /**
  * Eats standard input up to the mark: sudo takes the password line only when it asks for one, and a NOPASSWD rule must
@@ -58,13 +60,23 @@ export interface RemoteProcess {
   parent: number;
   group: number;
   session: number;
+  /** In clock ticks since the boot: with `pid` it names one process for good, while a pid alone is used again. */
+  startTime: number;
 }
 
 /**
  * Signals everything of one command and waits until it is gone: TERM, then KILL after two seconds. A line of
  * /proc/PID/stat: pid (name) state parent group session; the name may hold anything, so the last parenthesis counts.
+ * With a third and fourth argument only if that process, by pid and start time, still runs.
  */
 const END = `
+if [ $# -gt 2 ]; then
+  by=$1 id=$2 start=$4
+  line=$(cat "/proc/$3/stat" 2>/dev/null) || exit 0
+  set -- \${line##*) }
+  [ "\${20}" = "$start" ] || exit 0
+  set -- "$by" "$id"
+fi
 case $1 in
   session) match="[0-9]* (.*) [^Z] [0-9]* [0-9]* $2 " ;;
   group) match="[0-9]* (.*) [^Z] [0-9]* $2 " ;;
@@ -90,14 +102,16 @@ end KILL
 
 /**
  * The command that ends another one. sshd starts each command in a session of its own, and the session also holds what
- * `timeout` or a shell's job control moved to other process groups. When the report does not look like that (a server
- * that makes no session), only what is surely ours is ended.
+ * `timeout` or a shell's job control moved to other process groups. Its leader is the command itself, or sudo in its
+ * place. When the report does not look like that (a server that makes no session), only what is surely ours is ended.
+ * `orphan`: the connection was lost meanwhile, so make sure that the pid still means the same process.
  */
-export function endLine(target: RemoteProcess, elevation: Elevation): { line: string; stdin: string } {
-  const { pid, parent, group, session } = target;
-  const own = session === group && (session === pid || session === parent);
+export function endLine(target: RemoteProcess, elevation: Elevation, orphan = false): { line: string; stdin: string } {
+  const { pid, parent, group, session, startTime } = target;
+  const own = session === pid || (elevation.kind !== 'none' && session === parent);
   const [by, id] = own ? ['session', session] : group === pid ? ['group', group] : ['pid', pid];
-  const argv = [...elevate(elevation), 'sh', '-c', `${SETUP}${END}`, 'sh', String(by), String(id)];
+  const numbers = orphan ? [id, pid, startTime] : [id];
+  const argv = [...elevate(elevation), 'sh', '-c', `${SETUP}${END}`, 'sh', String(by), ...numbers.map(String)];
   return { line: `exec ${quoteArgv(argv)}`, stdin: passwordLine(elevation) };
 }
 

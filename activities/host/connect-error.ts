@@ -5,7 +5,8 @@ export function connectError(error: unknown, host: string, where: string): Kubew
   if (KubewrightError.is(error)) return error;
   const { message, level, code } = parts(error);
   const more = { cause: error, host, evidence: code === undefined ? message : `${code}: ${message}` };
-  if (level === 'client-authentication') {
+  // The second: sshd's own words when an agent offers more keys than MaxAuthTries.
+  if (level === 'client-authentication' || /too many authentication failures/i.test(message)) {
     return new KubewrightError('SSH_AUTH_FAILED', `${where} refused our credential`, more);
   }
   return new KubewrightError('SSH_UNREACHABLE', `${where} ${reason(code, message)}`, more);

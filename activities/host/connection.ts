@@ -28,6 +28,9 @@ export interface ConnectOptions {
   expectedFingerprint: string | null;
 }
 
+/** How long the peer may take to close as well, ms. */
+const CLOSE_MS = 1_000;
+
 /** Opening a channel failed before any command was sent: safe to repeat on another connection. */
 export class ChannelOpenError extends Error {
   override name = 'ChannelOpenError';
@@ -98,6 +101,8 @@ export class SshConnection {
   close(): void {
     this.#closing = true;
     this.#client.end();
+    // A peer that answers nothing any more must not keep the process alive.
+    setTimeout(() => this.#client.destroy(), CLOSE_MS).unref();
   }
 
   /** Take no new commands, close when the running ones have ended. */

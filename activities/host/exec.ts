@@ -10,8 +10,9 @@ import type { ExecResult } from './types.ts';
 
 /** How long a stopped command's end is waited for, ms: TERM, two seconds, KILL, and the round trips. */
 const STOP_MS = 5_000;
-/** How long a stopped command may still take to report its process group, ms. */
+/** How long a stopped command may still take to report its process group while the caller waits, ms; and without him. */
 const REPORT_MS = 1_000;
+const LATE_REPORT_MS = 60_000;
 /** After the exit status, silence this long means that a left-behind process holds the output open, ms. */
 const LINGER_MS = 3_000;
 
@@ -26,22 +27,67 @@ export interface Command {
   signal: AbortSignal;
 }
 
-/** Runs a command line on the side, to end another: the same connection, or a new one when it has no channel left. */
-export type RunAside = (line: string, stdin: string) => Promise<void>;
+/** A line to run beside a command, with its standard input. */
+export interface SideLine {
+  line: string;
+  stdin: string;
+}
+
+/** What a running command needs when it has to be ended. */
+export interface Enders {
+  /** Runs the line now: on the same connection, or on a new one when that has no channel left. */
+  aside(end: SideLine): Promise<void>;
+  /** Has the line run as soon as there is a connection again, before any other command. */
+  later(end: SideLine): void;
+}
 
 /**
  * Run one command on one channel and wait for its end. Any exit code is a result here. Throws COMMAND_TIMEOUT and
  * COMMAND_ABORTED after the remote processes were ended, SSH_CONNECTION_LOST when it is unknown how the command ended,
  * SUDO_REFUSED when it never began, and ChannelOpenError when nothing was sent.
  */
-export async function runCommand(connection: SshConnection, command: Command, aside: RunAside): Promise<ExecResult> {
-  if (command.signal.aborted) throw notStarted(command);
+export async function runCommand(connection: SshConnection, command: Command, enders: Enders): Promise<ExecResult> {
+  if (command.signal.aborted) throw notStarted(command, 'COMMAND_ABORTED');
   const { line, mark, stdinPrefix } = commandLine(command.argv, command.elevation);
-  const running: Running[] = [];
-  await connection.exec(line, (channel) => {
-    running.push(new Running(connection, command, { channel, mark, stdinPrefix }, aside));
+  const started = performance.now();
+  let running: Running | undefined;
+  let given: 'COMMAND_TIMEOUT' | 'COMMAND_ABORTED' | null = null;
+  const opening = connection.exec(line, (channel) => {
+    running = new Running(connection, command, { channel, mark, stdinPrefix }, enders);
+    // Nobody waits for it any more, but it has begun.
+    if (given) void running.stop(given);
   });
-  return running[0]!.result();
+  const stopped = await openedWithin(opening, command);
+  if (running) return running.result(command.timeoutMs - (performance.now() - started));
+  given = stopped ?? 'COMMAND_ABORTED';
+  throw notStarted(command, given);
+}
+
+/**
+ * Null when it was opened. The wait for a channel counts as the command's time: a host may never answer. A stop is not
+ * obeyed at once, for the request is on its way already: better to see the command begin and end it.
+ */
+async function openedWithin(
+  opening: Promise<void>,
+  { signal, timeoutMs }: Command,
+): Promise<'COMMAND_TIMEOUT' | 'COMMAND_ABORTED' | null> {
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort = () => {};
+  const stopped = new Promise<'COMMAND_TIMEOUT' | 'COMMAND_ABORTED'>((resolve) => {
+    timer = setTimeout(() => resolve('COMMAND_TIMEOUT'), timeoutMs);
+    onAbort = () => resolve('COMMAND_ABORTED');
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  const opened = opening.then(() => null);
+  opened.catch(() => {});
+  try {
+    const first = await Promise.race([opened, stopped]);
+    if (first) await within(REPORT_MS, opened);
+    return first;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** The state of one running command. */
@@ -49,7 +95,7 @@ class Running {
   readonly #connection: SshConnection;
   readonly #command: Command;
   readonly #channel: ClientChannel;
-  readonly #aside: RunAside;
+  readonly #enders: Enders;
   readonly #started = performance.now();
   readonly #stdout: OutputSink;
   readonly #stderr: OutputSink;
@@ -59,31 +105,40 @@ class Running {
   #linger: NodeJS.Timeout | undefined;
   #settle: () => void = () => {};
   readonly #settled: Promise<void>;
+  #end: () => void = () => {};
+  readonly #closed: Promise<void>;
 
   constructor(
     connection: SshConnection,
     command: Command,
     { channel, mark, stdinPrefix }: { channel: ClientChannel; mark: string; stdinPrefix: string },
-    aside: RunAside,
+    enders: Enders,
   ) {
     this.#connection = connection;
     this.#command = command;
     this.#channel = channel;
-    this.#aside = aside;
+    this.#enders = enders;
     this.#stdout = new OutputSink(command.maxOutputBytes);
     this.#stderr = new OutputSink(command.maxOutputBytes);
     this.#report = new ReportLine(mark, (chunk) => this.#stdout.push(chunk));
     this.#settled = new Promise<void>((resolve) => {
       this.#settle = resolve;
     });
+    this.#closed = new Promise<void>((resolve) => {
+      this.#end = () => {
+        resolve();
+        this.#settle();
+      };
+    });
     this.#listen();
     this.#write(stdinPrefix);
   }
 
-  async result(): Promise<ExecResult> {
-    const { signal, timeoutMs } = this.#command;
-    const timer = setTimeout(() => void this.#stop('COMMAND_TIMEOUT'), timeoutMs);
-    const onAbort = () => void this.#stop('COMMAND_ABORTED');
+  /** Waits for the end, at most so long. */
+  async result(timeoutMs: number): Promise<ExecResult> {
+    const { signal } = this.#command;
+    const timer = setTimeout(() => void this.stop('COMMAND_TIMEOUT'), timeoutMs);
+    const onAbort = () => void this.stop('COMMAND_ABORTED');
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     try {
@@ -115,7 +170,7 @@ class Running {
         this.#settle();
       }, LINGER_MS);
     });
-    this.#channel.on('close', () => this.#settle());
+    this.#channel.on('close', () => this.#end());
   }
 
   #write(prefix: string): void {
@@ -125,27 +180,38 @@ class Running {
     else this.#channel.end(typeof stdin === 'string' ? Buffer.from(stdin, 'utf8') : Buffer.from(stdin));
   }
 
-  /** End the remote processes, then the channel, then the wait. */
-  async #stop(code: ErrorCode): Promise<void> {
+  /** End the remote processes, then the channel, then the wait. Never rejects. */
+  async stop(code: ErrorCode): Promise<void> {
     if (this.#stopping) return;
     if (!this.#exit) {
       this.#stopping = code;
-      await within(REPORT_MS, this.#settled, () => this.#report.process !== null);
-      // Without a report the wrapper still waits for sudo or a start-up file: the closed channel ends it, with SIGPIPE,
-      // when it reports. (ssh2's channel.signal() would do nothing: it is mute once standard input was closed.)
+      await this.#reported(REPORT_MS);
+      if (!this.#report.process) {
+        // It still waits for sudo or a start-up file. (Closing the channel would not keep it from starting, and ssh2's
+        // channel.signal() is mute once standard input was closed.) The caller need not wait for that.
+        this.#settle();
+        await this.#reported(LATE_REPORT_MS);
+      }
       const target = this.#report.process;
       if (target && !this.#connection.lostBecause) {
-        const { line, stdin } = endLine(target, this.#command.elevation);
-        await within(STOP_MS, this.#aside(line, stdin));
+        await within(STOP_MS, this.#enders.aside(endLine(target, this.#command.elevation)));
       }
     }
     this.#channel.close();
     this.#settle();
   }
 
+  /** Waits for the wrapper's report, or for the end. */
+  async #reported(ms: number): Promise<void> {
+    await within(ms, this.#closed, () => this.#report.process !== null);
+  }
+
   #outcome(): ExecResult {
     const { host, argv, elevation } = this.#command;
     const result = this.#result();
+    if (!this.#exit && this.#report.process && this.#connection.lostBecause) {
+      this.#enders.later(endLine(this.#report.process, elevation, true));
+    }
     const name = commandName(argv);
     const evidence = evidenceTail([this.#stdout.end(), this.#stderr.end()].filter((text) => text !== '').join('\n'));
     if (this.#stopping) {
@@ -191,12 +257,16 @@ class Running {
   }
 }
 
-/** An abort before the start: nothing ran. */
-function notStarted(command: Command): CommandError {
+/** Stopped before the start: nothing ran. */
+function notStarted(command: Command, code: 'COMMAND_TIMEOUT' | 'COMMAND_ABORTED'): CommandError {
   const { host, argv } = command;
   const result = { code: -1, stdout: '', stderr: '', durationMs: 0, truncated: false };
-  const message = `${commandName(argv)} was not started on ${host}: stopped before`;
-  return new CommandError('COMMAND_ABORTED', message, { host, evidence: '', result });
+  const why = code === 'COMMAND_TIMEOUT' ? 'the host gave no channel in time' : 'stopped before';
+  return new CommandError(code, `${commandName(argv)} was not started on ${host}: ${why}`, {
+    host,
+    evidence: '',
+    result,
+  });
 }
 
 function signalNumber(name: string): number {

@@ -1,14 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { ClientChannel } from 'ssh2';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Elevation } from './command-line.ts';
 import { ChannelOpenError, type SshConnection } from './connection.ts';
 import type { HostLogger } from './credentials.ts';
+import type { Enders, SideLine } from './exec.ts';
 import type { ConnectionSource, ConnectionUse } from './source.ts';
 import type { HostFacts } from './types.ts';
 
 /** How often one command may look for a connection that gives it a channel. */
 const CHANNEL_ATTEMPTS = 4;
+/** How long a new connection may first be busy with what the lost one left running, ms. */
+const ORPHANS_MS = 5_000;
+/** No more commands than this can have been running on one connection. */
+const MOST_ORPHANS = 10;
 
 /** A fresh login: the connection and how it becomes root. */
 export interface Login {
@@ -41,6 +47,8 @@ export class PooledTarget implements ConnectionSource {
   /** Users of the connection now: commands, and streams through a jump host. */
   #users = 0;
   #idle: NodeJS.Timeout | undefined;
+  /** Lines that end what lost connections left running. */
+  readonly #orphans: SideLine[] = [];
   #closed = false;
 
   constructor(options: PooledOptions) {
@@ -66,6 +74,9 @@ export class PooledTarget implements ConnectionSource {
   async #logIn(): Promise<Login> {
     try {
       const login = await this.#options.login();
+      // Without a terminal the host does not end what a lost connection left running. A retry must not run beside it.
+      const orphans = this.#orphans.splice(0).map((end) => runLine(login.connection, end).catch(() => {}));
+      if (orphans.length > 0) await Promise.race([Promise.all(orphans), sleep(ORPHANS_MS, null, { ref: false })]);
       this.#logins.push(login);
       if (this.#closed) login.connection.close();
       return login;
@@ -82,7 +93,7 @@ export class PooledTarget implements ConnectionSource {
           const login = this.login(this.#perConnection);
           const { connection, elevation } = await abortable(login, signal, this.#options.name);
           try {
-            return await work(connection, { elevation, aside: (line, stdin) => this.#aside(connection, line, stdin) });
+            return await work(connection, { elevation, enders: this.#enders(connection) });
           } catch (error) {
             if (!(error instanceof ChannelOpenError)) throw error;
             refusals += this.#refused(connection, error);
@@ -153,19 +164,27 @@ export class PooledTarget implements ConnectionSource {
     for (const { connection } of this.#logins.splice(0)) connection.close();
   }
 
-  /** Outside the channel limit, so that a full connection can always be stopped. Waits for the end, not the outcome. */
-  async #aside(connection: SshConnection, line: string, stdin: string): Promise<void> {
-    try {
-      await runLine(connection, line, stdin);
-    } catch (error) {
-      if (!(error instanceof ChannelOpenError)) throw error;
-      const login = await this.#options.login();
-      await runLine(login.connection, line, stdin).finally(() => login.connection.close());
-    }
+  /** Outside the channel limit, so that a full connection can always be stopped. */
+  #enders(connection: SshConnection): Enders {
+    return {
+      aside: async (end) => {
+        try {
+          await runLine(connection, end);
+        } catch (error) {
+          if (!(error instanceof ChannelOpenError)) throw error;
+          const login = await this.#options.login();
+          await runLine(login.connection, end).finally(() => login.connection.close());
+        }
+      },
+      later: (end) => {
+        if (this.#orphans.length < MOST_ORPHANS) this.#orphans.push(end);
+      },
+    };
   }
 }
 
-function runLine(connection: SshConnection, line: string, stdin: string): Promise<void> {
+/** Runs a line and waits for its end, not its outcome. */
+function runLine(connection: SshConnection, { line, stdin }: SideLine): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     const attach = (channel: ClientChannel) => {
       channel.on('close', () => resolve());

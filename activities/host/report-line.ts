@@ -37,11 +37,11 @@ export class ReportLine {
       }
       return;
     }
-    const [, pid = 0, parent = 0, group = 0, session = 0] = this.#waiting
+    const [, pid = 0, parent = 0, group = 0, session = 0, startTime = 0] = this.#waiting
       .toString('latin1', start, end)
       .split(' ')
       .map(Number);
-    this.process = { pid, parent, group, session };
+    this.process = { pid, parent, group, session, startTime };
     const rest = this.#waiting.subarray(end + 1);
     this.#waiting = Buffer.alloc(0);
     if (rest.length > 0) this.#rest(rest);

@@ -75,7 +75,7 @@ export class SshHost implements RemoteHost {
   }
 
   #run(argv: readonly string[], options: ExecOptions): Promise<ExecResult> {
-    return this.#source.use(this.#signal, (connection, { elevation, aside }) => {
+    return this.#source.use(this.#signal, (connection, { elevation, enders }) => {
       const how: Elevation = options.sudo === false ? { kind: 'none' } : elevation;
       const command: Command = {
         host: this.name,
@@ -86,7 +86,7 @@ export class SshHost implements RemoteHost {
         maxOutputBytes: options.maxOutputBytes ?? LIMITS.commandOutputBytes,
         signal: this.#signal,
       };
-      return runCommand(connection, command, aside);
+      return runCommand(connection, command, enders);
     });
   }
 }

@@ -181,9 +181,12 @@ test('a lost connection is never a result', async () => {
   const server = await start('free');
   const { open, pool: own } = pool(server);
   const session = await open();
-  for (const how of ['reset', 'end'] as const) {
-    const lost = failure(session.host.exec(['sh', '-c', 'echo begun; sleep 0.3']));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  for (const [how, nap] of [
+    ['reset', '3.1008'],
+    ['end', '3.1009'],
+  ] as const) {
+    const lost = failure(session.host.exec(['sh', '-c', 'echo begun; sleep "$1"', how, nap]));
+    await expect.poll(() => running(`sleep ${nap}`).length).toBe(1);
     server.drop(how);
     const error = await lost;
     expect(error).toMatchObject({ code: 'SSH_CONNECTION_LOST', host: 'host-1' });
@@ -191,6 +194,31 @@ test('a lost connection is never a result', async () => {
   }
   server.when(/no-status/, (channel) => channel.close());
   expect((await failure(session.host.exec(['no-status']))).code).toBe('SSH_CONNECTION_LOST');
+  await own.close();
+});
+
+test('what a lost connection left running is ended before the next command', async () => {
+  const server = await start('free');
+  const { open, pool: own } = pool(server);
+  for (const user of ['root', 'admin']) {
+    const session = await open({ user });
+    const lost = failure(session.host.exec(['sh', '-c', 'sleep 1007.7 & sleep 1007.8']));
+    await expect.poll(() => running('1007.').length).toBeGreaterThanOrEqual(2);
+    server.drop();
+    expect((await lost).code).toBe('SSH_CONNECTION_LOST');
+    expect(running('1007.').length).toBeGreaterThanOrEqual(2);
+    await session.host.exec(['true']);
+    expect(running('1007.')).toEqual([]);
+  }
+  await own.close();
+});
+
+test('a host that never gives the channel does not hold us', async () => {
+  const server = await start('free');
+  const { open, pool: own } = pool(server);
+  const session = await open();
+  server.freeze();
+  expect((await failure(session.host.exec(['true'], { timeoutMs: 50 }))).code).toBe('COMMAND_TIMEOUT');
   await own.close();
 });
 
@@ -205,7 +233,7 @@ test('noise of shell start-up files is not output', async () => {
     channel.write('Welcome!\n');
     setTimeout(() => channel.write(`You have mail.\n${mark} 5 `), 10);
     setTimeout(() => {
-      channel.write('4 3 3\nreal output\n');
+      channel.write('4 3 3 9\nreal output\n');
       channel.exit(0);
       channel.close();
     }, 20);

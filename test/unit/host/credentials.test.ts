@@ -2,7 +2,6 @@ import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Credential, createCredentialResolver } from '../../../activities/host/credentials.ts';
 import { testKey } from '../../fakes/ssh-server.ts';
@@ -53,11 +52,7 @@ test('what is no private key file is refused with the reason, never with its con
   await unusable({ keyFile: file('large', 'x'.repeat(70_000)) }, /too large/);
   await unusable({ keyFile: file('text', 'root:$6$secret') }, /cannot be used: (?!.*secret)/);
   await unusable({ keyFile: file('public', key.public) }, /public key/);
-  const locked = ssh2.utils.generateKeyPairSync('ed25519', {
-    passphrase: 'pass',
-    cipher: 'aes256-ctr',
-    rounds: 16,
-  }).private;
+  const locked = testKey('ed25519', 'pass').private;
   await unusable({ keyFile: file('locked', locked) }, /passphrase|[Ee]ncrypted/);
 });
 

@@ -50,8 +50,8 @@ test('the report line is taken out however it arrives, with any noise before it'
     fc.property(fc.string(), fc.string(), sizes, (noise, output, cuts) => {
       const passed: Buffer[] = [];
       const report = new ReportLine('kw-mark', (chunk) => passed.push(chunk));
-      for (const piece of pieces(Buffer.from(`${noise}kw-mark 11 10 9 9\n${output}`), cuts)) report.push(piece);
-      expect(report.process).toEqual({ pid: 11, parent: 10, group: 9, session: 9 });
+      for (const piece of pieces(Buffer.from(`${noise}kw-mark 11 10 9 9 77\n${output}`), cuts)) report.push(piece);
+      expect(report.process).toEqual({ pid: 11, parent: 10, group: 9, session: 9, startTime: 77 });
       expect(Buffer.concat(passed).toString()).toBe(Buffer.from(output).toString());
     }),
   );
@@ -62,6 +62,6 @@ test('endless noise without a report is bounded', () => {
   for (let n = 0; n < 100; n += 1) report.push(Buffer.alloc(10_000, 'x'));
   expect(report.preamble.length).toBeLessThan(40_000);
   report.push(Buffer.from('xkw-ma'));
-  report.push(Buffer.from('rk 1 1 1 1\n'));
+  report.push(Buffer.from('rk 1 1 1 1 1\n'));
   expect(report.process?.pid).toBe(1);
 });
