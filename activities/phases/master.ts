@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { address } from '../../contracts/primitives.ts';
+import { CONTROL_PLANE_BINARIES, installKubernetes } from '../kube/binaries.ts';
+import { CONTROL_PLANE, controlPlaneFiles } from '../kube/control-plane-files.ts';
+import { WAIT_URL, waitUrl } from '../kube/lib.ts';
+import { internalIpv4 } from '../kube/network.ts';
+import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, SCHEDULER_PORT } from '../kube/paths.ts';
+import { bootstrapRbac } from '../kube/rbac.ts';
+import { ENCRYPTION_PROVIDERS } from '../render/encryption-config.ts';
+import { daemonUnit } from '../render/unit.ts';
+import { manifests } from '../resources/manifests.ts';
+import { service } from '../resources/service.ts';
+import { extraArgs } from './option-types.ts';
+import { definePhase } from './phase.ts';
+
+const options = z.strictObject({
+  endpoint: address
+    .optional()
+    .describe(
+      'Address by which nodes reach the API servers, such as a load balancer; default: the first control plane',
+    ),
+  certificateNames: z.array(address).max(32).default([]).describe('Further names of the API server certificate'),
+  encryption: z.enum(ENCRYPTION_PROVIDERS).default('secretbox').describe('How Secrets are encrypted at rest in etcd'),
+  audit: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      maxAgeDays: z.int().min(1).max(3650).default(30),
+      maxBackups: z.int().min(1).max(1000).default(10),
+      maxSizeMiB: z.int().min(1).max(10_000).default(100),
+    })
+    .prefault({}),
+  apiServer: z.strictObject({ extraArgs }).prefault({}),
+  controllerManager: z.strictObject({ extraArgs }).prefault({}),
+  scheduler: z.strictObject({ extraArgs }).prefault({}),
+});
+export type MasterOptions = z.output<typeof options>;
+
+/** API server, controller manager and scheduler as systemd units; the first bindings; kubectl with its kubeconfig. */
+export default definePhase({
+  name: 'master',
+  title: 'Control plane',
+  hosts: 'control-plane',
+  needs: [
+    { phase: 'binaries', on: 'same-host' },
+    { phase: 'pki', on: 'every-host' },
+    { phase: 'etcd', on: 'quorum' },
+  ],
+  timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
+  expectedMs: 9_000,
+  options,
+  resources: async (context) => {
+    const { apiServer, controllerManager, scheduler, files } = await controlPlaneFiles(context);
+    const hardening = { NoNewPrivileges: true, ProtectHome: true, PrivateTmp: true };
+    const { ca, healthClient, superAdminKubeconfig } = CONTROL_PLANE;
+    const readyz = `https://${internalIpv4(context.host) ?? '127.0.0.1'}:${API_SERVER_PORT}/readyz`;
+    return [
+      ...(await installKubernetes(context, CONTROL_PLANE_BINARIES)),
+      waitUrl(),
+      ...files,
+      service('kube-apiserver', {
+        unit: daemonUnit({
+          description: 'Kubernetes API server',
+          documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/',
+          exec: apiServer.command,
+          after: ['etcd.service'],
+          service: {
+            ...hardening,
+            Type: 'notify',
+            // Listening is not ready: what starts after this unit must find RBAC's own roles.
+            ExecStartPost: `${WAIT_URL} 110 ${readyz} ${ca} ${healthClient}.crt ${healthClient}.key`,
+            TimeoutStartSec: 120,
+          },
+        }),
+        restartOn: [`${BIN_DIR}/kube-apiserver`, ...apiServer.restartOn],
+      }),
+      service('kube-controller-manager', {
+        unit: daemonUnit({
+          description: 'Kubernetes controller manager',
+          documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/',
+          exec: controllerManager.command,
+          after: ['kube-apiserver.service'],
+          service: hardening,
+        }),
+        restartOn: [`${BIN_DIR}/kube-controller-manager`, ...controllerManager.restartOn],
+      }),
+      service('kube-scheduler', {
+        unit: daemonUnit({
+          description: 'Kubernetes scheduler',
+          documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-scheduler/',
+          exec: scheduler.command,
+          after: ['kube-apiserver.service'],
+          service: hardening,
+        }),
+        restartOn: [`${BIN_DIR}/kube-scheduler`, ...scheduler.restartOn],
+      }),
+      manifests('rbac', bootstrapRbac(), { kubeconfig: superAdminKubeconfig }),
+    ];
+  },
+  async verify({ host, remote, fail, unitJournal }) {
+    const { ca, healthClient } = CONTROL_PLANE;
+    const checks = [
+      ['kube-apiserver', API_SERVER_PORT, 'readyz'],
+      ['kube-controller-manager', CONTROLLER_MANAGER_PORT, 'healthz'],
+      ['kube-scheduler', SCHEDULER_PORT, 'healthz'],
+    ] as const;
+    const urls = checks.map(([, port, path]) => `https://127.0.0.1:${port}/${path}`);
+    const { code, stderr } = await remote.script(
+      CHECK,
+      [WAIT_URL, ca, `${healthClient}.crt`, `${healthClient}.key`, ...urls],
+      {
+        timeoutMs: 150_000,
+        okCodes: 'any',
+      },
+    );
+    if (code === 0) return;
+    const sick = checks.find((_, index) => stderr.includes(urls[index]!))?.[0] ?? 'kube-apiserver';
+    fail(
+      'APISERVER_NOT_READY',
+      `${sick} on ${host.name} is not ready`,
+      `${stderr}\n${await unitJournal(`${sick}.service`, 12)}`,
+    );
+  },
+});
+
+/** All three, then that a client without a certificate learns nothing. */
+const CHECK = `
+wait=$1 ca=$2 cert=$3 key=$4
+api=$5
+shift 4
+for url in "$@"; do "$wait" 60 "$url" "$ca" "$cert" "$key"; done
+answer=$(curl -s -m 5 -o /dev/null -w '%{http_code}' --cacert "$ca" "$api")
+[ "$answer" = 401 ] || { echo "the API server answers $answer to a client without a certificate" >&2; exit 1; }
+`;
