@@ -49,6 +49,6 @@ fi
 install "$@" || give_up
 `;
 
-/** sh that prints the version of each installed package: `<name> <version>`. Half-installed ones are left out. */
+/** sh that prints the version of each installed package: `<name> <version>`. Half-installed ones are left out, held ones count. */
 export const aptQuery = (words: string): string =>
-  `dpkg-query -W -f '\${db:Status-Abbrev}|\${Package} \${Version}\\n' -- ${words} | sed -n 's/^ii *|//p'`;
+  `dpkg-query -W -f '\${db:Status-Abbrev}|\${Package} \${Version}\\n' -- ${words} | sed -n 's/^[a-z]i *|//p'`;

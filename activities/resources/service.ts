@@ -99,7 +99,10 @@ function needs(resource: ServiceResource, observed: ServiceState, context: DiffC
         ? false
         : undefined;
   const isActive = observed.active === 'active' || observed.active === 'reloading';
-  const outdated = observed.stamp !== stampOf(resource, context) || context.anyChanged(resource.restartOn);
+  // A unit of the distribution that depends on nothing of ours is not restarted just to write its first stamp.
+  const independent = files.length === 0 && resource.restartOn.length === 0;
+  const outdated =
+    !independent && (observed.stamp !== stampOf(resource, context) || context.anyChanged(resource.restartOn));
   let run: UnitActions['run'];
   if (!resource.running) run = isActive || observed.active === 'activating' ? 'stop' : undefined;
   else if (!isActive) run = 'start';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecOptions, ExecResult, HostFacts, RemoteHost } from '../../../../activities/host/types.ts';
@@ -19,6 +19,13 @@ export const FACTS: HostFacts = {
   memoryMiB: 2048,
   virtualization: '',
 };
+
+/**
+ * True where the engine's scripts can run as on a host: Linux with GNU tools, as root (files belong to root), with curl.
+ * Elsewhere these tests are skipped; the integration tier runs the same things on real hosts.
+ */
+export const RUNS_HERE =
+  process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/usr/bin/curl') && existsSync('/run');
 
 /** A command that a test ran. */
 export interface Ran {
