@@ -1,14 +1,12 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type LabPaths, MACHINE_STATE } from './paths.ts';
+import { readFile } from 'node:fs/promises';
+import type { LabPaths } from './paths.ts';
 import { run, tryRun } from './run.ts';
 import { gatewayAddress, releaseSubnets } from './subnet.ts';
+import { raiseSysctls, restoreSysctls } from './sysctls.ts';
 
-const IP_FORWARD = '/proc/sys/net/ipv4/ip_forward';
-const IP_FORWARD_BEFORE = join(MACHINE_STATE, 'ip_forward.before');
 const LEAST_MTU = 1280;
 
-/** Bridge, masquerading and forwarding for one lab. Safe to repeat: what is right already stays. */
+/** Bridge, masquerading and forwarding for one lab, and the machine's settings. Safe to repeat: what is right already stays. */
 export async function ensureNetwork(lab: LabPaths, subnet: string, mtu: number): Promise<void> {
   const { bridge, nftTable: table } = lab;
   if (!(await linkExists(bridge))) await run(['ip', 'link', 'add', bridge, 'type', 'bridge']);
@@ -32,16 +30,16 @@ table ip ${table} {
 `;
   await run(['nft', '-f', '-'], { input: rules });
   await openDockerForwarding(bridge);
-  await enableForwarding();
+  await raiseSysctls();
 }
 
-/** Removes everything that `ensureNetwork` made, in whatever state; the last lab restores the machine's forwarding. */
+/** Removes everything that `ensureNetwork` made, in whatever state; the last lab restores the machine's settings. */
 export async function removeNetwork(lab: LabPaths): Promise<void> {
   await tryRun(['nft', 'delete', 'table', 'ip', lab.nftTable]).catch(() => null);
   await closeDockerForwarding(lab.bridge);
   if (await linkExists(lab.bridge)) await run(['ip', 'link', 'delete', lab.bridge]);
   await releaseSubnets(lab.name);
-  if (!(await anyBridge())) await restoreForwarding();
+  if (!(await anyBridge())) await restoreSysctls();
 }
 
 /** The largest packet that gets out of this machine unfragmented; what hosts use, too. */
@@ -66,21 +64,6 @@ export async function removeLink(name: string): Promise<void> {
 async function anyBridge(): Promise<boolean> {
   const { stdout } = await run(['ip', '-json', 'link', 'show', 'type', 'bridge']);
   return (JSON.parse(stdout || '[]') as { ifname?: string }[]).some(({ ifname }) => ifname?.startsWith('kwb-'));
-}
-
-async function enableForwarding(): Promise<void> {
-  const now = (await readFile(IP_FORWARD, 'utf8')).trim();
-  if (now === '1') return;
-  await mkdir(MACHINE_STATE, { recursive: true });
-  await writeFile(IP_FORWARD_BEFORE, now);
-  await writeFile(IP_FORWARD, '1');
-}
-
-async function restoreForwarding(): Promise<void> {
-  const before = await readFile(IP_FORWARD_BEFORE, 'utf8').catch(() => null);
-  if (before === null) return;
-  await writeFile(IP_FORWARD, before);
-  await rm(IP_FORWARD_BEFORE, { force: true });
 }
 
 /** Docker drops what it does not know in the FORWARD chain; an accept in a chain of ours cannot undo that. */
