@@ -1,5 +1,6 @@
 import { STATE_DIR } from './paths.ts';
 import { PUSH_FUNCTIONS } from './push-script.ts';
+import { shCode } from './sh-code.ts';
 
 /** Fixed, so that nothing depends on what the login shell of a host sets. */
 export const HOST_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -54,7 +55,7 @@ kw_units_failed() {
   for kw_u in "$@"; do
     kw_s=$(systemctl is-active -- "$kw_u" 2>/dev/null) || :
     [ "$kw_s" != active ] || continue
-    kw_fail UNIT_FAILED "$kw_u does not run ($kw_s)"
+    kw_fail ${shCode('UNIT_FAILED')} "$kw_u does not run ($kw_s)"
     systemctl show -p Result -p ExecMainCode -p ExecMainStatus -- "$kw_u" 2>&1 || :
     journalctl --unit "$kw_u" --lines 25 --no-pager --output cat 2>&1 || :
     exit 1
@@ -67,7 +68,7 @@ kw_units_failed() {
  * on the host, from what was written there. kw_room: a little more than needed, so that the system keeps breathing.
  */
 const TRANSFER_FUNCTIONS = `kw_full() {
-  kw_fail DISK_FULL "$1 has too little space: $2"
+  kw_fail ${shCode('DISK_FULL')} "$1 has too little space: $2"
   df -h -- "$1" 2>&1 || :
   exit 1
 }
@@ -88,7 +89,7 @@ fetch() {
   if [ "$kw_rc" -ne 0 ]; then
     rm -f -- "$3"
     [ "$kw_rc" -ne 23 ] || kw_full "\${3%/*}" "writing $1 failed"
-    kw_fail ARTIFACT_UNREACHABLE "$1 cannot be downloaded from $2"
+    kw_fail ${shCode('ARTIFACT_UNREACHABLE')} "$1 cannot be downloaded from $2"
     printf '%s\\n(curl exit %s)\\n' "$kw_says" "$kw_rc"
     exit 1
   fi
@@ -97,7 +98,7 @@ fetch() {
   kw_sum=\${kw_sum%% *}
   if [ "$kw_sum" != "$5" ]; then
     rm -f -- "$3"
-    kw_fail ARTIFACT_CHECKSUM_MISMATCH "$1 from $2 is not the file that it should be"
+    kw_fail ${shCode('ARTIFACT_CHECKSUM_MISMATCH')} "$1 from $2 is not the file that it should be"
     printf 'expected sha256 %s, %s bytes\\nreceived sha256 %s, %s bytes\\n' "$5" "$4" "$kw_sum" "$kw_got"
     exit 1
   fi

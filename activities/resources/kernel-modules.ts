@@ -2,6 +2,7 @@ import { sha256 } from './digest.ts';
 import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { shCode } from './sh-code.ts';
 
 export interface KernelModulesResource extends Resource {
   readonly kind: 'kernel-modules';
@@ -68,7 +69,7 @@ export const kernelModulesKind: ResourceKind<KernelModulesResource, ModulesState
   fragment(resource, { file, missing }, { quote, payload }) {
     const lines = missing.map(
       (name) =>
-        `kw_says=$(modprobe -- ${quote(name)} 2>&1) || { kw_fail KERNEL_FEATURE_MISSING ${quote(`the kernel has no module ${name}`)}; printf '%s\\n' "$kw_says"; uname -r; exit 1; }`,
+        `kw_says=$(modprobe -- ${quote(name)} 2>&1) || { kw_fail ${shCode('KERNEL_FEATURE_MISSING')} ${quote(`the kernel has no module ${name}`)}; printf '%s\\n' "$kw_says"; uname -r; exit 1; }`,
     );
     if (!asDesired(resource, file)) {
       lines.push(`put ${payload(content(resource))} ${quote(resource.id)} 0644 root root`);

@@ -2,6 +2,7 @@ import type { Change } from '../../contracts/operation.ts';
 import { digestOfParts, sha256 } from './digest.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { shCode } from './sh-code.ts';
 
 /** The part of a Kubernetes object that we read. */
 export interface KubeObject {
@@ -102,7 +103,7 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
       const target = `${object.kind.toLowerCase()}/${object.metadata.name}`;
       lines.push(
         `kw_kubectl -n ${namespace} rollout status ${quote(target)} --timeout=${Math.ceil(waitMs / 1000)}s || {`,
-        `  kw_fail WORKLOAD_NOT_READY ${quote(`${target} did not become ready`)}`,
+        `  kw_fail ${shCode('WORKLOAD_NOT_READY')} ${quote(`${target} did not become ready`)}`,
         `  kw_kubectl -n ${namespace} get pods -o wide 2>&1 || :`,
         `  kw_kubectl -n ${namespace} get events --sort-by=.lastTimestamp 2>&1 | tail -n 8 || :`,
         '  exit 1',
@@ -127,9 +128,9 @@ kw_apply() {
   kw_try=0
   until kw_says=$(kw_kubectl apply ${sideOptions} -f - <"$KW_TMP/$1" 2>&1); do
     kw_try=$((kw_try + 1))
-    kw_code=MANIFEST_REFUSED
+    kw_code=${shCode('MANIFEST_REFUSED')}
     if printf '%s' "$kw_says" | grep -Eqi 'connection refused|connection reset|unable to connect|i/o timeout|TLS handshake|unexpected EOF|ServiceUnavailable|the server is currently unable|etcdserver|Too Many Requests|failed to download openapi'; then
-      kw_code=APISERVER_NOT_READY
+      kw_code=${shCode('APISERVER_NOT_READY')}
     elif ! printf '%s' "$kw_says" | grep -Eq 'namespaces "[^"]*" not found|no matches for kind'; then
       kw_try=30
     fi

@@ -1,9 +1,11 @@
+import { shCode } from './sh-code.ts';
+
 /**
  * sh function: push an OCI layout of one platform into a registry. Blobs that are there already are not sent again. A
  * registry that has just been started gets ten seconds to listen. Sets `kw_manifest` to the digest (bare hex).
  */
 export const PUSH_FUNCTIONS = `kw_refused() {
-  kw_fail IMAGE_PUSH_FAILED "$1"
+  kw_fail ${shCode('IMAGE_PUSH_FAILED')} "$1"
   printf '%s\\n' "$2"
   exit 1
 }

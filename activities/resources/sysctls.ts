@@ -2,6 +2,7 @@ import { digestOfParts, octal, sha256 } from './digest.ts';
 import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { shCode } from './sh-code.ts';
 
 export interface SysctlsResource extends Resource {
   readonly kind: 'sysctls';
@@ -59,7 +60,7 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
       if (live[index] === value) return;
       const path = quote(procPath(key));
       lines.push(
-        `[ -e ${path} ] || { kw_fail KERNEL_FEATURE_MISSING ${quote(`the kernel has no parameter ${key}`)}; exit 1; }`,
+        `[ -e ${path} ] || { kw_fail ${shCode('KERNEL_FEATURE_MISSING')} ${quote(`the kernel has no parameter ${key}`)}; exit 1; }`,
         `printf '%s\\n' ${quote(value)} >${path}`,
       );
     });
