@@ -4,11 +4,6 @@ import { expect, it } from 'vitest';
 import { ERRORS } from '../../contracts/errors.ts';
 import { root, sources } from './source-files.ts';
 
-it('no file is longer than 400 lines', () => {
-  const long = sources().filter(({ text }) => text.split('\n').length > 400);
-  expect(long.map(({ path }) => path)).toEqual([]);
-});
-
 it('no focused or silenced test, no leftover', () => {
   const marks = /\b(it|test|describe)\.only\(|@ts-ignore|\bFIXME\b|\bTODO\b/;
   const found = sources().filter(({ path, text }) => !path.startsWith('test/architecture/') && marks.test(text));
