@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { internalAddress } from '../../contracts/cluster.ts';
 import { absolutePath } from '../../contracts/primitives.ts';
+import { readFacts } from '../host/facts.ts';
 import { definePhase, type PhaseRun } from './phase.ts';
 import { evaluate } from './preflight/evaluate.ts';
 import { PROBE_SCRIPT } from './preflight/probe-script.ts';
@@ -37,12 +38,14 @@ export default definePhase({
 });
 
 async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
-  const { cluster, host, facts, remote, options, fail } = run;
+  const { cluster, host, remote, options, fail } = run;
   const wants = wantsOf(cluster, host);
   const words = (list: Iterable<string | number>) => [...new Set(list)].join(' ');
   const { mirror } = cluster.spec.artifacts;
   const askedAtMs = Date.now();
-  const { stdout } = await remote.script(
+  // Facts anew: those of the session are as old as its connection, and a retry is there to see what was put right.
+  const reading = readFacts(remote);
+  const probing = remote.script(
     PROBE_SCRIPT,
     [
       words(wants.ports.keys()),
@@ -58,6 +61,7 @@ async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
     ],
     { timeoutMs: 30_000 },
   );
+  const [facts, { stdout }] = await Promise.all([reading, probing]);
   const answeredAtMs = Date.now();
   const report = parseReport(stdout);
   if (!report.complete) fail('COMMAND_FAILED', 'the preflight script ended early', stdout);

@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { ARTIFACT_NAMES, type ArtifactName, artifact, CNI_PLUGINS } from '../../activities/artifacts/catalogue.ts';
+
+const ARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+/** An artifact's path in a mirror, for hosts of this machine. */
+export const pathOf = (name: ArtifactName): string => artifact(name).file(ARCH).mirrorPath;
+
+export const sha256 = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+/** An artifact mirror in memory, with what the manifest says and what is served set apart. */
+export class SmallMirror {
+  readonly files = new Map<string, Buffer>();
+  /** Manifest entries; undefined = what the file really is. */
+  readonly says = new Map<string, { sha256: string; size: number }>();
+  url = '';
+  #server: Server | undefined;
+
+  /** `port` 0 takes a free one. */
+  async start(address: string, port = 0): Promise<void> {
+    const server = createServer((request, response) => {
+      const path = (request.url ?? '').slice(1);
+      const body = path === 'manifest.json' ? Buffer.from(JSON.stringify(this.#manifest())) : this.files.get(path);
+      response.writeHead(body ? 200 : 404, { 'content-length': body?.length ?? 0 }).end(body);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, address, resolve);
+    });
+    this.#server = server;
+    this.url = `http://${address}:${(server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.#server = undefined;
+    await new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+  }
+
+  #manifest(): unknown {
+    const files = Object.fromEntries(
+      [...this.files].map(([path, body]) => [
+        path,
+        { sha256: sha256(body), size: body.length, ...this.says.get(path), origin: 'lab', source: 'test' },
+      ]),
+    );
+    return { formatVersion: 1, files };
+  }
+}
+
+/** Serves every artifact of the catalogue: scripts in place of binaries, and a containerd that systemd finds ready. */
+export function fillMirror(mirror: SmallMirror, folder: string): void {
+  for (const name of ARTIFACT_NAMES) mirror.files.set(pathOf(name), Buffer.from(`#!/bin/sh\necho ${name}\n`));
+  const archive = (name: ArtifactName, root: string, members: Record<string, string>): void => {
+    const base = join(folder, `archive-${name}`);
+    for (const [path, content] of Object.entries(members)) {
+      mkdirSync(dirname(join(base, path)), { recursive: true });
+      writeFileSync(join(base, path), content, { mode: 0o755 });
+    }
+    mirror.files.set(pathOf(name), execFileSync('tar', ['-cz', '-C', base, root]));
+  };
+  archive('containerd', 'bin', {
+    'bin/containerd': '#!/bin/sh\nsystemd-notify --ready\nexec sleep infinity\n',
+    'bin/containerd-shim-runc-v2': '#!/bin/sh\n',
+    'bin/ctr': "#!/bin/sh\necho 'io.containerd.grpc.v1    cri    linux/amd64    ok'\n",
+  });
+  archive('cni-plugins', '.', Object.fromEntries(CNI_PLUGINS.map((name) => [name, '#!/bin/sh\n'])));
+}
