@@ -98,12 +98,14 @@ describe('faults', () => {
 });
 
 describe('up and down', () => {
-  const other = labPaths('kwk');
-  afterAll(() => labDown('kwk'));
+  // Named after this run's lab, so that two runs do not meet.
+  const name = lab.name.replace('kwt', 'kwk');
+  const other = labPaths(name);
+  afterAll(() => labDown(name));
 
   const leftovers = async (): Promise<string[]> => [
     ...(await mounts()).map(({ path }) => path).filter((path) => path.startsWith(`${other.stateDir}/`)),
-    ...(await cgroupsNamed('kwlab-kwk-')),
+    ...(await cgroupsNamed(`kwlab-${name}-`)),
     ...((await linkExists(other.bridge)) ? [other.bridge] : []),
     ...((await linkExists(hostPaths(other, 0).veth)) ? [hostPaths(other, 0).veth] : []),
     ...((await tryRun(['nft', 'list', 'table', 'ip', other.nftTable])).code === 0 ? [other.nftTable] : []),
@@ -113,7 +115,7 @@ describe('up and down', () => {
   /** Runs `up` as a process and kills it as soon as a mount of its host exists. */
   const killedUp = async (): Promise<void> => {
     const main = join(import.meta.dirname, '../../lab/main.ts');
-    const argv = [main, 'up', '--name', 'kwk', '--hosts', '1', '--no-mirror'];
+    const argv = [main, 'up', '--name', name, '--hosts', '1', '--no-mirror'];
     const child = spawn(process.execPath, argv, { stdio: 'ignore' });
     const ended = new Promise((resolve) => child.once('exit', resolve));
     while (child.exitCode === null && !(await mounts()).some(({ path }) => path.startsWith(`${other.hostsDir}/`)))
@@ -125,25 +127,25 @@ describe('up and down', () => {
 
   it('takes down what a killed run left, without a trace', async () => {
     await killedUp();
-    await labDown('kwk');
+    await labDown(name);
     expect(await leftovers()).toEqual([]);
   });
 
   it('brings up a lab over what a killed run left, beside the other lab, and finds it again', async () => {
     await killedUp();
-    const made = await labUp({ name: 'kwk', hosts: 1, mirror: false });
+    const made = await labUp({ name, hosts: 1, mirror: false });
     expect(made.subnet).not.toBe(lab.subnet);
-    expect(await labUp({ name: 'kwk', hosts: 1, mirror: false })).toEqual(made);
+    expect(await labUp({ name, hosts: 1, mirror: false })).toEqual(made);
     expect((await labStatus(lab.name))?.up).toBe(true);
   });
 
   it('adds hosts to a standing lab, and refuses to take some away', async () => {
-    const [before] = (await labUp({ name: 'kwk', hosts: 1, mirror: false })).hosts;
-    const grown = await labUp({ name: 'kwk', hosts: 2, mirror: false });
-    expect(grown.hosts.map(({ name }) => name)).toEqual(['cp-1', 'worker-1']);
+    const [before] = (await labUp({ name, hosts: 1, mirror: false })).hosts;
+    const grown = await labUp({ name, hosts: 2, mirror: false });
+    expect(grown.hosts.map((host) => host.name)).toEqual(['cp-1', 'worker-1']);
     expect(grown.hosts[0]).toEqual(before);
-    await expect(labUp({ name: 'kwk', hosts: 1, mirror: false })).rejects.toMatchObject({ code: 'CONFLICT' });
-    await labDown('kwk');
+    await expect(labUp({ name, hosts: 1, mirror: false })).rejects.toMatchObject({ code: 'CONFLICT' });
+    await labDown(name);
     expect(await leftovers()).toEqual([]);
   });
 
