@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { OperationStatus } from '../../contracts/operation.ts';
 import { labDown, labUp } from '../../lab/lab.ts';
-import { resolveTemporalBinary } from '../../worker/temporal-server/index.ts';
+import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { ApiClient } from './api-client.ts';
 import { longestChain } from './critical-path.ts';
 import { checkoutRoot, demoRootOf } from './paths.ts';

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { labDown, labUp } from '../../lab/lab.ts';
 import { ensureMirror } from '../../lab/mirror/index.ts';
-import { resolveTemporalBinary } from '../../worker/temporal-server/index.ts';
+import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { ApiClient } from './api-client.ts';
 import { demoRootOf } from './paths.ts';
 import { ProgressDisplay } from './progress.ts';

@@ -6,7 +6,7 @@ import { demoRootOf } from '../../cli/dev/paths.ts';
 import { ensureService, type RunningService, stopService } from '../../cli/dev/services.ts';
 import { type Lab, labDown, labUp } from '../../lab/lab.ts';
 import type { ClusterSpecInput } from '../../lab/types.ts';
-import { resolveTemporalBinary } from '../../worker/temporal-server/index.ts';
+import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 
 const quiet = () => undefined;
 export const run = promisify(execFile);

@@ -1,0 +1,385 @@
+/**
+ * The error catalogue. Zod-free and dependency-free: workflows, activities, API, CLI and UI share it.
+ * `docs/errors.md` is generated from it. Non-retryable is a listed decision; retryable is the default.
+ */
+
+/** What a catalogue entry says. `status` is the HTTP status when the API answers with it; `hint` is what the operator does. */
+export interface ErrorEntry {
+  readonly title: string;
+  readonly class: 'request' | 'ssh' | 'host' | 'artifact' | 'phase' | 'kubernetes' | 'internal';
+  readonly retryable: boolean;
+  readonly status: number;
+  readonly hint: string;
+}
+
+const entry = (
+  klass: ErrorEntry['class'],
+  retryable: boolean,
+  status: number,
+  title: string,
+  hint: string,
+): ErrorEntry => ({ title, class: klass, retryable, status, hint });
+
+export const ERRORS = {
+  // What a caller got wrong.
+  BAD_REQUEST: entry(
+    'request',
+    false,
+    400,
+    'The request is malformed',
+    'Correct the request; the detail names the place.',
+  ),
+  SPEC_MALFORMED: entry(
+    'request',
+    false,
+    400,
+    'The document is not valid YAML or JSON',
+    'Correct the syntax at the line and column given.',
+  ),
+  SPEC_INVALID: entry(
+    'request',
+    false,
+    422,
+    'The cluster spec is invalid',
+    'Correct the fields listed under `errors` and send it again.',
+  ),
+  UNAUTHENTICATED: entry(
+    'request',
+    false,
+    401,
+    'No valid bearer token',
+    'Send `Authorization: Bearer <token>`; the first admin token is in <data>/admin-token.',
+  ),
+  FORBIDDEN: entry(
+    'request',
+    false,
+    403,
+    'The token may not do this',
+    'Use a token with the role named in the detail.',
+  ),
+  NOT_FOUND: entry(
+    'request',
+    false,
+    404,
+    'Nothing by that name',
+    'Check the name; GET the collection to see what exists.',
+  ),
+  METHOD_NOT_ALLOWED: entry(
+    'request',
+    false,
+    405,
+    'The route does not take this method',
+    'See /docs for the methods of this route.',
+  ),
+  BODY_TOO_LARGE: entry('request', false, 413, 'The request body is too large', 'Send at most 2 MiB.'),
+  UNSUPPORTED_MEDIA_TYPE: entry(
+    'request',
+    false,
+    415,
+    'The content type is not understood',
+    'Send application/json or application/yaml.',
+  ),
+  RATE_LIMITED: entry('request', true, 429, 'Too many requests', 'Wait for the number of seconds in Retry-After.'),
+  CONFLICT: entry(
+    'request',
+    false,
+    409,
+    'The present state does not allow this',
+    'Read the detail; GET the resource to see its state.',
+  ),
+  IDEMPOTENCY_KEY_REUSED: entry(
+    'request',
+    false,
+    422,
+    'This Idempotency-Key was used for another request',
+    'Use a new key for a different request.',
+  ),
+  OPERATION_RUNNING: entry(
+    'request',
+    false,
+    409,
+    'Another operation of this cluster is running',
+    'Wait for it, or cancel it.',
+  ),
+  HOST_NOT_BLOCKED: entry(
+    'request',
+    false,
+    409,
+    'The host has no blocked task',
+    'Only blocked tasks take a decision; GET the cluster to see them.',
+  ),
+  TEMPORAL_UNAVAILABLE: entry(
+    'internal',
+    true,
+    503,
+    'Temporal does not answer',
+    'Check the Temporal server and that a worker runs; the same Idempotency-Key is safe to repeat.',
+  ),
+
+  // Reaching a host.
+  SSH_UNREACHABLE: entry(
+    'ssh',
+    true,
+    502,
+    'The host cannot be reached over SSH',
+    'Check that the machine is up, sshd runs and the address, port and firewall are right; then retry the host.',
+  ),
+  SSH_CONNECTION_LOST: entry(
+    'ssh',
+    true,
+    502,
+    'The SSH connection was lost',
+    'Usually passes with a retry; check the network and the host if it does not.',
+  ),
+  SSH_AUTH_FAILED: entry(
+    'ssh',
+    false,
+    502,
+    'The host refused our credential',
+    'Check user and credential of the host; put the public key into authorized_keys; then retry the host.',
+  ),
+  SSH_HOST_KEY_MISMATCH: entry(
+    'ssh',
+    false,
+    502,
+    'The host key is not the pinned one',
+    'Somebody may be in between, or the machine was reinstalled. Verify the new key out of band, set it in the spec, then retry the host.',
+  ),
+  SSH_CREDENTIAL_UNUSABLE: entry(
+    'ssh',
+    false,
+    422,
+    'The credential cannot be used',
+    'Check that the credential exists and is readable by the worker; encrypted keys need their passphrase.',
+  ),
+  SUDO_REFUSED: entry(
+    'ssh',
+    false,
+    502,
+    'The login user may not use sudo without a prompt',
+    'Give the user NOPASSWD sudo, give its password in the credential, or log in as root.',
+  ),
+  COMMAND_FAILED: entry(
+    'host',
+    true,
+    502,
+    'A command on the host failed',
+    'Read the evidence: it holds the last lines of its output.',
+  ),
+  COMMAND_TIMEOUT: entry(
+    'host',
+    true,
+    504,
+    'A command on the host took too long',
+    'Look at the load and the disk of the host; then retry it.',
+  ),
+  COMMAND_ABORTED: entry('host', true, 499, 'The command was stopped', 'It runs again on resume or retry.'),
+  HOST_BUSY: entry(
+    'host',
+    true,
+    409,
+    'Another task holds the host',
+    'It is retried by itself; if it stays, look for a hung package manager on the host.',
+  ),
+
+  // What preflight finds.
+  OS_UNSUPPORTED: entry(
+    'host',
+    false,
+    422,
+    'The operating system is not supported',
+    'Use Debian 12+, Ubuntu 22.04+, or a RHEL 9 family system on amd64 or arm64.',
+  ),
+  KERNEL_FEATURE_MISSING: entry(
+    'host',
+    false,
+    422,
+    'The kernel lacks a feature that the plan needs',
+    'Load or install the module named in the evidence, or choose another option.',
+  ),
+  DISK_FULL: entry(
+    'host',
+    false,
+    507,
+    'Not enough disk space',
+    'Free space on the file system named in the evidence; then retry the host.',
+  ),
+  MEMORY_TOO_SMALL: entry('host', false, 422, 'Not enough memory', 'Give the machine more memory or fewer roles.'),
+  PORT_IN_USE: entry(
+    'host',
+    false,
+    409,
+    'A port that the plan needs is taken',
+    'Stop the process named in the evidence, or move it; then retry the host.',
+  ),
+  CLOCK_SKEW: entry('host', false, 422, 'The clock is too far off', 'Set the clock of the host; then retry it.'),
+  HOST_IDENTITY_CLASH: entry(
+    'host',
+    false,
+    422,
+    'Two hosts share an identity',
+    'Give each machine its own machine-id, address and name.',
+  ),
+  CGROUPS_UNUSABLE: entry(
+    'host',
+    false,
+    422,
+    'The cgroup setup cannot run Kubernetes',
+    'Use cgroup v2, or set the kubelet overrides for cgroup v1.',
+  ),
+  NETWORK_UNREACHABLE: entry(
+    'host',
+    true,
+    502,
+    'The host cannot reach what it must',
+    'Check routes and firewalls between the addresses in the evidence.',
+  ),
+
+  // Packages, artifacts, services.
+  PACKAGE_INSTALL_FAILED: entry(
+    'host',
+    true,
+    502,
+    'The package manager failed',
+    'Read its last lines in the evidence; check the package sources of the host.',
+  ),
+  PACKAGE_MANAGER_BUSY: entry(
+    'host',
+    true,
+    409,
+    'Another process holds the package manager',
+    'It is retried by itself; unattended upgrades end within minutes.',
+  ),
+  ARTIFACT_UNREACHABLE: entry(
+    'artifact',
+    true,
+    502,
+    'An artifact cannot be downloaded',
+    'Check that the host reaches the mirror named in the evidence.',
+  ),
+  ARTIFACT_CHECKSUM_MISMATCH: entry(
+    'artifact',
+    false,
+    502,
+    'An artifact has the wrong checksum',
+    'The mirror holds another file than its manifest says. Rebuild or replace the mirror entry; then retry the host.',
+  ),
+  ARTIFACT_UNKNOWN: entry(
+    'artifact',
+    false,
+    422,
+    'An artifact is not in the mirror',
+    'Add it to the mirror, or choose a version that the mirror has.',
+  ),
+  MIRROR_UNUSABLE: entry(
+    'artifact',
+    true,
+    502,
+    'The artifact mirror does not answer as it should',
+    'Check the address under spec.artifacts.mirror.',
+  ),
+  IMAGE_PUSH_FAILED: entry(
+    'artifact',
+    true,
+    502,
+    'An image could not be pushed into the registry',
+    'Read the answer of the registry in the evidence; check its unit and its disk.',
+  ),
+  UNIT_FAILED: entry(
+    'host',
+    true,
+    502,
+    'A systemd unit does not run',
+    'Read the last lines of its journal in the evidence.',
+  ),
+  VERIFY_FAILED: entry(
+    'phase',
+    true,
+    502,
+    'The phase did not reach its goal',
+    'Read the evidence; retry the host when the cause is gone.',
+  ),
+
+  // Kubernetes and etcd.
+  ETCD_UNHEALTHY: entry(
+    'kubernetes',
+    true,
+    502,
+    'The etcd quorum is not healthy',
+    'Check etcd.service and the network between the members named in the evidence.',
+  ),
+  APISERVER_NOT_READY: entry(
+    'kubernetes',
+    true,
+    502,
+    'The API server is not ready',
+    'Read its journal in the evidence; check etcd first.',
+  ),
+  NODE_NOT_READY: entry(
+    'kubernetes',
+    true,
+    502,
+    'A node is not Ready',
+    'Read the node conditions and the kubelet journal in the evidence.',
+  ),
+  WORKLOAD_NOT_READY: entry(
+    'kubernetes',
+    true,
+    502,
+    'A workload did not become ready',
+    'Read the pod states and events in the evidence.',
+  ),
+  SMOKE_TEST_FAILED: entry(
+    'kubernetes',
+    true,
+    502,
+    'The smoke test failed',
+    'The evidence names the check that failed and between which nodes.',
+  ),
+  MANIFEST_REFUSED: entry(
+    'kubernetes',
+    false,
+    502,
+    'The API server refused a manifest',
+    'Read its answer in the evidence.',
+  ),
+
+  // The lab of demo and tests.
+  LAB_FAILED: entry(
+    'internal',
+    true,
+    500,
+    'The lab could not be set up',
+    'Read the evidence; `npm run lab -- down` removes what is left, then try again.',
+  ),
+
+  // Ourselves.
+  OPERATION_ABORTED: entry(
+    'phase',
+    false,
+    409,
+    'The operation was aborted',
+    'Start a new build when ready: what was done is kept.',
+  ),
+  SECRET_UNREADABLE: entry(
+    'internal',
+    false,
+    500,
+    'A stored secret cannot be decrypted',
+    'Give the key with the id named in the evidence.',
+  ),
+  STORE_FAILED: entry(
+    'internal',
+    true,
+    500,
+    'Our database failed',
+    'Check disk space and permissions of the data directory, or the PostgreSQL server.',
+  ),
+  INTERNAL: entry(
+    'internal',
+    true,
+    500,
+    'Something of ours went wrong',
+    'Look up the request id in the log and report it.',
+  ),
+} as const satisfies Record<string, ErrorEntry>;
