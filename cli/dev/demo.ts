@@ -3,6 +3,10 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
+import { ArtifactResolver } from '../../activities/artifacts/mirror-artifacts.ts';
+import type { HostFacts } from '../../activities/host/types.ts';
+import { imageRef } from '../../activities/kube/images.ts';
+import { clusterSpec } from '../../contracts/cluster.ts';
 import { labDown, labUp } from '../../lab/lab.ts';
 import { ensureMirror } from '../../lab/mirror/index.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
@@ -23,6 +27,8 @@ interface DemoOptions {
 }
 
 const started = Date.now();
+/** The lab's hosts are containers of this machine: same architecture. */
+const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 const say = (line: string) => {
   const seconds = Math.round((Date.now() - started) / 1000);
   process.stderr.write(`[${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}] ${line}\n`);
@@ -88,14 +94,13 @@ async function up(options: DemoOptions): Promise<void> {
     'wide',
   ]);
   process.stderr.write(`\n${nodes}\n`);
-  const images = await api.request<{ smokeImage: string }>('GET', `/clusters/${name}`);
   process.stderr.write(
     [
       `API          ${service.url}   (OpenAPI at ${service.url}/docs)`,
       `Token        ${service.tokenFile}`,
       `kubectl      export KUBECONFIG=${kubeconfig}`,
       `             ${kubectl} get pods --all-namespaces`,
-      `Dashboard    ${kubectl} --kubeconfig ${kubeconfig} --namespace dashboard port-forward service/dashboard 8081:80`,
+      `Dashboard    ${kubectl} --kubeconfig ${kubeconfig} --namespace kube-system port-forward service/dashboard 8081:80`,
       `             then open http://127.0.0.1:8081`,
       '',
       'Try next:',
@@ -121,7 +126,7 @@ async function up(options: DemoOptions): Promise<void> {
         user,
         sshKey,
       })),
-      smokeImage: images.smokeImage,
+      smokeImage: await smokeImage(lab.spec),
     };
     process.stdout.write(`${JSON.stringify(answer)}\n`);
   }
@@ -143,10 +148,17 @@ async function down(): Promise<void> {
   say('nothing of the demo is left (the caches under ~/.cache/kubewright stay for the next time)');
 }
 
+/** A busybox in the cluster's own registry, for whoever wants to run a pod. */
+async function smokeImage(spec: unknown): Promise<string> {
+  const cluster = clusterSpec.parse(spec);
+  const artifacts = new ArtifactResolver().sourceFor(cluster);
+  return imageRef({ cluster, artifacts, facts: { arch } as HostFacts }, 'busybox');
+}
+
 /** kubectl of the mirror: the demo needs none installed. */
 async function kubectlPath(): Promise<string> {
   const { root } = await ensureMirror({ onProgress: () => undefined });
-  return join(root, 'kubernetes', 'v1.36.3', 'bin', 'linux', process.arch === 'arm64' ? 'arm64' : 'amd64', 'kubectl');
+  return join(root, 'kubernetes', 'v1.36.3', 'bin', 'linux', arch, 'kubectl');
 }
 
 const program = new Command('demo')

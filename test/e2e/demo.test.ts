@@ -169,7 +169,7 @@ describe('npm run demo', () => {
     const ip = (
       await kubectl(
         '-n',
-        'dashboard',
+        'kube-system',
         'get',
         'service',
         'dashboard',
@@ -188,7 +188,7 @@ describe('npm run demo', () => {
       'get',
       'secrets',
       '--all-namespaces',
-      '--as=system:serviceaccount:dashboard:dashboard',
+      '--as=system:serviceaccount:kube-system:dashboard',
       '||',
       'true',
     );
