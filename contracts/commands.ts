@@ -102,7 +102,7 @@ export interface KnownRequest {
 
 /** What the entity carries across continue-as-new. */
 export interface ClusterState {
-  queue: { input: OperationInput; queuedAt: string }[];
+  queue: OperationInput[];
   recent: OperationSummary[];
   requests: KnownRequest[];
 }

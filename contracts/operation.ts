@@ -45,6 +45,8 @@ export interface OperationRequest {
 export interface OperationInput extends OperationRequest {
   cluster: string;
   operationId: string;
+  /** ISO time of the request, by the entity's clock. */
+  queuedAt?: string | undefined;
 }
 
 /** One change that a task made, or would make. */

@@ -13,7 +13,7 @@ export interface SourceContext {
   /** Folder of our own for downloaded programs. Exists. */
   cacheDir: string;
   /** One line for a person; called at least every ten seconds while something long runs. */
-  onProgress(line: string): void;
+  onProgress: (line: string) => void;
 }
 
 /** One way to come by the `temporal` program. */

@@ -1,0 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+
+// Child process of bundle.ts: bundle the workflows into the file named by the first argument.
+const target = process.argv[2];
+if (!target) throw new Error('usage: bundle-child.ts <target file>');
+const { code } = await bundleWorkflowCode({
+  workflowsPath: join(import.meta.dirname, '../workflows/index.ts'),
+  logger: new DefaultLogger('WARN'),
+});
+writeFileSync(target, code);

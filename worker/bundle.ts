@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { KubewrightError } from '../contracts/errors.ts';
+import { cacheRoot } from './temporal-server/resolve.ts';
+import { run } from './temporal-server/run.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+/** Folders whose files can be in the bundle. */
+const INPUTS = ['workflows', 'contracts'];
+/** Bundles kept beside the present one, for checkouts side by side. */
+const KEEP = 8;
+
+export interface BundleOptions {
+  /** Default: `<cache>/bundles`. */
+  cacheDir?: string | undefined;
+  onProgress?: ((line: string) => void) | undefined;
+}
+
+/**
+ * Path of the workflow bundle of these sources. Built once per content, in a child process: webpack and swc would cost
+ * the serving process some 150 MB. Throws INTERNAL with the bundler's words.
+ */
+export async function workflowBundlePath(options: BundleOptions = {}): Promise<string> {
+  const folder = options.cacheDir ?? join(cacheRoot(), 'bundles');
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `${bundleDigest()}.js`);
+  if (existsSync(path)) return path;
+  options.onProgress?.('bundling workflows');
+  const draft = `${path}.${process.pid}`;
+  try {
+    await run([process.execPath, join(import.meta.dirname, 'bundle-child.ts'), draft], { timeoutMs: 180_000 });
+    renameSync(draft, path);
+  } catch (error) {
+    throw new KubewrightError('INTERNAL', 'the workflows could not be bundled', {
+      cause: error,
+      evidence: error instanceof Error ? error.message.slice(-2000) : '',
+    });
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  prune(folder, path);
+  return path;
+}
+
+/** sha256 over everything that decides the bundle: our sources and the SDK's version. */
+export function bundleDigest(): string {
+  const hash = createHash('sha256');
+  const require = createRequire(import.meta.url);
+  hash.update((require('@temporalio/worker/package.json') as { version: string }).version);
+  for (const folder of INPUTS) {
+    const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .sort();
+    for (const name of files) {
+      hash.update(`\0${folder}/${name}\0`);
+      hash.update(readFileSync(join(ROOT, folder, name)));
+    }
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+function prune(folder: string, present: string): void {
+  const others = readdirSync(folder)
+    .filter((name) => name.endsWith('.js') && join(folder, name) !== present)
+    .sort();
+  for (const name of others.slice(0, Math.max(0, others.length - KEEP))) rmSync(join(folder, name), { force: true });
+}

@@ -1,0 +1,108 @@
+import type { DataConverter } from '@temporalio/common';
+import { NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker';
+import { KubewrightError } from '../contracts/errors.ts';
+import { NAMESPACE } from '../contracts/messages.ts';
+import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../contracts/operation.ts';
+import type { Plan } from '../contracts/plan.ts';
+import { workflowBundlePath } from './bundle.ts';
+import { controlWorkerOptions, sshWorkerOptions, workflowWorkerOptions } from './options.ts';
+
+/** What the worker runs: as createActivities() of activities/index.ts returns it. */
+export interface WorkerActivities {
+  phases: Record<string, (input: TaskInput) => Promise<TaskResult>>;
+  control: {
+    makePlan(input: OperationInput): Promise<Plan>;
+    projectStatus(status: OperationStatus): Promise<void>;
+    closeOperation(input: { cluster: string; operationId: string; status: OperationStatus }): Promise<void>;
+  };
+}
+
+export interface WorkersOptions {
+  /** A connection that the caller owns, or where to connect. */
+  connection?: NativeConnection | undefined;
+  address?: string | undefined;
+  /** For Temporal servers with TLS or API keys; merged into the connection of `address`. */
+  connect?: Omit<NativeConnectionOptions, 'address'> | undefined;
+  namespace?: string | undefined;
+  activities: WorkerActivities;
+  /** Default: workflowBundlePath(). */
+  bundlePath?: string | undefined;
+  /** The payload codec goes here, on workers and clients alike. */
+  dataConverter?: DataConverter | undefined;
+}
+
+export interface RunningWorkers {
+  /** Resolves after shutdown, rejects when a worker dies of itself. */
+  run: Promise<void>;
+  /** End politely: no new tasks, a short grace, then cancellation. Resolves when all is quiet. */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Three workers on one connection: workflows, control, ssh. Call installRuntime() first for our log.
+ * Throws TEMPORAL_UNAVAILABLE when the server does not answer.
+ */
+export async function startWorkers(options: WorkersOptions): Promise<RunningWorkers> {
+  const bundlePath = options.bundlePath ?? (await workflowBundlePath());
+  const connection = options.connection ?? (await connectNative(options));
+  const { phases, control } = options.activities;
+  const shared = {
+    connection,
+    namespace: options.namespace ?? NAMESPACE,
+    ...(options.dataConverter ? { dataConverter: options.dataConverter } : {}),
+  };
+  const workers: Worker[] = [];
+  const run = async (): Promise<void> => {
+    try {
+      await Promise.all(workers.map((worker) => worker.run()));
+    } finally {
+      // One dead worker takes the others along: half a worker would look healthy and do nothing.
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      if (!options.connection) await closeQuietly(connection);
+    }
+  };
+  try {
+    workers.push(
+      ...(await Promise.all([
+        Worker.create({
+          ...workflowWorkerOptions,
+          ...shared,
+          workflowBundle: { codePath: bundlePath },
+          activities: { projectStatus: (status: OperationStatus) => control.projectStatus(status) },
+        }),
+        Worker.create({ ...controlWorkerOptions, ...shared, activities: control }),
+        Worker.create({ ...sshWorkerOptions, ...shared, activities: phases }),
+      ])),
+    );
+  } catch (error) {
+    if (!options.connection) await closeQuietly(connection);
+    throw error;
+  }
+  const running = run();
+  // Handed to the caller below; without this a death before the caller awaits would end the process.
+  running.catch(() => undefined);
+  return {
+    run: running,
+    async shutdown() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running;
+    },
+  };
+}
+
+async function connectNative(options: WorkersOptions): Promise<NativeConnection> {
+  if (options.address === undefined) throw new TypeError('startWorkers needs a connection or an address');
+  try {
+    return await NativeConnection.connect({ ...options.connect, address: options.address });
+  } catch (error) {
+    throw new KubewrightError('TEMPORAL_UNAVAILABLE', `no Temporal server answers at ${options.address}`, {
+      cause: error,
+      evidence: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+/** Closing fails while a dead worker still holds the connection; the process ends soon anyway. */
+async function closeQuietly(connection: NativeConnection): Promise<void> {
+  await connection.close().catch(() => undefined);
+}

@@ -1,0 +1,206 @@
+import {
+  allHandlersFinished,
+  condition,
+  getExternalWorkflowHandle,
+  ParentClosePolicy,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type {
+  CancelInput,
+  ClusterInput,
+  ClusterState,
+  ClusterStatus,
+  CommandResult,
+  OperationCommand,
+  OperationEvent,
+  OperationSummary,
+  SubmitOperation,
+  SubmitResult,
+} from '../contracts/commands.ts';
+import type { ErrorReport } from '../contracts/errors.ts';
+import { LIMITS } from '../contracts/limits.ts';
+import { operationWorkflowId, requestDigest } from '../contracts/messages.ts';
+import type { Decision, OperationInput, OperationState, OperationStatus } from '../contracts/operation.ts';
+import { closeOperation, writeStatus } from './control.ts';
+import { newOperationId } from './lib/operation-id.ts';
+import { RequestMemory } from './lib/requests.ts';
+import { attributes, command, refusal } from './messages.ts';
+import type { operation } from './operation.ts';
+
+/** The entity's state and rules; cluster.ts binds it to Temporal. `check*` are validators: synchronous, no change. */
+export class ClusterEntity {
+  private readonly cluster: string;
+  private readonly queue: OperationInput[];
+  private readonly recent: OperationSummary[];
+  private readonly requests: RequestMemory;
+  private running: OperationSummary | null = null;
+  /** The running operation's workflow exists: it can be signalled. */
+  private started = false;
+  /** Requests between acceptance and the queue. */
+  private entering = 0;
+
+  constructor({ cluster, state }: ClusterInput) {
+    this.cluster = cluster;
+    this.queue = state?.queue ?? [];
+    this.recent = state?.recent ?? [];
+    this.requests = new RequestMemory(state?.requests);
+  }
+
+  /** One operation after the other, until the history is long and nothing runs; then what to carry on with. */
+  async run(): Promise<ClusterState> {
+    for (;;) {
+      await condition(() => this.queue.length > 0 || workflowInfo().continueAsNewSuggested);
+      if (workflowInfo().continueAsNewSuggested) {
+        await condition(allHandlersFinished);
+        return { queue: this.queue, recent: this.recent, requests: this.requests.all };
+      }
+      await this.runOne(this.queue.shift()!);
+    }
+  }
+
+  status(): ClusterStatus {
+    return {
+      cluster: this.cluster,
+      running: this.running,
+      queued: this.queue.map((input) => summaryOf(input, 'queued')),
+      recent: this.recent,
+    };
+  }
+
+  checkSubmit(request: SubmitOperation): void {
+    const known = this.requests.find(request.requestId);
+    if (known) {
+      if (known.digest === requestDigest(request)) return;
+      throw refusal('IDEMPOTENCY_KEY_REUSED', `request id ${request.requestId} stands for another request`);
+    }
+    const waiting = this.queue.length + this.entering;
+    if (request.ifBusy === 'refuse' && (this.running !== null || waiting > 0)) {
+      throw refusal('OPERATION_RUNNING', `cluster ${this.cluster} is busy with operation ${this.busyWith()}`);
+    }
+    if (waiting >= LIMITS.queuedOperations) {
+      throw refusal('CONFLICT', `${waiting} operations of cluster ${this.cluster} are waiting already`);
+    }
+  }
+
+  /** Enqueue a request; the same request id is the same operation. The store knows the operation on return. */
+  async submit(submitted: SubmitOperation): Promise<SubmitResult> {
+    const { ifBusy: _ifBusy, ...request } = submitted;
+    const known = this.requests.find(request.requestId);
+    if (known) return { operationId: known.operationId, created: false };
+    const operationId = newOperationId(Date.now(), Math.random);
+    this.requests.remember({ requestId: request.requestId, digest: requestDigest(request), operationId });
+    const input: OperationInput = { ...request, cluster: this.cluster, operationId, queuedAt: now() };
+    this.entering += 1;
+    await writeStatus(statusOf(input, 'queued'));
+    this.entering -= 1;
+    this.queue.push(input);
+    return { operationId, created: true };
+  }
+
+  checkRunning(): void {
+    if (!this.running) throw refusal('CONFLICT', `no operation of cluster ${this.cluster} is running`);
+  }
+
+  checkDecide(items: readonly Decision[]): void {
+    this.checkRunning();
+    const free = items.find((item) => !this.running!.blockedHosts.includes(item.host));
+    if (free) throw refusal('HOST_NOT_BLOCKED', `host ${free.host} of cluster ${this.cluster} has no blocked task`);
+  }
+
+  checkCancel({ operationId }: CancelInput): void {
+    if (operationId === undefined) return this.checkRunning();
+    if (this.running?.operationId === operationId) return;
+    if (this.queue.some((input) => input.operationId === operationId)) return;
+    throw refusal('CONFLICT', `operation ${operationId} is neither running nor waiting`);
+  }
+
+  /** Cancel the running operation, or take a waiting one out of the queue. */
+  async cancel(request: CancelInput): Promise<CommandResult> {
+    const index = this.queue.findIndex((input) => input.operationId === request.operationId);
+    if (index < 0) return await this.forward({ ...request, type: 'cancel' });
+    const [input] = this.queue.splice(index, 1);
+    this.remember({ ...summaryOf(input!, 'cancelled'), endedAt: now() });
+    await writeStatus({ ...statusOf(input!, 'cancelled'), endedAt: now() });
+    return { operationId: input!.operationId };
+  }
+
+  /** Hand a message to the running operation. Returns when the server has it for that operation. */
+  async forward(message: OperationCommand): Promise<CommandResult> {
+    await condition(() => this.started || this.running === null);
+    const operationId = this.running?.operationId;
+    if (operationId === undefined) throw refusal('CONFLICT', 'the operation has just ended');
+    try {
+      await getExternalWorkflowHandle(operationWorkflowId(this.cluster, operationId)).signal(command, message);
+    } catch {
+      throw refusal('CONFLICT', `operation ${operationId} has just ended`);
+    }
+    return { operationId };
+  }
+
+  /** The running operation tells its state. */
+  noteEvent(event: OperationEvent): void {
+    if (this.running?.operationId !== event.operationId) return;
+    this.running.state = event.state;
+    this.running.blockedHosts = event.blockedHosts;
+  }
+
+  private busyWith(): string {
+    return this.running?.operationId ?? this.queue[0]?.operationId ?? 'that is being accepted';
+  }
+
+  private async runOne(input: OperationInput): Promise<void> {
+    const summary: OperationSummary = { ...summaryOf(input, 'planning'), startedAt: now() };
+    this.running = summary;
+    try {
+      const child = await startChild<typeof operation>('operation', {
+        workflowId: operationWorkflowId(this.cluster, input.operationId),
+        args: [input],
+        // It goes on when the entity is continued as new, terminated, or broken.
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        staticSummary: `${input.kind} of ${this.cluster} by ${input.actor.name}`,
+        typedSearchAttributes: [
+          { key: attributes.clusterId, value: this.cluster },
+          { key: attributes.opId, value: input.operationId },
+          { key: attributes.opType, value: input.kind },
+          { key: attributes.state, value: 'planning' },
+        ],
+      });
+      this.started = true;
+      summary.state = (await child.result()).state;
+    } catch (error) {
+      // Terminated or broken: it could not write its own end. The cluster is free again either way.
+      summary.state = 'failed';
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+      const report: ErrorReport = {
+        code: 'INTERNAL',
+        message: `the operation's workflow did not end by itself: ${cause}`,
+      };
+      const { cluster, operationId } = input;
+      const status = { ...statusOf(input, 'failed'), endedAt: now(), error: report };
+      await closeOperation({ cluster, operationId, status });
+    } finally {
+      this.started = false;
+      this.running = null;
+    }
+    this.remember({ ...summary, blockedHosts: [], endedAt: now() });
+  }
+
+  private remember(summary: OperationSummary): void {
+    this.recent.unshift(summary);
+    this.recent.splice(LIMITS.operationsInState);
+  }
+}
+
+function summaryOf(input: OperationInput, state: OperationState): OperationSummary {
+  const { operationId, kind, mode, actor, specRef, queuedAt } = input;
+  return { operationId, kind, mode, state, actor: actor.name, specRef, queuedAt: queuedAt ?? now(), blockedHosts: [] };
+}
+
+function statusOf(input: OperationInput, state: OperationState): OperationStatus {
+  const { operationId, cluster, kind, mode, actor, specRef, queuedAt } = input;
+  return { operationId, cluster, kind, mode, state, actor: actor.name, specRef, queuedAt, tasks: [], blockedHosts: [] };
+}
+
+const now = (): string => new Date().toISOString();

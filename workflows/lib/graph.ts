@@ -1,0 +1,128 @@
+import { WORKER_HOST } from '../../contracts/messages.ts';
+import type { Need, Plan, PlanPhase } from '../../contracts/plan.ts';
+import { expand, type GraphTask, taskKey } from './expand.ts';
+import { majority } from './quorum.ts';
+
+/** What the graph knows of a task. `held`: blocked, failed or cancelled; it neither runs nor counts as done. */
+type NodeState = 'pending' | 'running' | 'done' | 'held';
+
+interface PhaseCounts {
+  phase: PlanPhase;
+  hosts: ReadonlySet<string>;
+  running: number;
+  done: number;
+}
+
+/**
+ * The task graph of a plan with its present state. Pure bookkeeping: no clock, no Temporal. A task may start as soon as
+ * what it truly needs is done; phases are no barriers.
+ */
+export class TaskGraph {
+  readonly tasks: readonly GraphTask[];
+  private readonly plan: Plan;
+  private readonly byKey: Map<string, GraphTask>;
+  private readonly states: Map<string, NodeState>;
+  private readonly phases: Map<string, PhaseCounts>;
+  private readonly pending: Set<string>;
+  private inFlight = 0;
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    this.tasks = expand(plan);
+    this.byKey = new Map(this.tasks.map((task) => [task.key, task]));
+    this.states = new Map(this.tasks.map((task) => [task.key, 'pending']));
+    this.phases = new Map(
+      plan.phases.map((phase) => [phase.name, { phase, hosts: new Set(phase.hosts), running: 0, done: 0 }]),
+    );
+    this.pending = new Set(this.tasks.map((task) => task.key));
+  }
+
+  /** Tasks in flight. */
+  get running(): number {
+    return this.inFlight;
+  }
+
+  /** True when every task is done. */
+  get finished(): boolean {
+    return this.pending.size === 0 && this.inFlight === 0 && this.tasks.every((task) => this.is(task.key, 'done'));
+  }
+
+  is(key: string, state: NodeState): boolean {
+    return this.states.get(key) === state;
+  }
+
+  /**
+   * Take every task that may start now, in the fixed order, within the limits of the plan and of each phase. The taken
+   * ones count as running from here on.
+   */
+  take(): GraphTask[] {
+    const taken: GraphTask[] = [];
+    for (const key of this.ordered()) {
+      if (this.inFlight >= this.plan.maxParallel) break;
+      const task = this.byKey.get(key)!;
+      const counts = this.phases.get(task.phase)!;
+      if (counts.running >= counts.phase.maxParallel || !this.needsMet(task)) continue;
+      this.move(key, 'running');
+      taken.push(task);
+    }
+    return taken;
+  }
+
+  /** A running task ended well. */
+  done(key: string): void {
+    this.move(key, 'done');
+  }
+
+  /** A task is held back, from any state but done. */
+  hold(key: string): void {
+    this.move(key, 'held');
+  }
+
+  /** A running or held task is to run (again) when its turn comes. */
+  release(key: string): void {
+    this.move(key, 'pending');
+  }
+
+  /** True when every need of the task is met. */
+  needsMet(task: GraphTask): boolean {
+    return this.phases.get(task.phase)!.phase.needs.every((need) => this.isMet(need, task.host));
+  }
+
+  private isMet(need: Need, host: string): boolean {
+    const counts = this.phases.get(need.phase);
+    if (!counts) return true; // Not part of this plan: taken as given.
+    const size = counts.phase.hosts.length;
+    if (need.on === 'any-host') return counts.done >= 1;
+    if (need.on === 'quorum') return counts.done >= majority(size);
+    // A phase of the worker process has one pseudo host, which is nobody's own.
+    if (need.on === 'every-host' || counts.hosts.has(WORKER_HOST)) return counts.done === size;
+    return !counts.hosts.has(host) || this.is(taskKey(need.phase, host), 'done');
+  }
+
+  private *ordered(): Iterable<string> {
+    // The set holds released tasks at its end; the fixed order is that of the plan.
+    const keys = [...this.pending];
+    keys.sort((a, b) => this.byKey.get(a)!.order - this.byKey.get(b)!.order);
+    yield* keys;
+  }
+
+  private move(key: string, to: NodeState): void {
+    const from = this.states.get(key);
+    const task = this.byKey.get(key);
+    if (from === undefined || !task || from === to) return;
+    const counts = this.phases.get(task.phase)!;
+    if (from === 'pending') this.pending.delete(key);
+    if (from === 'running') {
+      counts.running -= 1;
+      this.inFlight -= 1;
+    }
+    if (from === 'done') counts.done -= 1;
+    if (to === 'pending') this.pending.add(key);
+    if (to === 'running') {
+      counts.running += 1;
+      this.inFlight += 1;
+    }
+    if (to === 'done') counts.done += 1;
+    this.states.set(key, to);
+  }
+}
