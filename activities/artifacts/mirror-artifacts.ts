@@ -5,8 +5,8 @@ import { image, isImageName } from './images.ts';
 import { fetchMirrorManifest, type MirrorManifest } from './mirror-source.ts';
 import type { ArtifactSource, ResolvedFile } from './source.ts';
 
-/** How long one read of a mirror's manifest serves, ms: all tasks of a build see the same, a refilled mirror is seen soon. */
-const MANIFEST_TTL_MS = 60_000;
+/** How long one read of a mirror's manifest serves, ms: tasks that run together share it, and a retry sees what was put right. */
+const MANIFEST_TTL_MS = 2_000;
 
 /** Resolves artifacts for clusters: through their mirror where the spec names one, else from the official releases. */
 export class ArtifactResolver {

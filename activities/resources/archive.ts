@@ -79,7 +79,7 @@ export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
       lane: 'transfer',
       timeoutMs: TRANSFER_TIMEOUT_MS,
       script: [
-        `rm -rf -- ${quote(aside)}`,
+        `kw_aside ${quote(aside)}`,
         `mkdir -p -- ${at('in')} ${at('out')}`,
         fetchCall(file, at('archive'), { quote, times: EXTRACTED_TIMES }),
         ...extraction(resource, { at, quote }),
@@ -91,7 +91,6 @@ export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
         `  mkdir -p -- ${quote(into)}/"$(dirname -- "$kw_f")"`,
         `  mv -f -T -- ${at('out')}/"$kw_f" ${quote(into)}/"$kw_f"`,
         'done',
-        `rm -rf -- ${quote(aside)}`,
       ].join('\n'),
     };
   },

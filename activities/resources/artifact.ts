@@ -67,6 +67,7 @@ export const artifactKind: ResourceKind<ArtifactResource, ArtifactState> = {
       lane: 'transfer',
       timeoutMs: TRANSFER_TIMEOUT_MS,
       script: [
+        `kw_aside ${aside}`,
         fetchCall(file, aside, { quote, times: 1 }),
         `chown root:root -- ${aside}`,
         `chmod -- ${octal(mode)} ${aside}`,

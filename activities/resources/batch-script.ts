@@ -48,7 +48,8 @@ put() {
 kw_stamp() {
   mkdir -p -m 0700 -- ${STATE_DIR}
   mkdir -p -m 0700 -- "\${1%/*}"
-  printf '%s\\n' "$2" >"$1.new"
+  # Not from printf itself: dash calls a full disk an "I/O error".
+  printf '%s\\n' "$2" | cat >"$1.new"
   mv -f -T -- "$1.new" "$1"
 }
 kw_units_failed() {
@@ -76,6 +77,13 @@ const TRANSFER_FUNCTIONS = `kw_full() {
 kw_room() {
   kw_free=$(df -Pk -- "$1" | { read -r _; read -r _ _ _ kw_avail _; echo "$kw_avail"; })
   [ "$kw_free" -ge "$2" ] || kw_full "$1" "$kw_free KiB free, $2 KiB needed"
+}
+# kw_aside <path>: nothing is there now, nor once this download ends in whatever way
+kw_aside() {
+  kw_gone=$1
+  rm -rf -- "$kw_gone"
+  trap 'rm -rf -- "$kw_gone"' EXIT
+  trap 'exit 143' HUP INT TERM
 }
 # fetch <name> <url> <path> <bytes, 0 = unknown> <sha256> <KiB needed>
 fetch() {

@@ -86,13 +86,12 @@ export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> 
       lane: 'transfer',
       timeoutMs: TRANSFER_TIMEOUT_MS,
       script: [
-        `rm -rf -- ${quote(`${base(resource)}.d`)}`,
+        `kw_aside ${quote(`${base(resource)}.d`)}`,
         `mkdir -p -- ${at('layout')}`,
         fetchCall(file, at('image.tar'), { quote, times: 2 }),
         `tar -xf ${at('image.tar')} --no-same-owner -C ${at('layout')}`,
         `push_image ${push.join(' ')}`,
         `kw_stamp ${quote(`${base(resource)}.stamp`)} ${quote(file.sha256)}" sha256:$kw_manifest"`,
-        `rm -rf -- ${quote(`${base(resource)}.d`)}`,
       ].join('\n'),
     };
   },

@@ -18,6 +18,8 @@ export class SmallMirror {
   readonly files = new Map<string, Buffer>();
   /** Manifest entries; undefined = what the file really is. */
   readonly says = new Map<string, { sha256: string; size: number }>();
+  /** Paths that the manifest names and the server does not have. */
+  readonly lost = new Set<string>();
   url = '';
   #server: Server | undefined;
 
@@ -25,7 +27,7 @@ export class SmallMirror {
   async start(address: string, port = 0): Promise<void> {
     const server = createServer((request, response) => {
       const path = (request.url ?? '').slice(1);
-      const body = path === 'manifest.json' ? Buffer.from(JSON.stringify(this.#manifest())) : this.files.get(path);
+      const body = path === 'manifest.json' ? Buffer.from(JSON.stringify(this.#manifest())) : this.#file(path);
       response.writeHead(body ? 200 : 404, { 'content-length': body?.length ?? 0 }).end(body);
     });
     await new Promise<void>((resolve, reject) => {
@@ -44,6 +46,10 @@ export class SmallMirror {
       server.close(resolve);
       server.closeAllConnections();
     });
+  }
+
+  #file(path: string): Buffer | undefined {
+    return this.lost.has(path) ? undefined : this.files.get(path);
   }
 
   #manifest(): unknown {
