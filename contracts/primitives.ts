@@ -24,10 +24,14 @@ export const ipv4 = z
 export const cidr = z
   .string()
   .max(18)
-  .refine((text) => {
-    if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(text) || !ipaddr.IPv4.isValidCIDR(text)) return false;
-    return ipaddr.IPv4.networkAddressFromCIDR(text).toString() === text.split('/')[0];
-  }, 'must be an IPv4 network such as 10.244.0.0/16, host bits zero');
+  .refine(
+    (text) => {
+      if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(text) || !ipaddr.IPv4.isValidCIDR(text)) return false;
+      return ipaddr.IPv4.networkAddressFromCIDR(text).toString() === text.split('/')[0];
+      // Without the abort, rules that span fields would be asked about a text that is no network.
+    },
+    { error: 'must be an IPv4 network such as 10.244.0.0/16, host bits zero', abort: true },
+  );
 
 /** Where SSH listens: an IPv4 address or a DNS name. */
 export const address = z.union([ipv4, hostname.refine((text) => !/^[\d.]+$/.test(text), 'must be an IPv4 address')]);

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import sse from '@fastify/sse';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { LIMITS } from '../contracts/limits.ts';
+import type { ApiDeps } from './deps.ts';
+import { authenticate } from './plugins/auth.ts';
+import { parseBodies } from './plugins/body.ts';
+import { handleErrors } from './plugins/errors.ts';
+import { handleNotFound } from './plugins/not-found.ts';
+import { documentApi } from './plugins/openapi.ts';
+import { validate } from './plugins/validation.ts';
+import { routes } from './routes/index.ts';
+
+export interface AppOptions {
+  logger?: FastifyBaseLogger | undefined;
+  https?: { cert: string; key: string } | undefined;
+}
+
+/** Request ids that a caller may choose: what is safe in a log line. */
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+/** Comment lines that keep an event stream open through proxies, ms. */
+const HEARTBEAT_MS = 15_000;
+
+/** The API, ready to be asked. Never listens, exits or reads the environment. */
+export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise<FastifyInstance> {
+  const app = fastify({
+    ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
+    ...(options.https ? { https: options.https } : {}),
+    bodyLimit: LIMITS.requestBodyBytes,
+    requestTimeout: 120_000,
+    keepAliveTimeout: 10_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 256 },
+    genReqId: (request) => {
+      const given = request.headers['x-request-id'];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+  }) as unknown as FastifyInstance;
+
+  handleErrors(app);
+  parseBodies(app);
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+  });
+  // The documentation brings its own policy; everything else is data.
+  await app.register(helmet, { contentSecurityPolicy: false });
+  await app.register(rateLimit, { global: false });
+  await app.register(sse.default, { heartbeatInterval: HEARTBEAT_MS });
+  authenticate(app, deps.store.tokens);
+  handleNotFound(app);
+  const api = validate(app);
+  await documentApi(app);
+  await app.register(async (scope) => {
+    for (const add of routes) add(scope.withTypeProvider() as typeof api, deps);
+  });
+  await app.ready();
+  return app;
+}

@@ -1,0 +1,81 @@
+import type { z } from 'zod';
+import type { blockedHost, clusterDetail, clusterSummary } from '../contracts/api.ts';
+import type { ClusterSpec } from '../contracts/cluster.ts';
+import { ERRORS } from '../contracts/errors.ts';
+import type { OperationStatus, TaskStatus } from '../contracts/operation.ts';
+import type { ClusterRecord } from '../store/projections.ts';
+
+/** A cluster as lists show it. */
+export function summaryOf(record: ClusterRecord): z.infer<typeof clusterSummary> {
+  return {
+    name: record.name,
+    state: record.state,
+    specRef: record.specRef,
+    kubernetesVersion: record.kubernetesVersion,
+    hostCount: record.hosts,
+    operation: record.latestOperation,
+    createdAt: record.createdAt,
+    updatedAt: record.updatedAt,
+  };
+}
+
+/** Hosts of the spec with how far the operation is on each. */
+export function hostsOf(spec: ClusterSpec, tasks: readonly TaskStatus[]): z.infer<typeof clusterDetail>['hosts'] {
+  const byHost = Map.groupBy(tasks, (task) => task.host);
+  return spec.spec.hosts.map(({ name, address, roles }) => {
+    const own = byHost.get(name) ?? [];
+    const done = own.filter((task) => task.state === 'succeeded').length;
+    return { name, address, roles, state: hostState(own, done), tasksDone: done, tasks: own.length };
+  });
+}
+
+function hostState(own: readonly TaskStatus[], done: number): 'pending' | 'running' | 'blocked' | 'done' | 'failed' {
+  const has = (state: TaskStatus['state']) => own.some((task) => task.state === state);
+  if (has('blocked')) return 'blocked';
+  if (has('failed') || has('cancelled')) return 'failed';
+  if (own.length > 0 && done === own.length) return 'done';
+  return has('running') || done > 0 ? 'running' : 'pending';
+}
+
+/** What broke, where, why, and what to do: one line per blocked task. */
+export function blockedHostsOf(tasks: readonly TaskStatus[]): z.infer<typeof blockedHost>[] {
+  return tasks
+    .filter((task) => task.state === 'blocked')
+    .slice(0, 1000)
+    .map(({ host, phase, error }) => {
+      const code = error?.code ?? 'INTERNAL';
+      return {
+        host,
+        phase,
+        code,
+        cause: error?.message ?? ERRORS[code].title,
+        hint: ERRORS[code].hint,
+        ...(error?.evidence === undefined ? {} : { evidence: error.evidence }),
+      };
+    });
+}
+
+/** When each phase began and ended, in the order of beginning. */
+export function timingsOf(status: OperationStatus | null, now: number): z.infer<typeof clusterDetail>['timings'] {
+  if (!status) return { phases: [] };
+  const { startedAt, endedAt } = status;
+  const phases = [...Map.groupBy(status.tasks, (task) => task.phase)].flatMap(([phase, tasks]) => {
+    const starts = tasks.flatMap((task) => task.startedAt ?? []).sort();
+    const ends = tasks.flatMap((task) => task.endedAt ?? []).sort();
+    const [first] = starts;
+    if (first === undefined) return [];
+    const last = tasks.every((task) => task.endedAt !== undefined) ? ends.at(-1) : undefined;
+    const ms = (last === undefined ? now : Date.parse(last)) - Date.parse(first);
+    return [{ phase, firstStartedAt: first, ms, ...(last === undefined ? {} : { lastEndedAt: last }) }];
+  });
+  return {
+    phases: phases.sort((a, b) => (a.firstStartedAt < b.firstStartedAt ? -1 : 1)),
+    ...(startedAt === undefined ? {} : { startedAt, elapsedMs: elapsed(startedAt, endedAt, now) }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+  };
+}
+
+/** From start to end, or to now. */
+export function elapsed(startedAt: string, endedAt: string | undefined, now: number): number {
+  return Math.max(0, (endedAt === undefined ? now : Date.parse(endedAt)) - Date.parse(startedAt));
+}

@@ -1,0 +1,71 @@
+import type { z } from 'zod';
+import type { dryRunAnswer } from '../contracts/api.ts';
+import { type ErrorReport, KubewrightError } from '../contracts/errors.ts';
+import type { OperationStatus } from '../contracts/operation.ts';
+import { FINAL_STATES } from '../store/changes.ts';
+import type { ApiDeps } from './deps.ts';
+import { operationLinks } from './routes/shared.ts';
+import type { OperationHistory } from './temporal-gateway.ts';
+
+/** A proxy gives up after a minute or so; so do we, before it. */
+const WAIT_MS = 60_000;
+/** How often the read model is looked at when no save in this process wakes us, ms. */
+const POLL_MS = 500;
+
+/**
+ * Wait until the operation has ended, or waits for a person. Returns its status; the caller looks at its state.
+ * `cluster` and `operation` must exist.
+ */
+export async function waitForOperation(deps: ApiDeps, cluster: string, operation: string): Promise<OperationStatus> {
+  const until = Date.now() + (deps.dryRunWaitMs ?? WAIT_MS);
+  for (;;) {
+    const changed = changeOf(deps, cluster, Math.min(POLL_MS, Math.max(1, until - Date.now())));
+    const status = await deps.store.projections.operation(cluster, operation);
+    if (!status) throw new KubewrightError('NOT_FOUND', `there is no operation ${operation}`);
+    if (FINAL_STATES.has(status.state) || status.state === 'blocked' || Date.now() >= until) {
+      changed.stop();
+      return status;
+    }
+    await changed.promise;
+  }
+}
+
+/** Resolves at the next saved change of the cluster in this process, or after the time. */
+export function changeOf(deps: ApiDeps, cluster: string, ms: number): { promise: Promise<void>; stop(): void } {
+  let stop = () => undefined as void;
+  const promise = new Promise<void>((resolve) => {
+    const timer = setTimeout(() => stop(), ms);
+    const off = deps.store.projections.onChange((name) => {
+      if (name === cluster) stop();
+    });
+    stop = () => {
+      clearTimeout(timer);
+      off();
+      resolve();
+    };
+  });
+  return { promise, stop: () => stop() };
+}
+
+/** What would be done on which host. Pure. */
+export function dryRunReport(status: OperationStatus, history: OperationHistory): z.infer<typeof dryRunAnswer> {
+  const { cluster, operationId } = status;
+  const byHost = new Map<string, { phase: string; resource: string; action: string; detail: string }[]>();
+  for (const { phase, host, result } of history.results) {
+    const known = byHost.get(host) ?? [];
+    known.push(...result.changes.map((change) => ({ phase, ...change })));
+    byHost.set(host, known);
+  }
+  const errors: ErrorReport[] = status.tasks.flatMap((task) => (task.error ? [task.error] : []));
+  if (status.error) errors.push(status.error);
+  return {
+    cluster,
+    operation: operationId,
+    state: status.state,
+    plan: (history.plan?.phases ?? []).map(({ name, title, hosts, needs }) => ({ name, title, hosts, needs })),
+    hosts: [...byHost].map(([host, changes]) => ({ host, changes })),
+    changeCount: history.results.reduce((sum, { result }) => sum + result.changeCount, 0),
+    errors: errors.slice(0, 1000),
+    links: operationLinks(cluster, operationId),
+  };
+}

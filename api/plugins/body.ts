@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify';
+import { parseDocumentText } from '../../contracts/spec-parse.ts';
+
+/** Media types of a body. YAML has been served under several names; RFC 9512 made it application/yaml. */
+export const BODY_TYPES = ['application/json', 'application/yaml', 'application/x-yaml', 'text/yaml'] as const;
+
+/** JSON and YAML bodies become plain data; everything else is refused. An empty body is no body. */
+export function parseBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  for (const type of BODY_TYPES) {
+    app.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => {
+      try {
+        const text = body.toString();
+        done(null, text.trim() === '' ? undefined : parseDocumentText(text, type));
+      } catch (error) {
+        done(error as Error, undefined);
+      }
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
+import { PROBLEM_TYPE, problemOf } from '../../contracts/problem.ts';
+
+/** Seconds after which a busy or unreachable part is worth another try. */
+const RETRY_AFTER_S = 5;
+
+/** Fastify's own errors that a caller causes. Anything else of status 4xx is a BAD_REQUEST. */
+const OF_FASTIFY: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
+};
+
+/** Answer with the problem document of an error. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: KubewrightError): FastifyReply {
+  const { entry } = error;
+  if (entry.retryable && !reply.hasHeader('retry-after') && (entry.status === 429 || entry.status === 503)) {
+    void reply.header('retry-after', RETRY_AFTER_S);
+  }
+  if (error.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer realm="kubewright"');
+  return reply
+    .code(entry.status)
+    .type(PROBLEM_TYPE)
+    .send(JSON.stringify(problemOf(error.report(), request.id)));
+}
+
+/** Every error becomes a problem document with a code of the catalogue. */
+export function handleErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError | KubewrightError, request, reply) => {
+    const ours = asKubewrightError(error);
+    if (ours.entry.status >= 500) request.log.error({ err: error, code: ours.code }, 'request failed');
+    return sendProblem(request, reply, ours);
+  });
+}
+
+function asKubewrightError(error: FastifyError | KubewrightError): KubewrightError {
+  if (KubewrightError.is(error)) return error;
+  const status = error.statusCode ?? 500;
+  if (status < 500) {
+    return new KubewrightError(OF_FASTIFY[error.code] ?? 'BAD_REQUEST', error.message, { cause: error });
+  }
+  // What went wrong inside is for the log, not for the caller.
+  return new KubewrightError('INTERNAL', 'the request could not be completed', { cause: error });
+}

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { clusterDetail, clusterSummary, pageOf } from '../../contracts/api.ts';
+import { blockedHostsOf, hostsOf, summaryOf, timingsOf } from '../cluster-view.ts';
+import { type AddRoutes, clusterParams, operationLinks, page, requireCluster, responses } from './shared.ts';
+
+/** GET /clusters and GET /clusters/:name. */
+export const clusters: AddRoutes = (api, deps) => {
+  api.get(
+    '/clusters',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'listClusters',
+        summary: 'Clusters, by name',
+        tags: ['clusters'],
+        querystring: z.object(page),
+        response: responses({ 200: pageOf(clusterSummary) }),
+      },
+    },
+    async (request) => {
+      const { items, next } = await deps.store.projections.clusters(request.query);
+      return { items: items.map(summaryOf), next };
+    },
+  );
+
+  api.get(
+    '/clusters/:name',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'getCluster',
+        summary: 'State, hosts, tasks of the latest operation, blocked hosts, timings',
+        tags: ['clusters'],
+        params: clusterParams,
+        response: responses({ 200: clusterDetail }),
+      },
+    },
+    async (request) => {
+      const { name } = request.params;
+      const record = await requireCluster(deps, name);
+      const spec = await deps.store.specs.get(record.specRef);
+      const { latestOperation } = record;
+      const status = latestOperation ? await deps.store.projections.operation(name, latestOperation) : null;
+      const tasks = status?.tasks ?? [];
+      return {
+        ...summaryOf(record),
+        hosts: hostsOf(spec, tasks),
+        tasks,
+        blockedHosts: blockedHostsOf(tasks),
+        timings: timingsOf(status, Date.now()),
+        smokeImage: await deps.smokeImage(spec),
+        links: latestOperation ? operationLinks(name, latestOperation) : { cluster: `/clusters/${name}` },
+      };
+    },
+  );
+};

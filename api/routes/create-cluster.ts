@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { accepted, dryRunAnswer } from '../../contracts/api.ts';
+import { type ClusterSpec, clusterShape } from '../../contracts/cluster.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { validateClusterSpec } from '../../contracts/spec-parse.ts';
+import type { ApiDeps } from '../deps.ts';
+import { dryRunReport, waitForOperation } from '../dry-run.ts';
+import { actorFor } from '../plugins/auth.ts';
+import { BODY_TYPES } from '../plugins/body.ts';
+import { submitOperation } from '../submit.ts';
+import { phaseValidator } from '../validate-phases.ts';
+import { type AddRoutes, idempotencyHeaders, operationLinks, responses } from './shared.ts';
+
+const query = z.object({
+  dryRun: z.enum(['true', 'false']).default('false').describe('Change nothing; answer with what would be done'),
+  ifBusy: z.enum(['queue', 'refuse']).default('queue').describe('What to do while another operation runs'),
+});
+
+/** POST /clusters: the one request that builds a cluster. */
+export const createCluster: AddRoutes = (api, deps) => {
+  const validatePhases = phaseValidator(deps.phases);
+  const validator = api.validatorCompiler!;
+  api.post(
+    '/clusters',
+    {
+      config: { role: 'operator' },
+      // The body is checked in the handler, in the words of specs: the nearest known key, the place in the document.
+      validatorCompiler: (route) =>
+        route.httpPart === 'body' ? (data: unknown) => ({ value: data }) : validator(route),
+      schema: {
+        operationId: 'createCluster',
+        summary: 'Build a cluster, or bring it to the state of this spec',
+        tags: ['clusters'],
+        consumes: [...BODY_TYPES],
+        headers: idempotencyHeaders,
+        querystring: query,
+        body: clusterShape,
+        response: responses({ 200: dryRunAnswer, 202: accepted }),
+      },
+    },
+    async (request, reply) => {
+      const dryRun = request.query.dryRun === 'true';
+      const spec = validateClusterSpec(request.body, validatePhases);
+      await requireCredentials(deps, spec);
+      const cluster = spec.metadata.name;
+      const operation = await submitOperation(deps, {
+        cluster,
+        kind: dryRun ? 'check' : 'build',
+        mode: dryRun ? 'check' : 'apply',
+        specRef: await deps.store.specs.put(spec),
+        actor: actorFor(request),
+        ifBusy: request.query.ifBusy,
+        idempotencyKey: request.headers['idempotency-key'],
+      });
+      const links = operationLinks(cluster, operation);
+      void reply.header('location', links.operation);
+      if (!dryRun) return reply.code(202).send({ cluster, operation, links });
+
+      const status = await waitForOperation(deps, cluster, operation);
+      if (status.state === 'blocked') {
+        // Nobody will decide about a dry run: what was found is the answer.
+        await deps.temporal
+          .cancel(cluster, { operationId: operation, actor: actorFor(request), requestId: `${operation}-end` })
+          .catch((error: unknown) => request.log.warn({ err: error }, 'a blocked dry run could not be ended'));
+      } else if (!['succeeded', 'failed', 'cancelled'].includes(status.state)) {
+        return reply.code(202).send({ cluster, operation, links });
+      }
+      return reply.code(200).send(dryRunReport(status, await deps.temporal.history(cluster, operation)));
+    },
+  );
+};
+
+/** A spec that names a credential which is not stored would only fail on every host. */
+async function requireCredentials(deps: ApiDeps, spec: ClusterSpec): Promise<void> {
+  const refs = [
+    { path: 'spec.ssh.credential', ref: spec.spec.ssh.credential },
+    { path: 'spec.ssh.jump.credential', ref: spec.spec.ssh.jump?.credential },
+    ...spec.spec.hosts.flatMap(({ ssh }, index) => [
+      { path: `spec.hosts[${index}].ssh.credential`, ref: ssh?.credential },
+      { path: `spec.hosts[${index}].ssh.jump.credential`, ref: ssh?.jump?.credential },
+    ]),
+  ];
+  const named = refs.flatMap(({ path, ref }) => (ref && 'name' in ref ? [{ path, name: ref.name }] : []));
+  if (named.length === 0) return;
+  const known = new Set((await deps.store.credentials.list()).map(({ name }) => name));
+  const errors = named
+    .filter(({ name }) => !known.has(name))
+    .slice(0, 100)
+    .map(({ path, name }) => ({
+      path,
+      message: `there is no credential named ${name}; PUT /credentials/${name} first`,
+    }));
+  const [first] = errors;
+  if (first) throw new KubewrightError('SPEC_INVALID', `${first.path}: ${first.message}`, { errors });
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { changeOf } from '../dry-run.ts';
+import { type AddRoutes, clusterParams, responses } from './shared.ts';
+
+/** Events sent in one go. */
+const BATCH = 200;
+/** How long we wait for a change made by another process, ms. */
+const POLL_MS = 1_000;
+
+/** GET /clusters/:name/events: server-sent events `operation` and `task`, resumable with Last-Event-ID. */
+export const events: AddRoutes = (api, deps) => {
+  const closing = new AbortController();
+  api.addHook('preClose', async () => closing.abort());
+  api.get(
+    '/clusters/:name/events',
+    {
+      config: { role: 'viewer' },
+      sse: 'only',
+      schema: {
+        operationId: 'followCluster',
+        summary: 'Live changes as server-sent events; Last-Event-ID, or ?after=, resumes',
+        tags: ['clusters'],
+        params: clusterParams,
+        querystring: z.object({
+          after: z
+            .string()
+            .max(32)
+            .regex(/^[0-9A-Z]*$/)
+            .optional()
+            .describe('An event id; empty = from the beginning; absent = from now'),
+        }),
+        produces: ['text/event-stream'],
+        response: responses({ 200: z.string().describe('text/event-stream') }),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { projections } = deps.store;
+      if (!(await projections.latestOperation(name))) {
+        throw new KubewrightError('NOT_FOUND', `there is no cluster named ${name}`);
+      }
+      const { sse } = reply;
+      const resumed = sse.lastEventId ?? request.query.after;
+      let last = resumed ?? (await projections.lastEventId(name));
+      // What a proxy would hold back otherwise, and the place to resume from.
+      await sse.send({ event: 'ready', data: { cluster: name }, ...(last === '' ? {} : { id: last }) });
+      while (sse.isConnected && !closing.signal.aborted) {
+        const changed = changeOf(deps, name, POLL_MS);
+        const found = await projections.events(name, last, BATCH);
+        for (const { id, event } of found) {
+          await sse.send({ id, event: event.type, data: event.data });
+          last = id;
+        }
+        if (found.length > 0) changed.stop();
+        await changed.promise;
+      }
+    },
+  );
+};

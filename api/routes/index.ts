@@ -1,0 +1,27 @@
+import { clusters } from './clusters.ts';
+import { commands } from './commands.ts';
+import { createCluster } from './create-cluster.ts';
+import { credentials } from './credentials.ts';
+import { events } from './events.ts';
+import { health } from './health.ts';
+import { history } from './history.ts';
+import { kubeconfig } from './kubeconfig.ts';
+import { operations } from './operations.ts';
+import { phases } from './phases.ts';
+import type { AddRoutes } from './shared.ts';
+import { tokens } from './tokens.ts';
+
+/** Every route. Adding one is adding a file and its name here. */
+export const routes: readonly AddRoutes[] = [
+  createCluster,
+  clusters,
+  operations,
+  commands,
+  history,
+  events,
+  kubeconfig,
+  phases,
+  credentials,
+  tokens,
+  health,
+];

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import {
+  accepted,
+  operationDetail,
+  operationId,
+  operationRequest,
+  operationStatus,
+  pageOf,
+} from '../../contracts/api.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { elapsed } from '../cluster-view.ts';
+import { actorFor } from '../plugins/auth.ts';
+import { submitOperation } from '../submit.ts';
+import {
+  type AddRoutes,
+  clusterParams,
+  idempotencyHeaders,
+  operationLinks,
+  page,
+  requireCluster,
+  responses,
+} from './shared.ts';
+
+/** /clusters/:name/operations */
+export const operations: AddRoutes = (api, deps) => {
+  api.post(
+    '/clusters/:name/operations',
+    {
+      config: { role: 'operator' },
+      schema: {
+        operationId: 'startOperation',
+        summary: 'Run an operation on the present spec: build, or check (changes nothing, finds drift)',
+        tags: ['operations'],
+        params: clusterParams,
+        headers: idempotencyHeaders,
+        body: operationRequest,
+        response: responses({ 202: accepted }),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { kind, phases, hosts } = request.body;
+      const { specRef } = await requireCluster(deps, name);
+      const spec = await deps.store.specs.get(specRef);
+      const known = { phases: deps.phases.map((phase) => phase.name), hosts: spec.spec.hosts.map((host) => host.name) };
+      for (const [what, asked] of [['phases', phases] as const, ['hosts', hosts] as const]) {
+        const unknown = asked?.find((each) => !known[what].includes(each));
+        if (unknown !== undefined) throw new KubewrightError('BAD_REQUEST', `body.${what}: there is no ${unknown}`);
+      }
+      const operation = await submitOperation(deps, {
+        cluster: name,
+        kind,
+        mode: kind === 'check' ? 'check' : 'apply',
+        specRef,
+        phases,
+        hosts,
+        actor: actorFor(request),
+        idempotencyKey: request.headers['idempotency-key'],
+      });
+      const links = operationLinks(name, operation);
+      return reply.code(202).header('location', links.operation).send({ cluster: name, operation, links });
+    },
+  );
+
+  api.get(
+    '/clusters/:name/operations',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'listOperations',
+        summary: 'Operations of a cluster, newest first',
+        tags: ['operations'],
+        params: clusterParams,
+        querystring: z.object(page),
+        response: responses({ 200: pageOf(operationStatus) }),
+      },
+    },
+    (request) => deps.store.projections.operations(request.params.name, request.query),
+  );
+
+  api.get(
+    '/clusters/:name/operations/:id',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'getOperation',
+        summary: 'Tasks, timings and changes of one operation',
+        tags: ['operations'],
+        params: clusterParams.extend({ id: operationId }),
+        querystring: z.object({
+          changes: z
+            .enum(['true', 'false'])
+            .default('false')
+            .describe('Also what each task changed; reads the history'),
+        }),
+        response: responses({ 200: operationDetail }),
+      },
+    },
+    async (request) => {
+      const { name, id } = request.params;
+      const status = await deps.store.projections.operation(name, id);
+      if (!status) throw new KubewrightError('NOT_FOUND', `the cluster ${name} has no operation ${id}`);
+      const results =
+        request.query.changes === 'true'
+          ? await deps.temporal.history(name, id).then(
+              (history) => history.results,
+              (error: unknown) => {
+                // Temporal forgets after its retention; the status is ours.
+                if (KubewrightError.is(error) && error.code === 'NOT_FOUND') return [];
+                throw error;
+              },
+            )
+          : [];
+      return {
+        ...status,
+        ...(status.startedAt === undefined
+          ? {}
+          : { durationMs: elapsed(status.startedAt, status.endedAt, Date.now()) }),
+        changes: results
+          .filter(({ result }) => result.changeCount > 0)
+          .map(({ phase, host, result }) => ({
+            phase,
+            host,
+            changes: result.changes,
+            changeCount: result.changeCount,
+          })),
+      };
+    },
+  );
+};

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { LIMITS } from '../../contracts/limits.ts';
+import { dnsLabel } from '../../contracts/primitives.ts';
+import { problem } from '../../contracts/problem.ts';
+import type { ClusterRecord } from '../../store/projections.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { Api } from '../plugins/validation.ts';
+
+/** One file adds one resource's routes. */
+export type AddRoutes = (api: Api, deps: ApiDeps) => void;
+
+/** Answers of a route: the given ones, and problem documents for the rest. */
+export const responses = <Answers extends Record<number, z.ZodType>>(answers: Answers) => ({
+  ...answers,
+  '4xx': problem.describe('The request is refused'),
+  '5xx': problem.describe('We could not do it'),
+});
+
+export const clusterName = dnsLabel.max(40);
+export const clusterParams = z.object({ name: clusterName });
+export const page = {
+  limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50),
+  cursor: z
+    .string()
+    .max(256)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]*$/, 'must be the `next` of a page')
+    .optional(),
+};
+/** Idempotency-Key of a changing request. */
+export const idempotencyHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be 1 to 128 letters, digits and . _ : -')
+    .optional(),
+});
+
+/** The links of an operation. */
+export const operationLinks = (cluster: string, operation: string) => ({
+  cluster: `/clusters/${cluster}`,
+  operation: `/clusters/${cluster}/operations/${operation}`,
+  events: `/clusters/${cluster}/events`,
+  history: `/clusters/${cluster}/history?operation=${operation}`,
+});
+
+/** The cluster by that name. Throws NOT_FOUND. */
+export async function requireCluster(deps: ApiDeps, name: string): Promise<ClusterRecord> {
+  const found = await deps.store.projections.cluster(name);
+  if (!found) throw new KubewrightError('NOT_FOUND', `there is no cluster named ${name}`);
+  return found;
+}

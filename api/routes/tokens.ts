@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { tokenInfo, tokenRequest } from '../../contracts/api.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { type AddRoutes, responses } from './shared.ts';
+
+/** /tokens: who may use this API. */
+export const tokens: AddRoutes = (api, deps) => {
+  const { tokens: store } = deps.store;
+  const config = { role: 'admin' as const };
+  const tags = ['tokens'];
+  api.get(
+    '/tokens',
+    {
+      config,
+      schema: {
+        operationId: 'listTokens',
+        summary: 'Tokens, without their text',
+        tags,
+        response: responses({ 200: z.object({ items: z.array(tokenInfo).max(10_000) }) }),
+      },
+    },
+    async () => ({ items: await store.list() }),
+  );
+  api.post(
+    '/tokens',
+    {
+      config,
+      schema: {
+        operationId: 'createToken',
+        summary: 'Make a token; its text is shown this once',
+        tags,
+        body: tokenRequest,
+        response: responses({ 201: tokenInfo.extend({ token: z.string().max(128) }) }),
+      },
+    },
+    async (request, reply) => {
+      const { name, role, expiresAt } = request.body;
+      const until = expiresAt === undefined ? null : new Date(expiresAt);
+      const { token, info } = await store.create(name, role, { expiresAt: until });
+      return reply
+        .code(201)
+        .header('cache-control', 'no-store')
+        .send({ ...info, token });
+    },
+  );
+  api.delete(
+    '/tokens/:id',
+    {
+      config,
+      schema: {
+        operationId: 'revokeToken',
+        summary: 'Revoke a token',
+        tags,
+        params: z.object({
+          id: z
+            .string()
+            .max(64)
+            .regex(/^[0-9a-z]+$/),
+        }),
+        response: responses({ 204: z.null() }),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      if (!(await store.revoke(id)))
+        throw new KubewrightError('NOT_FOUND', `there is no valid token with the id ${id}`);
+      return reply.code(204).send(null);
+    },
+  );
+};

@@ -1,0 +1,46 @@
+import type {
+  CancelInput,
+  CommandResult,
+  DecideInput,
+  PauseInput,
+  ResumeInput,
+  SubmitOperation,
+  SubmitResult,
+} from '../contracts/commands.ts';
+import type { TaskResult } from '../contracts/operation.ts';
+import type { Plan } from '../contracts/plan.ts';
+
+/** One event of an operation's workflow, as far as people and the audit need it. */
+export interface WorkflowEvent {
+  id: string;
+  time: string;
+  /** Such as `ActivityTaskScheduled`. */
+  type: string;
+  phase?: string | undefined;
+  host?: string | undefined;
+  activityId?: string | undefined;
+  attempt?: number | undefined;
+  summary?: string | undefined;
+  error?: string | undefined;
+}
+
+/** An operation's history, read once. */
+export interface OperationHistory {
+  events: WorkflowEvent[];
+  plan: Plan | null;
+  results: { phase: string; host: string; result: TaskResult }[];
+}
+
+/**
+ * What the API asks of Temporal. Every method throws KubewrightError: the code that the workflow refused with, NOT_FOUND
+ * when there is no such workflow, TEMPORAL_UNAVAILABLE when no answer came in time (repeating the same request is safe).
+ */
+export interface TemporalGateway {
+  submit(cluster: string, request: SubmitOperation): Promise<SubmitResult>;
+  decide(cluster: string, input: DecideInput): Promise<CommandResult>;
+  pause(cluster: string, input: PauseInput): Promise<CommandResult>;
+  resume(cluster: string, input: ResumeInput): Promise<CommandResult>;
+  cancel(cluster: string, input: CancelInput): Promise<CommandResult>;
+  history(cluster: string, operationId: string): Promise<OperationHistory>;
+  ping(): Promise<void>;
+}

@@ -1,0 +1,223 @@
+import { z } from 'zod';
+import { ERRORS, type ErrorCode, type ErrorReport } from './errors.ts';
+import { ROLES } from './host.ts';
+import { OPERATION_KINDS, OPERATION_STATES, type OperationStatus, TASK_STATES, type TaskStatus } from './operation.ts';
+import { need } from './plan.ts';
+import { dnsLabel } from './primitives.ts';
+
+/** Bodies and answers of the HTTP API, beside ClusterSpec. Answers are loose: a newer worker may say more. */
+
+const time = z.string().max(32).describe('ISO 8601, UTC');
+const text = z.string().max(8192);
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
+
+export const operationId = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be an operation id');
+
+export const errorReport: z.ZodType<ErrorReport> = z.looseObject({
+  code: z.enum(codes),
+  message: text,
+  host: text.optional(),
+  phase: text.optional(),
+  evidence: text.optional(),
+  errors: z
+    .array(z.object({ path: text, message: text }))
+    .max(200)
+    .optional(),
+});
+
+export const taskStatus: z.ZodType<TaskStatus> = z.looseObject({
+  phase: text,
+  host: text,
+  state: z.enum(TASK_STATES),
+  attempt: z.int(),
+  decision: z.int(),
+  startedAt: time.optional(),
+  endedAt: time.optional(),
+  changeCount: z.int().optional(),
+  restarts: z.int().optional(),
+  commandMs: z.number().optional(),
+  error: errorReport.optional(),
+});
+
+const operationShape = {
+  operationId,
+  cluster: text,
+  kind: z.enum(OPERATION_KINDS),
+  mode: z.enum(['apply', 'check']),
+  state: z.enum(OPERATION_STATES),
+  actor: text,
+  specRef: digest,
+  queuedAt: time.optional(),
+  startedAt: time.optional(),
+  endedAt: time.optional(),
+  tasks: z.array(taskStatus).max(50_000),
+  blockedHosts: z.array(text).max(1000),
+  error: errorReport.optional(),
+  pause: z
+    .looseObject({ by: text, at: time, mode: z.enum(['drain', 'interrupt']), reason: text.optional() })
+    .optional(),
+};
+export const operationStatus: z.ZodType<OperationStatus> = z.looseObject(operationShape);
+
+export const changeItem = z.object({ resource: text, action: text, detail: text });
+export const taskChanges = z.object({
+  phase: text,
+  host: text,
+  changes: z.array(changeItem).max(200),
+  changeCount: z.int(),
+});
+
+const detailShape = {
+  durationMs: z.number().optional(),
+  changes: z
+    .array(taskChanges)
+    .max(50_000)
+    .describe('What each task changed, or would change; empty when Temporal no longer has the history'),
+};
+export const operationDetail: z.ZodType<
+  OperationStatus & { durationMs?: number | undefined; changes: z.infer<typeof taskChanges>[] }
+> = z.looseObject({ ...operationShape, ...detailShape });
+
+export const links = z.object({ cluster: text, operation: text, events: text, history: text });
+export const accepted = z.object({ cluster: text, operation: operationId, links });
+
+export const dryRunAnswer = z.object({
+  cluster: text,
+  operation: operationId,
+  state: z.enum(OPERATION_STATES),
+  plan: z
+    .array(z.looseObject({ name: text, title: text, hosts: z.array(text).max(1000), needs: z.array(need).max(32) }))
+    .max(200),
+  hosts: z.array(z.object({ host: text, changes: z.array(changeItem.extend({ phase: text })).max(20_000) })).max(1001),
+  changeCount: z.int(),
+  errors: z.array(errorReport).max(1000),
+  links,
+});
+
+export const clusterSummary = z.object({
+  name: text,
+  state: text,
+  specRef: digest,
+  kubernetesVersion: text,
+  hostCount: z.int(),
+  operation: operationId.nullable().describe('The operation that speaks for the state'),
+  createdAt: time,
+  updatedAt: time,
+});
+
+export const blockedHost = z.object({
+  host: text,
+  phase: text,
+  code: z.enum(codes),
+  cause: text,
+  evidence: text.optional(),
+  hint: text,
+});
+
+export const clusterDetail = clusterSummary.extend({
+  hosts: z
+    .array(
+      z.object({
+        name: text,
+        address: text,
+        roles: z.array(z.enum(ROLES)).max(ROLES.length),
+        state: z.enum(['pending', 'running', 'blocked', 'done', 'failed']),
+        tasksDone: z.int(),
+        tasks: z.int(),
+      }),
+    )
+    .max(1000),
+  tasks: z.array(taskStatus).max(50_000),
+  blockedHosts: z.array(blockedHost).max(1000),
+  timings: z.object({
+    startedAt: time.optional(),
+    endedAt: time.optional(),
+    elapsedMs: z.number().optional(),
+    phases: z
+      .array(z.object({ phase: text, firstStartedAt: time, lastEndedAt: time.optional(), ms: z.number() }))
+      .max(200),
+  }),
+  smokeImage: z.string().max(512).nullable().describe('A busybox that this cluster can run'),
+  links: links.partial().extend({ cluster: text }),
+});
+
+/** A list and where it goes on; `next` is the `cursor` of the next page, null on the last. */
+export const pageOf = <Item extends z.ZodType>(item: Item) =>
+  z.object({ items: z.array(item).max(1000), next: z.string().max(256).nullable() });
+
+export const commandEntry = z.looseObject({
+  id: text,
+  operation: text,
+  phase: text,
+  host: text,
+  attempt: z.int(),
+  seq: z.int(),
+  kind: text,
+  argv: z.array(z.string()).max(10_000),
+  startedAt: time,
+  endedAt: time.nullable(),
+  exitCode: z.int().nullable(),
+  error: z.string().max(64).nullable(),
+  stdoutSha256: digest.nullable(),
+  stderrSha256: digest.nullable(),
+  eventId: z.string().max(20).nullable().describe('The workflow event that scheduled the task of this command'),
+});
+
+export const workflowEvent = z.object({
+  id: z.string().max(20),
+  time,
+  type: z.string().max(80),
+  phase: text.optional(),
+  host: text.optional(),
+  attempt: z.int().optional(),
+  summary: text.optional(),
+  error: text.optional(),
+});
+
+export const historyPage = z.object({
+  operation: operationId.nullable(),
+  events: z.array(workflowEvent).max(60_000).describe('Workflow events of the operation; on the first page only'),
+  items: z.array(commandEntry).max(1000),
+  next: z.string().max(256).nullable(),
+});
+
+export const phaseInfo = z.object({
+  name: text,
+  title: text,
+  hosts: text,
+  needs: z.array(need).max(32),
+  expectedMs: z.number(),
+  options: z.record(z.string().max(256), z.unknown()).describe('JSON schema of spec.phases.<name>'),
+});
+
+export const namedSecret = z.object({ name: text, createdAt: time, updatedAt: time });
+export const tokenRole = z.enum(['viewer', 'operator', 'admin']);
+export const tokenInfo = z.object({
+  id: text,
+  name: text,
+  role: tokenRole,
+  createdAt: time,
+  expiresAt: time.nullable(),
+  revokedAt: time.nullable(),
+});
+export const tokenRequest = z.strictObject({
+  name: dnsLabel,
+  role: tokenRole,
+  expiresAt: z.iso.datetime().max(32).optional(),
+});
+
+const reason = z.string().max(500).optional();
+export const pauseRequest = z
+  .strictObject({ mode: z.enum(['drain', 'interrupt']).default('drain'), reason })
+  .prefault({});
+export const commandRequest = z.strictObject({ reason }).prefault({});
+export const cancelRequest = z.strictObject({ operation: operationId.optional(), reason }).prefault({});
+export const operationRequest = z.strictObject({
+  kind: z.enum(OPERATION_KINDS),
+  phases: z.array(dnsLabel).min(1).max(64).optional(),
+  hosts: z.array(dnsLabel).min(1).max(1000).optional(),
+});

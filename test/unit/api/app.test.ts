@@ -1,0 +1,178 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { spec, type TestApi, testApi } from './support.ts';
+
+let api: TestApi;
+beforeEach(async () => {
+  api = await testApi();
+  return () => api.close();
+});
+
+describe('tokens', () => {
+  it('are needed everywhere but on health and docs', async () => {
+    for (const url of [
+      '/clusters',
+      '/clusters/x',
+      '/phases',
+      '/credentials',
+      '/tokens',
+      '/clusters/x/events',
+      '/nowhere',
+    ]) {
+      const answer = await api.call('GET', url, { as: null });
+      expect(answer, url).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
+      expect(answer.headers['www-authenticate']).toMatch(/^Bearer/);
+    }
+    for (const url of ['/healthz', '/readyz', '/docs', '/docs/json']) {
+      expect((await api.call('GET', url, { as: null })).status, url).toBe(200);
+    }
+  });
+
+  it('are checked before the body is read', async () => {
+    const answer = await api.call('POST', '/clusters', { as: null, body: '{', headers: { 'content-type': 'text/x' } });
+    expect(answer.status).toBe(401);
+  });
+
+  it.each(['Basic abc', 'Bearer', 'Bearer ', 'Bearer kw_wrong', `Bearer ${'x'.repeat(5000)}`])('%s', async (text) => {
+    const answer = await api.call('GET', '/clusters', { as: null, headers: { authorization: text } });
+    expect(answer.status).toBe(401);
+  });
+
+  it('have roles', async () => {
+    const status = async (as: 'viewer' | 'operator' | 'admin', method: 'GET' | 'POST', url: string, body?: unknown) =>
+      (await api.call(method, url, { as, ...(body === undefined ? {} : { body }) })).status;
+    expect(await status('viewer', 'GET', '/clusters')).toBe(200);
+    expect(await status('viewer', 'POST', '/clusters', spec())).toBe(403);
+    expect(await status('operator', 'POST', '/clusters', spec())).toBe(202);
+    expect(await status('operator', 'GET', '/tokens')).toBe(403);
+    expect(await status('operator', 'GET', '/nowhere')).toBe(404);
+    expect(await status('admin', 'GET', '/tokens')).toBe(200);
+  });
+
+  it('are made, listed without their text, expire and are revoked', async () => {
+    const made = await api.call('POST', '/tokens', { body: { name: 'ci', role: 'viewer' } });
+    expect(made.status).toBe(201);
+    const authorization = `Bearer ${String(made.body['token'])}`;
+    const use = () => api.call('GET', '/clusters', { as: null, headers: { authorization } });
+    expect((await use()).status).toBe(200);
+    expect((await api.call('GET', '/tokens')).text).not.toContain(String(made.body['token']));
+    expect((await api.call('DELETE', `/tokens/${String(made.body['id'])}`)).status).toBe(204);
+    expect((await use()).status).toBe(401);
+    expect((await api.call('DELETE', `/tokens/${String(made.body['id'])}`)).status).toBe(404);
+    const old = await api.call('POST', '/tokens', {
+      body: { name: 'old', role: 'viewer', expiresAt: '2020-01-01T00:00:00Z' },
+    });
+    const expired = await api.call('GET', '/clusters', {
+      as: null,
+      headers: { authorization: `Bearer ${String(old.body['token'])}` },
+    });
+    expect(expired.status).toBe(401);
+  });
+
+  it('guessing is slowed down, and does not lock out who has one', async () => {
+    const guess = () => api.call('GET', '/clusters', { as: null, headers: { authorization: 'Bearer kw_guess' } });
+    const statuses = [];
+    for (let n = 0; n < 40; n += 1) statuses.push((await guess()).status);
+    expect(statuses[0]).toBe(401);
+    expect(statuses.at(-1)).toBe(429);
+    expect(Number((await guess()).headers['retry-after'])).toBeGreaterThan(0);
+    expect((await api.call('GET', '/clusters')).status).toBe(200);
+  });
+});
+
+it('credentials go in and never come out', async () => {
+  const body = {
+    kind: 'key',
+    privateKey: '-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n',
+  };
+  expect((await api.call('PUT', '/credentials/lab', { body })).status).toBe(200);
+  const list = await api.call('GET', '/credentials');
+  expect(list.body).toMatchObject({ items: [{ name: 'lab' }] });
+  expect(list.text).not.toContain('c2VjcmV0');
+  expect((await api.call('PUT', '/credentials/lab', { body: { kind: 'key', privateKey: 'nothing' } })).status).toBe(
+    400,
+  );
+  expect((await api.call('PUT', '/credentials/A_b', { body })).status).toBe(400);
+  expect((await api.call('DELETE', '/credentials/lab')).status).toBe(204);
+  expect((await api.call('DELETE', '/credentials/lab')).status).toBe(404);
+});
+
+it('unknown routes are 404, unknown methods 405 with Allow', async () => {
+  expect(await api.call('GET', '/nowhere')).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+  const answer = await api.call('DELETE', '/clusters');
+  expect(answer).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } });
+  expect(answer.headers['allow']).toBe('GET, HEAD, POST');
+  expect((await api.call('PUT', '/clusters/demo/operations/x')).status).toBe(405);
+});
+
+it('request ids are taken when they are harmless', async () => {
+  const id = async (given: string) =>
+    (await api.call('GET', '/healthz', { headers: { 'x-request-id': given } })).headers['x-request-id'];
+  expect(await id('abc-1')).toBe('abc-1');
+  expect(await id('a b\u0009')).not.toContain(' ');
+});
+
+it('readiness says what is missing', async () => {
+  expect((await api.call('GET', '/readyz')).body).toEqual({ status: 'ready', store: 'ok', temporal: 'ok' });
+  api.temporal.down = true;
+  expect(await api.call('GET', '/readyz', { as: null })).toMatchObject({
+    status: 503,
+    body: { status: 'not-ready', store: 'ok', temporal: 'unreachable' },
+  });
+  expect((await api.call('GET', '/healthz')).status).toBe(200);
+});
+
+it('phases carry the JSON schema of their options', async () => {
+  const { body } = await api.call('GET', '/phases', { as: 'viewer' });
+  expect(body).toMatchObject({
+    items: [
+      { name: 'prepare', needs: [], expectedMs: 100 },
+      {
+        name: 'flannel',
+        hosts: 'kube',
+        options: { type: 'object', properties: { backend: { enum: ['vxlan', 'host-gw'] } } },
+      },
+    ],
+  });
+});
+
+it('what breaks inside is not told outside', async () => {
+  const broken = await testApi({ smokeImage: () => Promise.reject(new Error('secret path /x/y')) });
+  await broken.call('POST', '/clusters', { body: spec() });
+  const answer = await broken.call('GET', '/clusters/demo');
+  expect(answer).toMatchObject({ status: 500, body: { code: 'INTERNAL' } });
+  expect(answer.text).not.toContain('secret path');
+  await broken.close();
+});
+
+describe('events', () => {
+  it('follow a cluster, and go on where they were cut', async () => {
+    await api.call('POST', '/clusters', { body: spec() });
+    const url = await api.app.listen({ port: 0, host: '127.0.0.1' });
+    const read = async (path: string, until: (text: string) => boolean, headers: Record<string, string> = {}) => {
+      const stop = new AbortController();
+      const response = await fetch(`${url}${path}`, {
+        headers: { authorization: `Bearer ${api.token.viewer}`, accept: 'text/event-stream', ...headers },
+        signal: stop.signal,
+      });
+      expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+      let text = '';
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+        text += chunk;
+        if (until(text)) break;
+      }
+      stop.abort();
+      return text;
+    };
+    const first = await read('/clusters/demo/events?after=', (text) => text.includes('"queued"'));
+    const id = /id: ([0-9A-Z]{26})/.exec(first)![1]!;
+    const status = (await api.store.projections.operation('demo', 'op-1'))!;
+    await api.store.projections.saveOperation({ ...status, state: 'running' });
+    const live = read('/clusters/demo/events', (text) => text.includes('"succeeded"'), { 'last-event-id': id });
+    await api.store.projections.saveOperation({ ...status, state: 'succeeded' });
+    const text = await live;
+    expect(text).toContain('"running"');
+    expect(text).not.toContain('"queued"');
+    expect(text).toMatch(/event: operation/);
+    expect((await api.call('GET', '/clusters/absent/events')).status).toBe(404);
+  });
+});

@@ -1,0 +1,335 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
+import { host, type Json, spec, type TestApi, testApi } from './support.ts';
+
+let api: TestApi;
+beforeEach(async () => {
+  api = await testApi();
+  return () => api.close();
+});
+
+const post = (body: unknown, headers: Record<string, string> = {}, query = '') =>
+  api.call('POST', `/clusters${query}`, { body, headers });
+
+const save = async (more: Partial<OperationStatus>) =>
+  api.store.projections.saveOperation({
+    ...(await api.store.projections.operation('demo', 'op-1'))!,
+    ...more,
+  });
+const task = (phase: string, state: TaskStatus['state'], more: Partial<TaskStatus> = {}): TaskStatus => ({
+  phase,
+  host: 'cp-1',
+  state,
+  attempt: 1,
+  decision: 0,
+  ...more,
+});
+
+describe('POST /clusters', () => {
+  it('starts one build and says where to look', async () => {
+    const answer = await post(spec());
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { cluster: 'demo', operation: 'op-1' },
+      headers: { location: '/clusters/demo/operations/op-1' },
+    });
+    expect(api.temporal.submitted).toMatchObject([
+      { cluster: 'demo', kind: 'build', mode: 'apply', actor: { name: 'admin', role: 'admin' } },
+    ]);
+    const links = answer.body['links'] as Record<string, string>;
+    expect((await api.call('GET', links['operation']!)).body).toMatchObject({ state: 'queued', kind: 'build' });
+    expect((await api.call('GET', links['cluster']!)).body).toMatchObject({ name: 'demo', state: 'building' });
+  });
+
+  it.each(['application/yaml', 'application/x-yaml', 'text/yaml; charset=utf-8'])('takes %s', async (type) => {
+    expect((await post(stringify(spec()), { 'content-type': type })).status).toBe(202);
+    const stored = await api.store.specs.get(api.temporal.submitted[0]!.specRef);
+    expect(stored.spec.kubernetes.version).toBe('1.36.3');
+  });
+
+  it('twice with one Idempotency-Key is one build', async () => {
+    const headers = { 'idempotency-key': 'k-1' };
+    const answers = await Promise.all([post(spec(), headers), post(spec(), headers), post(spec(), headers)]);
+    answers.push(await post(spec(), headers));
+    expect(answers.map(({ status, body }) => [status, body['operation']])).toEqual(Array(4).fill([202, 'op-1']));
+    expect(api.temporal.submitted).toHaveLength(1);
+  });
+
+  it('one key for another body is refused', async () => {
+    const headers = { 'idempotency-key': 'k-1' };
+    await post(spec(), headers);
+    const other = await post(spec({ kubernetes: { version: '1.36.2' } }), headers);
+    expect(other).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } });
+    expect((await post(spec(), headers, '?dryRun=true')).status).toBe(422);
+    expect(api.temporal.submitted).toHaveLength(1);
+  });
+
+  it('without a key each request is its own', async () => {
+    await post(spec());
+    await post(spec());
+    expect(api.temporal.submitted).toHaveLength(2);
+  });
+
+  it('says 503 and when to try again, and the same key then works', async () => {
+    const headers = { 'idempotency-key': 'k-1' };
+    api.temporal.down = true;
+    const refused = await post(spec(), headers);
+    expect(refused).toMatchObject({ status: 503, body: { code: 'TEMPORAL_UNAVAILABLE' } });
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await api.call('GET', '/clusters/demo')).status).toBe(404);
+    api.temporal.down = false;
+    expect(await post(spec(), headers)).toMatchObject({ status: 202, body: { operation: 'op-1' } });
+  });
+
+  it('takes a stored credential', async () => {
+    const named = spec({ ssh: { credential: { name: 'lab' } } });
+    expect((await post(named)).status).toBe(422);
+    const put = await api.call('PUT', '/credentials/lab', { body: { kind: 'password', password: 'secret-word' } });
+    expect(put.status).toBe(200);
+    expect((await post(named)).status).toBe(202);
+  });
+});
+
+describe('a dry run', () => {
+  const change = { resource: 'file:/etc/hosts', action: 'update' as const, detail: 'content differs' };
+  const result = { changes: [change], changeCount: 1, restarts: [], commands: 1, durationMs: 5, commandMs: 4 };
+  beforeEach(() => {
+    api.temporal.answers = {
+      events: [],
+      plan: {
+        planVersion: 1,
+        cluster: 'demo',
+        kind: 'check',
+        specRef: '0'.repeat(64),
+        mode: 'check',
+        phases: [
+          {
+            name: 'prepare',
+            title: 'Prepare',
+            hosts: ['cp-1'],
+            needs: [],
+            maxParallel: 1,
+            startToCloseMs: 1,
+            expectedMs: 1,
+          },
+        ],
+        maxParallel: 1,
+        heartbeatTimeoutMs: 1000,
+        retry: { maximumAttempts: 1, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
+      },
+      results: [{ phase: 'prepare', host: 'cp-1', result }],
+    };
+  });
+  const ending = (state: OperationStatus['state'], tasks: TaskStatus[] = []) => {
+    api.temporal.onSubmit = async (cluster, operationId, request) => {
+      setTimeout(() => {
+        void api.store.projections.saveOperation({
+          ...request,
+          operationId,
+          cluster,
+          state,
+          actor: 'admin',
+          tasks,
+          blockedHosts: [],
+        });
+      }, 50);
+    };
+  };
+
+  it('answers with plan and diff, in mode check, and makes no cluster', async () => {
+    ending('succeeded');
+    const answer = await post(spec(), {}, '?dryRun=true');
+    expect(answer).toMatchObject({
+      status: 200,
+      body: {
+        state: 'succeeded',
+        plan: [{ name: 'prepare', hosts: ['cp-1'] }],
+        hosts: [{ host: 'cp-1', changes: [{ phase: 'prepare', ...change }] }],
+        changeCount: 1,
+        errors: [],
+      },
+    });
+    expect(api.temporal.submitted).toMatchObject([{ kind: 'check', mode: 'check' }]);
+    expect((await api.call('GET', '/clusters')).body).toMatchObject({ items: [] });
+  });
+
+  it('that blocks is ended and says why', async () => {
+    ending('blocked', [task('prepare', 'blocked', { error: { code: 'SSH_UNREACHABLE', message: 'no route' } })]);
+    const answer = await post(spec(), {}, '?dryRun=true');
+    expect(answer).toMatchObject({ status: 200, body: { state: 'blocked', errors: [{ code: 'SSH_UNREACHABLE' }] } });
+    expect(api.temporal.commands).toMatchObject([{ type: 'cancel', operationId: 'op-1' }]);
+  });
+
+  it('that takes long is handed over', async () => {
+    expect(await post(spec(), {}, '?dryRun=true')).toMatchObject({ status: 202, body: { operation: 'op-1' } });
+  });
+});
+
+describe('GET /clusters/:name', () => {
+  it('shows hosts, tasks, timings, and what is blocked, why, and what to do', async () => {
+    await post(spec({}, [host(), host({ name: 'w-1', address: '10.0.0.2', roles: ['worker'] })]));
+    await save({
+      state: 'blocked',
+      startedAt: '2026-11-21T12:00:00.000Z',
+      blockedHosts: ['w-1'],
+      tasks: [
+        task('prepare', 'succeeded', { startedAt: '2026-11-21T12:00:00.000Z', endedAt: '2026-11-21T12:00:02.000Z' }),
+        task('prepare', 'blocked', {
+          host: 'w-1',
+          startedAt: '2026-11-21T12:00:01.000Z',
+          error: { code: 'SSH_UNREACHABLE', message: 'connection refused', evidence: '10.0.0.2:22' },
+        }),
+        task('flannel', 'running', { startedAt: '2026-11-21T12:00:02.000Z' }),
+      ],
+    });
+    const { body } = await api.call('GET', '/clusters/demo', { as: 'viewer' });
+    expect(body).toMatchObject({
+      name: 'demo',
+      state: 'blocked',
+      kubernetesVersion: '1.36.3',
+      smokeImage: 'registry.example/busybox:1',
+      hosts: [
+        { name: 'cp-1', state: 'running', tasksDone: 1, tasks: 2 },
+        { name: 'w-1', state: 'blocked' },
+      ],
+      blockedHosts: [
+        {
+          host: 'w-1',
+          phase: 'prepare',
+          code: 'SSH_UNREACHABLE',
+          cause: 'connection refused',
+          evidence: '10.0.0.2:22',
+          hint: expect.stringContaining('sshd'),
+        },
+      ],
+    });
+    expect((body['tasks'] as unknown[]).length).toBe(3);
+    expect((body['timings'] as Json)['phases']).toMatchObject([{ phase: 'prepare' }, { phase: 'flannel' }]);
+  });
+
+  it('is 404 for an unknown one', async () => {
+    expect(await api.call('GET', '/clusters/absent')).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+  });
+
+  it('lists pages', async () => {
+    for (const name of ['a', 'b', 'c']) await post(spec({}, [host()], { name }));
+    const first = await api.call('GET', '/clusters?limit=2');
+    expect((first.body['items'] as Json[]).map((each) => each['name'])).toEqual(['a', 'b']);
+    const second = await api.call('GET', `/clusters?limit=2&cursor=${String(first.body['next'])}`);
+    expect(second.body).toMatchObject({ items: [{ name: 'c' }], next: null });
+  });
+});
+
+describe('operations and commands', () => {
+  beforeEach(() => post(spec()));
+
+  it('run again, check, list', async () => {
+    const again = await api.call('POST', '/clusters/demo/operations', { body: { kind: 'check', hosts: ['cp-1'] } });
+    expect(again).toMatchObject({ status: 202, body: { operation: 'op-2' } });
+    expect(api.temporal.submitted[1]).toMatchObject({ kind: 'check', mode: 'check', hosts: ['cp-1'] });
+    const { body } = await api.call('GET', '/clusters/demo/operations');
+    expect((body['items'] as Json[]).map((each) => each['operationId'])).toEqual(['op-2', 'op-1']);
+    for (const wrong of [{ kind: 'build', hosts: ['nobody'] }, { kind: 'dance' }, {}, { kind: 'build', extra: 1 }]) {
+      expect((await api.call('POST', '/clusters/demo/operations', { body: wrong })).status).toBe(400);
+    }
+    expect((await api.call('POST', '/clusters/absent/operations', { body: { kind: 'build' } })).status).toBe(404);
+  });
+
+  it('the detail has what each task changed, when asked', async () => {
+    const changes = [{ resource: 'file:/etc/hosts', action: 'create' as const, detail: 'new' }];
+    const result = { changes, changeCount: 1, restarts: [], commands: 1, durationMs: 5, commandMs: 4 };
+    api.temporal.answers = { events: [], plan: null, results: [{ phase: 'prepare', host: 'cp-1', result }] };
+    const url = '/clusters/demo/operations/op-1';
+    expect((await api.call('GET', url)).body).toMatchObject({ changes: [] });
+    expect((await api.call('GET', `${url}?changes=true`)).body).toMatchObject({
+      changes: [{ phase: 'prepare', host: 'cp-1', changes, changeCount: 1 }],
+    });
+    expect((await api.call('GET', '/clusters/demo/operations/op-99')).status).toBe(404);
+  });
+
+  it.each([
+    ['pause', { mode: 'interrupt', reason: 'lunch' }],
+    ['resume', undefined],
+    ['cancel', { reason: 'enough' }],
+  ])('%s carries the actor and the request id', async (type, body) => {
+    const answer = await api.call('POST', `/clusters/demo/${type}`, {
+      as: 'operator',
+      headers: { 'idempotency-key': 'k' },
+      ...(body === undefined ? {} : { body }),
+    });
+    expect(answer).toMatchObject({ status: 202, body: { operation: 'op-1' } });
+    expect(api.temporal.commands).toMatchObject([
+      { type, cluster: 'demo', actor: { name: 'operator' }, requestId: 'k', ...body },
+    ]);
+  });
+
+  it('a host is retried, with corrections if given', async () => {
+    expect((await api.call('POST', '/clusters/demo/hosts/cp-1/retry')).status).toBe(202);
+    const { items } = api.temporal.commands[0] as { items: Json[] };
+    expect(items).toMatchObject([{ host: 'cp-1', action: 'retry', actor: { name: 'admin' } }]);
+    expect(items[0]!['specRef']).toBeUndefined();
+
+    const body = { address: '10.0.0.9', ssh: { port: 2222 } };
+    expect((await api.call('POST', '/clusters/demo/hosts/cp-1/retry', { body })).status).toBe(202);
+    const [item] = (api.temporal.commands[1] as { items: { specRef: string }[] }).items;
+    const corrected = await api.store.specs.get(item!.specRef);
+    expect(corrected.spec.hosts[0]).toMatchObject({ address: '10.0.0.9', ssh: { port: 2222 } });
+    expect((await api.call('POST', '/clusters/demo/hosts/nobody/retry', { body })).status).toBe(404);
+    expect((await api.call('POST', '/clusters/absent/hosts/cp-1/retry')).status).toBe(404);
+  });
+
+  it('the admin kubeconfig is for admins', async () => {
+    const answer = await api.call('GET', '/clusters/demo/kubeconfig');
+    expect(answer).toMatchObject({ status: 200, text: 'apiVersion: v1\nkind: Config\n' });
+    expect((await api.call('GET', '/clusters/demo/kubeconfig', { as: 'operator' })).status).toBe(403);
+    await post(spec({}, [host()], { name: 'other' }));
+    expect((await api.call('GET', '/clusters/other/kubeconfig')).status).toBe(409);
+  });
+});
+
+describe('history', () => {
+  it('joins events with commands, and serves their output', async () => {
+    await post(spec());
+    const id = await api.store.journal.begin({
+      namespace: 'kube',
+      cluster: 'demo',
+      operation: 'op-1',
+      workflowId: 'cluster/demo/op/op-1',
+      runId: 'r',
+      activityId: 'prepare:cp-1:0',
+      attempt: 1,
+      phase: 'prepare',
+      host: 'cp-1',
+      hostKeyFingerprint: 'SHA256:x',
+      seq: 1,
+      kind: 'exec',
+      argv: ['true'],
+      stdinSha256: null,
+      stdinBytes: 0,
+      startedAt: new Date(),
+    });
+    const ended = { endedAt: new Date(), code: 0, signal: null, stderr: '', stdoutBytes: 2, stderrBytes: 0 };
+    await api.store.journal.end(id, { ...ended, stdout: 'hi', truncated: false, error: null });
+    const event = { time: new Date().toISOString(), activityId: 'prepare:cp-1:0', phase: 'prepare', host: 'cp-1' };
+    api.temporal.answers.events = [
+      { id: '1', time: event.time, type: 'WorkflowExecutionStarted' },
+      { ...event, id: '5', type: 'ActivityTaskScheduled' },
+      { ...event, id: '7', type: 'ActivityTaskCompleted' },
+    ];
+    const { body } = await api.call('GET', '/clusters/demo/history?phase=prepare');
+    expect(body).toMatchObject({
+      operation: 'op-1',
+      events: [{ id: '5', type: 'ActivityTaskScheduled' }, { id: '7' }],
+      items: [{ argv: ['true'], exitCode: 0, eventId: '5' }],
+      next: null,
+    });
+    const sha = (body['items'] as { stdoutSha256: string }[])[0]!.stdoutSha256;
+    expect(await api.call('GET', `/clusters/demo/history/output/${sha}`)).toMatchObject({ status: 200, text: 'hi' });
+    expect((await api.call('GET', `/clusters/other/history/output/${sha}`)).status).toBe(404);
+
+    api.temporal.down = true;
+    const without = await api.call('GET', '/clusters/demo/history');
+    expect(without).toMatchObject({ status: 200, body: { events: [], items: [{ eventId: null }] } });
+  });
+});

@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { definePhase } from '../../../activities/phases/phase.ts';
+import { buildApp } from '../../../api/app.ts';
+import type { ApiDeps } from '../../../api/deps.ts';
+import type { OperationHistory, TemporalGateway } from '../../../api/temporal-gateway.ts';
+import type { SubmitOperation } from '../../../contracts/commands.ts';
+import { KubewrightError } from '../../../contracts/errors.ts';
+import { openStore, type Store } from '../../../store/index.ts';
+import { parseKeyring } from '../../../store/keyring.ts';
+
+export type Json = Record<string, unknown>;
+
+const timeouts = { applyMs: 1000, verifyMs: 1000 };
+export const phases = [
+  definePhase({
+    name: 'prepare',
+    title: 'Prepare',
+    hosts: 'all',
+    needs: [],
+    timeouts,
+    expectedMs: 100,
+    options: z.strictObject({}),
+  }),
+  definePhase({
+    name: 'flannel',
+    title: 'Pod network',
+    hosts: 'kube',
+    needs: [{ phase: 'prepare', on: 'same-host' }],
+    timeouts,
+    expectedMs: 200,
+    options: z.strictObject({ backend: z.enum(['vxlan', 'host-gw']).default('vxlan') }),
+  }),
+];
+
+export const host = (more: Json = {}): Json => ({
+  name: 'cp-1',
+  address: '10.0.0.1',
+  roles: ['control-plane', 'etcd', 'worker'],
+  ...more,
+});
+export const spec = (more: Json = {}, hosts: unknown = [host()], metadata: Json = { name: 'demo' }): Json => ({
+  apiVersion: 'kubewright.dev/v1alpha1',
+  kind: 'Cluster',
+  metadata,
+  spec: { hosts, ssh: { credential: { keyFile: '/root/key' } }, ...more },
+});
+
+/** A Temporal that remembers what it was asked. */
+export class FakeTemporal implements TemporalGateway {
+  readonly submitted: (SubmitOperation & { cluster: string })[] = [];
+  readonly commands: Json[] = [];
+  answers: OperationHistory = { events: [], plan: null, results: [] };
+  down = false;
+  onSubmit: (cluster: string, id: string, request: SubmitOperation) => Promise<void> = () => Promise.resolve();
+
+  async submit(cluster: string, request: SubmitOperation) {
+    this.#check();
+    const known = this.submitted.findIndex((each) => each.cluster === cluster && each.requestId === request.requestId);
+    if (known >= 0) return { operationId: `op-${known + 1}`, created: false };
+    this.submitted.push({ cluster, ...request });
+    const operationId = `op-${this.submitted.length}`;
+    await this.onSubmit(cluster, operationId, request);
+    return { operationId, created: true };
+  }
+
+  #command(type: string, cluster: string, input: object) {
+    this.#check();
+    if (cluster === 'absent') throw new KubewrightError('NOT_FOUND', 'there is no cluster named absent');
+    this.commands.push({ type, cluster, ...input });
+    return Promise.resolve({ operationId: 'op-1' });
+  }
+
+  decide = async (cluster: string, input: object) => this.#command('decide', cluster, input);
+  pause = async (cluster: string, input: object) => this.#command('pause', cluster, input);
+  resume = async (cluster: string, input: object) => this.#command('resume', cluster, input);
+  cancel = async (cluster: string, input: object) => this.#command('cancel', cluster, input);
+  history = async () => {
+    this.#check();
+    return this.answers;
+  };
+  ping = async () => this.#check();
+
+  #check(): void {
+    if (this.down) throw new KubewrightError('TEMPORAL_UNAVAILABLE', 'Temporal does not answer');
+  }
+}
+
+export interface TestApi {
+  app: FastifyInstance;
+  store: Store;
+  temporal: FakeTemporal;
+  token: Record<'viewer' | 'operator' | 'admin', string>;
+  /** As admin unless told otherwise. */
+  call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, more?: CallOptions): Promise<Answer>;
+  close(): Promise<void>;
+}
+interface CallOptions {
+  body?: unknown;
+  headers?: Record<string, string>;
+  as?: 'viewer' | 'operator' | 'admin' | null;
+}
+export interface Answer {
+  status: number;
+  body: Json;
+  text: string;
+  headers: Record<string, unknown>;
+}
+
+export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-api-'));
+  const store = await openStore({ dataDir, keyring: parseKeyring(Buffer.alloc(32, 7).toString('base64')) });
+  const temporal = new FakeTemporal();
+  const app = await buildApp({
+    store,
+    temporal,
+    phases,
+    kubeconfig: (cluster) => Promise.resolve(cluster === 'demo' ? 'apiVersion: v1\nkind: Config\n' : null),
+    smokeImage: () => Promise.resolve('registry.example/busybox:1'),
+    dryRunWaitMs: 2_000,
+    ...more,
+  });
+  const make = async (role: 'viewer' | 'operator' | 'admin') => (await store.tokens.create(role, role)).token;
+  const token = { viewer: await make('viewer'), operator: await make('operator'), admin: await make('admin') };
+  return {
+    app,
+    store,
+    temporal,
+    token,
+    async call(method, url, { body, headers = {}, as = 'admin' } = {}) {
+      const response = await app.inject({
+        method,
+        url,
+        headers: {
+          ...(as === null ? {} : { authorization: `Bearer ${token[as]}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      const type = String(response.headers['content-type'] ?? '');
+      return {
+        status: response.statusCode,
+        text: response.body,
+        headers: response.headers,
+        body: type.includes('json') && response.body !== '' ? (response.json() as Json) : {},
+      };
+    },
+    async close() {
+      await app.close();
+      await store.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
