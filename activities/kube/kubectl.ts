@@ -1,8 +1,14 @@
 import type { ExecOptions, ExecResult, RemoteHost } from '../host/types.ts';
+import { HOST_PATH } from '../resources/batch-script.ts';
 import { ADMIN_KUBECONFIG, BIN_DIR } from './paths.ts';
 
 /** Environment of kubectl on a control plane: who it is, and where it may keep what it learns of the API. */
-export const KUBECTL_ENV = { KUBECONFIG: ADMIN_KUBECONFIG, HOME: '/root' } as const;
+export const KUBECTL_ENV = {
+  KUBECONFIG: ADMIN_KUBECONFIG,
+  HOME: '/root',
+  // sudo and login shells of some distributions leave /usr/local out.
+  PATH: HOST_PATH,
+} as const;
 
 /** Run kubectl on a control plane as the cluster's administrator. */
 export function kubectl(

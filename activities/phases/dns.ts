@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { kubeHosts } from '../../contracts/cluster.ts';
+import { ipv4 } from '../../contracts/primitives.ts';
+import { imageRef } from '../kube/images.ts';
+import { coredns } from '../kube/manifests/coredns.ts';
+import { dnsServiceAddress } from '../kube/network.ts';
+import { waitForDeployments } from '../kube/rollout.ts';
+import { manifests } from '../resources/manifests.ts';
+import { definePhase } from './phase.ts';
+
+const options = z.strictObject({
+  replicas: z.int().min(1).max(100).optional().describe('Default: 2, and 1 in a cluster of one node'),
+  upstream: z.array(ipv4).max(15).default([]).describe('Name servers for everything else; default: those of the nodes'),
+  memoryLimitMiB: z.int().min(64).max(16_384).default(170),
+});
+
+/** CoreDNS at the tenth address of the service range. Its pods wait for a Ready node; applying does not. */
+export default definePhase({
+  name: 'dns',
+  title: 'Cluster DNS',
+  hosts: 'one-control-plane',
+  needs: [
+    { phase: 'master', on: 'any-host' },
+    { phase: 'registry', on: 'every-host' },
+  ],
+  timeouts: { applyMs: 3 * 60_000, verifyMs: 6 * 60_000 },
+  expectedMs: 10_000,
+  options,
+  resources: async (context) => {
+    const { cluster, options } = context;
+    const objects = coredns({
+      image: await imageRef(context, 'coredns'),
+      replicas: options.replicas ?? Math.min(2, kubeHosts(cluster).length),
+      clusterDomain: cluster.spec.network.clusterDomain,
+      address: dnsServiceAddress(cluster),
+      upstream: options.upstream,
+      memoryLimitMiB: options.memoryLimitMiB,
+    });
+    return [manifests('coredns', objects)];
+  },
+  verify: (run) => waitForDeployments(run, ['coredns'], 5 * 60_000),
+});
