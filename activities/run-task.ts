@@ -117,7 +117,8 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       commandMs: recorder.commandMs,
       durationMs: Date.now() - started,
     };
-  } catch (error) {
+  } catch (thrown) {
+    const error = stopped(thrown, runtime.signal);
     if (KubewrightError.is(error) && (error.host === undefined || error.phase === undefined)) {
       throw new KubewrightError(error.code, error.message, {
         cause: error,
@@ -182,6 +183,13 @@ function findHost(cluster: ClusterSpec, name: string): Host {
   const found = cluster.spec.hosts.find((each) => each.name === name);
   if (!found) throw new KubewrightError('NOT_FOUND', `the spec has no host named ${name}`);
   return found;
+}
+
+/** What waits and engine steps throw when the signal fires, as the error that commands throw then. */
+function stopped(error: unknown, { aborted, reason }: AbortSignal): unknown {
+  if (!aborted || KubewrightError.is(error)) return error;
+  if (error !== reason && !(error instanceof Error && error.name === 'AbortError')) return error;
+  return new KubewrightError('COMMAND_ABORTED', 'the task was stopped', { cause: error });
 }
 
 function digestOf(value: unknown): string {
