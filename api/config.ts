@@ -1,0 +1,98 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+const flag = z
+  .enum(['0', '1', 'true', 'false', ''])
+  .default('0')
+  .transform((text) => text === '1' || text === 'true');
+const text = z.string().max(4096);
+/** An environment variable that is set to nothing is not set. */
+const optional = text.optional().transform((value) => (value === '' ? undefined : value));
+
+const environment = z
+  .object({
+    KUBEWRIGHT_PROCESS: z.enum(['all', 'api']).default('all'),
+    KUBEWRIGHT_DATA: text.min(1).default('./.kubewright'),
+    KUBEWRIGHT_HOST: text.min(1).max(253).default('127.0.0.1'),
+    KUBEWRIGHT_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+    KUBEWRIGHT_DATABASE_URL: optional.refine(
+      (url) => url === undefined || /^postgres(ql)?:\/\//.test(url),
+      'must begin with postgres://',
+    ),
+    KUBEWRIGHT_SECRET_KEY: optional,
+    KUBEWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+    KUBEWRIGHT_ALLOW_PLAINTEXT: flag,
+    KUBEWRIGHT_TLS_CERT: optional,
+    KUBEWRIGHT_TLS_KEY: optional,
+    TEMPORAL_ADDRESS: optional.refine(
+      (address) => address === undefined || /^[A-Za-z0-9.:[\]-]+:\d{1,5}$/.test(address),
+      'must be host:port',
+    ),
+    TEMPORAL_NAMESPACE: optional,
+  })
+  .superRefine((env, context) => {
+    const issue = (name: keyof typeof env, message: string) =>
+      context.addIssue({ code: 'custom', path: [name], message });
+    const tls = env.KUBEWRIGHT_TLS_CERT !== undefined && env.KUBEWRIGHT_TLS_KEY !== undefined;
+    if (!tls && (env.KUBEWRIGHT_TLS_CERT ?? env.KUBEWRIGHT_TLS_KEY) !== undefined) {
+      issue('KUBEWRIGHT_TLS_CERT', 'and KUBEWRIGHT_TLS_KEY go together');
+    }
+    if (!isLoopback(env.KUBEWRIGHT_HOST) && !tls && !env.KUBEWRIGHT_ALLOW_PLAINTEXT) {
+      issue(
+        'KUBEWRIGHT_HOST',
+        'is not loopback: tokens would cross the network in clear. Give KUBEWRIGHT_TLS_CERT and KUBEWRIGHT_TLS_KEY, or ' +
+          'KUBEWRIGHT_ALLOW_PLAINTEXT=1 behind a proxy that ends TLS',
+      );
+    }
+    if (env.KUBEWRIGHT_PROCESS === 'api' && env.TEMPORAL_ADDRESS === undefined) {
+      issue('TEMPORAL_ADDRESS', 'is needed by the API alone: it starts no Temporal');
+    }
+    if (env.KUBEWRIGHT_DATABASE_URL !== undefined && env.KUBEWRIGHT_SECRET_KEY === undefined) {
+      issue('KUBEWRIGHT_SECRET_KEY', 'is needed with PostgreSQL: API and workers share it (openssl rand -base64 32)');
+    }
+  });
+
+/** What the API process is told by its environment. */
+export interface ApiConfig {
+  /** `all`: API, worker and Temporal in one; `api`: the API alone. */
+  process: 'all' | 'api';
+  /** Absolute. */
+  dataDir: string;
+  host: string;
+  port: number;
+  databaseUrl: string | undefined;
+  secretKey: string | undefined;
+  logLevel: string;
+  tls: { cert: string; key: string } | undefined;
+  temporalAddress: string | undefined;
+  temporalNamespace: string | undefined;
+}
+
+/** Parse the environment. Throws one Error that names every problem. */
+export function parseConfig(env: Record<string, string | undefined>): ApiConfig {
+  const parsed = environment.safeParse(env);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
+    throw new Error(`the configuration is wrong:\n${lines.join('\n')}`);
+  }
+  const { data } = parsed;
+  const [cert, key] = [data.KUBEWRIGHT_TLS_CERT, data.KUBEWRIGHT_TLS_KEY];
+  return {
+    process: data.KUBEWRIGHT_PROCESS,
+    dataDir: resolve(data.KUBEWRIGHT_DATA),
+    host: data.KUBEWRIGHT_HOST,
+    port: data.KUBEWRIGHT_PORT,
+    databaseUrl: data.KUBEWRIGHT_DATABASE_URL,
+    secretKey: data.KUBEWRIGHT_SECRET_KEY,
+    logLevel: data.KUBEWRIGHT_LOG_LEVEL,
+    tls: cert === undefined || key === undefined ? undefined : { cert, key },
+    temporalAddress: data.TEMPORAL_ADDRESS,
+    temporalNamespace: data.TEMPORAL_NAMESPACE,
+  };
+}
+
+function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true;
+  return isIP(host) === 4 && host.startsWith('127.');
+}

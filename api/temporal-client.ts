@@ -1,0 +1,114 @@
+import {
+  Client,
+  type Connection,
+  WithStartWorkflowOperation,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { CommandResult, SubmitResult } from '../contracts/commands.ts';
+import { type ErrorReport, isErrorCode, KubewrightError } from '../contracts/errors.ts';
+import {
+  clusterWorkflowId,
+  NAMESPACE,
+  operationWorkflowId,
+  submitUpdateId,
+  TASK_QUEUES,
+  UPDATES,
+  WORKFLOWS,
+} from '../contracts/messages.ts';
+import type { TemporalGateway } from './temporal-gateway.ts';
+import { readOperationHistory } from './temporal-history.ts';
+
+/** How long a caller waits for an entity's answer, ms. Entities answer within one workflow task. */
+const UPDATE_DEADLINE_MS = 5_000;
+const READ_DEADLINE_MS = 20_000;
+const PING_DEADLINE_MS = 2_000;
+
+/** The real Temporal. The connection may be lazy and is not closed here. */
+export function temporalGateway(connection: Connection, namespace: string = NAMESPACE): TemporalGateway {
+  const client = new Client({ connection, namespace });
+
+  /** Update ids make a repetition of one request harmless. */
+  const command = (cluster: string, update: string, requestId: string, input: object): Promise<CommandResult> =>
+    asked(cluster, () =>
+      connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
+        client.workflow
+          .getHandle(clusterWorkflowId(cluster))
+          .executeUpdate<CommandResult, [object]>(update, { args: [input], updateId: `${update}:${requestId}` }),
+      ),
+    );
+
+  return {
+    submit: (cluster, request) =>
+      asked(cluster, () =>
+        connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
+          client.workflow.executeUpdateWithStart<(input: { cluster: string }) => Promise<void>, SubmitResult, [object]>(
+            UPDATES.submitOperation,
+            {
+              args: [request],
+              updateId: submitUpdateId(request.requestId, request),
+              startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOWS.cluster, {
+                workflowId: clusterWorkflowId(cluster),
+                taskQueue: TASK_QUEUES.workflows,
+                args: [{ cluster }],
+                workflowIdConflictPolicy: 'USE_EXISTING',
+                staticSummary: `cluster ${cluster}`,
+              }),
+            },
+          ),
+        ),
+      ),
+    decide: (cluster, input) => command(cluster, UPDATES.decide, input.items[0]?.requestId ?? 'none', input),
+    pause: (cluster, input) => command(cluster, UPDATES.pause, input.requestId, input),
+    resume: (cluster, input) => command(cluster, UPDATES.resume, input.requestId, input),
+    cancel: (cluster, input) => command(cluster, UPDATES.cancelOperation, input.requestId, input),
+    history: (cluster, operationId) =>
+      asked(cluster, () =>
+        connection.withDeadline(Date.now() + READ_DEADLINE_MS, () =>
+          readOperationHistory(client, namespace, operationWorkflowId(cluster, operationId)),
+        ),
+      ),
+    ping: () =>
+      asked('', async () => {
+        await connection.withDeadline(Date.now() + PING_DEADLINE_MS, () =>
+          connection.workflowService.describeNamespace({ namespace }),
+        );
+      }),
+  };
+}
+
+const GRPC_NOT_FOUND = 5;
+
+/** Whatever Temporal throws, in our words. */
+async function asked<T>(cluster: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw translated(cluster, error);
+  }
+}
+
+function translated(cluster: string, error: unknown): KubewrightError {
+  if (KubewrightError.is(error)) return error;
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+    const { type, message, details } = error.cause;
+    const report = details?.[0] as ErrorReport | undefined;
+    if (isErrorCode(type)) {
+      return new KubewrightError(type, report?.message ?? message, { cause: error, evidence: report?.evidence });
+    }
+    return new KubewrightError('INTERNAL', `the cluster ${cluster} could not take this: ${message}`, { cause: error });
+  }
+  const code =
+    (error as { code?: unknown; cause?: { code?: unknown } }).code ??
+    (error as { cause?: { code?: unknown } }).cause?.code;
+  if (cluster !== '' && (error instanceof WorkflowNotFoundError || code === GRPC_NOT_FOUND)) {
+    return new KubewrightError('NOT_FOUND', `Temporal knows nothing of this in the cluster ${cluster}`, {
+      cause: error,
+    });
+  }
+  return new KubewrightError('TEMPORAL_UNAVAILABLE', 'Temporal, or a worker, did not answer in time', {
+    cause: error,
+    evidence: error instanceof Error ? error.message.slice(0, 500) : undefined,
+  });
+}

@@ -1,0 +1,135 @@
+import type { Client } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
+import { KubewrightError } from '../contracts/errors.ts';
+import { CONTROL_ACTIVITIES } from '../contracts/messages.ts';
+import type { TaskInput, TaskResult } from '../contracts/operation.ts';
+import { type Plan, plan as planSchema } from '../contracts/plan.ts';
+import type { OperationHistory, WorkflowEvent } from './temporal-gateway.ts';
+
+type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+type Decode = (payload: Payload | null | undefined) => Promise<unknown>;
+
+/** A run that is longer was ended by the server: limit.historyCount.error is 51,200. */
+const EVENTS = 60_000;
+
+/** The history of one workflow, as events in words, with its plan and the results of its tasks. */
+export async function readOperationHistory(
+  client: Client,
+  namespace: string,
+  workflowId: string,
+): Promise<OperationHistory> {
+  const decode = decoder(client);
+  const reader = new HistoryReader(decode);
+  let nextPageToken: Uint8Array | null = null;
+  let count = 0;
+  do {
+    const page: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse =
+      await client.workflowService.getWorkflowExecutionHistory({
+        namespace,
+        execution: { workflowId },
+        ...(nextPageToken === null ? {} : { nextPageToken }),
+      });
+    for (const event of page.history?.events ?? []) await reader.add(event);
+    count += page.history?.events?.length ?? 0;
+    nextPageToken = page.nextPageToken && page.nextPageToken.length > 0 ? page.nextPageToken : null;
+  } while (nextPageToken !== null && count < EVENTS);
+  if (count === 0) throw new KubewrightError('NOT_FOUND', `there is no history of ${workflowId}`);
+  return reader.history;
+}
+
+/** Payloads come from the server as they were stored: through the codecs, last one first. */
+function decoder(client: Client): Decode {
+  const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
+  return async (payload) => {
+    if (!payload) return undefined;
+    let payloads = [payload];
+    for (const codec of [...payloadCodecs].reverse()) payloads = await codec.decode(payloads);
+    return payloadConverter.fromPayload(payloads[0]!);
+  };
+}
+
+interface Scheduled {
+  activityId: string;
+  type: string;
+  phase?: string | undefined;
+  host?: string | undefined;
+}
+
+/** Puts the events of an activity together: only the first of them says what it is. */
+class HistoryReader {
+  readonly history: OperationHistory = { events: [], plan: null, results: [] };
+  readonly #decode: Decode;
+  readonly #scheduled = new Map<string, Scheduled>();
+
+  constructor(decode: Decode) {
+    this.#decode = decode;
+  }
+
+  async add(event: HistoryEvent): Promise<void> {
+    const id = String(event.eventId);
+    const summary = await this.#decode(event.userMetadata?.summary);
+    const seen: WorkflowEvent = {
+      id,
+      time: timeOf(event),
+      type: typeOf(event),
+      ...(typeof summary === 'string' ? { summary } : {}),
+    };
+    const started = event.activityTaskScheduledEventAttributes;
+    if (started) this.#scheduled.set(id, await this.#describe(started));
+    const ended =
+      event.activityTaskStartedEventAttributes ??
+      event.activityTaskCompletedEventAttributes ??
+      event.activityTaskFailedEventAttributes ??
+      event.activityTaskTimedOutEventAttributes ??
+      event.activityTaskCanceledEventAttributes ??
+      event.activityTaskCancelRequestedEventAttributes;
+    const of = this.#scheduled.get(started ? id : String(ended?.scheduledEventId));
+    if (of) Object.assign(seen, { activityId: of.activityId, phase: of.phase ?? of.type, host: of.host });
+    const attempt = event.activityTaskStartedEventAttributes?.attempt;
+    if (attempt !== undefined && attempt !== null) seen.attempt = attempt;
+    const failure =
+      event.activityTaskFailedEventAttributes?.failure ??
+      event.activityTaskTimedOutEventAttributes?.failure ??
+      event.activityTaskStartedEventAttributes?.lastFailure ??
+      event.workflowExecutionFailedEventAttributes?.failure;
+    if (failure) seen.error = (failure.message || failure.cause?.message || 'failed').slice(0, 2000);
+    this.history.events.push(seen);
+    await this.#keepResult(event, of);
+  }
+
+  async #describe(attributes: NonNullable<HistoryEvent['activityTaskScheduledEventAttributes']>): Promise<Scheduled> {
+    const type = attributes.activityType?.name ?? '';
+    const activityId = attributes.activityId ?? '';
+    const input = (await this.#decode(attributes.input?.payloads?.[0])) as Partial<TaskInput> | undefined;
+    return { activityId, type, phase: input?.phase, host: input?.host };
+  }
+
+  async #keepResult(event: HistoryEvent, of: Scheduled | undefined): Promise<void> {
+    const completed = event.activityTaskCompletedEventAttributes;
+    if (!completed || !of) return;
+    const result = await this.#decode(completed.result?.payloads?.[0]);
+    if (of.type === CONTROL_ACTIVITIES.makePlan) {
+      const parsed = planSchema.safeParse(result);
+      this.history.plan = parsed.success ? (parsed.data as Plan) : null;
+    } else if (of.phase !== undefined && of.host !== undefined && isTaskResult(result)) {
+      this.history.results.push({ phase: of.phase, host: of.host, result });
+    }
+  }
+}
+
+function isTaskResult(value: unknown): value is TaskResult {
+  return typeof value === 'object' && value !== null && 'changes' in value && 'changeCount' in value;
+}
+
+/** `activityTaskScheduledEventAttributes` as `ActivityTaskScheduled`. */
+function typeOf(event: HistoryEvent): string {
+  const key = Object.keys(event).find((name) => name.endsWith('EventAttributes') && event[name as keyof HistoryEvent]);
+  const name = (key ?? 'unknown').replace(/EventAttributes$/, '');
+  return name[0]!.toUpperCase() + name.slice(1);
+}
+
+function timeOf(event: HistoryEvent): string {
+  const seconds = Number(event.eventTime?.seconds ?? 0);
+  return new Date(seconds * 1000 + Math.floor((event.eventTime?.nanos ?? 0) / 1e6)).toISOString();
+}
