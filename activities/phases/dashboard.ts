@@ -10,7 +10,9 @@ const options = z.strictObject({
   flavour: z
     .enum(DASHBOARD_FLAVOURS)
     .default('headlamp')
-    .describe('headlamp: everyone with a token of their own; kube-web-view: one read-only account for all who reach it'),
+    .describe(
+      'headlamp: everyone with a token of their own; kube-web-view: one read-only account for all who reach it',
+    ),
   service: z
     .strictObject({
       type: z.enum(['ClusterIP', 'NodePort']).default('ClusterIP'),
@@ -29,7 +31,7 @@ export default definePhase({
     { phase: 'master', on: 'any-host' },
     { phase: 'registry', on: 'every-host' },
   ],
-  timeouts: { applyMs: 3 * 60_000, verifyMs: 6 * 60_000 },
+  timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
   expectedMs: 10_000,
   options,
   enabled: (_cluster, { enabled }) => enabled,
@@ -37,5 +39,5 @@ export default definePhase({
     const { options } = context;
     return [manifests('dashboard', dashboard({ ...options, image: await imageRef(context, options.flavour) }))];
   },
-  verify: (run) => waitForDeployments(run, [DASHBOARD_NAME], 5 * 60_000),
+  verify: (run) => waitForDeployments(run, [DASHBOARD_NAME], 3 * 60_000),
 });

@@ -23,7 +23,7 @@ export default definePhase({
     { phase: 'master', on: 'any-host' },
     { phase: 'registry', on: 'every-host' },
   ],
-  timeouts: { applyMs: 3 * 60_000, verifyMs: 6 * 60_000 },
+  timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
   expectedMs: 10_000,
   options,
   resources: async (context) => {
@@ -38,5 +38,5 @@ export default definePhase({
     });
     return [manifests('coredns', objects)];
   },
-  verify: (run) => waitForDeployments(run, ['coredns'], 5 * 60_000),
+  verify: (run) => waitForDeployments(run, ['coredns'], 3 * 60_000),
 });

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { LeafRequest } from '../pki/types.ts';
 import { imageRef } from '../kube/images.ts';
 import { KUBECTL_ENV } from '../kube/kubectl.ts';
 import { SYSTEM_NAMESPACE } from '../kube/manifests/common.ts';
 import { METRICS_SERVICE, METRICS_TLS_SECRET, metricsServer } from '../kube/manifests/metrics-server.ts';
 import { waitForDeployments } from '../kube/rollout.ts';
 import { certificateDigest, ensureTlsSecret } from '../kube/tls-secret.ts';
+import type { LeafRequest } from '../pki/types.ts';
 import { manifests } from '../resources/manifests.ts';
 import { definePhase } from './phase.ts';
 
@@ -32,7 +32,7 @@ export default definePhase({
     { phase: 'registry', on: 'every-host' },
     { phase: 'pki', on: 'every-host' },
   ],
-  timeouts: { applyMs: 3 * 60_000, verifyMs: 6 * 60_000 },
+  timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
   expectedMs: 20_000,
   options,
   resources: async (context) => {
@@ -51,7 +51,7 @@ export default definePhase({
       ensureTlsSecret(run, { namespace: SYSTEM_NAMESPACE, name: METRICS_TLS_SECRET }, await run.pki.leaf(server)),
   },
   async verify(run) {
-    await waitForDeployments(run, ['metrics-server'], 5 * 60_000);
+    await waitForDeployments(run, ['metrics-server'], 3 * 60_000);
     const { code, stdout } = await run.remote.script(AVAILABLE, [], {
       env: KUBECTL_ENV,
       okCodes: 'any',

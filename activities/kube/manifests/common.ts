@@ -52,7 +52,12 @@ export const disruptionBudget = (name: string, labels: Readonly<Record<string, s
 export function httpProbe(
   path: string,
   port: number | string,
-  more: { scheme?: 'HTTP' | 'HTTPS'; initialDelaySeconds?: number; periodSeconds?: number; failureThreshold?: number } = {},
+  more: {
+    scheme?: 'HTTP' | 'HTTPS';
+    initialDelaySeconds?: number;
+    periodSeconds?: number;
+    failureThreshold?: number;
+  } = {},
 ): object {
   const { scheme = 'HTTP', ...times } = more;
   return { httpGet: { path, port, scheme }, periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 3, ...times };

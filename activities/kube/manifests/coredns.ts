@@ -3,11 +3,11 @@ import {
   controlPlaneToleration,
   disruptionBudget,
   httpProbe,
+  SYSTEM_NAMESPACE as namespace,
   restrictedContainer,
   restrictedPod,
   serviceAccount,
   spread,
-  SYSTEM_NAMESPACE as namespace,
 } from './common.ts';
 
 export interface CorednsConfig {
@@ -76,7 +76,12 @@ export function coredns(config: CorednsConfig): object[] {
       { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
     ]),
     clusterRoleBinding('kubewright:coredns', 'kubewright:coredns', { serviceAccount: 'coredns', namespace }),
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns', namespace }, data: { Corefile: corefile(config) } },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'coredns', namespace },
+      data: { Corefile: corefile(config) },
+    },
     {
       apiVersion: 'v1',
       kind: 'Service',

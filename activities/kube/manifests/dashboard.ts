@@ -2,10 +2,10 @@ import { clusterRole, clusterRoleBinding, type Rule } from '../rbac.ts';
 import {
   controlPlaneToleration,
   httpProbe,
+  SYSTEM_NAMESPACE as namespace,
   restrictedContainer,
   restrictedPod,
   serviceAccount,
-  SYSTEM_NAMESPACE as namespace,
 } from './common.ts';
 
 export const DASHBOARD_FLAVOURS = ['headlamp', 'kube-web-view'] as const;

@@ -4,11 +4,11 @@ import {
   controlPlaneToleration,
   disruptionBudget,
   httpProbe,
+  SYSTEM_NAMESPACE as namespace,
   restrictedContainer,
   restrictedPod,
   serviceAccount,
   spread,
-  SYSTEM_NAMESPACE as namespace,
 } from './common.ts';
 
 export const METRICS_TLS_SECRET = 'metrics-server-tls';
@@ -43,6 +43,9 @@ export function metricsServer(config: MetricsServerConfig): object[] {
       '--kubelet-certificate-authority=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt',
       '--kubelet-use-node-status-port',
       `--metric-resolution=${config.resolutionSeconds}s`,
+      // It refuses to start unless a request ends before the next round.
+      `--kubelet-request-timeout=${Math.floor(config.resolutionSeconds / 2)}s`,
+      '--profiling=false',
     ],
     ports: [{ name: 'https', containerPort: PORT, protocol: 'TCP' }],
     resources: { requests: { cpu: '50m', memory: '64Mi' }, limits: { memory: '256Mi' } },

@@ -1,0 +1,48 @@
+import { SYSTEM_NAMESPACE as namespace, restrictedContainer, restrictedPod } from './common.ts';
+
+export const SMOKE_NAME = 'kubewright-smoke';
+const labels = { app: SMOKE_NAME };
+const PORT = 8080;
+
+/** A web server on every node that answers with the node's name, and a service in front of them all. */
+export function smokeObjects(config: { image: string }): object[] {
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: SMOKE_NAME, namespace, labels },
+      spec: { selector: labels, ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: PORT }] },
+    },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { name: SMOKE_NAME, namespace, labels },
+      spec: {
+        selector: { matchLabels: labels },
+        updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%' } },
+        template: {
+          metadata: { labels },
+          spec: {
+            automountServiceAccountToken: false,
+            tolerations: [{ operator: 'Exists' }],
+            terminationGracePeriodSeconds: 0,
+            securityContext: restrictedPod(65534),
+            containers: [
+              {
+                name: 'web',
+                image: config.image,
+                imagePullPolicy: 'IfNotPresent',
+                command: ['sh', '-c', `echo "$NODE" >/www/index.html && exec httpd -f -p ${PORT} -h /www`],
+                env: [{ name: 'NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
+                resources: { requests: { cpu: '1m', memory: '8Mi' }, limits: { memory: '64Mi' } },
+                securityContext: restrictedContainer(),
+                volumeMounts: [{ name: 'www', mountPath: '/www' }],
+              },
+            ],
+            volumes: [{ name: 'www', emptyDir: { sizeLimit: '1Mi' } }],
+          },
+        },
+      },
+    },
+  ];
+}

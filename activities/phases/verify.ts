@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { kubeHosts } from '../../contracts/cluster.ts';
+import { imageRef } from '../kube/images.ts';
+import { KUBECTL_ENV } from '../kube/kubectl.ts';
+import { SYSTEM_NAMESPACE } from '../kube/manifests/common.ts';
+import { SMOKE_NAME, smokeObjects } from '../kube/manifests/smoke.ts';
+import { KUBEWRIGHT_DIR } from '../kube/paths.ts';
+import { file } from '../resources/file.ts';
+import { definePhase, type PhaseContext } from './phase.ts';
+import { NODES_SCRIPT, parseFailures, unreadyNodes } from './verify/checks.ts';
+import { SMOKE_SCRIPT } from './verify/smoke-script.ts';
+
+/** What the cluster was when it was last verified; anything else is verified anew. */
+const RECORD = `${KUBEWRIGHT_DIR}/cluster.json`;
+
+const options = z.strictObject({
+  neighbours: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(20)
+    .describe('Nodes that each node must reach: all of them in a small cluster, the next ones in a big one'),
+});
+
+/** The whole cluster: nodes Ready at the wanted version; pods reach each other, services and DNS; `kubectl top` answers. */
+export default definePhase({
+  name: 'verify',
+  title: 'Smoke test',
+  hosts: 'one-control-plane',
+  needs: [
+    { phase: 'etcd', on: 'every-host' },
+    { phase: 'master', on: 'every-host' },
+    { phase: 'nodes', on: 'every-host' },
+    { phase: 'node-labels', on: 'every-host' },
+    { phase: 'flannel', on: 'every-host' },
+    { phase: 'chrony', on: 'every-host' },
+    { phase: 'registry', on: 'every-host' },
+    { phase: 'dns', on: 'every-host' },
+    { phase: 'metrics', on: 'every-host' },
+    { phase: 'dashboard', on: 'every-host' },
+  ],
+  timeouts: { applyMs: 2 * 60_000, verifyMs: 6 * 60_000 },
+  expectedMs: 6_000,
+  options,
+  resources: (context) => [file(RECORD, record(context))],
+  hooks: {
+    /** Every time, changed or not. */
+    async before({ cluster, remote, waitFor }) {
+      const wanted = kubeHosts(cluster).map(({ name }) => name);
+      const message = 'not every node is Ready at the wanted version';
+      await waitFor({ code: 'NODE_NOT_READY', message, timeoutMs: 60_000 }, async () => {
+        const { stdout, stderr } = await remote.script(NODES_SCRIPT, [], {
+          env: KUBECTL_ENV,
+          okCodes: 'any',
+          maxOutputBytes: 4 * 1024 * 1024,
+        });
+        const unready = unreadyNodes(stdout, wanted, cluster.spec.kubernetes.version);
+        return unready.length === 0 ? null : `${unready.slice(0, 20).join('\n')}\n${stderr}`.trim();
+      });
+    },
+  },
+  async verify(run) {
+    const { cluster, remote, options, fail } = run;
+    const names = kubeHosts(cluster).map(({ name }) => name);
+    const objects = smokeObjects({ image: await imageRef(run, 'busybox') });
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+    const url = `http://${SMOKE_NAME}.${SYSTEM_NAMESPACE}.svc.${cluster.spec.network.clusterDomain}/`;
+    const { stdout, stderr } = await remote.script(
+      SMOKE_SCRIPT,
+      [list, SMOKE_NAME, url, String(options.neighbours), ...names],
+      { env: KUBECTL_ENV, okCodes: 'any', timeoutMs: 5 * 60_000 },
+    );
+    const failures = parseFailures(stdout);
+    const [first] = failures;
+    if (first) {
+      const more = failures.length > 1 ? ` (and ${failures.length - 1} more)` : '';
+      const between = first.from === first.to ? `on ${first.from}` : `from ${first.from} to ${first.to}`;
+      fail(
+        'SMOKE_TEST_FAILED',
+        `check ${first.check} failed ${between}${more}`,
+        failures.map(({ check, from, to, what }) => `${check} ${from} -> ${to}: ${what}`).join('\n'),
+      );
+    }
+    if (!stdout.endsWith('end\n')) fail('SMOKE_TEST_FAILED', 'the smoke test broke off', `${stdout}\n${stderr}`);
+  },
+});
+
+/** All that the result depends on. The spec holds references to secrets only, and those are left out too. */
+function record({ cluster }: PhaseContext<z.output<typeof options>>): string {
+  const { kubernetes, network, hosts, phases } = cluster.spec;
+  const digest = {
+    name: cluster.metadata.name,
+    kubernetes,
+    network,
+    hosts: hosts.map(({ name, address, internalAddress, roles, phases: own }) => ({
+      name,
+      address,
+      ...(internalAddress === undefined ? {} : { internalAddress }),
+      roles,
+      ...(Object.keys(own).length > 0 ? { phases: own } : {}),
+    })),
+    phases,
+  };
+  return `${JSON.stringify(digest, null, 2)}\n`;
+}

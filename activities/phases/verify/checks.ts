@@ -1,0 +1,41 @@
+/** One line per node: name, kubelet version, status of Ready, its message; then those pods of the system that do not run. */
+export const NODES_SCRIPT = `
+kubectl get nodes -o jsonpath='{range .items[*]}node{"\\t"}{.metadata.name}{"\\t"}{.status.nodeInfo.kubeletVersion}{"\\t"}{.status.conditions[?(@.type=="Ready")].status}{"\\t"}{.status.conditions[?(@.type=="Ready")].message}{"\\n"}{end}'
+kubectl -n kube-system get pods --field-selector status.phase!=Running,status.phase!=Succeeded,status.phase!=Failed -o jsonpath='{range .items[*]}pod{"\\t"}{.metadata.name}{"\\t"}{.status.phase}{"\\t"}{.spec.nodeName}{"\\n"}{end}'
+echo end
+`;
+
+/** What is wrong, one sentence each; empty when every wanted node is Ready at the version and system pods run. Pure. */
+export function unreadyNodes(output: string, wanted: readonly string[], version: string): string[] {
+  const rows = output.split('\n').map((line) => line.split('\t'));
+  if (!rows.some(([kind]) => kind === 'end')) return ['the API server did not answer'];
+  const nodes = new Map(rows.filter(([kind]) => kind === 'node').map(([, name = '', ...rest]) => [name, rest]));
+  const problems = wanted.flatMap((name) => {
+    const node = nodes.get(name);
+    if (!node) return [`${name} is not registered`];
+    const [kubelet = '', ready = '', message = ''] = node;
+    if (ready !== 'True') return [`${name} is not Ready: ${message}`];
+    return kubelet === `v${version}` ? [] : [`${name} runs kubelet ${kubelet}, not v${version}`];
+  });
+  const pods = rows
+    .filter(([kind]) => kind === 'pod')
+    .map(([, name, phase, node]) => `pod ${name} is ${phase}${node ? ` on ${node}` : ''}`);
+  return [...problems, ...pods];
+}
+
+/** One check of the smoke test that failed. */
+export interface SmokeFailure {
+  check: string;
+  from: string;
+  to: string;
+  what: string;
+}
+
+/** The `failed` lines of the smoke script. Pure. */
+export function parseFailures(output: string): SmokeFailure[] {
+  return output
+    .split('\n')
+    .map((line) => line.split('\t'))
+    .filter(([word]) => word === 'failed')
+    .map(([, check = '', from = '', to = '', what = '']) => ({ check, from, to, what: what.trim() }));
+}

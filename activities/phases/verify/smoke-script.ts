@@ -1,0 +1,86 @@
+/**
+ * The smoke test as one script on a control plane: `<manifests as JSON> <name> <url of the service> <neighbours> <node>...`.
+ * Prints `failed <check> <from> <to> <what>` per failure, tab-separated, and ends with `end`. Everything that it made is
+ * gone afterwards. Only the wait for `kubectl top` outlasts the rest, so it goes on beside it.
+ */
+export const SMOKE_SCRIPT = `
+manifests=$1 name=$2 url=$3 neighbours=$4
+shift 4
+tmp=$(mktemp -d)
+k() { kubectl -n kube-system "$@"; }
+cleanup() {
+  rm -rf -- "$tmp"
+  k delete daemonset,service "$name" --ignore-not-found --wait=false >/dev/null 2>&1 || :
+}
+trap cleanup EXIT
+trap 'exit 143' HUP INT TERM
+failed() { printf 'failed\\t%s\\t%s\\t%s\\t%s\\n' "$@"; }
+
+# Every node in one answer of the metrics API: two rounds of scraping after a kubelet's start.
+top() {
+  deadline=$(($(date +%s) + 60))
+  while :; do
+    kubectl get --raw /apis/metrics.k8s.io/v1beta1/nodes >"$tmp/top" 2>&1 || :
+    missing=
+    for node in "$@"; do grep -q "\\"name\\":\\"$node\\"" "$tmp/top" || missing="$missing $node"; done
+    [ -n "$missing" ] || return 0
+    [ "$(date +%s)" -lt "$deadline" ] || break
+    sleep 0.3
+  done
+  for node in $missing; do failed top metrics-server "$node" 'no metrics of this node'; done
+}
+if kubectl get apiservice v1beta1.metrics.k8s.io >/dev/null 2>&1; then
+  top "$@" >"$tmp/top.out" &
+  top=$!
+fi
+
+printf '%s' "$manifests" | kubectl apply --server-side --force-conflicts --field-manager=kubewright -f - >/dev/null
+if ! k rollout status "daemonset/$name" --timeout=90s >/dev/null 2>&1; then
+  k get pods -l "app=$name" --no-headers -o custom-columns=N:.spec.nodeName,S:.status.phase,R:.status.containerStatuses[0].state.waiting.reason,M:.status.containerStatuses[0].state.waiting.message 2>&1 |
+    grep -v ' Running ' | while read -r node what; do failed pod "$node" "$node" "$what"; done
+  failed pods all all 'not every node runs its test pod within 90 s'
+fi
+k get pods -l "app=$name" --field-selector status.phase=Running --no-headers \\
+  -o custom-columns=N:.spec.nodeName,P:.metadata.name,I:.status.podIP | sort >"$tmp/pods"
+
+# In each pod: every neighbour's pod by address, then the service by name. A route or a rule may be some ms behind.
+cat >"$tmp/inside" <<'INSIDE'
+from=$1 url=$2
+shift 2
+failed() { printf 'failed\\t%s\\t%s\\t%s\\t%s\\n' "$@"; }
+get() { timeout 5 wget -q -O - "$1" 2>&1; }
+try() {
+  tries=0
+  until says=$(get "$1") && case "$says" in $2) ;; *) false ;; esac; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 40 ] || return 1
+    sleep 0.2
+  done
+}
+while [ $# -gt 1 ]; do
+  try "http://$2:8080/" "$1" || failed pod-network "$from" "$1" "$2: $says"
+  shift 2
+done
+try "$url" '?*' || failed service-by-name "$from" "$url" "$says"
+echo "done $from"
+INSIDE
+exec_one() {
+  targets=$(awk -v me="$1" -v n="$neighbours" '{ node[NR] = $1; ip[NR] = $3; if ($1 == me) at = NR }
+    END { for (i = 1; i < NR && i <= n; i++) { j = (at + i - 1) % NR + 1; print node[j], ip[j] } }' "$tmp/pods")
+  # Unquoted: names and addresses, each a word of its own.
+  k exec -i "$2" -- sh -s "$1" "$url" $targets <"$tmp/inside" >"$tmp/out.$1" 2>"$tmp/err.$1" || :
+  grep -q "^done $1" "$tmp/out.$1" || failed exec "$1" "$1" "$(tr '\\n\\t' '  ' <"$tmp/err.$1" | cut -c1-300)"
+  grep '^failed' "$tmp/out.$1" || :
+}
+pids=
+running=0
+while read -r node pod _; do
+  exec_one "$node" "$pod" >"$tmp/result.$node" &
+  pids="$pids $!"
+  running=$((running + 1))
+  [ $((running % 10)) -ne 0 ] || { for pid in $pids; do wait "$pid" || :; done; pids=; }
+done <"$tmp/pods"
+for pid in $pids \${top:-}; do wait "$pid" || :; done
+cat "$tmp"/result.* "$tmp/top.out" 2>/dev/null || :
+echo end
+`;
