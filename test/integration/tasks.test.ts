@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { IMAGE_NAMES, image } from '../../activities/artifacts/images.ts';
 import { makeBuildPlan } from '../../activities/plans/build.ts';
 import type { TaskResult } from '../../contracts/operation.ts';
+import { startSshd, stopSshd } from '../../lab/faults.ts';
 import { makeBare, onHost, packageNames, type SpecDraft, startOnHost, Workbench } from './support.ts';
 import { fillMirror, SmallMirror } from './support-mirror.ts';
 
@@ -203,6 +204,30 @@ describe('the package manager', () => {
     expect(await isInstalled('tree')).not.toBe('installed');
     await release();
     expect((await bench.run(withTree)).changeCount).toBe(1);
+    expect(await isInstalled('tree')).toBe('installed');
+  });
+
+  test('goes on when sshd dies under a task; the next run waits for nobody and converges', async () => {
+    await lock('/var/lib/dpkg/lock-frontend', '600');
+    const running = () => onHost(lab, HOST, 'pgrep -x apt-get || :');
+    const task = bench.stops(withTree, {
+      code: 'SSH_CONNECTION_LOST',
+      retryable: true,
+      cause: /the connection to worker-1 was lost/,
+    });
+    await expect.poll(running, { timeout: 20_000 }).not.toBe('');
+    await stopSshd(lab, HOST);
+    try {
+      await task;
+    } finally {
+      await startSshd(lab, HOST);
+    }
+    // What the lost connection left behind waits for the lock still: the retry ends it first.
+    const orphan = await running();
+    const retried = bench.run(withTree);
+    if (orphan !== '') await expect.poll(running, { timeout: 20_000 }).not.toContain(orphan);
+    await release();
+    expect((await retried).changeCount).toBe(1);
     expect(await isInstalled('tree')).toBe('installed');
   });
 });

@@ -114,6 +114,25 @@ describe('a task', () => {
     expect(error).toMatchObject({ code: 'SSH_UNREACHABLE', host: 'worker-1', phase: 'sample', cause });
   });
 
+  it('that is stopped while it waits ends as a stopped command does', async () => {
+    const stop = new AbortController();
+    const phase = definePhase({
+      ...base,
+      hooks: {
+        before: ({ waitFor }) =>
+          waitFor({ code: 'VERIFY_FAILED', message: 'never', timeoutMs: 60_000 }, async () => {
+            stop.abort();
+            return 'not yet';
+          }),
+      },
+    });
+    await expect(runTask(world(phase), input, { ...runtime(), signal: stop.signal })).rejects.toMatchObject({
+      code: 'COMMAND_ABORTED',
+      host: 'worker-1',
+      phase: 'sample',
+    });
+  });
+
   it('waits within bounds, and says what was still missing', async () => {
     const phase = definePhase({
       ...base,
