@@ -2,56 +2,58 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 
-const flag = z
-  .enum(['0', '1', 'true', 'false', ''])
-  .default('0')
-  .transform((text) => text === '1' || text === 'true');
 const text = z.string().max(4096);
 /** An environment variable that is set to nothing is not set. */
 const optional = text.optional().transform((value) => (value === '' ? undefined : value));
 
-const environment = z
-  .object({
-    KUBEWRIGHT_PROCESS: z.enum(['all', 'api']).default('all'),
-    KUBEWRIGHT_DATA: text.min(1).default('./.kubewright'),
-    KUBEWRIGHT_HOST: text.min(1).max(253).default('127.0.0.1'),
-    KUBEWRIGHT_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
-    KUBEWRIGHT_DATABASE_URL: optional.refine(
-      (url) => url === undefined || /^postgres(ql)?:\/\//.test(url),
-      'must begin with postgres://',
-    ),
-    KUBEWRIGHT_SECRET_KEY: optional,
-    KUBEWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-    KUBEWRIGHT_ALLOW_PLAINTEXT: flag,
-    KUBEWRIGHT_TLS_CERT: optional,
-    KUBEWRIGHT_TLS_KEY: optional,
-    TEMPORAL_ADDRESS: optional.refine(
-      (address) => address === undefined || /^[A-Za-z0-9.:[\]-]+:\d{1,5}$/.test(address),
-      'must be host:port',
-    ),
-    TEMPORAL_NAMESPACE: optional,
-  })
-  .superRefine((env, context) => {
-    const issue = (name: keyof typeof env, message: string) =>
-      context.addIssue({ code: 'custom', path: [name], message });
-    const tls = env.KUBEWRIGHT_TLS_CERT !== undefined && env.KUBEWRIGHT_TLS_KEY !== undefined;
-    if (!tls && (env.KUBEWRIGHT_TLS_CERT ?? env.KUBEWRIGHT_TLS_KEY) !== undefined) {
-      issue('KUBEWRIGHT_TLS_CERT', 'and KUBEWRIGHT_TLS_KEY go together');
-    }
-    if (!isLoopback(env.KUBEWRIGHT_HOST) && !tls && !env.KUBEWRIGHT_ALLOW_PLAINTEXT) {
-      issue(
-        'KUBEWRIGHT_HOST',
-        'is not loopback: tokens would cross the network in clear. Give KUBEWRIGHT_TLS_CERT and KUBEWRIGHT_TLS_KEY, or ' +
-          'KUBEWRIGHT_ALLOW_PLAINTEXT=1 behind a proxy that ends TLS',
-      );
-    }
-    if (env.KUBEWRIGHT_PROCESS === 'api' && env.TEMPORAL_ADDRESS === undefined) {
-      issue('TEMPORAL_ADDRESS', 'is needed by the API alone: it starts no Temporal');
-    }
-    if (env.KUBEWRIGHT_DATABASE_URL !== undefined && env.KUBEWRIGHT_SECRET_KEY === undefined) {
-      issue('KUBEWRIGHT_SECRET_KEY', 'is needed with PostgreSQL: API and workers share it (openssl rand -base64 32)');
-    }
-  });
+const environment = z.object({
+  KUBEWRIGHT_PROCESS: z.enum(['all', 'api']).default('all'),
+  KUBEWRIGHT_DATA: text.min(1).default('./.kubewright'),
+  KUBEWRIGHT_HOST: text.min(1).max(253).default('127.0.0.1'),
+  KUBEWRIGHT_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  KUBEWRIGHT_DATABASE_URL: optional.refine(
+    (url) => url === undefined || /^postgres(ql)?:\/\//.test(url),
+    'must begin with postgres://',
+  ),
+  KUBEWRIGHT_SECRET_KEY: optional,
+  KUBEWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  KUBEWRIGHT_ALLOW_PLAINTEXT: z.enum(['0', '1', 'true', 'false', '']).default('0'),
+  KUBEWRIGHT_TLS_CERT: optional,
+  KUBEWRIGHT_TLS_KEY: optional,
+  TEMPORAL_ADDRESS: optional.refine(
+    (address) => address === undefined || /^[A-Za-z0-9.:[\]-]+:\d{1,5}$/.test(address),
+    'must be host:port',
+  ),
+  TEMPORAL_NAMESPACE: optional,
+});
+
+type Environment = Record<string, string | undefined>;
+
+/** What only shows when variables are seen together. Asked of the raw texts, so that all problems are told at once. */
+function problemsTogether(env: Environment): string[] {
+  const problems: string[] = [];
+  const given = (name: string) => (env[name] ?? '') !== '';
+  const tls = given('KUBEWRIGHT_TLS_CERT') && given('KUBEWRIGHT_TLS_KEY');
+  const plaintext = ['1', 'true'].includes(env['KUBEWRIGHT_ALLOW_PLAINTEXT'] ?? '');
+  if (!tls && (given('KUBEWRIGHT_TLS_CERT') || given('KUBEWRIGHT_TLS_KEY'))) {
+    problems.push('KUBEWRIGHT_TLS_CERT and KUBEWRIGHT_TLS_KEY go together');
+  }
+  if (given('KUBEWRIGHT_HOST') && !isLoopback(env['KUBEWRIGHT_HOST']!) && !tls && !plaintext) {
+    problems.push(
+      'KUBEWRIGHT_HOST is not loopback: tokens would cross the network in clear. Give KUBEWRIGHT_TLS_CERT and ' +
+        'KUBEWRIGHT_TLS_KEY, or KUBEWRIGHT_ALLOW_PLAINTEXT=1 behind a proxy that ends TLS',
+    );
+  }
+  if (env['KUBEWRIGHT_PROCESS'] === 'api' && !given('TEMPORAL_ADDRESS')) {
+    problems.push('TEMPORAL_ADDRESS is needed by the API alone: it starts no Temporal');
+  }
+  if (given('KUBEWRIGHT_DATABASE_URL') && !given('KUBEWRIGHT_SECRET_KEY')) {
+    problems.push(
+      'KUBEWRIGHT_SECRET_KEY is needed with PostgreSQL: API and workers share it (openssl rand -base64 32)',
+    );
+  }
+  return problems;
+}
 
 /** What the API process is told by its environment. */
 export interface ApiConfig {
@@ -70,11 +72,14 @@ export interface ApiConfig {
 }
 
 /** Parse the environment. Throws one Error that names every problem. */
-export function parseConfig(env: Record<string, string | undefined>): ApiConfig {
+export function parseConfig(env: Environment): ApiConfig {
   const parsed = environment.safeParse(env);
+  const problems = problemsTogether(env);
   if (!parsed.success) {
-    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
-    throw new Error(`the configuration is wrong:\n${lines.join('\n')}`);
+    problems.unshift(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  }
+  if (!parsed.success || problems.length > 0) {
+    throw new Error(`the configuration is wrong:\n${problems.map((line) => `  ${line}`).join('\n')}`);
   }
   const { data } = parsed;
   const [cert, key] = [data.KUBEWRIGHT_TLS_CERT, data.KUBEWRIGHT_TLS_KEY];

@@ -85,7 +85,7 @@ class HistoryReader {
       event.activityTaskCanceledEventAttributes ??
       event.activityTaskCancelRequestedEventAttributes;
     const of = this.#scheduled.get(started ? id : String(ended?.scheduledEventId));
-    if (of) Object.assign(seen, { activityId: of.activityId, phase: of.phase ?? of.type, host: of.host });
+    if (of) Object.assign(seen, { activityId: of.activityId, phase: of.phase, host: of.host });
     const attempt = event.activityTaskStartedEventAttributes?.attempt;
     if (attempt !== undefined && attempt !== null) seen.attempt = attempt;
     const failure =
