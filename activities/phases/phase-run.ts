@@ -28,6 +28,8 @@ export function phaseRun(
     fail,
 
     async waitFor(what, probe) {
+      // A dry run waits for nothing: what is to come about is what the phases before this one would do.
+      if (context.mode === 'check') return;
       const deadline = Date.now() + what.timeoutMs;
       for (;;) {
         const missing = await probe();

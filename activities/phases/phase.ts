@@ -42,7 +42,7 @@ export interface PhaseRun<Options> extends PhaseContext<Options> {
   fail: (code: ErrorCode, message: string, evidence?: string) => never;
   /**
    * Bounded waiting: calls `probe` until it returns null; the text it returns is what is still missing and becomes the
-   * evidence. Prefer one remote command that waits by itself (kubectl wait, a sh loop with short sleeps) over many probes.
+   * evidence. In mode `check` it waits for nothing. Prefer one remote command that waits by itself (kubectl wait, a sh loop with short sleeps) over many probes.
    */
   waitFor: (
     what: { code: ErrorCode; message: string; timeoutMs: number; intervalMs?: number },

@@ -114,6 +114,17 @@ describe('a task', () => {
     expect(error).toMatchObject({ code: 'SSH_UNREACHABLE', host: 'worker-1', phase: 'sample', cause });
   });
 
+  it('in mode check waits for nothing that earlier phases would do', async () => {
+    const phase = definePhase({
+      ...base,
+      hooks: {
+        before: ({ waitFor }) =>
+          waitFor({ code: 'NODE_NOT_READY', message: 'no node', timeoutMs: 60_000 }, () => Promise.resolve('none')),
+      },
+    });
+    expect((await runTask(world(phase), { ...input, mode: 'check' }, runtime())).changeCount).toBe(0);
+  });
+
   it('that is stopped while it waits ends as a stopped command does', async () => {
     const stop = new AbortController();
     const phase = definePhase({
