@@ -5,19 +5,28 @@ set -eu
 
 retention=90d
 
-tries=0
-until temporal operator cluster health >/dev/null 2>&1; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 60 ] || { echo "Temporal at $TEMPORAL_ADDRESS does not answer" >&2; exit 1; }
-  sleep 1
-done
+# Repeats a command for a minute: the server may still start, and a new namespace is known to it only seconds later.
+patiently() {
+  tries=0
+  until "$@" >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 60 ]; then
+      "$@"
+      exit 1
+    fi
+    sleep 1
+  done
+}
 
+patiently temporal operator cluster health
 if temporal operator namespace describe --namespace "$NAMESPACE" >/dev/null 2>&1; then
-  temporal operator namespace update --namespace "$NAMESPACE" --retention "$retention"
+  patiently temporal operator namespace update --namespace "$NAMESPACE" --retention "$retention"
 else
   temporal operator namespace create --namespace "$NAMESPACE" --retention "$retention" \
     --description 'Kubewright: clusters and their operations'
 fi
+
+patiently temporal operator search-attribute list --namespace "$NAMESPACE"
 
 attribute() {
   # A known name is refused with an error that says so; anything else is an error of ours.
