@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { IMAGE_NAMES, image } from '../../activities/artifacts/images.ts';
 import { makeBuildPlan } from '../../activities/plans/build.ts';
 import type { TaskResult } from '../../contracts/operation.ts';
-import { startSshd, stopSshd } from '../../lab/faults.ts';
+import { fillDisk, restoreDisk, startSshd, stopSshd } from '../../lab/faults.ts';
 import { makeBare, onHost, packageNames, type SpecDraft, startOnHost, Workbench } from './support.ts';
 import { fillMirror, SmallMirror } from './support-mirror.ts';
 
@@ -120,6 +122,34 @@ describe('a build', () => {
     ]);
     expect((await bench.run({ phase: 'prepare', host: 'worker-1', change: asAdmin })).changes).toEqual([]);
   });
+
+  test('goes through for a user whose password sudo asks for; the password is nowhere in what is recorded', async () => {
+    const password = readFileSync(lab.users.operator.passwordFile, 'utf8').trim();
+    await bench.store.credentials.put('operator', { kind: 'password', password });
+    const change = (spec: SpecDraft) => {
+      asAdmin(spec);
+      spec.ssh['user'] = 'operator';
+      spec.ssh['credential'] = { name: 'operator' };
+    };
+    // The last rule that fits wins.
+    await onHost(
+      lab,
+      'worker-1',
+      `rm -f /etc/sysctl.d/90-kubewright.conf /etc/chrony/kubewright.conf
+      echo 'operator ALL=(ALL) ALL' >/etc/sudoers.d/zz-password`,
+    );
+    try {
+      for (const phase of ['preflight', 'prepare', 'chrony']) await bench.run({ phase, host: 'worker-1', change });
+      for (const phase of ['preflight', 'prepare', 'chrony']) {
+        expect((await bench.run({ phase, host: 'worker-1', change })).changes).toEqual([]);
+      }
+    } finally {
+      await onHost(lab, 'worker-1', 'rm /etc/sudoers.d/zz-password');
+    }
+    const recorded = readdirSync(bench.folder).filter((name) => name.startsWith('kubewright.db'));
+    expect(recorded).not.toEqual([]);
+    for (const name of recorded) expect(readFileSync(join(bench.folder, name)).includes(password)).toBe(false);
+  });
 });
 
 describe('the package manager', () => {
@@ -148,6 +178,7 @@ describe('the package manager', () => {
     });
   };
 
+  beforeAll(() => bench.run({ phase: 'prepare', host: HOST, change: asAdmin }));
   afterEach(async () => {
     await release();
     await onHost(lab, HOST, 'rm -f /run/kwtest-*; dpkg --purge --force-all tree kwtest-halfway >/dev/null 2>&1 || :');
@@ -168,6 +199,43 @@ describe('the package manager', () => {
       evidence: /Could not get lock \/var\/cache\/apt\/archives\/lock.* held by process \d+ \(perl\)/,
     });
     await release();
+    expect((await bench.run(withTree)).changeCount).toBe(1);
+  });
+
+  test('has no room for what it downloads', async () => {
+    await onHost(lab, HOST, 'apt-get clean');
+    await fillDisk(lab, HOST, '/var/cache/apt/archives', 4096);
+    try {
+      await bench.stops(withTree, {
+        code: 'DISK_FULL',
+        retryable: false,
+        cause: /apt could not install tree/,
+        evidence: /\/var\/cache\/apt\/archives/,
+      });
+    } finally {
+      await restoreDisk(lab, HOST, '/var/cache/apt/archives');
+    }
+    expect((await bench.run(withTree)).changeCount).toBe(1);
+  });
+
+  test('cannot reach its sources', async () => {
+    const conf = '/etc/apt/apt.conf.d/99kwtest';
+    await onHost(
+      lab,
+      HOST,
+      `apt-get clean; printf 'Acquire::http::Proxy "http://127.0.0.1:9";\nAcquire::https::Proxy "http://127.0.0.1:9";\n' >"$1"`,
+      conf,
+    );
+    try {
+      await bench.stops(withTree, {
+        code: 'PACKAGE_INSTALL_FAILED',
+        retryable: true,
+        cause: /apt could not install tree/,
+        evidence: /127\.0\.0\.1:9|Failed to fetch/,
+      });
+    } finally {
+      await onHost(lab, HOST, 'rm "$1"', conf);
+    }
     expect((await bench.run(withTree)).changeCount).toBe(1);
   });
 
