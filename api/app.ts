@@ -39,6 +39,10 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
     },
   }) as unknown as FastifyInstance;
 
+  // Reading is polled several times a second; only what changes something is worth a line.
+  app.addHook('onRoute', (route) => {
+    if (route.method === 'GET' || route.method === 'HEAD') route.logLevel ??= 'warn';
+  });
   handleErrors(app);
   parseBodies(app);
   app.addHook('onRequest', async (request, reply) => {

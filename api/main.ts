@@ -59,7 +59,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
       namespace: config.temporalNamespace,
       logger,
     });
-    parts.push(embedded.close);
+    parts.push(() => embedded?.close());
   }
   // Lazy: an API whose Temporal is away for a while says so in /readyz and serves what it knows.
   const connection = Connection.lazy({ address: embedded?.temporalAddress ?? config.temporalAddress! });

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
-import { openStore, type Store } from '../../../store/index.ts';
+import type { Store } from '../../../store/index.ts';
 import type { CommandBegun, CommandEnded } from '../../../store/journal.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
 
@@ -67,7 +67,7 @@ const task = (phase: string, state: TaskStatus['state'], more: Partial<TaskStatu
 });
 
 /** What every engine must do. `open` gives a store on one database that is empty at first. */
-export function storeContract(open: (keys: string) => ReturnType<typeof openStore>): void {
+export function storeContract(open: (keys: string) => Promise<Store>): void {
   let store: Store;
   beforeAll(async () => {
     store = await open(testKey(1));
