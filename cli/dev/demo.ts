@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
+import { artifact } from '../../activities/artifacts/catalogue.ts';
 import { ArtifactResolver } from '../../activities/artifacts/mirror-artifacts.ts';
 import type { HostFacts } from '../../activities/host/types.ts';
 import { imageRef } from '../../activities/kube/images.ts';
@@ -155,10 +156,14 @@ async function smokeImage(spec: unknown): Promise<string> {
   return imageRef({ cluster, artifacts, facts: { arch } as HostFacts }, 'busybox');
 }
 
-/** kubectl of the mirror: the demo needs none installed. */
+/** kubectl of the mirror, where it can be run: the demo needs none installed. */
 async function kubectlPath(): Promise<string> {
   const { root } = await ensureMirror({ onProgress: () => undefined });
-  return join(root, 'kubernetes', 'v1.36.3', 'bin', 'linux', arch, 'kubectl');
+  const { mirrorPath } = artifact('kubectl').file(arch);
+  const path = join(folder, 'kubectl');
+  copyFileSync(join(root, mirrorPath), path);
+  chmodSync(path, 0o755);
+  return path;
 }
 
 const program = new Command('demo')
