@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import { Client, Connection, WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { defineUpdate } from '@temporalio/workflow';
+import { inject } from 'vitest';
+import type {
+  CancelInput,
+  ClusterStatus,
+  CommandResult,
+  DecideInput,
+  PauseInput,
+  ResumeInput,
+  SubmitOperation,
+  SubmitResult,
+} from '../../contracts/commands.ts';
+import {
+  clusterWorkflowId,
+  operationWorkflowId,
+  submitUpdateId,
+  TASK_QUEUES,
+  UPDATES,
+  WORKFLOWS,
+} from '../../contracts/messages.ts';
+import type { Actor, OperationResult, OperationStatus } from '../../contracts/operation.ts';
+import { type RunningWorkers, startWorkers } from '../../worker/run.ts';
+import { prepareNamespace } from '../../worker/temporal-server/namespace.ts';
+import { type PhaseSketch, SPEC_REF } from './temporal-plan.ts';
+import { World, worldActivities } from './temporal-world.ts';
+
+export const ACTOR: Actor = { name: 'tester', role: 'admin' };
+
+const submitUpdate = defineUpdate<SubmitResult, [SubmitOperation]>(UPDATES.submitOperation);
+
+/** Phase names that fake workers serve. */
+export const PHASES = ['one', 'two', 'three', 'four'];
+
+/** Our workflows on the run's Temporal server, in a namespace of the file's own, with fake activities. */
+export class Harness {
+  readonly namespace: string;
+  readonly client: Client;
+  private readonly worlds = new Map<string, World>();
+  private workers: RunningWorkers | undefined;
+
+  private constructor(namespace: string, client: Client) {
+    this.namespace = namespace;
+    this.client = client;
+  }
+
+  static async create(): Promise<Harness> {
+    const address = inject('temporalAddress');
+    const namespace = `test-${randomUUID()}`;
+    await prepareNamespace({ address, namespace });
+    const connection = await Connection.connect({ address });
+    return new Harness(namespace, new Client({ connection, namespace }));
+  }
+
+  /** Workers in this process. */
+  async work(): Promise<void> {
+    this.workers = await startWorkers({
+      address: inject('temporalAddress'),
+      namespace: this.namespace,
+      bundlePath: inject('workflowBundle'),
+      activities: worldActivities(this.worlds, PHASES),
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.workers?.shutdown();
+    await this.client.connection.close();
+  }
+
+  /** A new cluster with its fake hosts. */
+  cluster(phases: PhaseSketch[]): ClusterHandle {
+    const name = `c-${randomUUID().slice(0, 8)}`;
+    const world = new World(phases);
+    this.worlds.set(name, world);
+    return new ClusterHandle(this.client, name, world);
+  }
+}
+
+/** One cluster under test: the messages that the API would send. */
+export class ClusterHandle {
+  readonly name: string;
+  readonly world: World;
+  private readonly client: Client;
+
+  constructor(client: Client, name: string, world: World) {
+    this.client = client;
+    this.name = name;
+    this.world = world;
+  }
+
+  async submit(more: Partial<SubmitOperation> = {}): Promise<SubmitResult> {
+    const request: SubmitOperation = {
+      kind: 'build',
+      specRef: SPEC_REF,
+      mode: 'apply',
+      actor: ACTOR,
+      requestId: randomUUID(),
+      ...more,
+    };
+    const startWorkflowOperation = new WithStartWorkflowOperation(WORKFLOWS.cluster, {
+      workflowId: clusterWorkflowId(this.name),
+      taskQueue: TASK_QUEUES.workflows,
+      args: [{ cluster: this.name }],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+    return await this.client.workflow.executeUpdateWithStart(submitUpdate, {
+      args: [request],
+      updateId: submitUpdateId(request.requestId, request),
+      startWorkflowOperation,
+    });
+  }
+
+  decide(input: DecideInput): Promise<CommandResult> {
+    return this.update(UPDATES.decide, input);
+  }
+
+  retry(host: string, specRef?: string): Promise<CommandResult> {
+    return this.decide({ items: [{ host, action: 'retry', actor: ACTOR, requestId: randomUUID(), specRef }] });
+  }
+
+  pause(mode: PauseInput['mode']): Promise<CommandResult> {
+    return this.update(UPDATES.pause, { mode, actor: ACTOR, requestId: randomUUID() } satisfies PauseInput);
+  }
+
+  resume(): Promise<CommandResult> {
+    return this.update(UPDATES.resume, { actor: ACTOR, requestId: randomUUID() } satisfies ResumeInput);
+  }
+
+  cancel(operationId?: string): Promise<CommandResult> {
+    return this.update(UPDATES.cancelOperation, {
+      actor: ACTOR,
+      requestId: randomUUID(),
+      operationId,
+    } satisfies CancelInput);
+  }
+
+  operation(operationId: string) {
+    return this.client.workflow.getHandle(operationWorkflowId(this.name, operationId));
+  }
+
+  status(): Promise<ClusterStatus> {
+    return this.client.workflow.getHandle(clusterWorkflowId(this.name)).query<ClusterStatus>('status');
+  }
+
+  /** The operation's end. It may not have begun yet: the entity starts it a moment after it answered. */
+  async result(operationId: string): Promise<OperationResult> {
+    await this.until(async () => {
+      const { running, recent } = await this.status();
+      return running?.operationId === operationId || recent.some((each) => each.operationId === operationId);
+    });
+    await this.until(() => this.exists(operationId));
+    return (await this.operation(operationId).result()) as OperationResult;
+  }
+
+  /** Wait until the last written status meets the wish. */
+  async projected(wish: (status: OperationStatus) => boolean): Promise<OperationStatus> {
+    const { statuses } = this.world;
+    await this.until(async () => statuses.length > 0 && wish(statuses.at(-1)!));
+    return statuses.at(-1)!;
+  }
+
+  async until(wish: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + 40_000;
+    while (!(await wish())) {
+      if (Date.now() > deadline) {
+        throw new Error(`waited in vain; last status ${JSON.stringify(this.world.statuses.at(-1), null, 1)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  private async exists(operationId: string): Promise<boolean> {
+    return await this.operation(operationId)
+      .describe()
+      .then(
+        () => true,
+        () => false,
+      );
+  }
+
+  private update<Input>(name: string, input: Input): Promise<CommandResult> {
+    return this.client.workflow
+      .getHandle(clusterWorkflowId(this.name))
+      .executeUpdate<CommandResult, [Input]>(name, { args: [input] });
+  }
+}
+
+/** The catalogue code with which a message was refused. */
+export async function refusalOf(answer: Promise<unknown>): Promise<string> {
+  try {
+    await answer;
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+      return error.cause.type ?? 'untyped';
+    }
+    throw error;
+  }
+  return 'accepted';
+}

@@ -1,0 +1,99 @@
+import { Context, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { ErrorCode } from '../../contracts/errors.ts';
+import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../../contracts/operation.ts';
+import type { WorkerActivities } from '../../worker/run.ts';
+import { type PhaseSketch, planOf } from './temporal-plan.ts';
+
+/** What a fake task does. */
+type Behaviour = (input: TaskInput) => Promise<void>;
+
+/** The fake hosts of one cluster: what its tasks do, and what was called. */
+export class World {
+  readonly phases: PhaseSketch[];
+  /** `phase:host` of every attempt, in order. */
+  readonly attempts: string[] = [];
+  /** Inputs of tasks that ended well. */
+  readonly finished: TaskInput[] = [];
+  readonly statuses: OperationStatus[] = [];
+  readonly closed: OperationStatus[] = [];
+  makePlanFailure: ApplicationFailure | undefined;
+  private readonly behaviours = new Map<string, Behaviour>();
+
+  constructor(phases: PhaseSketch[]) {
+    this.phases = phases;
+  }
+
+  on(task: string, behaviour: Behaviour): void {
+    this.behaviours.set(task, behaviour);
+  }
+
+  /** From now on the task fails with this code. */
+  failing(task: string, code: ErrorCode = 'COMMAND_FAILED', nonRetryable = false): void {
+    this.on(task, () => {
+      const message = `${task} is made to fail`;
+      throw ApplicationFailure.create({ type: code, message, nonRetryable, details: [{ code, message }] });
+    });
+  }
+
+  /** The task now ends well at once. */
+  working(task: string): void {
+    this.behaviours.delete(task);
+  }
+
+  /** The task runs, heartbeating, until `open()` or its cancellation. */
+  gate(task: string): () => void {
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    this.on(task, () => untilCancelled(opened));
+    return () => open();
+  }
+
+  count(task: string): number {
+    return this.attempts.filter((each) => each === task).length;
+  }
+
+  async run(input: TaskInput): Promise<TaskResult> {
+    const task = `${input.phase}:${input.host}`;
+    this.attempts.push(task);
+    await this.behaviours.get(task)?.(input);
+    this.finished.push(input);
+    return { changes: [], changeCount: 1, restarts: [], commands: 1, durationMs: 1, commandMs: 1 };
+  }
+}
+
+async function untilCancelled(opened: Promise<void>): Promise<void> {
+  const timer = setInterval(() => heartbeat(), 50);
+  try {
+    await Promise.race([opened, Context.current().cancelled]);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Activities that serve every world of a file, told apart by the cluster's name. */
+export function worldActivities(worlds: ReadonlyMap<string, World>, phaseNames: readonly string[]): WorkerActivities {
+  const world = (cluster: string): World => {
+    const found = worlds.get(cluster);
+    if (!found) throw ApplicationFailure.nonRetryable(`no world for ${cluster}`);
+    return found;
+  };
+  return {
+    phases: Object.fromEntries(phaseNames.map((name) => [name, (input: TaskInput) => world(input.cluster).run(input)])),
+    control: {
+      async makePlan(input: OperationInput) {
+        const { phases, makePlanFailure } = world(input.cluster);
+        if (makePlanFailure) throw makePlanFailure;
+        return planOf(input.cluster, phases, { specRef: input.specRef, mode: input.mode });
+      },
+      async projectStatus(status) {
+        world(status.cluster).statuses.push(status);
+      },
+      async closeOperation({ status }) {
+        world(status.cluster).closed.push(status);
+      },
+    },
+  };
+}
