@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { IMAGE_NAMES, image } from '../../activities/artifacts/images.ts';
 import { makeBuildPlan } from '../../activities/plans/build.ts';
 import type { TaskResult } from '../../contracts/operation.ts';
-import { fillDisk, restoreDisk, startSshd, stopSshd } from '../../lab/faults.ts';
+import { fillDisk, rebootHost, restoreDisk, startSshd, stopSshd } from '../../lab/faults.ts';
 import { makeBare, onHost, packageNames, type SpecDraft, startOnHost, Workbench } from './support.ts';
 import { fillMirror, SmallMirror } from './support-mirror.ts';
 
@@ -297,5 +297,18 @@ describe('the package manager', () => {
     await release();
     expect((await retried).changeCount).toBe(1);
     expect(await isInstalled('tree')).toBe('installed');
+  });
+
+  test('ends with the host, which reboots; the next run converges', async () => {
+    await lock('/var/lib/dpkg/lock-frontend', '600');
+    const task = bench.stops(withTree, {
+      code: 'SSH_CONNECTION_LOST',
+      retryable: true,
+      cause: /the connection to worker-1 was lost/,
+    });
+    await expect.poll(() => onHost(lab, HOST, 'pgrep -x apt-get || :'), { timeout: 20_000 }).not.toBe('');
+    await Promise.all([task, rebootHost(lab, HOST)]);
+    expect((await bench.run(withTree)).changes.map(({ detail }) => detail)).toEqual(['tree']);
+    expect((await bench.run(withTree)).changes).toEqual([]);
   });
 });
