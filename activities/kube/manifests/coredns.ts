@@ -7,7 +7,6 @@ import {
   restrictedContainer,
   restrictedPod,
   serviceAccount,
-  spread,
 } from './common.ts';
 
 export interface CorednsConfig {
@@ -112,7 +111,15 @@ export function coredns(config: CorednsConfig): object[] {
             automountServiceAccountToken: true,
             priorityClassName: 'system-cluster-critical',
             tolerations: [controlPlaneToleration, { key: 'CriticalAddonsOnly', operator: 'Exists' }],
-            affinity: spread(labels),
+            // Not merely preferred: the first node to become Ready would get them all, for good.
+            topologySpreadConstraints: [
+              {
+                maxSkew: 1,
+                topologyKey: 'kubernetes.io/hostname',
+                whenUnsatisfiable: 'DoNotSchedule',
+                labelSelector: { matchLabels: labels },
+              },
+            ],
             // The name servers of the node: it cannot ask itself.
             dnsPolicy: 'Default',
             securityContext: restrictedPod(65532),

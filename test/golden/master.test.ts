@@ -1,0 +1,27 @@
+import { test } from 'vitest';
+import master from '../../activities/phases/master.ts';
+import { expectGolden, type GoldenCase } from './golden.ts';
+
+test.each<GoldenCase>([
+  { name: 'defaults' },
+  {
+    name: 'second-of-two',
+    host: 'cp-2',
+    hosts: [
+      { name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'etcd'] },
+      { name: 'cp-2', address: '203.0.113.12', internalAddress: '10.20.0.12', roles: ['control-plane'] },
+    ],
+    network: { podCidr: '10.100.0.0/14', serviceCidr: '172.30.0.0/20', clusterDomain: 'prod.example.org' },
+    phases: {
+      master: {
+        endpoint: 'api.example.org',
+        certificateNames: ['198.51.100.7'],
+        encryption: 'aesgcm',
+        audit: { enabled: false },
+        apiServer: { extraArgs: { 'max-requests-inflight': '800', 'anonymous-auth': 'false' } },
+        controllerManager: { extraArgs: { 'terminated-pod-gc-threshold': '1000' } },
+        scheduler: { extraArgs: { v: '2' } },
+      },
+    },
+  },
+])('master: $name', (golden) => expectGolden(master, golden));

@@ -1,0 +1,47 @@
+import { test } from 'vitest';
+import binaries from '../../activities/phases/binaries.ts';
+import flannel from '../../activities/phases/flannel.ts';
+import nodes from '../../activities/phases/nodes.ts';
+import { expectGolden, type GoldenCase } from './golden.ts';
+
+const reservedControlPlane = [
+  { name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'etcd'] },
+  {
+    name: 'worker-1',
+    address: '10.20.0.12',
+    roles: ['worker'],
+    phases: { nodes: { kubelet: { config: { maxPods: 40, authentication: { webhook: { cacheTTL: '10s' } } } } } },
+  },
+];
+
+test.each<GoldenCase>([
+  { name: 'worker-with-taint', host: 'worker-2' },
+  {
+    name: 'reserved-control-plane',
+    host: 'cp-1',
+    hosts: reservedControlPlane,
+    phases: { nodes: { kubeProxy: { mode: 'iptables', extraArgs: { v: '2' } } }, master: { endpoint: '10.20.0.100' } },
+  },
+  {
+    name: 'cgroup-v1-container',
+    host: 'worker-1',
+    hosts: reservedControlPlane,
+    facts: { cgroup: 1, virtualization: 'systemd-nspawn' },
+    phases: {
+      runtime: { config: { systemdCgroup: false } },
+      nodes: {
+        kubelet: { config: { failCgroupV1: false, enforceNodeAllocatable: [], failSwapOn: false } },
+        kubeProxy: { config: { conntrack: { maxPerCore: 0, min: 0 } } },
+      },
+    },
+  },
+])('nodes: $name', (golden) => expectGolden(nodes, golden));
+
+test.each<GoldenCase>([
+  { name: 'vxlan', host: 'worker-1' },
+  { name: 'host-gw', phases: { flannel: { backend: 'host-gw', ipMasq: false } } },
+])('flannel: $name', (golden) => expectGolden(flannel, golden));
+
+test.each<GoldenCase>([{ name: 'control-plane' }, { name: 'worker', host: 'worker-1' }])('binaries: $name', (golden) =>
+  expectGolden(binaries, golden),
+);

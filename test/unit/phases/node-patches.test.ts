@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { type NodeObject, nodePatches } from '../../../activities/kube/node-patches.ts';
+import { host } from '../../../contracts/host.ts';
+
+const worker = (more: object = {}) => host.parse({ name: 'w-1', address: '10.0.0.2', roles: ['worker'], ...more });
+const controlPlane = () => host.parse({ name: 'w-1', address: '10.0.0.2', roles: ['control-plane'] });
+const node = (more: Partial<NodeObject['metadata']> = {}, taints?: NodeObject['spec']['taints']): NodeObject => ({
+  metadata: { name: 'w-1', resourceVersion: '7', ...more },
+  spec: { taints },
+});
+/** What the API server would make of the patch. */
+function patched(before: NodeObject, patch: object): NodeObject {
+  const { metadata, spec } = patch as {
+    metadata: { labels?: Record<string, string | null>; annotations: Record<string, string> };
+    spec?: NodeObject['spec'];
+  };
+  const labels = { ...before.metadata.labels, ...metadata.labels };
+  const kept = Object.entries(labels).filter((entry): entry is [string, string] => entry[1] !== null);
+  return {
+    metadata: {
+      ...before.metadata,
+      labels: Object.fromEntries(kept),
+      annotations: { ...before.metadata.annotations, ...metadata.annotations },
+    },
+    spec: { ...before.spec, ...spec },
+  };
+}
+
+test('roles and labels of the spec; a second look finds nothing to do', () => {
+  const hosts = [worker({ labels: { tier: 'web' } })];
+  const [first] = nodePatches(hosts, [node({ labels: { 'kubernetes.io/os': 'linux' } })]);
+  expect(first).toMatchObject({
+    name: 'w-1',
+    detail: 'node-role.kubernetes.io/worker= tier=web',
+    patch: { metadata: { labels: { 'node-role.kubernetes.io/worker': '', tier: 'web' } } },
+  });
+  expect(nodePatches(hosts, [patched(node(), first!.patch)])).toEqual([]);
+});
+
+test('what left the spec goes, what others set stays', () => {
+  const tainted = worker({ labels: { tier: 'web' }, taints: [{ key: 'gpu', effect: 'NoSchedule' }] });
+  const foreign = { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute' };
+  const before = patched(
+    node({ labels: { team: 'a' } }, [foreign]),
+    nodePatches([tainted], [node({ labels: { team: 'a' } }, [foreign])])[0]!.patch,
+  );
+  expect(before.spec.taints).toEqual([foreign, { key: 'gpu', effect: 'NoSchedule' }]);
+
+  const after = patched(before, nodePatches([worker()], [before])[0]!.patch);
+  expect(after.metadata.labels).toEqual({ team: 'a', 'node-role.kubernetes.io/worker': '' });
+  expect(after.spec.taints).toEqual([foreign]);
+});
+
+test('a change of taints carries the version that was read', () => {
+  const [patch] = nodePatches([controlPlane()], [node()]);
+  expect(patch!.patch).toMatchObject({
+    metadata: { resourceVersion: '7' },
+    spec: { taints: [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }] },
+  });
+});
+
+test('nodes that the spec does not name are left alone; an annotation that somebody broke stops nothing', () => {
+  expect(nodePatches([worker()], [node({ name: 'other' })])).toEqual([]);
+  expect(nodePatches([worker()], [node({ annotations: { 'kubewright.dev/from-spec': '{' } })])).toHaveLength(1);
+});

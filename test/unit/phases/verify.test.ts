@@ -1,0 +1,41 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { parseFailures, unreadyNodes } from '../../../activities/phases/verify/checks.ts';
+import { SMOKE_SCRIPT } from '../../../activities/phases/verify/smoke-script.ts';
+
+const line = (...words: string[]) => words.join('\t');
+
+test('all nodes Ready at the version, all pods running: nothing to say', () => {
+  const output = [line('node', 'cp-1', 'v1.36.3', 'True', 'ok'), line('node', 'w-1', 'v1.36.3', 'True', ''), 'end'];
+  expect(unreadyNodes(output.join('\n'), ['cp-1', 'w-1'], '1.36.3')).toEqual([]);
+});
+
+test('each problem is one sentence that names the node', () => {
+  const output = [
+    line('node', 'cp-1', 'v1.36.3', 'False', 'container runtime is down'),
+    line('node', 'w-1', 'v1.35.4', 'True', ''),
+    line('pod', 'coredns-1', 'Pending', ''),
+    'end',
+  ].join('\n');
+  expect(unreadyNodes(output, ['cp-1', 'w-1', 'w-2'], '1.36.3')).toEqual([
+    'cp-1 is not Ready: container runtime is down',
+    'w-1 runs kubelet v1.35.4, not v1.36.3',
+    'w-2 is not registered',
+    'pod coredns-1 is Pending',
+  ]);
+});
+
+test('no answer is not a healthy cluster', () => {
+  expect(unreadyNodes('', ['cp-1'], '1.36.3')).toEqual(['the API server did not answer']);
+});
+
+test('failures name the check and both nodes', () => {
+  const output = `noise\n${line('failed', 'pod-network', 'w-1', 'w-2', '10.244.2.5: timed out ')}\nend\n`;
+  expect(parseFailures(output)).toEqual([
+    { check: 'pod-network', from: 'w-1', to: 'w-2', what: '10.244.2.5: timed out' },
+  ]);
+});
+
+test('the smoke script is sound shell', () => {
+  execFileSync('sh', ['-n'], { input: SMOKE_SCRIPT });
+});
