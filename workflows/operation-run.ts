@@ -18,7 +18,7 @@ type Ended = OperationResult['state'];
 /** One run of an operation: plan, task graph, decisions, pause. State and rules; operation.ts binds it to Temporal. */
 export class OperationRun {
   private readonly input: OperationInput;
-  private readonly notify: (event: OperationEvent) => void;
+  private readonly notify: (event: OperationEvent) => Promise<void>;
   private readonly gate = new PauseGate();
   private readonly projector: Projector;
   private readonly scopes = new Map<string, CancellationScope>();
@@ -37,7 +37,7 @@ export class OperationRun {
   private told = '';
 
   /** `notify` tells the entity; it is called only when state or blocked hosts changed. */
-  constructor(input: OperationInput, notify: (event: OperationEvent) => void) {
+  constructor(input: OperationInput, notify: (event: OperationEvent) => Promise<void>) {
     this.input = input;
     this.notify = notify;
     this.specRef = input.specRef;
@@ -269,8 +269,9 @@ export class OperationRun {
         { key: attributes.paused, value: state === 'paused' || state === 'pausing' },
         { key: attributes.blockedHosts, value: hosts.slice(0, 50) },
       ]);
-      // The end is told by the child's completion.
-      if (!this.end) this.notify({ operationId: status.operationId, state, blockedHosts: hosts });
+      // Before anybody can read it: who sees a blocked host may decide at once, and the entity must know it too. The
+      // end is told by the child's completion.
+      if (!this.end) await this.notify({ operationId: status.operationId, state, blockedHosts: hosts });
     }
     // The end is written by closeOperation.
     if (!this.end) await writeStatus(status);

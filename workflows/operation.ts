@@ -7,10 +7,10 @@ import { OperationRun } from './operation-run.ts';
 /** One run on a cluster. A child of the entity, but it outlives it: nothing of the run depends on the parent. */
 export async function operation(input: OperationInput): Promise<OperationResult> {
   const { parent } = workflowInfo();
-  const run = new OperationRun(input, (event: OperationEvent) => {
+  const run = new OperationRun(input, async (event: OperationEvent) => {
     if (!parent) return;
     // The entity may be gone; its view of us is a convenience.
-    getExternalWorkflowHandle(parent.workflowId)
+    await getExternalWorkflowHandle(parent.workflowId)
       .signal(operationEvent, event)
       .catch(() => undefined);
   });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client, Connection, WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { defineUpdate } from '@temporalio/workflow';
+import pino from 'pino';
 import { inject } from 'vitest';
 import type {
   CancelInput,
@@ -23,6 +24,7 @@ import {
 } from '../../contracts/messages.ts';
 import type { Actor, OperationResult, OperationStatus } from '../../contracts/operation.ts';
 import { type RunningWorkers, startWorkers } from '../../worker/run.ts';
+import { installRuntime } from '../../worker/runtime.ts';
 import { prepareNamespace } from '../../worker/temporal-server/namespace.ts';
 import { type PhaseSketch, SPEC_REF } from './temporal-plan.ts';
 import { World, worldActivities } from './temporal-world.ts';
@@ -47,6 +49,8 @@ export class Harness {
   }
 
   static async create(): Promise<Harness> {
+    // Failures are what these tests are about: the SDK's reports of them would bury the results.
+    installRuntime(pino({ level: 'silent' }));
     const address = inject('temporalAddress');
     const namespace = `test-${randomUUID()}`;
     await prepareNamespace({ address, namespace });

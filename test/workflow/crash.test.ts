@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { Harness } from '../support/temporal-harness.ts';
+import { type PhaseSketch, sameHost } from '../support/temporal-plan.ts';
+
+let harness: Harness;
+let folder: string;
+const children: ChildProcess[] = [];
+beforeAll(async () => {
+  harness = await Harness.create();
+  folder = mkdtempSync(join(tmpdir(), 'kubewright-crash-'));
+});
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await harness?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('a worker killed in the middle costs its running task only: no finished task runs again', async () => {
+  const hosts = ['h1', 'h2'];
+  const phases: PhaseSketch[] = [
+    { name: 'one', hosts },
+    { name: 'two', hosts, needs: [sameHost('one')] },
+    { name: 'three', hosts, needs: [sameHost('two')] },
+  ];
+  const logFile = join(folder, 'log');
+  const openFile = join(folder, 'open');
+  const worker = () => {
+    const script = join(import.meta.dirname, '../support/temporal-fake-worker.ts');
+    const { namespace } = harness;
+    const child = spawn(
+      process.execPath,
+      [
+        script,
+        inject('temporalAddress'),
+        namespace,
+        inject('workflowBundle'),
+        logFile,
+        openFile,
+        'two:h1',
+        JSON.stringify(phases),
+      ],
+      { stdio: 'ignore' },
+    );
+    children.push(child);
+    return child;
+  };
+  const lines = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8').trim().split('\n') : []);
+
+  const doomed = worker();
+  const cluster = harness.cluster(phases);
+  const { operationId } = await cluster.submit();
+  await cluster.until(async () => lines().includes('end three:h2') && lines().includes('start two:h1 1'));
+  doomed.kill('SIGKILL');
+  await once(doomed, 'exit');
+  writeFileSync(openFile, '');
+
+  worker();
+  await cluster.until(async () => lines().includes('end three:h1'));
+  expect((await cluster.result(operationId)).state).toBe('succeeded');
+  expect([...lines()].sort()).toEqual(
+    [
+      ...['one:h1', 'one:h2', 'two:h2', 'three:h1', 'three:h2'].flatMap((task) => [`start ${task} 1`, `end ${task}`]),
+      ...['start two:h1 1', 'start two:h1 2', 'end two:h1'],
+    ].sort(),
+  );
+});
