@@ -1,8 +1,8 @@
 import { type LogEntry, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import type { Logger as Pino } from 'pino';
 
-/** Temporal's level names as pino's. */
-const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+/** Temporal's level names as pino's. What it calls info is its own life: of interest only when it misbehaves. */
+const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const;
 
 /**
  * Temporal's native runtime with our log. Once per process and before any worker or connection; our own signal handling

@@ -86,7 +86,7 @@ export class Harness {
 export class ClusterHandle {
   readonly name: string;
   readonly world: World;
-  private readonly client: Client;
+  readonly client: Client;
 
   constructor(client: Client, name: string, world: World) {
     this.client = client;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
+import { Connection, type ConnectionOptions } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { NAMESPACE, RETENTION_DAYS, SEARCH_ATTRIBUTES } from '../../contracts/messages.ts';
@@ -20,6 +20,8 @@ type Seconds = NonNullable<
 export interface NamespaceOptions {
   address: string;
   namespace?: string | undefined;
+  /** TLS and the like. */
+  connect?: Omit<ConnectionOptions, 'address'> | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function prepareNamespace(options: NamespaceOptions): Promise<void>
   const namespace = options.namespace ?? NAMESPACE;
   const deadline = Date.now() + SETTLE_MS;
   const connection = await settle(deadline, () =>
-    Connection.connect({ address: options.address, connectTimeout: 2_000 }),
+    Connection.connect({ connectTimeout: 2_000, ...options.connect, address: options.address }),
   );
   try {
     const retention = { seconds: (RETENTION_DAYS * 24 * 3600) as unknown as Seconds, nanos: 0 };
