@@ -15,6 +15,14 @@ const READY_TIMEOUT_MS = 30_000;
 const LOG_LIMIT_BYTES = 8 * 1024 * 1024;
 const LOOPBACK = '127.0.0.1';
 
+/**
+ * How often a second the server may look into a queue of a shard. Its default of 20 is meant for hundreds of shards; the
+ * embedded server has one, so that after a first burst every step of every workflow waited for 50 ms: 98 ms from the end
+ * of a task to the start of the next, measured, against 25 ms with this.
+ */
+const QUEUE_READS = ['history.transferProcessorMaxPollRPS', 'history.timerProcessorMaxPollRPS'];
+const QUEUE_READS_PER_SECOND = 1_000;
+
 export interface StartOptions {
   /** Data directory of the service; the server's files lie in `<dataDir>/temporal`. */
   dataDir: string;
@@ -80,6 +88,7 @@ async function launch(folder: string, binary: TemporalBinary, options: StartOpti
         '--search-attribute',
         `${name}=${cliType(type)}`,
       ]),
+      ...QUEUE_READS.flatMap((key) => ['--dynamic-config-value', `${key}=${QUEUE_READS_PER_SECOND}`]),
       ...['--log-level', 'warn', '--log-format', 'json'],
     ],
     // Its output goes to a file: a pipe would end the server together with us.
