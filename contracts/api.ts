@@ -119,6 +119,9 @@ export const blockedHost = z.object({
 });
 
 export const clusterDetail = clusterSummary.extend({
+  spec: z
+    .record(text, z.unknown())
+    .describe('The desired state with defaults filled in; POST it, changed or not, for the next build'),
   hosts: z
     .array(
       z.object({

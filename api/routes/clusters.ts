@@ -44,6 +44,7 @@ export const clusters: AddRoutes = (api, deps) => {
       const tasks = status?.tasks ?? [];
       return {
         ...summaryOf(record),
+        spec: { ...spec },
         hosts: hostsOf(spec, tasks),
         tasks,
         blockedHosts: blockedHostsOf(tasks),

@@ -1,6 +1,15 @@
 import type { OperationStatus } from '../../contracts/operation.ts';
 import type { PhaseTiming } from './progress.ts';
 
+/** A command of the journal, as far as our tools look at it. */
+export interface JournalItem {
+  phase: string;
+  host: string;
+  argv: string[];
+  startedAt: string;
+  endedAt: string | null;
+}
+
 /** The few API calls that demo, bench and e2e make. Throws with the problem document's words. */
 export class ApiClient {
   readonly url: string;
@@ -34,6 +43,21 @@ export class ApiClient {
 
   operation(cluster: string, id: string): Promise<OperationStatus> {
     return this.request('GET', `/clusters/${cluster}/operations/${id}`);
+  }
+
+  /** Every command of an operation, all pages. */
+  async commands(cluster: string, filter: { operation: string; host?: string }): Promise<JournalItem[]> {
+    const found: JournalItem[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const query = new URLSearchParams({ ...filter, limit: '200', ...(cursor === '' ? {} : { cursor }) });
+      const page: { items: JournalItem[]; next: string | null } = await this.request(
+        'GET',
+        `/clusters/${cluster}/history?${query.toString()}`,
+      );
+      found.push(...page.items);
+      cursor = page.next;
+    }
+    return found;
   }
 
   /** Polls until the operation ends or blocks. */

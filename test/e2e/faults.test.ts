@@ -22,12 +22,6 @@ async function until(
 const nameOf = (task: TaskStatus) => `${task.phase} on ${task.host}`;
 const finished = (status: OperationStatus) => status.tasks.filter((task) => task.state === 'succeeded').map(nameOf);
 
-interface Command {
-  phase: string;
-  host: string;
-  startedAt: string;
-}
-
 describe('a worker killed in mid-build', () => {
   let bench: Bench;
   beforeAll(async () => {
@@ -50,10 +44,7 @@ describe('a worker killed in mid-build', () => {
 
     const after = await bench.api.follow(bench.name, operation);
     expect(after.state).toBe('succeeded');
-    const { commands } = await bench.api.request<{ commands: Command[] }>(
-      'GET',
-      `/clusters/${bench.name}/history?operation=${operation}&limit=200&since=${new Date(killedAt).toISOString()}`,
-    );
+    const commands = await bench.api.commands(bench.name, { operation });
     const repeated = commands
       .filter((command) => Date.parse(command.startedAt) > killedAt)
       .map((command) => `${command.phase} on ${command.host}`)
@@ -103,10 +94,7 @@ describe('a host whose sshd stops in mid-build', () => {
     await bench.api.request('POST', `/clusters/${bench.name}/hosts/${lost}/retry`, {});
     const after = await bench.api.follow(bench.name, operation, () => undefined, ['succeeded', 'failed', 'cancelled']);
     expect(after.state).toBe('succeeded');
-    const { commands } = await bench.api.request<{ commands: Command[] }>(
-      'GET',
-      `/clusters/${bench.name}/history?operation=${operation}&limit=200&since=${new Date(decidedAt).toISOString()}`,
-    );
+    const commands = await bench.api.commands(bench.name, { operation });
     const repeated = commands
       .filter((command) => Date.parse(command.startedAt) > decidedAt)
       .map((command) => `${command.phase} on ${command.host}`)
