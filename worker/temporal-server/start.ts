@@ -58,7 +58,13 @@ export async function startTemporalServer(options: StartOptions): Promise<Runnin
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const running = readRecord(folder);
   if (running) {
-    if (await listens(running.port)) return await ready(folder, running, true, options);
+    if (await listens(running.port)) {
+      try {
+        return await ready(folder, running, true, options);
+      } catch (error) {
+        options.onLog?.(`Temporal server replaced: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
     // Alive but deaf: it would hold the database.
     await endServer(running);
   }
