@@ -20,7 +20,8 @@ export default definePhase({
   title: 'Cluster DNS',
   hosts: 'one-control-plane',
   needs: [
-    { phase: 'master', on: 'any-host' },
+    // Its own API server, kubectl and kubeconfig.
+    { phase: 'master', on: 'same-host' },
     { phase: 'registry', on: 'every-host' },
   ],
   timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },

@@ -28,7 +28,8 @@ export default definePhase({
   title: 'Metrics',
   hosts: 'one-control-plane',
   needs: [
-    { phase: 'master', on: 'any-host' },
+    // Its own API server, kubectl and kubeconfig.
+    { phase: 'master', on: 'same-host' },
     { phase: 'registry', on: 'every-host' },
     { phase: 'pki', on: 'every-host' },
   ],

@@ -30,7 +30,8 @@ export default definePhase({
   title: 'Node labels and taints',
   hosts: 'one-control-plane',
   needs: [
-    { phase: 'master', on: 'any-host' },
+    // Its own API server, kubectl and kubeconfig.
+    { phase: 'master', on: 'same-host' },
     { phase: 'nodes', on: 'every-host' },
   ],
   timeouts: { applyMs: 60_000, verifyMs: 10_000 },

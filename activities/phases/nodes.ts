@@ -134,7 +134,10 @@ function renderKubelet(context: PhaseContext<Options>, serving: { cert: string; 
 /** systemd-resolved's stub answers on loopback only, where no pod reaches it: behind it is the file that counts. */
 const CHOOSE_RESOLV_CONF = `/bin/sh -c 'real=/run/systemd/resolve/resolv.conf; [ -s $$real ] && grep -q "^nameserver 127.0.0.53" /etc/resolv.conf || real=/etc/resolv.conf; mkdir -p /run/kubewright && ln -sfn $$real ${FILES.resolvConf}'`;
 
-function kubeletUnit({ host, options }: PhaseContext<Options>): string {
+function kubeletUnit(context: PhaseContext<Options>): string {
+  const { host, options } = context;
+  const readyz = `${apiServerUrl(context)}/readyz`;
+  const client = FILES.kubeletClient;
   return daemonUnit({
     description: 'Kubernetes node agent',
     documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/',
@@ -152,7 +155,8 @@ function kubeletUnit({ host, options }: PhaseContext<Options>): string {
     wants: ['containerd.service'],
     service: {
       Type: 'notify',
-      ExecStartPre: CHOOSE_RESOLV_CONF,
+      // The second may fail: without an API server there is still a node to look after.
+      ExecStartPre: [CHOOSE_RESOLV_CONF, `-${WAIT_URL} 30 ${readyz} ${FILES.ca} ${client}.crt ${client}.key`],
       // Pods outlive a restart of the kubelet.
       KillMode: 'process',
       Delegate: true,
