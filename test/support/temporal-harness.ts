@@ -50,7 +50,7 @@ export class Harness {
 
   static async create(): Promise<Harness> {
     // Failures are what these tests are about: the SDK's reports of them would bury the results.
-    installRuntime(pino({ level: 'silent' }));
+    quietRuntime();
     const address = inject('temporalAddress');
     const namespace = `test-${randomUUID()}`;
     await prepareNamespace({ address, namespace });
@@ -68,8 +68,14 @@ export class Harness {
     });
   }
 
-  async close(): Promise<void> {
+  /** End the workers politely, as a restarted service does. */
+  async rest(): Promise<void> {
     await this.workers?.shutdown();
+    this.workers = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.rest();
     await this.client.connection.close();
   }
 
@@ -202,4 +208,13 @@ export async function refusalOf(answer: Promise<unknown>): Promise<string> {
     throw error;
   }
   return 'accepted';
+}
+
+/** The runtime is installed once per process; a second harness of a file finds it. */
+function quietRuntime(): void {
+  try {
+    installRuntime(pino({ level: 'silent' }));
+  } catch {
+    // Installed by the file's first harness.
+  }
 }

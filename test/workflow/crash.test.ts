@@ -69,3 +69,24 @@ it('a worker killed in the middle costs its running task only: no finished task 
     ].sort(),
   );
 });
+
+it('a service stopped politely in mid-task goes on after its restart', async () => {
+  const other = await Harness.create();
+  try {
+    await other.work();
+    const cluster = other.cluster([
+      { name: 'one', hosts: ['h1'] },
+      { name: 'two', hosts: ['h1'], needs: [sameHost('one')] },
+    ]);
+    cluster.world.gate('two:h1');
+    const { operationId } = await cluster.submit();
+    await cluster.until(async () => cluster.world.count('two:h1') === 1);
+    await other.rest();
+    cluster.world.working('two:h1');
+    await other.work();
+    expect((await cluster.result(operationId)).state).toBe('succeeded');
+    expect(cluster.world.attempts).toEqual(['one:h1', 'two:h1', 'two:h1']);
+  } finally {
+    await other.close();
+  }
+});
