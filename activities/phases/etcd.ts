@@ -115,7 +115,7 @@ export default definePhase({
  */
 const CHECK = `
 deadline=$(($(date +%s) + 90))
-until says=$(etcdctl --endpoints "$1" --cacert "$2" --cert "$3" --key "$4" --command-timeout 3s endpoint health 2>&1); do
+until says=$(/usr/local/bin/etcdctl --endpoints "$1" --cacert "$2" --cert "$3" --key "$4" --command-timeout 3s endpoint health 2>&1); do
   [ "$(date +%s)" -lt "$deadline" ] || { printf '%s\\n' "$says"; exit 0; }
   sleep 0.1
 done

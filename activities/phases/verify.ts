@@ -42,7 +42,7 @@ export default definePhase({
   timeouts: { applyMs: 2 * 60_000, verifyMs: 6 * 60_000 },
   expectedMs: 6_000,
   options,
-  resources: (context) => [file(RECORD, record(context))],
+  resources: (context) => [file(RECORD, record(context), { mode: 0o600 })],
   hooks: {
     /** Every time, changed or not. */
     async before({ cluster, remote, waitFor }) {
