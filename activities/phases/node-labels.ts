@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { kubeHosts } from '../../contracts/cluster.ts';
-import { KubewrightError } from '../../contracts/errors.ts';
 import { KUBECTL_ENV, kubectl } from '../kube/kubectl.ts';
 import { type NodeObject, nodePatches } from '../kube/node-patches.ts';
 import { definePhase } from './phase.ts';
+
+/** A node object is some 10 KiB. */
+const MAX_NODES_BYTES = 64 * 1024 * 1024;
+/** How often a change in between may make us read again. */
+const ATTEMPTS = 5;
 
 /** Only what is read of them. */
 const nodeList = z.object({
@@ -38,21 +42,22 @@ export default definePhase({
   expectedMs: 800,
   options: z.strictObject({}),
   hooks: {
-    async after({ cluster, remote, host }) {
-      const { stdout } = await kubectl(remote, ['get', 'nodes', '-o', 'json'], { maxOutputBytes: 64 * 1024 * 1024 });
-      const nodes = nodeList.parse(JSON.parse(stdout)).items as NodeObject[];
-      const patches = nodePatches(kubeHosts(cluster), nodes);
-      if (patches.length === 0) return [];
-      const words = patches.flatMap(({ name, patch }) => [name, JSON.stringify(patch)]);
-      const result = await remote.script(PATCH, words, { okCodes: 'any', env: KUBECTL_ENV });
-      if (result.code !== 0) {
-        // A conflict, mostly: somebody else changed the node in the same moment, and the next attempt reads it anew.
-        throw new KubewrightError('COMMAND_FAILED', 'labels or taints of nodes could not be set', {
-          host: host.name,
-          evidence: result.stderr,
-        });
+    async after({ cluster, remote, fail }) {
+      for (let attempt = 1; ; attempt++) {
+        const { stdout } = await kubectl(remote, ['get', 'nodes', '-o', 'json'], { maxOutputBytes: MAX_NODES_BYTES });
+        const nodes = nodeList.parse(JSON.parse(stdout)).items as NodeObject[];
+        const patches = nodePatches(kubeHosts(cluster), nodes);
+        if (patches.length === 0) return [];
+        const words = patches.flatMap(({ name, patch }) => [name, JSON.stringify(patch)]);
+        const { code, stderr } = await remote.script(PATCH, words, { okCodes: 'any', env: KUBECTL_ENV });
+        if (code === 0) {
+          return patches.map(({ name, detail }) => ({ resource: `node:${name}`, action: 'update' as const, detail }));
+        }
+        // A kubelet renews its node's status every few seconds, and now and then in just this moment.
+        if (attempt >= ATTEMPTS || !stderr.includes('(Conflict)')) {
+          fail('COMMAND_FAILED', 'labels or taints of nodes could not be set', stderr);
+        }
       }
-      return patches.map(({ name, detail }) => ({ resource: `node:${name}`, action: 'update' as const, detail }));
     },
   },
 });
