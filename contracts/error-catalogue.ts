@@ -174,13 +174,6 @@ export const ERRORS = {
     'Look at the load and the disk of the host; then retry it.',
   ),
   COMMAND_ABORTED: entry('host', true, 499, 'The command was stopped', 'It runs again on resume or retry.'),
-  HOST_BUSY: entry(
-    'host',
-    true,
-    409,
-    'Another task holds the host',
-    'It is retried by itself; if it stays, look for a hung package manager on the host.',
-  ),
 
   // What preflight finds.
   OS_UNSUPPORTED: entry(
