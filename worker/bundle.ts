@@ -30,7 +30,11 @@ export async function workflowBundlePath(options: BundleOptions = {}): Promise<s
   options.onProgress?.('bundling workflows');
   const draft = `${path}.${process.pid}`;
   try {
-    await run([process.execPath, join(import.meta.dirname, 'bundle-child.ts'), draft], { timeoutMs: 180_000 });
+    await run([process.execPath, join(import.meta.dirname, 'bundle-child.ts'), draft], {
+      // Module names in the bundle are relative to the working directory: the same content for every caller.
+      cwd: ROOT,
+      timeoutMs: 180_000,
+    });
     renameSync(draft, path);
   } catch (error) {
     throw new KubewrightError('INTERNAL', 'the workflows could not be bundled', {

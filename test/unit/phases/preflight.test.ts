@@ -165,17 +165,35 @@ test('the systems that are supported', () => {
   ]).not.toContain(true);
 });
 
+/** What the facts script says on a machine that can become a host. */
+const FACTS = [
+  'hostname=cp-1',
+  'machineId=0123456789abcdef0123456789abcdef',
+  'bootId=00000000-0000-4000-8000-000000000001',
+  'arch=x86_64',
+  'kernel=6.12.0',
+  'os.ID=debian',
+  'os.VERSION_ID="12"',
+  'packages=apt-get',
+  'init=systemd',
+  'cgroup=2',
+  'cpus=2',
+  'memoryKiB=4194304',
+  'virt=kvm',
+].join('\n');
+
 async function runOn(remote: FakeHost): Promise<void> {
+  remote.on('machineId=', FACTS);
   const context = await sampleContext(preflight);
   const run = phaseRun(context, { phase: 'preflight', remote, changes: [], signal: new AbortController().signal });
   await preflight.hooks?.before?.(run as never);
 }
 
-test('the phase asks once, and names all problems with the first one as code', async () => {
+test('the phase asks for facts and checks once, and names all problems with the first one as code', async () => {
   const good = new FakeHost('cp-1').on('say clock', HEALTHY.join('\n').replace(`${NOW}000000`, `${Date.now()}000000`));
   await runOn(good);
-  expect(good.commands).toHaveLength(1);
-  expect(good.commands[0]?.argv).toEqual([
+  expect(good.commands).toHaveLength(2);
+  expect(good.commands[1]?.argv).toEqual([
     '2379 2380 5000 6443 10257 10259 10250 10248 10249 10256',
     '/var/lib /usr/local /etc',
     '10.20.0.12:22 10.20.0.13:22',
