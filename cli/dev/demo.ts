@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { artifact } from '../../activities/artifacts/catalogue.ts';
@@ -67,8 +68,7 @@ async function up(options: DemoOptions): Promise<void> {
 
   const phases = await api.phases();
   const posted = Date.now();
-  const { operation } = await api.request<{ cluster: string; operation: string }>('POST', '/clusters', lab.spec);
-  say(`POST /clusters: operation ${operation}`);
+  const operation = await continueOrPost(api, lab.spec);
   const display = new ProgressDisplay(process.stderr);
   const status = await api.follow(name, operation, (now) => display.show(now, phases));
   const durationMs = Date.now() - posted;
@@ -147,6 +147,27 @@ async function down(): Promise<void> {
   await labDown(name, (line) => say(`lab: ${line}`));
   rmSync(folder, { recursive: true, force: true });
   say('nothing of the demo is left (the caches under ~/.cache/kubewright stay for the next time)');
+}
+
+/** Go on with what an earlier run left unfinished, else POST the sample cluster. */
+async function continueOrPost(api: ApiClient, spec: unknown): Promise<string> {
+  const { items } = await api.request<{ items: { name: string; operation: string | null }[] }>('GET', '/clusters');
+  const latest = items.find((each) => each.name === name)?.operation;
+  const status = latest ? await api.operation(name, latest) : null;
+  if (latest && status && !['succeeded', 'failed', 'cancelled'].includes(status.state)) {
+    say(`an earlier build is ${status.state}: going on with operation ${latest}`);
+    if (status.state === 'paused' || status.state === 'pausing') {
+      await api.request('POST', `/clusters/${name}/resume`, {});
+    }
+    for (const host of status.blockedHosts) await api.request('POST', `/clusters/${name}/hosts/${host}/retry`, {});
+    // Blocked is an end for whoever follows: wait until the decision has been taken up.
+    const deadline = Date.now() + 5_000;
+    while ((await api.operation(name, latest)).state === 'blocked' && Date.now() < deadline) await sleep(100);
+    return latest;
+  }
+  const { operation } = await api.request<{ operation: string }>('POST', '/clusters', spec);
+  say(`POST /clusters: operation ${operation}`);
+  return operation;
 }
 
 /** A busybox in the cluster's own registry, for whoever wants to run a pod. */
