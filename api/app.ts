@@ -3,11 +3,12 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import sse from '@fastify/sse';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { KubewrightError } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
 import type { ApiDeps } from './deps.ts';
 import { authenticate } from './plugins/auth.ts';
 import { parseBodies } from './plugins/body.ts';
-import { handleErrors } from './plugins/errors.ts';
+import { addressProblem, answerClientError, handleErrors, sendProblem } from './plugins/errors.ts';
 import { handleNotFound } from './plugins/not-found.ts';
 import { documentApi } from './plugins/openapi.ts';
 import { validate } from './plugins/validation.ts';
@@ -29,6 +30,11 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
     ...(options.https ? { https: options.https } : {}),
     bodyLimit: LIMITS.requestBodyBytes,
+    // What fails before any route is found: addresses that cannot be decoded, requests that are not HTTP.
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(request, reply, new KubewrightError('BAD_REQUEST', addressProblem(error.code)));
+    },
+    clientErrorHandler: answerClientError,
     requestTimeout: 120_000,
     keepAliveTimeout: 10_000,
     forceCloseConnections: 'idle',

@@ -43,6 +43,8 @@ export const taskStatus: z.ZodType<TaskStatus> = z.looseObject({
   error: errorReport.optional(),
 });
 
+const pauseInfo = z.looseObject({ by: text, at: time, mode: z.enum(['drain', 'interrupt']), reason: text.optional() });
+
 const operationShape = {
   operationId,
   cluster: text,
@@ -57,9 +59,7 @@ const operationShape = {
   tasks: z.array(taskStatus).max(50_000),
   blockedHosts: z.array(text).max(1000),
   error: errorReport.optional(),
-  pause: z
-    .looseObject({ by: text, at: time, mode: z.enum(['drain', 'interrupt']), reason: text.optional() })
-    .optional(),
+  pause: pauseInfo.optional(),
 };
 export const operationStatus: z.ZodType<OperationStatus> = z.looseObject(operationShape);
 
@@ -136,6 +136,8 @@ export const clusterDetail = clusterSummary.extend({
     .max(1000),
   tasks: z.array(taskStatus).max(50_000),
   blockedHosts: z.array(blockedHost).max(1000),
+  pause: pauseInfo.optional().describe('Who paused the operation, when and why'),
+  error: errorReport.optional().describe('Why the operation as a whole failed'),
   timings: z.object({
     startedAt: time.optional(),
     endedAt: time.optional(),

@@ -1,7 +1,20 @@
 import { z } from 'zod';
 import { type Host, host, type SshTarget, sshSettings } from './host.ts';
 import { LIMITS } from './limits.ts';
-import { cidr, cidrContains, cidrsOverlap, dnsLabel, hostname, httpUrl, ipv4, version } from './primitives.ts';
+import {
+  cidr,
+  cidrContains,
+  cidrsOverlap,
+  dnsLabel,
+  hostname,
+  httpUrl,
+  ipv4,
+  OPTION_TEXT,
+  rangeOf,
+  version,
+} from './primitives.ts';
+
+const OPTION_MESSAGE = 'may have letters, digits, spaces and _.,:=/@%+~*?^<()[]{}- only';
 
 export const API_VERSION = 'kubewright.dev/v1alpha1';
 
@@ -44,15 +57,21 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
   for (const field of ['name', 'address', 'internalAddress'] as const) {
     const seen = new Map<string, number>();
     hosts.forEach((each, index) => {
-      const value = each[field];
-      if (value === undefined) return;
+      // Without an internal address of its own a host is known to the others by its address.
+      const value = field === 'internalAddress' ? internalAddress(each) : each[field];
       // Two SSH ports on one address are still one machine's worth of ports for Kubernetes.
       const first = seen.get(value);
-      if (first !== undefined) issue(['hosts', index, field], `duplicates ${field} of hosts[${first}]: ${value}`);
-      else seen.set(value, index);
+      const said = field === 'internalAddress' && each.address === hosts[first ?? index]!.address;
+      if (first === undefined) seen.set(value, index);
+      else if (!said) issue(['hosts', index, field], `duplicates ${field} of hosts[${first}]: ${value}`);
     });
   }
   hosts.forEach((each, index) => {
+    const own = internalAddress(each);
+    if (own === 'localhost' || (ipv4.safeParse(own).success && rangeOf(own) === 'loopback')) {
+      const field = each.internalAddress === undefined ? 'address' : 'internalAddress';
+      issue(['hosts', index, field], `${own} is another machine for every other host; give internalAddress`);
+    }
     if (each.name === 'cluster') issue(['hosts', index, 'name'], 'is a reserved word');
     if (new Set(each.roles).size !== each.roles.length) issue(['hosts', index, 'roles'], 'lists a role twice');
     const credential = each.ssh?.credential ?? cluster.spec.ssh.credential;
@@ -61,10 +80,20 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
       ['podCidr', network.podCidr],
       ['serviceCidr', network.serviceCidr],
     ] as const) {
-      const own = internalAddress(each);
       if (ipv4.safeParse(own).success && cidrContains(range, own))
         issue(['network', what], `contains the address of host ${each.name} (${own})`);
     }
+  });
+
+  for (const what of ['podCidr', 'serviceCidr'] as const) {
+    const range = rangeOf(network[what].split('/')[0]!);
+    if (['unspecified', 'loopback', 'linkLocal', 'multicast', 'broadcast'].includes(range)) {
+      issue(['network', what], `${network[what]} is reserved for other uses (${range})`);
+    }
+  }
+  plainOptions(cluster.spec.phases, ['phases'], issue);
+  hosts.forEach((each, index) => {
+    plainOptions(each.phases, ['hosts', index, 'phases'], issue);
   });
 
   const count = (name: string) => hosts.filter((each) => each.roles.some((one) => one === name)).length;
@@ -81,6 +110,23 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
   if (Number(network.serviceCidr.split('/')[1]) > 24 || Number(network.serviceCidr.split('/')[1]) < 12)
     issue(['network', 'serviceCidr'], 'must be between /12 and /24');
 });
+
+/** Phase options may be free in form, never in letters: they end up in units, files and flags on the hosts. */
+function plainOptions(
+  value: unknown,
+  path: (string | number)[],
+  issue: (path: (string | number)[], message: string) => void,
+): void {
+  if (typeof value === 'string') {
+    if (!OPTION_TEXT.test(value)) issue(path, OPTION_MESSAGE);
+    return;
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, each] of Object.entries(value)) {
+    if (!OPTION_TEXT.test(key)) issue(path, `the key ${JSON.stringify(key.slice(0, 64))} ${OPTION_MESSAGE}`);
+    else plainOptions(each, [...path, Array.isArray(value) ? Number(key) : key], issue);
+  }
+}
 
 export type ClusterSpec = z.infer<typeof clusterSpec>;
 

@@ -51,6 +51,9 @@ function describe(issue: Issue, schema: z.ZodType, input: unknown, prefix: Path,
       return [at(valueAt(input, inside) === undefined ? 'is required' : `must be ${article(issue.expected)}`)];
     case 'invalid_key':
       return [at(`invalid key: ${issue.issues.map((each) => each.message).join('; ')}`)];
+    case 'too_small':
+    case 'too_big':
+      return [at(sizeMessage(issue))];
     case 'invalid_union':
       return union(issue, inside, schema, input, prefix, at);
     default:
@@ -74,10 +77,29 @@ function union(
   if (near.length === 1) return near[0]!.flatMap((each) => describe(each, schema, input, prefix, inside));
   const keys = keysAt(schema, inside);
   if (keys.length > 0) {
+    const unknown =
+      typeof value === 'object' && value !== null ? Object.keys(value).filter((key) => !keys.includes(key)) : [];
+    if (unknown.length > 0) return unknown.map((key) => at(unknownWord('key', key, keys)));
     return [at(`must be an object with one of the keys ${keys.map((key) => `\`${key}\``).join(', ')}`)];
   }
-  const messages = options.flatMap((list) => list.map((each) => each.message));
+  // How long a text may be matters only to the option that it is meant for.
+  const messages = options.flatMap((list) =>
+    list.filter((each) => each.code !== 'too_big').map((each) => each.message),
+  );
   return [at([...new Set(messages)].join(' or ').slice(0, 300) || issue.message)];
+}
+
+/** "must have at least 1 item", "must be at most 65535". */
+function sizeMessage(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string {
+  const bound = issue.code === 'too_small' ? issue.minimum : issue.maximum;
+  const unit = ({ array: 'item', string: 'character', map: 'key', set: 'item' } as Record<string, string>)[
+    issue.origin
+  ];
+  // A message of our own says more.
+  if (!/^Too (small|big)/.test(issue.message)) return issue.message;
+  const limit = issue.code === 'too_small' ? 'at least' : 'at most';
+  if (unit === undefined) return `must be ${limit} ${bound}`;
+  return `must have ${limit} ${bound} ${unit}${Number(bound) === 1 ? '' : 's'}`;
 }
 
 function isOfAnotherShape(issue: Issue, value: unknown): boolean {

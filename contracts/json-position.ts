@@ -44,3 +44,31 @@ export function jsonErrorOffset(text: string): number {
     offset = end;
   }
 }
+
+/** The first key that an object of the text has twice. To be asked of texts that JSON.parse accepted. */
+export function jsonDuplicateKey(text: string): { key: string; offset: number } | undefined {
+  // One set of keys per open object; null for a list.
+  const open: (Set<string> | null)[] = [];
+  let expectsKey = false;
+  TOKEN.lastIndex = 0;
+  for (let found = TOKEN.exec(text); found; found = TOKEN.exec(text)) {
+    const [, mark, word] = found;
+    const keys = open.at(-1);
+    if (mark === '{' || mark === '[') {
+      open.push(mark === '{' ? new Set() : null);
+      expectsKey = mark === '{';
+    } else if (mark === '}' || mark === ']') {
+      open.pop();
+      expectsKey = false;
+    } else if (mark === ',') {
+      expectsKey = keys instanceof Set;
+    } else if (word !== undefined && expectsKey && keys) {
+      // An escape can spell the same key in another way.
+      const key = JSON.parse(word) as string;
+      if (keys.has(key)) return { key, offset: TOKEN.lastIndex - word.length };
+      keys.add(key);
+      expectsKey = false;
+    }
+  }
+  return undefined;
+}

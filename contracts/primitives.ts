@@ -33,8 +33,24 @@ export const cidr = z
     { error: 'must be an IPv4 network such as 10.244.0.0/16, host bits zero', abort: true },
   );
 
-/** Where SSH listens: an IPv4 address or a DNS name. */
-export const address = z.union([ipv4, hostname.refine((text) => !/^[\d.]+$/.test(text), 'must be an IPv4 address')]);
+/** Ranges of ipaddr.js that no machine has as its address. */
+const NOBODY = new Set(['unspecified', 'broadcast', 'multicast']);
+
+/** Where SSH listens: an IPv4 address of one machine, or a DNS name. Old resolvers read 1.2.3 and 0x7f000001 as addresses. */
+export const address = z.union([
+  ipv4.refine((text) => !isIpv4(text) || !NOBODY.has(rangeOf(text)), 'must be the address of one machine'),
+  hostname.refine((text) => !/(^|\.)(\d+|0x[0-9a-f]*)$/.test(text), 'must be an IPv4 address'),
+]);
+
+const isIpv4 = (text: string) => ipaddr.IPv4.isValidFourPartDecimal(text);
+
+/** What kind of address it is in ipaddr.js's words: `unicast`, `private`, `loopback`, `linkLocal`, `multicast` ... */
+export function rangeOf(ip: string): string {
+  return ipaddr.IPv4.parse(ip).range();
+}
+
+/** Text of options that ends up in units, configuration files and flags: no quotes, no control characters, no shell. */
+export const OPTION_TEXT = /^[A-Za-z0-9 _.,:=/@%+~*?^<()[\]{}-]*$/;
 
 export const port = z.int().min(1).max(65535);
 
@@ -55,13 +71,14 @@ export const loginName = z
 export const version = z
   .string()
   .max(32)
-  .regex(/^\d+\.\d+\.\d+$/, 'must be an exact version such as 1.36.3');
+  .regex(/^\d{1,4}\.\d{1,4}\.\d{1,4}$/, 'must be an exact version such as 1.36.3');
 
 /** http or https address without credentials, query or fragment. */
 export const httpUrl = z
   .string()
   .max(512)
-  .regex(/^https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[A-Za-z0-9._~/-]*)?$/, 'must be a plain http(s) address');
+  .regex(/^https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[A-Za-z0-9._~/-]*)?$/, 'must be a plain http(s) address')
+  .refine((text) => !/^https?:\/\/[A-Za-z0-9.-]/.test(text) || URL.canParse(text), 'must have a port of at most 65535');
 
 /** Kubernetes label key: optional DNS prefix, name of at most 63. */
 export const labelKey = z

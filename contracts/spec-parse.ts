@@ -1,8 +1,8 @@
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter, parseDocument, type YAMLParseError, type YAMLWarning } from 'yaml';
 import { type ClusterSpec, clusterSpec } from './cluster.ts';
 import { KubewrightError } from './errors.ts';
 import { describeIssues, type FieldIssue } from './issues.ts';
-import { jsonErrorOffset } from './json-position.ts';
+import { jsonDuplicateKey, jsonErrorOffset } from './json-position.ts';
 
 /** References to anchors in one document. A spec needs a few; a bomb needs many. */
 const ALIASES = 100;
@@ -57,7 +57,7 @@ function parseYaml(text: string): unknown {
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem) {
     const { line, col } = lineCounter.linePos(problem.pos[0]);
-    throw malformed(`line ${line}, column ${col}: ${problem.message.split('\n')[0]!.slice(0, 200)}`, problem);
+    throw malformed(`line ${line}, column ${col}: ${yamlMessage(problem)}`, problem);
   }
   try {
     return document.toJS({ maxAliasCount: ALIASES });
@@ -67,16 +67,31 @@ function parseYaml(text: string): unknown {
   }
 }
 
+/** The parser speaks to programmers in some places; here its reader is the author of the document. */
+function yamlMessage(problem: YAMLParseError | YAMLWarning): string {
+  if (problem.code === 'MULTIPLE_DOCS') return 'a second document begins; send one at a time';
+  if (/call stack/.test(problem.message)) return 'the document is nested too deeply';
+  return problem.message.split('\n')[0]!.slice(0, 200);
+}
+
 function parseJson(text: string): unknown {
+  const place = (offset: number) => {
+    const before = text.slice(0, offset).split('\n');
+    return `line ${before.length}, column ${before.at(-1)!.length + 1}`;
+  };
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     if (error instanceof RangeError) throw error;
     const offset = jsonErrorOffset(text);
-    const before = text.slice(0, offset).split('\n');
     const found = offset >= text.length ? 'the document ends too early' : `unexpected ${JSON.stringify(text[offset])}`;
-    throw malformed(`line ${before.length}, column ${before.at(-1)!.length + 1}: ${found}`, error);
+    throw malformed(`${place(offset)}: ${found}`, error);
   }
+  // JSON.parse lets the last one win, which is not what anybody meant.
+  const twice = jsonDuplicateKey(text);
+  if (twice) throw malformed(`${place(twice.offset)}: the key \`${twice.key.slice(0, 64)}\` is there twice`);
+  return value;
 }
 
 /** A key `__proto__` would become an object's prototype in whatever copies the document. */

@@ -34,12 +34,12 @@ export function createCredentialResolver(deps: {
 }): CredentialResolver {
   return {
     async resolve(ref) {
-      if ('keyFile' in ref) return checked(await fromFile(ref.keyFile, deps.logger), ref.keyFile);
+      if ('keyFile' in ref) return checkedCredential(await fromFile(ref.keyFile, deps.logger), ref.keyFile);
       if ('agent' in ref) return fromAgent(ref.agent);
       const found = await deps.named?.(ref.name);
       if (!found) throw unusable(`there is no credential named ${ref.name}`);
       if (found.kind === 'agent') return fromAgent(found.socket);
-      return checked(found, ref.name);
+      return checkedCredential(found, ref.name);
     },
   };
 }
@@ -67,7 +67,8 @@ async function fromAgent(socket: string): Promise<Credential> {
   return { kind: 'agent', socket };
 }
 
-function checked(credential: Credential, label: string): Credential {
+/** The credential, when its key can be read with its passphrase. `label` is for messages. Throws SSH_CREDENTIAL_UNUSABLE. */
+export function checkedCredential(credential: Credential, label: string): Credential {
   if (credential.kind !== 'key') return credential;
   const parsed = ssh2.utils.parseKey(credential.privateKey, credential.passphrase);
   if (parsed instanceof Error) {

@@ -20,17 +20,17 @@ import { basePackages } from './prepare/packages.ts';
 const options = z.strictObject({
   hostname: z.boolean().default(true).describe('Set the host name to the name in the spec'),
   packages: z
-    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{0,99}$/))
+    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{0,99}$/, 'must be the name of a package'))
     .max(50)
     .default([])
     .describe('Further packages of the distribution'),
   sysctls: z
     .record(
-      z.string().regex(/^[a-z0-9_][a-zA-Z0-9_./-]{0,199}$/),
+      z.string().regex(/^[a-z0-9_][a-zA-Z0-9_./-]{0,199}$/, 'must be the name of a kernel setting'),
       z
         .string()
         .max(200)
-        .regex(/^[\w .:,+-]*$/),
+        .regex(/^[\w .:,+-]*$/, 'must be the value of a kernel setting'),
     )
     .default({})
     .describe('Further kernel settings; they win over ours'),

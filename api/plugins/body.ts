@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { KubewrightError } from '../../contracts/errors.ts';
 import { parseDocumentText } from '../../contracts/spec-parse.ts';
 
 /** Media types of a body. YAML has been served under several names; RFC 9512 made it application/yaml. */
@@ -8,13 +9,22 @@ export const BODY_TYPES = ['application/json', 'application/yaml', 'application/
 export function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   for (const type of BODY_TYPES) {
-    app.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => {
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => {
       try {
-        const text = body.toString();
+        const text = utf8(body as Buffer);
         done(null, text.trim() === '' ? undefined : parseDocumentText(text, type));
       } catch (error) {
         done(error as Error, undefined);
       }
     });
+  }
+}
+
+/** A replacement character in a name or a key would be somebody else's name. */
+function utf8(body: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch (error) {
+    throw new KubewrightError('SPEC_MALFORMED', 'the body is not valid UTF-8', { cause: error });
   }
 }

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import { PROBLEM_TYPE, problemOf } from '../../contracts/problem.ts';
@@ -41,4 +43,23 @@ function asKubewrightError(error: FastifyError | KubewrightError): KubewrightErr
   }
   // What went wrong inside is for the log, not for the caller.
   return new KubewrightError('INTERNAL', 'the request could not be completed', { cause: error });
+}
+
+/** What is wrong with an address, by Fastify's code. */
+export const addressProblem = (code: string): string =>
+  code === 'FST_ERR_MAX_PARAM_LENGTH' ? 'a name in the address is too long' : 'the address cannot be decoded';
+
+/** What Node's parser refused never becomes a request, and still gets a problem document. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy(error);
+  const message =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'the request line and headers are larger than 16 KiB'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'the request did not arrive in time'
+        : 'this is not an HTTP request that we understand';
+  const problem = problemOf(new KubewrightError('BAD_REQUEST', message).report(), randomUUID());
+  const body = JSON.stringify(problem);
+  const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}`;
+  socket.end(`${head}\r\nconnection: close\r\n\r\n${body}`);
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { serializerCompiler, type ZodTypeProvider } from '@fastify/type-provider-zod';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { describeIssues } from '../../contracts/issues.ts';
 
@@ -16,6 +16,10 @@ export type Api = FastifyInstance<
 
 /** Requests are checked by zod, in words that name the field; answers are written through their schemas. */
 export function validate(app: FastifyInstance): Api {
+  // A misspelled ?dryRun would build for real: what is not in the schema is refused.
+  app.addHook('onRoute', ({ schema }) => {
+    if (schema?.operationId !== undefined) schema.querystring ??= z.strictObject({});
+  });
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data: unknown) => {
     const parsed = schema.safeParse(data ?? undefined);
     if (parsed.success) return { value: parsed.data };

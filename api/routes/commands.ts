@@ -53,6 +53,7 @@ export const commands: AddRoutes = (api, deps) => {
     },
     async (request, reply) => {
       const { name } = request.params;
+      await requireKnown(deps, name);
       const input = { ...request.body, actor: actorFor(request), requestId: requestIdOf(request.headers) };
       const { operationId } = await deps.temporal.pause(name, input);
       return reply.code(202).send(answer(name, operationId));
@@ -64,6 +65,7 @@ export const commands: AddRoutes = (api, deps) => {
     { config, schema: { ...schema('resume', 'Go on after a pause'), body: commandRequest } },
     async (request, reply) => {
       const { name } = request.params;
+      await requireKnown(deps, name);
       const input = { ...request.body, actor: actorFor(request), requestId: requestIdOf(request.headers) };
       const { operationId } = await deps.temporal.resume(name, input);
       return reply.code(202).send(answer(name, operationId));
@@ -78,6 +80,7 @@ export const commands: AddRoutes = (api, deps) => {
     },
     async (request, reply) => {
       const { name } = request.params;
+      await requireKnown(deps, name);
       const { operationId } = await deps.temporal.cancel(name, {
         operationId: request.body.operation,
         reason: request.body.reason,
@@ -101,7 +104,9 @@ export const commands: AddRoutes = (api, deps) => {
     async (request, reply) => {
       const { name, host } = request.params;
       const { phase, reason: _reason, ...corrections } = request.body;
+      await requireKnown(deps, name);
       const specRef = await correctedSpec(deps, name, host, corrections);
+      if (phase !== undefined) await requireBlocked(deps, name, host, phase);
       const { operationId } = await deps.temporal.decide(name, {
         items: [
           { host, phase, action: 'retry', specRef, actor: actorFor(request), requestId: requestIdOf(request.headers) },
@@ -112,6 +117,20 @@ export const commands: AddRoutes = (api, deps) => {
   );
 };
 
+/** Throws NOT_FOUND unless the cluster exists, if only as the subject of a dry run. */
+async function requireKnown(deps: ApiDeps, cluster: string): Promise<void> {
+  if (!(await deps.store.projections.latestOperation(cluster))) await requireCluster(deps, cluster);
+}
+
+/** The entity knows blocked hosts, not their tasks; a task becomes readable as blocked once it takes decisions. */
+async function requireBlocked(deps: ApiDeps, cluster: string, host: string, phase: string): Promise<void> {
+  const status = await deps.store.projections.latestOperation(cluster);
+  const task = status?.tasks.find((each) => each.host === host && each.phase === phase);
+  if (task?.state === 'blocked') return;
+  const found = task ? `is ${task.state}` : 'is not part of the operation';
+  throw new KubewrightError('HOST_NOT_BLOCKED', `the phase ${phase} of host ${host} ${found}`);
+}
+
 /** The present spec with corrections of one host, stored; undefined when nothing is corrected. Throws SPEC_INVALID. */
 async function correctedSpec(
   deps: ApiDeps,
@@ -119,11 +138,11 @@ async function correctedSpec(
   host: string,
   corrections: Pick<z.infer<typeof retryRequest>, 'address' | 'ssh'>,
 ): Promise<string | undefined> {
-  if (corrections.address === undefined && corrections.ssh === undefined) return undefined;
   const { specRef } = await requireCluster(deps, cluster);
   const spec = structuredClone(await deps.store.specs.get(specRef));
   const found = spec.spec.hosts.find((each) => each.name === host);
   if (!found) throw new KubewrightError('NOT_FOUND', `the cluster ${cluster} has no host named ${host}`);
+  if (corrections.address === undefined && corrections.ssh === undefined) return undefined;
   if (corrections.address !== undefined) found.address = corrections.address;
   if (corrections.ssh !== undefined) found.ssh = { ...found.ssh, ...corrections.ssh };
   return deps.store.specs.put(validateClusterSpec(spec, phaseValidator(deps.phases)));

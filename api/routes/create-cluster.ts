@@ -11,7 +11,7 @@ import { submitOperation } from '../submit.ts';
 import { phaseValidator } from '../validate-phases.ts';
 import { type AddRoutes, idempotencyHeaders, operationLinks, responses } from './shared.ts';
 
-const query = z.object({
+const query = z.strictObject({
   dryRun: z.enum(['true', 'false']).default('false').describe('Change nothing; answer with what would be done'),
   ifBusy: z.enum(['queue', 'refuse']).default('queue').describe('What to do while another operation runs'),
 });

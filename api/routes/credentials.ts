@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkedCredential } from '../../activities/host/credentials.ts';
 import { namedSecret } from '../../contracts/api.ts';
 import { credentialValue } from '../../contracts/credential.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
@@ -37,6 +38,8 @@ export const credentials: AddRoutes = (api, deps) => {
       },
     },
     async (request) => {
+      // Better said here than on every host in the middle of a build.
+      checkedCredential(request.body, request.params.name);
       await store.put(request.params.name, request.body);
       return { name: request.params.name };
     },

@@ -17,12 +17,14 @@ export const events: AddRoutes = (api, deps) => {
     {
       config: { role: 'viewer' },
       sse: 'only',
+      // HEAD would wait for the end of a stream that has none.
+      exposeHeadRoute: false,
       schema: {
         operationId: 'followCluster',
         summary: 'Live changes as server-sent events; Last-Event-ID, or ?after=, resumes',
         tags: ['clusters'],
         params: clusterParams,
-        querystring: z.object({
+        querystring: z.strictObject({
           after: z
             .string()
             .max(32)

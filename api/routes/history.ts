@@ -18,7 +18,7 @@ export const history: AddRoutes = (api, deps) => {
         summary: 'Workflow events of an operation (default: the latest) with the commands that ran',
         tags: ['history'],
         params: clusterParams,
-        querystring: z.object({
+        querystring: z.strictObject({
           ...page,
           operation: operationId.optional(),
           phase: dnsLabel.optional(),
@@ -35,7 +35,10 @@ export const history: AddRoutes = (api, deps) => {
           ? await deps.store.projections.latestOperation(name)
           : await deps.store.projections.operation(name, request.query.operation);
       if (!status) {
-        throw new KubewrightError('NOT_FOUND', `there is no operation ${request.query.operation ?? ''} of ${name}`);
+        throw new KubewrightError(
+          'NOT_FOUND',
+          `there is no ${request.query.operation === undefined ? 'cluster named' : `operation ${request.query.operation} of`} ${name}`,
+        );
       }
       const operation = status.operationId;
       const [{ items, next }, { events }] = await Promise.all([

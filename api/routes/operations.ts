@@ -71,11 +71,19 @@ export const operations: AddRoutes = (api, deps) => {
         summary: 'Operations of a cluster, newest first',
         tags: ['operations'],
         params: clusterParams,
-        querystring: z.object(page),
+        querystring: z.strictObject(page),
         response: responses({ 200: pageOf(operationStatus) }),
       },
     },
-    (request) => deps.store.projections.operations(request.params.name, request.query),
+    async (request) => {
+      const { name } = request.params;
+      const found = await deps.store.projections.operations(name, request.query);
+      // A dry run of a cluster that was never built has operations, and no cluster.
+      if (found.items.length === 0 && !(await deps.store.projections.latestOperation(name))) {
+        await requireCluster(deps, name);
+      }
+      return found;
+    },
   );
 
   api.get(
@@ -87,7 +95,7 @@ export const operations: AddRoutes = (api, deps) => {
         summary: 'Tasks, timings and changes of one operation',
         tags: ['operations'],
         params: clusterParams.extend({ id: operationId }),
-        querystring: z.object({
+        querystring: z.strictObject({
           changes: z
             .enum(['true', 'false'])
             .default('false')

@@ -35,6 +35,9 @@ export const tokens: AddRoutes = (api, deps) => {
     },
     async (request, reply) => {
       const { name, role, expiresAt } = request.body;
+      if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) {
+        throw new KubewrightError('BAD_REQUEST', 'body.expiresAt is in the past');
+      }
       const until = expiresAt === undefined ? null : new Date(expiresAt);
       const { token, info } = await store.create(name, role, { expiresAt: until });
       return reply

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { spec, type TestApi, testApi } from './support.ts';
 
@@ -80,14 +81,17 @@ describe('tokens', () => {
 });
 
 it('credentials go in and never come out', async () => {
-  const body = {
-    kind: 'key',
-    privateKey: '-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n',
-  };
+  const { privateKey: pair } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const privateKey = String(pair.export({ type: 'sec1', format: 'pem' }));
+  const body = { kind: 'key', privateKey };
   expect((await api.call('PUT', '/credentials/lab', { body })).status).toBe(200);
   const list = await api.call('GET', '/credentials');
   expect(list.body).toMatchObject({ items: [{ name: 'lab' }] });
-  expect(list.text).not.toContain('c2VjcmV0');
+  expect(list.text).not.toContain(privateKey.split('\n')[1]);
+  const broken = { kind: 'key', privateKey: '-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n' };
+  const refused = await api.call('PUT', '/credentials/lab', { body: broken });
+  expect(refused).toMatchObject({ status: 422, body: { code: 'SSH_CREDENTIAL_UNUSABLE' } });
+  expect(refused.text).not.toContain('c2VjcmV0');
   expect((await api.call('PUT', '/credentials/lab', { body: { kind: 'key', privateKey: 'nothing' } })).status).toBe(
     400,
   );
@@ -102,6 +106,35 @@ it('unknown routes are 404, unknown methods 405 with Allow', async () => {
   expect(answer).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } });
   expect(answer.headers['allow']).toBe('GET, HEAD, POST');
   expect((await api.call('PUT', '/clusters/demo/operations/x')).status).toBe(405);
+  // A HEAD of the event stream would never end.
+  expect((await api.call('HEAD', '/clusters/demo/events')).status).toBe(405);
+});
+
+it('what is not there is 404 for every command, whatever runs', async () => {
+  for (const path of ['pause', 'resume', 'cancel', 'hosts/cp-1/retry']) {
+    expect(await api.call('POST', `/clusters/nobody/${path}`)).toMatchObject({
+      status: 404,
+      body: { detail: 'there is no cluster named nobody' },
+    });
+  }
+  expect((await api.call('GET', '/clusters/nobody/operations')).status).toBe(404);
+});
+
+it('a misspelled query is refused, not ignored', async () => {
+  expect(await api.call('POST', '/clusters?dryrun=true', { body: spec() })).toMatchObject({
+    status: 400,
+    body: { code: 'BAD_REQUEST', detail: 'query unknown key `dryrun`; did you mean `dryRun`?' },
+  });
+  expect((await api.call('POST', '/clusters/demo/operations?dryRun=true', { body: { kind: 'build' } })).status).toBe(
+    400,
+  );
+  expect(api.temporal.submitted).toEqual([]);
+});
+
+it.each(['/clusters/%ff', '/clusters/%', `/clusters/${'a'.repeat(300)}`])('%s is a problem document', async (path) => {
+  const answer = await api.call('GET', path);
+  expect(answer).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST', hint: expect.any(String) } });
+  expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
 });
 
 it('request ids are taken when they are harmless', async () => {

@@ -277,6 +277,12 @@ describe('operations and commands', () => {
     expect(corrected.spec.hosts[0]).toMatchObject({ address: '10.0.0.9', ssh: { port: 2222 } });
     expect((await api.call('POST', '/clusters/demo/hosts/nobody/retry', { body })).status).toBe(404);
     expect((await api.call('POST', '/clusters/absent/hosts/cp-1/retry')).status).toBe(404);
+    expect((await api.call('POST', '/clusters/demo/hosts/nobody/retry')).status).toBe(404);
+    expect(await api.call('POST', '/clusters/demo/hosts/cp-1/retry', { body: { phase: 'nothing' } })).toMatchObject({
+      status: 409,
+      body: { code: 'HOST_NOT_BLOCKED' },
+    });
+    expect(api.temporal.commands).toHaveLength(2);
   });
 
   it('the admin kubeconfig is for admins', async () => {

@@ -95,7 +95,7 @@ export interface TestApi {
   temporal: FakeTemporal;
   token: Record<'viewer' | 'operator' | 'admin', string>;
   /** As admin unless told otherwise. */
-  call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, more?: CallOptions): Promise<Answer>;
+  call(method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE', url: string, more?: CallOptions): Promise<Answer>;
   close(): Promise<void>;
 }
 interface CallOptions {

@@ -173,7 +173,7 @@ describe('unions are readable', () => {
   it.each<[unknown, string]>([
     ['lab', 'spec.ssh.credential: must be an object with one of the keys `name`, `keyFile`, `agent`'],
     [{}, 'spec.ssh.credential: must be an object with one of the keys `name`, `keyFile`, `agent`'],
-    [{ file: '/a' }, 'spec.ssh.credential: must be an object with one of the keys `name`, `keyFile`, `agent`'],
+    [{ file: '/a' }, 'spec.ssh.credential: unknown key `file`; did you mean `keyFile`?'],
     [{ keyFile: 'a b' }, 'spec.ssh.credential.keyFile: must be an absolute path of letters, digits and . _ - / @ +'],
   ])('credential %j', (value, message) => {
     expect(credential(value)).toEqual([message]);
@@ -235,4 +235,66 @@ it('any value in place of a field gives field errors with a path', () => {
     ),
     { numRuns: 300 },
   );
+});
+
+describe('what an attacker or a tired person sends', () => {
+  it('refuses a key that is there twice in JSON, however it is spelt, and names its place', () => {
+    const twice = JSON.stringify(spec()).replace('{"apiVersion"', '{"kind":"Other","apiVersion"');
+    expect(refused(twice).message).toMatch(/^line 1, column \d+: the key `kind` is there twice$/);
+    expect(refused(twice.replace('"kind":"Other"', '"k\\u0069nd":"Other"')).message).toContain('`kind`');
+    const values = { labels: { a: 'kind', b: 'kind' } };
+    expect(() => parseClusterSpec(JSON.stringify(spec({}, [host(values)])), 'application/json')).not.toThrow();
+  });
+
+  it('says in words that a document is too deep, or that there are two', () => {
+    expect(refused('- '.repeat(10_000), 'application/yaml').message).toMatch(/nested too deeply$/);
+    expect(refused('a: 1\n---\nb: 2\n', 'application/yaml').message).toContain('a second document begins');
+  });
+
+  it.each([
+    ['0.0.0.0', 'must be the address of one machine'],
+    ['224.0.0.1', 'must be the address of one machine'],
+    ['0x7f000001', 'must be an IPv4 address'],
+    ['1.2.3', 'must be an IPv4 address'],
+    ['127.0.0.1', 'is another machine for every other host'],
+    ['localhost', 'is another machine for every other host'],
+  ])('refuses %s as the address of a host', (address, message) => {
+    expect(refused(spec({}, [host({ address })])).errors.join()).toContain(`spec.hosts[0].address: `);
+    expect(refused(spec({}, [host({ address })])).errors.join()).toContain(message);
+  });
+
+  it('lets SSH go through loopback when the other hosts are told another address', () => {
+    const forwarded = spec({}, [host({ address: '127.0.0.1', internalAddress: '10.0.0.1' })]);
+    expect(() => parseClusterSpec(JSON.stringify(forwarded), 'application/json')).not.toThrow();
+  });
+
+  it('refuses an internal address that is the address of another host', () => {
+    const second = host({ name: 'w-1', roles: ['worker'], address: '10.0.0.2', internalAddress: '10.0.0.1' });
+    expect(refused(spec({}, [host(), second])).errors).toEqual([
+      'spec.hosts[1].internalAddress: duplicates internalAddress of hosts[0]: 10.0.0.1',
+    ]);
+  });
+
+  it.each(['127.0.0.0/16', '169.254.0.0/16', '224.0.0.0/16'])('refuses %s as a network of pods', (podCidr) => {
+    expect(refused(spec({ network: { podCidr } })).errors.join()).toContain('is reserved for other uses');
+  });
+
+  it.each(['; id', '$(id)', '`id`', "'", '"', 'a\nb', 'a\0b', 'a\u202eb', '😀', 'a|b', 'a&b', 'a\\b', 'a>b'])(
+    'refuses %j anywhere in phase options',
+    (text) => {
+      const message = 'may have letters, digits, spaces';
+      expect(refused(spec({ phases: { nodes: { config: { deep: [text] } } } })).errors.join()).toContain(
+        `spec.phases.nodes.config.deep[0]: ${message}`,
+      );
+      expect(refused(spec({}, [host({ phases: { nodes: { [text]: 1 } } })])).errors.join()).toContain(message);
+    },
+  );
+
+  it('speaks of sizes in words, and of a credential by the nearest key', () => {
+    expect(refused(spec({ ssh: { credential: { name: 'a' }, port: 65_536 } })).message).toBe(
+      'spec.ssh.port must be at most 65535',
+    );
+    expect(refused(spec({}, [])).errors).toContain('spec.hosts: must have at least 1 item');
+    expect(refused(spec({ ssh: { credential: { keyfile: '/a' } } })).message).toContain('did you mean `keyFile`?');
+  });
 });
