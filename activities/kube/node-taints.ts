@@ -8,7 +8,7 @@ export interface Taint {
 }
 
 export const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
-export const WORKER_LABEL = 'node-role.kubernetes.io/worker';
+const WORKER_LABEL = 'node-role.kubernetes.io/worker';
 
 /** The taints that the spec gives a node: its own, and one that keeps pods off a control plane that is no worker. */
 export function desiredTaints(host: Host): Taint[] {

@@ -4,14 +4,11 @@
 export const BIN_DIR = '/usr/local/bin';
 /** Our own configuration. */
 export const KUBEWRIGHT_DIR = '/etc/kubewright';
-/** Files of ours that hold a state, not a wish: stamps of the engine. */
-export const KUBEWRIGHT_STATE_DIR = '/var/lib/kubewright';
 /** cluster-admin; control planes only, mode 0600. */
 export const ADMIN_KUBECONFIG = `${KUBEWRIGHT_DIR}/admin.kubeconfig`;
 
 export const KUBERNETES_DIR = '/etc/kubernetes';
 export const KUBERNETES_PKI = `${KUBERNETES_DIR}/pki`;
-export const KUBELET_STATE_DIR = '/var/lib/kubelet';
 export const API_SERVER_PORT = 6443;
 export const CONTROLLER_MANAGER_PORT = 10257;
 export const SCHEDULER_PORT = 10259;

@@ -8,9 +8,6 @@ import { type Observations, probe } from './probe.ts';
 import { type ApplyContext, type Fragment, type Resource, resourceKey } from './resource.ts';
 import { kindOf } from './resource-kinds.ts';
 
-export { diff } from './diff.ts';
-export { probe } from './probe.ts';
-
 /** What `converge` did, or in mode `check` would have done. */
 export interface Convergence {
   changes: Change[];

@@ -5,7 +5,6 @@ import { ApiClient } from '../../cli/dev/api-client.ts';
 import { demoRootOf } from '../../cli/dev/paths.ts';
 import { ensureService, type RunningService, stopService } from '../../cli/dev/services.ts';
 import { type Lab, labDown, labUp } from '../../lab/lab.ts';
-import type { ClusterSpecInput } from '../../lab/types.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 
 const quiet = () => undefined;
@@ -72,11 +71,4 @@ export async function ssh(
     ...['-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=10', `${host.user}@${host.address}`, command],
   ]);
   return stdout;
-}
-
-/** A deep copy of a spec with changes. */
-export function changed(spec: ClusterSpecInput, change: (copy: ClusterSpecInput) => void): ClusterSpecInput {
-  const copy = structuredClone(spec);
-  change(copy);
-  return copy;
 }
