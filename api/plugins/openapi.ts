@@ -2,6 +2,19 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { createJsonSchemaTransform } from '@fastify/type-provider-zod';
 import type { FastifyInstance } from 'fastify';
+import { PROBLEM_TYPE } from '../../contracts/problem.ts';
+
+interface Described {
+  content?: Record<string, unknown>;
+}
+
+/** Refusals are problem documents, whatever the route produces otherwise. */
+function nameProblems(operation: { responses?: Record<string, Described> }): void {
+  for (const [status, response] of Object.entries(operation.responses ?? {})) {
+    const [schema] = Object.values(response.content ?? {});
+    if (/^[45]XX$/.test(status) && schema !== undefined) response.content = { [PROBLEM_TYPE]: schema };
+  }
+}
 
 /** OpenAPI from the routes' schemas, at /docs and /docs/json. To be registered before the routes. */
 export async function documentApi(app: FastifyInstance): Promise<void> {
@@ -19,6 +32,13 @@ export async function documentApi(app: FastifyInstance): Promise<void> {
       security: [{ bearer: [] }],
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: 'any' } }),
+    transformObject: (document) => {
+      const openapi = 'openapiObject' in document ? document.openapiObject : {};
+      for (const operation of Object.values(openapi.paths ?? {}).flatMap((path) => Object.values(path ?? {}))) {
+        nameProblems(operation as { responses?: Record<string, Described> });
+      }
+      return openapi;
+    },
   });
   await app.register(async (docs) => {
     // The API's description holds no secret, and a browser sends no bearer token.

@@ -3,6 +3,8 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import { changeOf } from '../dry-run.ts';
 import { type AddRoutes, clusterParams, responses } from './shared.ts';
 
+/** A ULID, or nothing for the beginning. */
+const EVENT_ID = /^[0-9A-Z]{0,32}$/;
 /** Events sent in one go. */
 const BATCH = 200;
 /** How long we wait for a change made by another process, ms. */
@@ -27,8 +29,7 @@ export const events: AddRoutes = (api, deps) => {
         querystring: z.strictObject({
           after: z
             .string()
-            .max(32)
-            .regex(/^[0-9A-Z]*$/)
+            .regex(EVENT_ID, 'must be the id of an event')
             .optional()
             .describe('An event id; empty = from the beginning; absent = from now'),
         }),
@@ -44,6 +45,9 @@ export const events: AddRoutes = (api, deps) => {
       }
       const { sse } = reply;
       const resumed = sse.lastEventId ?? request.query.after;
+      if (resumed !== undefined && !EVENT_ID.test(resumed)) {
+        throw new KubewrightError('BAD_REQUEST', 'headers.last-event-id must be the id of an event');
+      }
       let last = resumed ?? (await projections.lastEventId(name));
       // What a proxy would hold back otherwise, and the place to resume from.
       await sse.send({ event: 'ready', data: { cluster: name }, ...(last === '' ? {} : { id: last }) });

@@ -34,6 +34,7 @@ describe('the OpenAPI document', () => {
       const where = `${method} ${path}`;
       expect(operation.summary, where).toBeTruthy();
       const statuses = Object.keys(operation.responses ?? {});
+      expect(Object.keys(operation.responses?.['4XX']?.content ?? {}), where).toEqual(['application/problem+json']);
       expect(
         statuses.some((status) => status.startsWith('2')),
         where,
