@@ -42,6 +42,7 @@ export const createCluster: AddRoutes = (api, deps) => {
       const dryRun = request.query.dryRun === 'true';
       const spec = validateClusterSpec(request.body, validatePhases);
       await requireCredentials(deps, spec);
+      await requireSameNetwork(deps, spec);
       const cluster = spec.metadata.name;
       const operation = await submitOperation(deps, {
         cluster,
@@ -69,6 +70,21 @@ export const createCluster: AddRoutes = (api, deps) => {
     },
   );
 };
+
+/** Pods and services of a working cluster have addresses and names of these networks; a change would cut them off. */
+async function requireSameNetwork(deps: ApiDeps, spec: ClusterSpec): Promise<void> {
+  const record = await deps.store.projections.cluster(spec.metadata.name);
+  if (record?.state !== 'ready') return;
+  const before = (await deps.store.specs.get(record.specRef)).spec.network;
+  const errors = (['podCidr', 'serviceCidr', 'clusterDomain'] as const)
+    .filter((field) => before[field] !== spec.spec.network[field])
+    .map((field) => ({
+      path: `spec.network.${field}`,
+      message: `cannot be changed in a cluster that runs; it is ${before[field]}`,
+    }));
+  const [first] = errors;
+  if (first) throw new KubewrightError('SPEC_INVALID', `${first.path} ${first.message}`, { errors });
+}
 
 /** A spec that names a credential which is not stored would only fail on every host. */
 async function requireCredentials(deps: ApiDeps, spec: ClusterSpec): Promise<void> {

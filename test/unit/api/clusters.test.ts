@@ -56,6 +56,23 @@ describe('POST /clusters', () => {
     expect(api.temporal.submitted).toHaveLength(1);
   });
 
+  it('the networks of a cluster that runs stay; of one that was never ready they may change', async () => {
+    await post(spec());
+    const moved = spec({ network: { serviceCidr: '10.97.0.0/16' } });
+    expect((await post(moved)).status).toBe(202);
+    await post(spec());
+    const latest = api.temporal.submitted.length;
+    await api.store.projections.saveOperation({
+      ...(await api.store.projections.operation('demo', `op-${latest}`))!,
+      state: 'succeeded',
+    });
+    expect(await post(moved)).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: 'spec.network.serviceCidr', message: expect.stringContaining('10.96.0.0/16') }] },
+    });
+    expect(api.temporal.submitted).toHaveLength(latest);
+  });
+
   it('one key for another body is refused', async () => {
     const headers = { 'idempotency-key': 'k-1' };
     await post(spec(), headers);
