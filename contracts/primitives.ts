@@ -78,7 +78,10 @@ export const httpUrl = z
   .string()
   .max(512)
   .regex(/^https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[A-Za-z0-9._~/-]*)?$/, 'must be a plain http(s) address')
-  .refine((text) => !/^https?:\/\/[A-Za-z0-9.-]/.test(text) || URL.canParse(text), 'must have a port of at most 65535');
+  .refine(
+    (text) => Number(/^https?:\/\/[^/:]*:(\d+)/.exec(text)?.[1] ?? 80) <= 65535,
+    'must have a port of at most 65535',
+  );
 
 /** Kubernetes label key: optional DNS prefix, name of at most 63. */
 export const labelKey = z
