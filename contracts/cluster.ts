@@ -66,9 +66,13 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
       else if (!said) issue(['hosts', index, field], `duplicates ${field} of hosts[${first}]: ${value}`);
     });
   }
+  const isLoopback = (own: string) =>
+    own === 'localhost' || (ipv4.safeParse(own).success && rangeOf(own) === 'loopback');
+  // One machine, or several systems behind one loopback, are fine among themselves.
+  const mixed = hosts.some((each) => !isLoopback(internalAddress(each)));
   hosts.forEach((each, index) => {
     const own = internalAddress(each);
-    if (own === 'localhost' || (ipv4.safeParse(own).success && rangeOf(own) === 'loopback')) {
+    if (mixed && isLoopback(own)) {
       const field = each.internalAddress === undefined ? 'address' : 'internalAddress';
       issue(['hosts', index, field], `${own} is another machine for every other host; give internalAddress`);
     }
