@@ -71,7 +71,7 @@ export class ApiClient {
       const status = await this.operation(cluster, id);
       onStatus(status);
       if (until.includes(status.state)) return status;
-      await new Promise((resolve) => setTimeout(resolve, 250));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 }
