@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ensureDebianPackages } from '../../lab/debian.ts';
 import { checkoutRoot } from './paths.ts';
 
 /**
@@ -14,6 +15,9 @@ const PROJECTS: Record<string, string[]> = {
   fast: ['unit', 'workflow', 'integration'],
   e2e: ['e2e'],
 };
+
+/** What unit tests call on this machine; the other tiers install their own. */
+const TOOLS = ['curl', 'openssl'];
 
 const vitestReport = z.object({
   numPassedTests: z.number(),
@@ -28,6 +32,7 @@ async function main(): Promise<number> {
   const [tier = 'fast', ...rest] = process.argv.slice(2);
   const projects = PROJECTS[tier];
   if (!projects) throw new Error(`unknown tier ${tier}: one of ${Object.keys(PROJECTS).join(', ')}`);
+  await ensureDebianPackages(TOOLS, ({ state, packages }) => console.error(`packages: ${state} ${packages.join(' ')}`));
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-test-'));
   const report = join(folder, 'report.json');
   try {
