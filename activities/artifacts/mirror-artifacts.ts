@@ -2,7 +2,7 @@ import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { type Arch, type ArtifactFile, artifact, isArtifactName } from './catalogue.ts';
 import { image, isImageName } from './images.ts';
-import { fetchMirrorManifest, type MirrorManifest } from './mirror-source.ts';
+import { fetchMirrorManifest, type MirrorManifest } from './mirror-manifest.ts';
 import type { ArtifactSource, ResolvedFile } from './source.ts';
 
 /** How long one read of a mirror's manifest serves, ms: tasks that run together share it, and a retry sees what was put right. */
