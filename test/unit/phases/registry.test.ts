@@ -1,8 +1,8 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
 import { loadPhases, scanPhases, sortPhases } from '../../../activities/phases/registry.ts';
@@ -33,6 +33,7 @@ test('phases that do not fit together are refused', () => {
 
 test('adding a phase is adding a file; files without one are left alone', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'kubewright-phases-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const source = `export default { name: 'calico', title: 'Calico', hosts: 'kube', needs: [], options: {} };\n`;
   await writeFile(join(folder, 'calico.ts'), source);
   await writeFile(join(folder, 'shared.ts'), 'export const help = 1;\n');
