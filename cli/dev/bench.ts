@@ -1,13 +1,13 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import type { OperationStatus } from '../../contracts/operation.ts';
 import { labDown, labUp } from '../../lab/lab.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { ApiClient } from './api-client.ts';
+import { writeFigures } from './bench-page.ts';
 import { longestChain } from './critical-path.ts';
-import { checkoutRoot, demoRootOf } from './paths.ts';
+import { demoRootOf } from './paths.ts';
 import { ensureService, type RunningService, stopService } from './services.ts';
 
 /**
@@ -132,12 +132,7 @@ try {
   }
   const text = report(runs);
   console.log(text);
-  if (options.write) {
-    const file = join(checkoutRoot, 'docs/benchmarks.md');
-    const page = readFileSync(file, 'utf8');
-    const [head, tail] = [page.split('<!-- bench -->')[0], page.split('<!-- /bench -->')[1]];
-    writeFileSync(file, `${head}<!-- bench -->\n\n${text}\n\n<!-- /bench -->${tail}`);
-  }
+  if (options.write) writeFigures('bench', text);
 } finally {
   await cleanUp();
 }
