@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
-import { makeBuildPlan } from './plans/build.ts';
+import { makePlan } from './plans/plan.ts';
 import { runTask, type TaskDeps } from './run-task.ts';
 
 /** What the control activities write. Implemented by the store. */
@@ -36,7 +36,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     phases,
     control: {
       makePlan: (input) =>
-        asFailure(async () => makeBuildPlan(input, await deps.spec(input.specRef), [...deps.phases.values()])),
+        asFailure(async () => makePlan(input, await deps.spec(input.specRef), [...deps.phases.values()])),
       projectStatus: (status) => asFailure(() => deps.projections.saveOperation(status)),
       closeOperation: ({ status }) => asFailure(() => deps.projections.saveOperation(status)),
     },

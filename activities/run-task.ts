@@ -105,6 +105,8 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       facts,
       pki: deps.pki(input.cluster, input.mode),
       artifacts: deps.artifacts(cluster),
+      quarantined: input.quarantined ?? [],
+      focus: input.focus ?? null,
       mode: input.mode,
     };
     const { changes, restarts } = await walk(phase, context, remote, runtime);

@@ -29,9 +29,12 @@ export function hostsOf(spec: ClusterSpec, tasks: readonly TaskStatus[]): z.infe
   });
 }
 
-function hostState(own: readonly TaskStatus[], done: number): 'pending' | 'running' | 'blocked' | 'done' | 'failed' {
+type HostState = z.infer<typeof clusterDetail>['hosts'][number]['state'];
+
+function hostState(own: readonly TaskStatus[], done: number): HostState {
   const has = (state: TaskStatus['state']) => own.some((task) => task.state === state);
   if (has('blocked')) return 'blocked';
+  if (has('skipped')) return 'quarantined';
   if (has('failed') || has('cancelled')) return 'failed';
   if (own.length > 0 && done === own.length) return 'done';
   return has('running') || done > 0 ? 'running' : 'pending';

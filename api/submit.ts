@@ -38,6 +38,7 @@ export async function submitOperation(deps: ApiDeps, submission: Submission): Pr
       queuedAt: new Date().toISOString(),
       tasks: [],
       blockedHosts: [],
+      quarantinedHosts: [],
     },
     { onlyNew: true },
   );

@@ -58,6 +58,7 @@ const operationShape = {
   endedAt: time.optional(),
   tasks: z.array(taskStatus).max(50_000),
   blockedHosts: z.array(text).max(1000),
+  quarantinedHosts: z.array(text).max(1000),
   error: errorReport.optional(),
   pause: pauseInfo.optional(),
 };
@@ -128,7 +129,7 @@ export const clusterDetail = clusterSummary.extend({
         name: text,
         address: text,
         roles: z.array(z.enum(ROLES)).max(ROLES.length),
-        state: z.enum(['pending', 'running', 'blocked', 'done', 'failed']),
+        state: z.enum(['pending', 'running', 'blocked', 'done', 'failed', 'quarantined']),
         tasksDone: z.int(),
         tasks: z.int(),
       }),
@@ -222,7 +223,7 @@ export const pauseRequest = z
 export const commandRequest = z.strictObject({ reason }).prefault({});
 export const cancelRequest = z.strictObject({ operation: operationId.optional(), reason }).prefault({});
 export const operationRequest = z.strictObject({
-  kind: z.enum(OPERATION_KINDS),
+  kind: z.enum(['build', 'check', 'heal']),
   phases: z.array(dnsLabel).min(1).max(64).optional(),
   hosts: z.array(dnsLabel).min(1).max(1000).optional(),
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Host, host, type SshTarget, sshSettings } from './host.ts';
 import { LIMITS } from './limits.ts';
+import { HOST_FAILURE_POLICIES } from './operation.ts';
 import {
   cidr,
   cidrContains,
@@ -39,6 +40,21 @@ export const clusterShape = z.strictObject({
         mirror: httpUrl
           .optional()
           .describe('Artifact mirror that the hosts reach; default: the official release files'),
+      })
+      .prefault({}),
+    policy: z
+      .strictObject({
+        onHostFailure: z
+          .enum(HOST_FAILURE_POLICIES)
+          .default('wait')
+          .describe('When a host fails for good: wait for a decision, go on without it, or end the operation'),
+        maxQuarantined: z
+          .union([
+            z.int().min(0).max(LIMITS.hostsPerCluster),
+            z.string().regex(/^(100|[1-9]?[0-9])%$/, 'must be a number of hosts, or a percentage such as 20%'),
+          ])
+          .default('20%')
+          .describe('Hosts in quarantine at most; a percentage of all hosts is rounded up'),
       })
       .prefault({}),
     phases: z

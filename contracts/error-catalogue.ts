@@ -108,6 +108,13 @@ export const ERRORS = {
     'The host has no blocked task',
     'Only blocked tasks take a decision; GET the cluster to see them.',
   ),
+  HOST_NOT_QUARANTINED: entry(
+    'request',
+    false,
+    409,
+    'The host is not in quarantine',
+    'Only hosts in quarantine can be healed; GET the cluster to see them. A build covers every other host.',
+  ),
   TEMPORAL_UNAVAILABLE: entry(
     'internal',
     true,

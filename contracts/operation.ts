@@ -1,7 +1,7 @@
 import type { ErrorReport } from './errors.ts';
 
-/** Kinds of run. Each is one file under activities/plans/. */
-export const OPERATION_KINDS = ['build', 'check'] as const;
+/** Kinds of run. Each is one file under activities/plans/. `heal` brings hosts out of quarantine back in. */
+export const OPERATION_KINDS = ['build', 'check', 'heal', 'teardown'] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
 /** States of an operation. `blocked`: at least one task waits for a decision and nothing else can run. */
@@ -18,7 +18,8 @@ export const OPERATION_STATES = [
 ] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
 
-export const TASK_STATES = ['pending', 'running', 'blocked', 'succeeded', 'failed', 'cancelled'] as const;
+/** States of a task. `skipped`: its host is in quarantine, and the operation goes on without it. */
+export const TASK_STATES = ['pending', 'running', 'blocked', 'succeeded', 'failed', 'cancelled', 'skipped'] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 
 /** The actor behind a request: who a token belongs to. Travels in every update and signal. */
@@ -47,6 +48,26 @@ export interface OperationInput extends OperationRequest {
   operationId: string;
   /** ISO time of the request, by the entity's clock. */
   queuedAt?: string | undefined;
+  /** Hosts in quarantine when the operation began. Set by the entity. */
+  quarantine?: QuarantinedHost[] | undefined;
+}
+
+/** What becomes of a host that fails without a person at hand. */
+export const HOST_FAILURE_POLICIES = ['wait', 'quarantine', 'abort'] as const;
+export type HostFailurePolicy = (typeof HOST_FAILURE_POLICIES)[number];
+
+/** A host that the cluster goes on without, until a heal brings it back in. */
+export interface QuarantinedHost {
+  host: string;
+  /** ISO time. */
+  since: string;
+  /** Who decided: an actor's name, or `policy`. */
+  by: string;
+  /** The cause in words: the error of the task that was blocked, or the reason that was given. */
+  why: string;
+  /** The phase at which it failed. */
+  phase: string;
+  operationId: string;
 }
 
 /** One change that a task made, or would make. */
@@ -66,8 +87,16 @@ export interface TaskInput {
   host: string;
   mode: 'apply' | 'check';
   specRef: string;
-  /** 0 at first; every decision `retry` adds one. */
+  /** 0 at first; every decision that runs the task again adds one. */
   decision: number;
+  kind: OperationKind;
+  /** Name of who asked for the operation, and under which request id. */
+  actor: string;
+  requestId: string;
+  /** Cluster-wide phases only: hosts in quarantine, which must not be waited for. Absent = none. */
+  quarantined?: string[] | undefined;
+  /** Cluster-wide phases of a heal only: the hosts that it is about. Absent = all. */
+  focus?: string[] | undefined;
 }
 
 /** Result of a phase activity. Small: output stays in the journal. */
@@ -114,6 +143,8 @@ export interface OperationStatus {
   endedAt?: string | undefined;
   tasks: TaskStatus[];
   blockedHosts: string[];
+  /** Hosts of the cluster that this operation goes on, or ended, without. Sorted. */
+  quarantinedHosts: string[];
   error?: ErrorReport | undefined;
   pause?: { by: string; at: string; mode: 'drain' | 'interrupt'; reason?: string | undefined } | undefined;
 }
@@ -125,14 +156,22 @@ export interface OperationResult {
   error?: ErrorReport | undefined;
 }
 
-/** What a person says of a blocked host. */
+/**
+ * What can be decided about a blocked host: run its blocked tasks again, go on without it, let another machine take its
+ * place, or end the operation.
+ */
+export const DECISION_ACTIONS = ['retry', 'skip', 'replace', 'abort'] as const;
+export type DecisionAction = (typeof DECISION_ACTIONS)[number];
+
+/** What a person, or the cluster's policy, says of a blocked host. */
 export interface Decision {
   host: string;
   /** Absent = every blocked task of the host. */
   phase?: string | undefined;
-  action: 'retry' | 'abort';
+  action: DecisionAction;
   actor: Actor;
   requestId: string;
+  reason?: string | undefined;
   /** A corrected spec (address, port, credential, host key, options), stored by the API. */
   specRef?: string | undefined;
 }

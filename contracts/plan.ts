@@ -28,6 +28,8 @@ export const planPhase = z.strictObject({
   startToCloseMs: milliseconds,
   /** Expected duration of one task, for the progress display only. */
   expectedMs: milliseconds,
+  /** Its one task speaks for the whole cluster, so it is told which hosts are not in. */
+  clusterWide: z.boolean().default(false),
 });
 export type PlanPhase = z.infer<typeof planPhase>;
 
@@ -47,6 +49,10 @@ export const plan = z.strictObject({
   specRef: z.string().regex(/^[0-9a-f]{64}$/),
   mode: z.enum(['apply', 'check']),
   phases: z.array(planPhase).min(1).max(200),
+  /** Hosts in quarantine that the operation leaves out, in the order of the spec. */
+  quarantined: z.array(dnsLabel).max(LIMITS.hostsPerCluster).default([]),
+  /** What cluster-wide phases limit themselves to: the hosts of a heal. Absent = every host that is in. */
+  focus: z.array(dnsLabel).max(LIMITS.hostsPerCluster).optional(),
   maxParallel: z.int().min(1).max(2000),
   heartbeatTimeoutMs: milliseconds,
   retry: retryPolicy,

@@ -200,7 +200,19 @@ function summaryOf(input: OperationInput, state: OperationState): OperationSumma
 
 function statusOf(input: OperationInput, state: OperationState): OperationStatus {
   const { operationId, cluster, kind, mode, actor, specRef, queuedAt } = input;
-  return { operationId, cluster, kind, mode, state, actor: actor.name, specRef, queuedAt, tasks: [], blockedHosts: [] };
+  return {
+    operationId,
+    cluster,
+    kind,
+    mode,
+    state,
+    actor: actor.name,
+    specRef,
+    queuedAt,
+    tasks: [],
+    blockedHosts: [],
+    quarantinedHosts: [],
+  };
 }
 
 const now = (): string => new Date().toISOString();

@@ -29,6 +29,10 @@ export interface PhaseContext<Options> {
   facts: HostFacts;
   pki: Pki;
   artifacts: ArtifactSource;
+  /** Of cluster-wide phases: hosts in quarantine, which nothing may wait for. */
+  quarantined: readonly string[];
+  /** Of cluster-wide phases: the hosts that the operation is about; null = all that are in. */
+  focus: readonly string[] | null;
   /** `apply` or `check` (dry run: nothing may be changed, neither on hosts nor in the store). */
   mode: 'apply' | 'check';
 }
@@ -64,6 +68,8 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   timeouts: { applyMs: number; verifyMs: number };
   /** For the progress display only. Measured on the lab. */
   expectedMs: number;
+  /** Of a `one-control-plane` phase: it does something for each node, so healing a node takes it too. */
+  speaksOfNodes?: boolean;
   /** Other phases that cannot be in the same cluster. */
   conflicts?: readonly string[];
   /** False leaves the phase out of the plan; default: always in. */

@@ -27,6 +27,7 @@ export default definePhase({
   name: 'verify',
   title: 'Smoke test',
   hosts: 'one-control-plane',
+  speaksOfNodes: true,
   needs: [
     { phase: 'etcd', on: 'every-host' },
     { phase: 'master', on: 'every-host' },

@@ -16,6 +16,7 @@ const MARKS: Record<TaskStatus['state'], string> = {
   succeeded: '✔',
   failed: '✖',
   cancelled: '-',
+  skipped: '-',
 };
 const COLOURS: Record<TaskStatus['state'], Parameters<typeof styleText>[0]> = {
   pending: 'dim',
@@ -24,6 +25,7 @@ const COLOURS: Record<TaskStatus['state'], Parameters<typeof styleText>[0]> = {
   succeeded: 'green',
   failed: 'red',
   cancelled: 'dim',
+  skipped: 'yellow',
 };
 
 /**

@@ -143,6 +143,8 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
     facts: { ...sampleFacts, hostname: host.name, ...sample.facts },
     pki: fakePki,
     artifacts: fakeArtifacts(sample.mirror !== false),
+    quarantined: [],
+    focus: null,
     mode: 'apply',
   };
 }

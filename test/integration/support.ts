@@ -83,7 +83,18 @@ export class Workbench {
     const specRef = await this.store.specs.put(this.spec(change));
     return runTask(
       this.deps,
-      { cluster: this.#lab.name, operationId: 'op', phase, host, mode, specRef, decision: 0 },
+      {
+        cluster: this.#lab.name,
+        operationId: 'op',
+        phase,
+        host,
+        mode,
+        specRef,
+        decision: 0,
+        kind: 'build',
+        actor: 'test',
+        requestId: 'test',
+      },
       {
         namespace: 'test',
         workflowId: 'test',

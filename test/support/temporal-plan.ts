@@ -6,6 +6,7 @@ export interface PhaseSketch {
   hosts: string[];
   needs?: Need[];
   maxParallel?: number;
+  clusterWide?: boolean;
 }
 
 export const SPEC_REF = 'a'.repeat(64);
@@ -18,12 +19,13 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
     kind: 'build',
     specRef: SPEC_REF,
     mode: 'apply',
+    quarantined: [],
     maxParallel: 100,
     heartbeatTimeoutMs: 5_000,
     retry: { maximumAttempts: 2, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
     ...more,
     phases: phases.map(
-      ({ name, hosts, needs = [], maxParallel = 1000 }): PlanPhase => ({
+      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false }): PlanPhase => ({
         name,
         title: name,
         hosts,
@@ -31,6 +33,7 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
         maxParallel,
         startToCloseMs: 60_000,
         expectedMs: 1,
+        clusterWide,
       }),
     ),
   };

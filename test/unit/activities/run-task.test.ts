@@ -16,6 +16,9 @@ const input: TaskInput = {
   mode: 'apply',
   specRef: 'ref',
   decision: 0,
+  kind: 'build',
+  actor: 'admin',
+  requestId: 'request',
 };
 const runtime = () => ({
   namespace: 'kube',

@@ -129,8 +129,10 @@ describe('a dry run', () => {
             maxParallel: 1,
             startToCloseMs: 1,
             expectedMs: 1,
+            clusterWide: false,
           },
         ],
+        quarantined: [],
         maxParallel: 1,
         heartbeatTimeoutMs: 1000,
         retry: { maximumAttempts: 1, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
@@ -149,6 +151,7 @@ describe('a dry run', () => {
           actor: 'admin',
           tasks,
           blockedHosts: [],
+          quarantinedHosts: [],
         });
       }, 50);
     };

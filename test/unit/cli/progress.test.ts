@@ -36,6 +36,7 @@ const status = (tasks: TaskStatus[]): OperationStatus => ({
   startedAt: new Date(0).toISOString(),
   tasks,
   blockedHosts: [],
+  quarantinedHosts: [],
 });
 
 describe('expected rest', () => {

@@ -20,6 +20,7 @@ export const spec = (name: string, version = '1.36.3'): ClusterSpec => ({
     ssh: { credential: { name: 'key' } },
     network: { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', clusterDomain: 'cluster.local' },
     artifacts: {},
+    policy: { onHostFailure: 'wait', maxQuarantined: '20%' },
     phases: {},
   },
 });
@@ -88,6 +89,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     queuedAt: '2026-11-21T12:00:00.000Z',
     tasks: [],
     blockedHosts: [],
+    quarantinedHosts: [],
     ...more,
   });
 

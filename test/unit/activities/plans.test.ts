@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
 import { makeBuildPlan } from '../../../activities/plans/build.ts';
+import { makePlan } from '../../../activities/plans/plan.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { sampleCluster } from '../../golden/golden.ts';
 
@@ -75,5 +76,44 @@ describe('the build plan', () => {
       }),
       { numRuns: 10 },
     );
+  });
+});
+
+describe('plans with hosts in quarantine', () => {
+  const quarantine = [
+    { host: 'worker-2', since: 't', by: 'ann', why: 'dead', phase: 'prepare', operationId: 'earlier' },
+    { host: 'gone-from-spec', since: 't', by: 'ann', why: 'dead', phase: 'prepare', operationId: 'earlier' },
+  ];
+  const phases = [
+    phase('everywhere'),
+    phase('objects', { hosts: 'one-control-plane' }),
+    phase('per-node', { hosts: 'one-control-plane', speaksOfNodes: true }),
+    phase('here', { hosts: 'worker-process' }),
+  ];
+  const hostsOf = (more: Partial<OperationInput>) => {
+    const plan = makePlan({ ...input, quarantine, ...more }, sampleCluster(), phases);
+    return { plan, hosts: Object.fromEntries(plan.phases.map((each) => [each.name, each.hosts])) };
+  };
+
+  it('a build leaves them out, unless they are asked for', () => {
+    const { plan, hosts } = hostsOf({});
+    expect(hosts.everywhere).toEqual(['cp-1', 'worker-1']);
+    expect(plan.quarantined).toEqual(['worker-2']);
+    const named = hostsOf({ hosts: ['worker-2'] });
+    expect(named.hosts.everywhere).toEqual(['worker-2']);
+    expect(named.plan.quarantined).toEqual([]);
+  });
+
+  it('a heal is about them, and of cluster-wide phases takes only those that speak of nodes', () => {
+    const { plan, hosts } = hostsOf({ kind: 'heal' });
+    expect(hosts).toEqual({ everywhere: ['worker-2'], 'per-node': ['cp-1'], here: ['cluster'] });
+    expect(plan.focus).toEqual(['worker-2']);
+    expect(plan.quarantined).toEqual([]);
+    expect(plan.phases.find(({ name }) => name === 'per-node')?.clusterWide).toBe(true);
+  });
+
+  it('a heal refuses hosts that are in', () => {
+    expect(() => hostsOf({ kind: 'heal', hosts: ['worker-1'] })).toThrow(/worker-1 .* not in quarantine/);
+    expect(() => hostsOf({ kind: 'heal', quarantine: [] })).toThrow(/no host .* in quarantine/);
   });
 });

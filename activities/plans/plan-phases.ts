@@ -1,0 +1,88 @@
+import type { ClusterSpec } from '../../contracts/cluster.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { LIMITS } from '../../contracts/limits.ts';
+import { WORKER_HOST } from '../../contracts/messages.ts';
+import type { OperationInput } from '../../contracts/operation.ts';
+import { type Plan, type PlanPhase, plan } from '../../contracts/plan.ts';
+import { phaseOptions } from '../phases/options.ts';
+import type { Phase } from '../phases/phase.ts';
+import { placementOf } from '../phases/placement.ts';
+
+/** Resolves an operation to data. Pure: the spec and the phases in, the plan out. Throws KubewrightError. */
+export type PlanMaker = (input: OperationInput, cluster: ClusterSpec, phases: readonly Phase[]) => Plan;
+
+/** How a failed attempt is repeated before its host becomes `blocked`. */
+export const RETRY = {
+  // 1 + 2 + 4 s of waiting: a restarted sshd is forgiven, and a dead host is named within half a minute.
+  maximumAttempts: 4,
+  initialIntervalMs: 1_000,
+  maximumIntervalMs: 10_000,
+  backoffCoefficient: 2,
+} as const;
+
+/** A worker that was killed is noticed after this long, and its tasks start again elsewhere. */
+export const HEARTBEAT_TIMEOUT_MS = 15_000;
+
+/** A phase with the hosts that it would have in this cluster; null when it is switched off or has none. */
+function placed(cluster: ClusterSpec, phase: Phase): PlanPhase | null {
+  const hosts =
+    phase.hosts === 'worker-process' ? [WORKER_HOST] : placementOf(cluster, phase.hosts).map((host) => host.name);
+  if (hosts.length === 0) return null;
+  if (phase.enabled && !phase.enabled(cluster, phaseOptions(cluster, phase))) return null;
+  const rollout = phase.rollout ?? 'together';
+  return {
+    name: phase.name,
+    title: phase.title,
+    hosts,
+    needs: [...phase.needs],
+    maxParallel: rollout === 'together' ? hosts.length : rollout === 'one-by-one' ? 1 : rollout,
+    startToCloseMs: phase.timeouts.applyMs + phase.timeouts.verifyMs,
+    expectedMs: phase.expectedMs,
+    clusterWide: phase.hosts === 'one-control-plane',
+  };
+}
+
+/**
+ * The plan of the phases that are switched on, each on those of its hosts that `keep` lets through (the pseudo host of
+ * worker-process phases always stays). Pure. Throws SPEC_INVALID on phases that exclude each other.
+ */
+export function planOfPhases(
+  input: OperationInput,
+  cluster: ClusterSpec,
+  phases: readonly Phase[],
+  keep: (host: string, phase: Phase) => boolean,
+  more: Partial<Plan> = {},
+): Plan {
+  const chosen = phases.flatMap((phase) => {
+    const whole = placed(cluster, phase);
+    if (!whole || (input.phases !== undefined && !input.phases.includes(phase.name))) return [];
+    const hosts = whole.hosts.filter((host) => host === WORKER_HOST || keep(host, phase));
+    return hosts.length === 0 ? [] : [{ phase, planned: { ...whole, hosts } }];
+  });
+  const names = new Set(chosen.map(({ phase }) => phase.name));
+  for (const { phase } of chosen) {
+    const clash = phase.conflicts?.find((other) => names.has(other));
+    if (clash) {
+      throw new KubewrightError('SPEC_INVALID', `phases ${phase.name} and ${clash} exclude each other: choose one`);
+    }
+  }
+  return plan.parse({
+    planVersion: 1,
+    cluster: input.cluster,
+    kind: input.kind,
+    specRef: input.specRef,
+    mode: input.mode,
+    phases: chosen.map(({ planned }) => planned),
+    quarantined: [],
+    maxParallel: LIMITS.maxParallelTasks,
+    heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+    retry: RETRY,
+    ...more,
+  } satisfies Plan);
+}
+
+/** Names of the hosts in quarantine when the operation began that the spec still has, in its order. */
+export function quarantinedOf(input: OperationInput, cluster: ClusterSpec): string[] {
+  const out = new Set(input.quarantine?.map(({ host }) => host));
+  return cluster.spec.hosts.map(({ name }) => name).filter((name) => out.has(name));
+}

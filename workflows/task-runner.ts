@@ -1,0 +1,200 @@
+import { CancellationScope } from '@temporalio/workflow';
+import type { ErrorReport } from '../contracts/errors.ts';
+import type { OperationKind, TaskInput, TaskStatus } from '../contracts/operation.ts';
+import type { Plan } from '../contracts/plan.ts';
+import { type GraphTask, taskKey } from './lib/expand.ts';
+import { TaskGraph } from './lib/graph.ts';
+import { runTaskActivity, type TaskOutcome } from './task-activity.ts';
+
+/** What every task of a run is told, beside its phase and host. */
+export interface RunFacts {
+  cluster: string;
+  operationId: string;
+  kind: OperationKind;
+  /** Name of who asked for the operation. */
+  actor: string;
+  requestId: string;
+}
+
+/** What the owner of a runner learns. Both are called synchronously, and may call the runner. */
+export interface RunnerEvents {
+  /** A task's attempts are used up: it waits for a decision. */
+  blocked(task: TaskStatus): void;
+  /** Something changed: a task started, ended, was blocked or released. */
+  changed(): void;
+}
+
+/**
+ * Runs the tasks of a plan, or of a part of one: starts what may start, holds while paused, cancels and runs again.
+ * Knows neither entity nor store. The owner acts between two calls and ends the run when `idle`.
+ */
+export class TaskRunner {
+  /** Status of every task, in the fixed order. Kept up to date in place. */
+  readonly tasks: readonly TaskStatus[];
+  /** The spec that tasks started from now on are given. */
+  specRef: string;
+  private readonly plan: Plan;
+  private readonly facts: RunFacts;
+  private readonly events: RunnerEvents;
+  private readonly graph: TaskGraph;
+  private readonly byKey: ReadonlyMap<string, TaskStatus>;
+  private readonly phases: ReadonlyMap<string, Plan['phases'][number]>;
+  private readonly scopes = new Map<string, CancellationScope>();
+  private readonly reruns = new Map<string, number>();
+  private changes = 0;
+  private paused = false;
+  private stopped = false;
+
+  /** `plan` has passed planProblem(). Nothing starts before the first `pump`. */
+  constructor(plan: Plan, facts: RunFacts, specRef: string, events: RunnerEvents) {
+    this.plan = plan;
+    this.facts = facts;
+    this.specRef = specRef;
+    this.events = events;
+    this.graph = new TaskGraph(plan);
+    this.tasks = this.graph.tasks.map(({ phase, host }) => ({
+      phase,
+      host,
+      state: 'pending',
+      attempt: 0,
+      decision: 0,
+    }));
+    this.byKey = new Map(this.tasks.map((task) => [taskKey(task.phase, task.host), task]));
+    this.phases = new Map(plan.phases.map((phase) => [phase.name, phase]));
+  }
+
+  /** Tasks in flight. */
+  get running(): number {
+    return this.graph.running;
+  }
+
+  /** Nothing is in flight, and nothing starts until the owner acts. */
+  get idle(): boolean {
+    return this.graph.running === 0;
+  }
+
+  /** Every task is done. */
+  get finished(): boolean {
+    return this.graph.finished;
+  }
+
+  /** Changes that all tasks made together. */
+  get changeCount(): number {
+    return this.changes;
+  }
+
+  /** Start what may start. */
+  pump(): void {
+    if (!this.stopped && !this.paused) for (const task of this.graph.take()) this.start(task);
+    this.events.changed();
+  }
+
+  /** Start nothing more. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  /** Start again what may start, with the next `pump`. */
+  resume(): void {
+    this.paused = false;
+  }
+
+  /** Cancel what runs at its present command; it runs again when its turn comes. */
+  interrupt(): void {
+    for (const scope of this.scopes.values()) scope.cancel();
+  }
+
+  /** Start nothing any more; what is interrupted from now on has ended. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** Run blocked tasks again. */
+  retry(tasks: readonly TaskStatus[]): void {
+    for (const task of tasks) {
+      task.state = 'pending';
+      task.decision += 1;
+      delete task.error;
+      delete task.endedAt;
+      this.graph.release(taskKey(task.phase, task.host));
+    }
+  }
+
+  /** The run is over: what has not ended, ends now. */
+  close(): void {
+    for (const task of this.tasks) {
+      if (task.state === 'pending') task.state = 'cancelled';
+      if (task.state === 'blocked') task.state = 'failed';
+    }
+  }
+
+  private start(task: GraphTask): void {
+    const status = this.byKey.get(task.key)!;
+    status.state = 'running';
+    status.attempt += 1;
+    status.startedAt = now();
+    delete status.endedAt;
+    const phase = this.phases.get(task.phase)!;
+    const rerun = this.reruns.get(task.key) ?? 0;
+    const activityId = `${task.key}:${status.decision}${rerun === 0 ? '' : `.${rerun}`}`;
+    const scope = new CancellationScope();
+    this.scopes.set(task.key, scope);
+    const outcome = scope.run(() => runTaskActivity(this.plan, phase, this.inputOf(status), activityId));
+    void outcome.then((how) => this.ended(task, status, how, scope.consideredCancelled));
+  }
+
+  private inputOf({ phase, host, decision }: TaskStatus): TaskInput {
+    const { mode, quarantined, focus } = this.plan;
+    const wide = this.phases.get(phase)!.clusterWide;
+    return {
+      ...this.facts,
+      phase,
+      host,
+      mode,
+      specRef: this.specRef,
+      decision,
+      ...(wide && quarantined.length > 0 ? { quarantined } : {}),
+      ...(wide && focus ? { focus } : {}),
+    };
+  }
+
+  private ended(task: GraphTask, status: TaskStatus, outcome: TaskOutcome, wasInterrupted: boolean): void {
+    this.scopes.delete(task.key);
+    status.endedAt = now();
+    if (outcome.kind === 'done') {
+      this.graph.done(task.key);
+      this.record(status, outcome);
+    } else if (outcome.kind === 'cancelled' && this.stopped) {
+      this.graph.hold(task.key);
+      status.state = 'cancelled';
+    } else if (outcome.kind === 'cancelled' && wasInterrupted) {
+      this.graph.release(task.key);
+      status.state = 'pending';
+      this.reruns.set(task.key, (this.reruns.get(task.key) ?? 0) + 1);
+    } else {
+      this.graph.hold(task.key);
+      status.state = 'blocked';
+      status.error = outcome.kind === 'failed' ? outcome.error : cancelledFromOutside(status);
+      this.events.blocked(status);
+    }
+    this.pump();
+  }
+
+  private record(status: TaskStatus, { result }: Extract<TaskOutcome, { kind: 'done' }>): void {
+    status.state = 'succeeded';
+    status.changeCount = result.changeCount;
+    status.restarts = result.restarts.length;
+    status.commandMs = result.commandMs;
+    delete status.error;
+    this.changes += result.changeCount;
+  }
+}
+
+const now = (): string => new Date().toISOString();
+
+const cancelledFromOutside = ({ host, phase }: TaskStatus): ErrorReport => ({
+  code: 'COMMAND_ABORTED',
+  message: 'the task was cancelled from outside',
+  host,
+  phase,
+});
