@@ -16,6 +16,7 @@ COPY contracts ./contracts
 COPY workflows ./workflows
 COPY activities ./activities
 COPY store ./store
+COPY codec ./codec
 COPY worker ./worker
 COPY api ./api
 # The workflow bundle is made here, so that no worker needs webpack's memory.

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
+import { dataConverter } from '../codec/data-converter.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { Store } from '../store/index.ts';
 import { workflowBundlePath } from '../worker/bundle.ts';
@@ -63,6 +64,7 @@ export async function startEmbedded(options: {
       address,
       namespace: options.namespace,
       activities: createActivities(deps),
+      dataConverter: dataConverter(store.payloadKeys),
       bundlePath,
     });
     if (server && server.uiUrl !== '') logger.info({ url: server.uiUrl }, "Temporal's own UI");

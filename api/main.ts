@@ -3,6 +3,7 @@ import { Connection } from '@temporalio/client';
 import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 import { loadPhases } from '../activities/phases/registry.ts';
+import { dataConverter } from '../codec/data-converter.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { openStore } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
@@ -68,7 +69,10 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
   const app = await buildApp(
     {
       store,
-      temporal: temporalGateway(connection, config.temporalNamespace),
+      temporal: temporalGateway(connection, {
+        namespace: config.temporalNamespace,
+        dataConverter: dataConverter(store.payloadKeys),
+      }),
       phases: await loadPhases(),
       ...clusterAccess(store),
     },

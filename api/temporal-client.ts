@@ -5,7 +5,7 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, type DataConverter } from '@temporalio/common';
 import type { CommandResult, SubmitResult } from '../contracts/commands.ts';
 import { type ErrorReport, isErrorCode, KubewrightError } from '../contracts/errors.ts';
 import {
@@ -26,8 +26,12 @@ const READ_DEADLINE_MS = 20_000;
 const PING_DEADLINE_MS = 2_000;
 
 /** The real Temporal. The connection may be lazy and is not closed here. */
-export function temporalGateway(connection: Connection, namespace: string = NAMESPACE): TemporalGateway {
-  const client = new Client({ connection, namespace });
+export function temporalGateway(
+  connection: Connection,
+  options: { namespace?: string | undefined; dataConverter: DataConverter },
+): TemporalGateway {
+  const { namespace = NAMESPACE, dataConverter } = options;
+  const client = new Client({ connection, namespace, dataConverter });
 
   /** Update ids make a repetition of one request harmless. */
   const command = (cluster: string, update: string, requestId: string, input: object): Promise<CommandResult> =>

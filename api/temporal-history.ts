@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
-import type { Payload } from '@temporalio/common';
+import type { Payload, PayloadCodec } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
+import { openMessage } from '../codec/open-messages.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { CONTROL_ACTIVITIES } from '../contracts/messages.ts';
 import type { TaskInput, TaskResult } from '../contracts/operation.ts';
@@ -8,7 +9,7 @@ import { type Plan, plan as planSchema } from '../contracts/plan.ts';
 import type { OperationHistory, WorkflowEvent } from './temporal-gateway.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
-type Decode = (payload: Payload | null | undefined) => Promise<unknown>;
+type Read = (payload: Payload | null | undefined) => unknown;
 
 /** A run that is longer was ended by the server: limit.historyCount.error is 51,200. */
 const EVENTS = 60_000;
@@ -19,8 +20,8 @@ export async function readOperationHistory(
   namespace: string,
   workflowId: string,
 ): Promise<OperationHistory> {
-  const decode = decoder(client);
-  const reader = new HistoryReader(decode);
+  const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
+  const reader = new HistoryReader((payload) => (payload ? payloadConverter.fromPayload(payload) : undefined));
   let nextPageToken: Uint8Array | null = null;
   let count = 0;
   do {
@@ -30,22 +31,22 @@ export async function readOperationHistory(
         execution: { workflowId },
         ...(nextPageToken === null ? {} : { nextPageToken }),
       });
-    for (const event of page.history?.events ?? []) await reader.add(event);
-    count += page.history?.events?.length ?? 0;
+    // As they are stored: sealed.
+    const events = await openMessage(page.history?.events ?? [], { decode: throughAll(payloadCodecs) });
+    for (const event of events) reader.add(event);
+    count += events.length;
     nextPageToken = page.nextPageToken && page.nextPageToken.length > 0 ? page.nextPageToken : null;
   } while (nextPageToken !== null && count < EVENTS);
   if (count === 0) throw new KubewrightError('NOT_FOUND', `there is no history of ${workflowId}`);
   return reader.history;
 }
 
-/** Payloads come from the server as they were stored: through the codecs, last one first. */
-function decoder(client: Client): Decode {
-  const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
-  return async (payload) => {
-    if (!payload) return undefined;
-    let payloads = [payload];
-    for (const codec of [...payloadCodecs].reverse()) payloads = await codec.decode(payloads);
-    return payloadConverter.fromPayload(payloads[0]!);
+/** What went through the codecs comes back through them, the last one first. */
+function throughAll(codecs: readonly PayloadCodec[]): PayloadCodec['decode'] {
+  return async (payloads) => {
+    let read = payloads;
+    for (const codec of codecs.toReversed()) read = await codec.decode(read);
+    return read;
   };
 }
 
@@ -59,16 +60,16 @@ interface Scheduled {
 /** Puts the events of an activity together: only the first of them says what it is. */
 class HistoryReader {
   readonly history: OperationHistory = { events: [], plan: null, results: [] };
-  readonly #decode: Decode;
+  readonly #read: Read;
   readonly #scheduled = new Map<string, Scheduled>();
 
-  constructor(decode: Decode) {
-    this.#decode = decode;
+  constructor(read: Read) {
+    this.#read = read;
   }
 
-  async add(event: HistoryEvent): Promise<void> {
+  add(event: HistoryEvent): void {
     const id = String(event.eventId);
-    const summary = await this.#decode(event.userMetadata?.summary);
+    const summary = this.#read(event.userMetadata?.summary);
     const seen: WorkflowEvent = {
       id,
       time: timeOf(event),
@@ -76,7 +77,7 @@ class HistoryReader {
       ...(typeof summary === 'string' ? { summary } : {}),
     };
     const started = event.activityTaskScheduledEventAttributes;
-    if (started) this.#scheduled.set(id, await this.#describe(started));
+    if (started) this.#scheduled.set(id, this.#describe(started));
     const ended =
       event.activityTaskStartedEventAttributes ??
       event.activityTaskCompletedEventAttributes ??
@@ -95,20 +96,20 @@ class HistoryReader {
       event.workflowExecutionFailedEventAttributes?.failure;
     if (failure) seen.error = (failure.message || failure.cause?.message || 'failed').slice(0, 2000);
     this.history.events.push(seen);
-    await this.#keepResult(event, of);
+    this.#keepResult(event, of);
   }
 
-  async #describe(attributes: NonNullable<HistoryEvent['activityTaskScheduledEventAttributes']>): Promise<Scheduled> {
+  #describe(attributes: NonNullable<HistoryEvent['activityTaskScheduledEventAttributes']>): Scheduled {
     const type = attributes.activityType?.name ?? '';
     const activityId = attributes.activityId ?? '';
-    const input = (await this.#decode(attributes.input?.payloads?.[0])) as Partial<TaskInput> | undefined;
+    const input = this.#read(attributes.input?.payloads?.[0]) as Partial<TaskInput> | undefined;
     return { activityId, type, phase: input?.phase, host: input?.host };
   }
 
-  async #keepResult(event: HistoryEvent, of: Scheduled | undefined): Promise<void> {
+  #keepResult(event: HistoryEvent, of: Scheduled | undefined): void {
     const completed = event.activityTaskCompletedEventAttributes;
     if (!completed || !of) return;
-    const result = await this.#decode(completed.result?.payloads?.[0]);
+    const result = this.#read(completed.result?.payloads?.[0]);
     if (of.type === CONTROL_ACTIVITIES.makePlan) {
       const parsed = planSchema.safeParse(result);
       this.history.plan = parsed.success ? (parsed.data as Plan) : null;

@@ -8,6 +8,7 @@ import { type HostKeys, hostKeyStore } from './host-keys.ts';
 import { type Journal, journal } from './journal.ts';
 import type { Keyring } from './keyring.ts';
 import { migrate } from './migrations/index.ts';
+import { type PayloadKeys, payloadKeys } from './payload-keys.ts';
 import { openPostgres } from './postgres.ts';
 import { type Projections, projections } from './projections.ts';
 import { type RequestStore, requestStore } from './requests.ts';
@@ -22,6 +23,7 @@ export interface Store {
   specs: SpecStore;
   secrets: SecretStore;
   credentials: CredentialStore;
+  payloadKeys: PayloadKeys;
   hostKeys: HostKeys;
   tokens: TokenStore;
   journal: Journal;
@@ -69,6 +71,7 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
     secrets,
     blobs,
     credentials: guarded(credentialStore(secrets)),
+    payloadKeys: guarded(payloadKeys(secrets)),
     hostKeys: guarded(hostKeyStore(db)),
     tokens: guarded(tokenStore(db)),
     journal: guarded(journal(db, blobs)),

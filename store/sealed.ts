@@ -11,32 +11,42 @@ export interface Sealed {
 
 const CIPHER = 'aes-256-gcm';
 /** NIST SP 800-38D: 96 bits is the size that GCM is made for. */
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
+export const NONCE_BYTES = 12;
+export const TAG_BYTES = 16;
 
 /** Encrypt under the current key. `context` is authenticated: a value moved to another row does not open. */
 export function seal(keyring: Keyring, context: string, value: string): Sealed {
   const key = keyOf(keyring, keyring.currentId, context);
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv(CIPHER, key, nonce);
-  cipher.setAAD(Buffer.from(context));
-  const sealed = Buffer.concat([cipher.update(value, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-  return { keyId: keyring.currentId, nonce, sealed };
+  return { keyId: keyring.currentId, ...sealBytes(key, context, Buffer.from(value)) };
 }
 
 /** Decrypt. Throws SECRET_UNREADABLE when the key is not at hand or the value was altered. */
-export function unseal(keyring: Keyring, context: string, { keyId, nonce, sealed }: Sealed): string {
-  const decipher = createDecipheriv(CIPHER, keyOf(keyring, keyId, context), nonce, { authTagLength: TAG_BYTES });
-  decipher.setAAD(Buffer.from(context));
-  decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+export function unseal(keyring: Keyring, context: string, { keyId, ...box }: Sealed): string {
+  const key = keyOf(keyring, keyId, context);
   try {
-    return Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()]).toString('utf8');
+    return unsealBytes(key, context, box).toString('utf8');
   } catch (cause) {
     throw new KubewrightError('SECRET_UNREADABLE', `the stored secret ${context} was altered`, {
       cause,
       evidence: `key id ${keyId}`,
     });
   }
+}
+
+/** Encrypt bytes under a key of 32 bytes, with a fresh nonce. */
+export function sealBytes(key: Uint8Array, context: string, bytes: Uint8Array): Omit<Sealed, 'keyId'> {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(CIPHER, key, nonce);
+  cipher.setAAD(Buffer.from(context));
+  return { nonce, sealed: Buffer.concat([cipher.update(bytes), cipher.final(), cipher.getAuthTag()]) };
+}
+
+/** The bytes again. Throws an Error without words of ours when key, context, nonce or bytes are not those of the sealing. */
+export function unsealBytes(key: Uint8Array, context: string, { nonce, sealed }: Omit<Sealed, 'keyId'>): Buffer {
+  const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
+  decipher.setAAD(Buffer.from(context));
+  decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+  return Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()]);
 }
 
 function keyOf(keyring: Keyring, id: string, context: string): Uint8Array {

@@ -8,7 +8,7 @@ import { run } from './temporal-server/run.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** Folders whose files can be in the bundle. */
-const INPUTS = ['workflows', 'contracts'];
+const INPUTS = ['workflows', 'contracts', 'codec'];
 /** Bundles kept beside the present one, for checkouts side by side. */
 const KEEP = 8;
 

@@ -3,6 +3,7 @@ import closeWithGrace from 'close-with-grace';
 import pino from 'pino';
 import { createActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
+import { dataConverter } from '../codec/data-converter.ts';
 import { openStore } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
@@ -35,6 +36,7 @@ async function start(given: WorkerConfig): Promise<RunningWorkers> {
     namespace: given.namespace,
     connect: tls,
     activities: createActivities(deps),
+    dataConverter: dataConverter(store.payloadKeys),
   });
   closeWithGrace({ delay: SHUTDOWN_FORCE_MS + 5_000, logger: false }, async ({ signal, err }) => {
     if (err) logger.fatal({ err }, 'ending');

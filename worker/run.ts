@@ -27,8 +27,8 @@ export interface WorkersOptions {
   activities: WorkerActivities;
   /** Default: workflowBundlePath(). */
   bundlePath?: string | undefined;
-  /** The payload codec goes here, on workers and clients alike. */
-  dataConverter?: DataConverter | undefined;
+  /** The same as the clients': dataConverter() of codec/. */
+  dataConverter: DataConverter;
 }
 
 export interface RunningWorkers {
@@ -49,7 +49,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   const shared = {
     connection,
     namespace: options.namespace ?? NAMESPACE,
-    ...(options.dataConverter ? { dataConverter: options.dataConverter } : {}),
+    dataConverter: options.dataConverter,
   };
   const workers: Worker[] = [];
   const run = async (): Promise<void> => {

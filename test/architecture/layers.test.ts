@@ -7,9 +7,10 @@ const MAY_IMPORT: Record<string, { values: string[]; types?: string[] }> = {
   contracts: { values: ['contracts'] },
   workflows: { values: ['workflows', 'contracts'], types: ['activities'] },
   store: { values: ['store', 'contracts'] },
+  codec: { values: ['codec', 'contracts', 'store'] },
   activities: { values: ['activities', 'contracts', 'store'] },
-  worker: { values: ['worker', 'contracts', 'store', 'workflows', 'activities'] },
-  api: { values: ['api', 'contracts', 'store', 'activities'], types: ['workflows', 'worker'] },
+  worker: { values: ['worker', 'contracts', 'store', 'codec', 'workflows', 'activities'] },
+  api: { values: ['api', 'contracts', 'store', 'codec', 'activities'], types: ['workflows', 'worker'] },
   cli: { values: ['cli', 'contracts'] },
   lab: { values: ['lab', 'contracts', 'activities'] },
 };

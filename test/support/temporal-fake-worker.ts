@@ -2,6 +2,7 @@ import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, heartbeat } from '@temporalio/activity';
 import { startWorkers } from '../../worker/run.ts';
+import { TEST_CONVERTER } from './temporal-codec.ts';
 import { type PhaseSketch, planOf } from './temporal-plan.ts';
 
 // A worker process of its own, to be killed by crash.test.ts. Every attempt and every finished task is a line in the
@@ -13,6 +14,7 @@ const { run } = await startWorkers({
   address: address!,
   namespace: namespace!,
   bundlePath: bundlePath!,
+  dataConverter: TEST_CONVERTER,
   activities: {
     phases: Object.fromEntries(
       phases.map(({ name }) => [

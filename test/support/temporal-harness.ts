@@ -26,6 +26,7 @@ import type { Actor, OperationResult, OperationStatus } from '../../contracts/op
 import { type RunningWorkers, startWorkers } from '../../worker/run.ts';
 import { installRuntime } from '../../worker/runtime.ts';
 import { prepareNamespace } from '../../worker/temporal-server/namespace.ts';
+import { TEST_CONVERTER } from './temporal-codec.ts';
 import { type PhaseSketch, SPEC_REF } from './temporal-plan.ts';
 import { World, worldActivities } from './temporal-world.ts';
 
@@ -55,7 +56,7 @@ export class Harness {
     const namespace = `test-${randomUUID()}`;
     await prepareNamespace({ address, namespace });
     const connection = await Connection.connect({ address });
-    return new Harness(namespace, new Client({ connection, namespace }));
+    return new Harness(namespace, new Client({ connection, namespace, dataConverter: TEST_CONVERTER }));
   }
 
   /** Workers in this process. */
@@ -65,6 +66,7 @@ export class Harness {
       namespace: this.namespace,
       bundlePath: inject('workflowBundle'),
       activities: worldActivities(this.worlds, PHASES),
+      dataConverter: TEST_CONVERTER,
     });
   }
 

@@ -243,6 +243,20 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     expect(await store.blobs.get('0'.repeat(64))).toBeNull();
   });
 
+  it('payload keys: one for all who ask first, further ones seal, all of them open', async () => {
+    const other = await open(testKey(1));
+    const [first, same] = await Promise.all([store.payloadKeys.current(), other.payloadKeys.current()]);
+    expect(Buffer.from(first.key).equals(same.key)).toBe(true);
+    expect(first.key).toHaveLength(32);
+    const second = await store.payloadKeys.add();
+    expect(second.id > first.id).toBe(true);
+    expect(await store.payloadKeys.current()).toEqual(second);
+    expect(await other.payloadKeys.byId(second.id)).toEqual(second);
+    expect(await store.payloadKeys.byId(first.id)).toEqual(first);
+    for (const id of ['999999', '', '../key', '1']) expect(await store.payloadKeys.byId(id)).toBeNull();
+    await other.close();
+  });
+
   describe('projections', () => {
     it('keep operation and cluster, and a final state stays final', async () => {
       const cluster = unique('proj');
