@@ -9,6 +9,7 @@ import { createActivities } from '../../../activities/index.ts';
 import { ensureAdminToken } from '../../../api/admin-token.ts';
 import { buildApp } from '../../../api/app.ts';
 import { temporalGateway } from '../../../api/temporal-client.ts';
+import { dataConverter } from '../../../codec/data-converter.ts';
 import { clusterWorkflowId, NAMESPACE } from '../../../contracts/messages.ts';
 import type { OperationStatus } from '../../../contracts/operation.ts';
 import { openStore } from '../../../store/index.ts';
@@ -71,6 +72,7 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
     parts.push(() => server.close());
     const store = await openStore({ dataDir, keyring: openKeyring(dataDir), logger });
     parts.push(() => store.close());
+    const converter = dataConverter(store.payloadKeys);
     const phases = await simulatedPhases(options.commandsPerTask);
     const deps = { ...(await createActivityDeps(store)), phases, hosts: simulatedHosts(options.latencyMs) };
     const activities = createActivities(deps);
@@ -81,13 +83,17 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
         maxParallel: options.concurrency,
       }),
     };
-    const workers = await startWorkers({ address: server.address, activities: { ...activities, control } });
+    const workers = await startWorkers({
+      address: server.address,
+      activities: { ...activities, control },
+      dataConverter: converter,
+    });
     parts.push(() => workers.shutdown());
     const connection = await Connection.connect({ address: server.address });
     parts.push(() => connection.close());
     const app = await buildApp({
       store,
-      temporal: temporalGateway(connection),
+      temporal: temporalGateway(connection, { dataConverter: converter }),
       phases: [...phases.values()],
       kubeconfig: async () => null,
       smokeImage: async () => null,
@@ -122,7 +128,7 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
     const cpu = process.cpuUsage(cpuBefore);
     const peakRssBytes = process.resourceUsage().maxRSS * 1024;
     if (status.state !== 'succeeded') say(JSON.stringify(status.tasks.filter((task) => task.error).slice(0, 3)));
-    const workflows = await workflowSizes(new Client({ connection, namespace: NAMESPACE }));
+    const workflows = await workflowSizes(new Client({ connection, namespace: NAMESPACE, dataConverter: converter }));
     const times = status.tasks.map((task) => Date.parse(task.endedAt ?? '') - Date.parse(task.startedAt ?? ''));
     return {
       ...options,
