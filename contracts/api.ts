@@ -64,6 +64,15 @@ const operationShape = {
 };
 export const operationStatus: z.ZodType<OperationStatus> = z.looseObject(operationShape);
 
+/** An operation in a list. */
+export const listedOperation: z.ZodType<
+  OperationStatus & { taskCounts: Partial<Record<(typeof TASK_STATES)[number], number>> }
+> = z.looseObject({
+  ...operationShape,
+  tasks: operationShape.tasks.describe('Empty when the operation has more than 1,000: read the operation itself'),
+  taskCounts: z.partialRecord(z.enum(TASK_STATES), z.int()).describe('Tasks per state'),
+});
+
 export const changeItem = z.object({ resource: text, action: text, detail: text });
 export const taskChanges = z.object({
   phase: text,

@@ -26,20 +26,30 @@ export function clusterStateOf(state: OperationState): ClusterState {
 
 /** A step in the life of an operation, as followers of a cluster see it. */
 export type StatusEvent =
-  | { type: 'operation'; data: Omit<OperationStatus, 'tasks'> }
+  | { type: 'operation'; data: StatusHead }
   | { type: 'task'; data: TaskStatus & { operationId: string } };
 
-/** What is new in `after`: changed tasks first, then the operation itself when more than its tasks changed. Pure. */
-export function statusEvents(before: OperationStatus | null, after: OperationStatus): StatusEvent[] {
-  const key = (task: TaskStatus) => `${task.phase}\0${task.host}`;
-  const known = new Map((before?.tasks ?? []).map((task) => [key(task), JSON.stringify(task)]));
-  const tasks: StatusEvent[] = after.tasks
+/** An operation without its tasks. */
+export type StatusHead = Omit<OperationStatus, 'tasks'>;
+
+/** What followers are told: changed tasks first, then the operation itself when more than its tasks changed. Pure. */
+export function statusEvents(
+  tasks: readonly TaskChange[],
+  operationId: string,
+  head: { before: StatusHead | null; after: StatusHead } | null,
+): StatusEvent[] {
+  const told: StatusEvent[] = tasks
     // That a task waits is said by the plan; a thousand pending tasks are no news.
-    .filter((task) => !(task.state === 'pending' && !known.has(key(task))))
-    .filter((task) => known.get(key(task)) !== JSON.stringify(task))
-    .map((task) => ({ type: 'task', data: { ...task, operationId: after.operationId } }));
-  const { tasks: _after, ...head } = after;
-  const { tasks: _before, ...headBefore } = before ?? { tasks: [] };
-  const same = before !== null && JSON.stringify(head) === JSON.stringify(headBefore);
-  return same ? tasks : [...tasks, { type: 'operation', data: head }];
+    .filter(({ known, task }) => known || task.state !== 'pending')
+    .map(({ task }) => ({ type: 'task', data: { ...task, operationId } }));
+  if (head === null || (head.before !== null && JSON.stringify(head.before) === JSON.stringify(head.after)))
+    return told;
+  return [...told, { type: 'operation', data: head.after }];
+}
+
+/** A task that differs from what is stored. */
+export interface TaskChange {
+  task: TaskStatus;
+  /** False for a task that was not stored yet. */
+  known: boolean;
 }

@@ -1,9 +1,17 @@
 import type { Kysely, Transaction } from 'kysely';
 import { monotonicFactory } from 'ulid';
-import type { OperationStatus } from '../contracts/operation.ts';
-import { type ClusterState, clusterStateOf, FINAL_STATES, type StatusEvent, statusEvents } from './changes.ts';
+import type { OperationStatus, TaskStatus } from '../contracts/operation.ts';
+import {
+  type ClusterState,
+  clusterStateOf,
+  FINAL_STATES,
+  type StatusEvent,
+  type StatusHead,
+  statusEvents,
+} from './changes.ts';
 import type { ClusterRow, Tables } from './schema.ts';
 import type { SpecStore } from './specs.ts';
+import { listedTasks, saveTasks, type TaskCounts, tasksOf } from './task-rows.ts';
 import { now } from './time.ts';
 
 export interface ClusterRecord {
@@ -25,16 +33,19 @@ export interface StoredEvent {
 /** Read models: what lists, status answers and live events show. Rebuilt by the next status that a workflow sends. */
 export interface Projections {
   /**
-   * Keep a status, the state of its cluster, and an event per change. A final state stays final: a late repetition of an
-   * older status is ignored. `onlyNew` leaves a known operation alone.
+   * Keep a status, the state of its cluster, and an event per change. Its tasks are those that changed: others stay as
+   * they are. A final state stays final: a late repetition of an older status is ignored. `onlyNew` leaves a known
+   * operation alone.
    */
   saveOperation(status: OperationStatus, more?: { onlyNew?: boolean }): Promise<void>;
+  /** Keep changed tasks of an operation that has not ended, and an event for each. */
+  saveTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void>;
   operation(cluster: string, id: string): Promise<OperationStatus | null>;
-  /** Newest first. */
+  /** Newest first. Operations of very many tasks come without them. */
   operations(
     cluster: string,
     page: { limit: number; cursor?: string | undefined },
-  ): Promise<{ items: OperationStatus[]; next: string | null }>;
+  ): Promise<{ items: (OperationStatus & { taskCounts: TaskCounts })[]; next: string | null }>;
   /** The newest operation of the cluster, whatever its mode. */
   latestOperation(cluster: string): Promise<OperationStatus | null>;
   cluster(name: string): Promise<ClusterRecord | null>;
@@ -54,17 +65,38 @@ export interface Projections {
 export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   const nextId = monotonicFactory();
   const listeners = new Set<(cluster: string) => void>();
-  const parse = (row: { status: string } | undefined) => (row ? (JSON.parse(row.status) as OperationStatus) : null);
+  const headOf = (row: { status: string } | undefined) => (row ? (JSON.parse(row.status) as StatusHead) : null);
+  const whole = async (cluster: string, row: { status: string } | undefined): Promise<OperationStatus | null> => {
+    const head = headOf(row);
+    return head && { ...head, tasks: await tasksOf(db, { cluster, operationId: head.operationId }) };
+  };
+
+  async function tell(tx: Transaction<Tables>, cluster: string, operation: string, events: StatusEvent[]) {
+    const at = now();
+    // Rows of 6 values: 500 of them stay below PostgreSQL's and SQLite's limits of bound values.
+    for (let from = 0; from < events.length; from += 500) {
+      const rows = events.slice(from, from + 500).map(({ type, data }) => ({
+        id: nextId(),
+        cluster,
+        operation,
+        type,
+        data: JSON.stringify(data),
+        created_at: at,
+      }));
+      await tx.insertInto('events').values(rows).execute();
+    }
+  }
 
   async function save(tx: Transaction<Tables>, status: OperationStatus, onlyNew: boolean): Promise<boolean> {
     const at = now();
+    const { tasks, ...head } = status;
     const row = await tx
       .selectFrom('operations')
       .select(['status', 'queued_at'])
       .where('cluster', '=', status.cluster)
       .where('id', '=', status.operationId)
       .executeTakeFirst();
-    const before = parse(row);
+    const before = headOf(row);
     if (before && onlyNew) return false;
     if (before && FINAL_STATES.has(before.state) && !FINAL_STATES.has(status.state)) return false;
     const changed = {
@@ -72,7 +104,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       queued_at: status.queuedAt ?? row?.queued_at ?? status.startedAt ?? at,
       started_at: status.startedAt ?? null,
       ended_at: status.endedAt ?? null,
-      status: JSON.stringify(status),
+      status: JSON.stringify(head),
       updated_at: at,
     };
     await tx
@@ -88,23 +120,13 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       })
       .onConflict((conflict) => conflict.columns(['cluster', 'id']).doUpdateSet(changed))
       .execute();
-    const events = statusEvents(before, status);
-    // Rows of 6 values: 500 of them stay below PostgreSQL's and SQLite's limits of bound values.
-    for (let from = 0; from < events.length; from += 500) {
-      await tx
-        .insertInto('events')
-        .values(
-          events.slice(from, from + 500).map(({ type, data }) => ({
-            id: nextId(),
-            cluster: status.cluster,
-            operation: status.operationId,
-            type,
-            data: JSON.stringify(data),
-            created_at: at,
-          })),
-        )
-        .execute();
-    }
+    const changes = await saveTasks(tx, status, tasks);
+    await tell(
+      tx,
+      status.cluster,
+      status.operationId,
+      statusEvents(changes, status.operationId, { before, after: head }),
+    );
     return true;
   }
 
@@ -152,6 +174,21 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       });
       if (saved) for (const listener of listeners) listener(status.cluster);
     },
+    async saveTasks(cluster, operationId, tasks) {
+      const saved = await db.transaction().execute(async (tx) => {
+        const row = await tx
+          .selectFrom('operations')
+          .select('state')
+          .where('cluster', '=', cluster)
+          .where('id', '=', operationId)
+          .executeTakeFirst();
+        if (!row || FINAL_STATES.has(row.state as OperationStatus['state'])) return false;
+        const changes = await saveTasks(tx, { cluster, operationId }, tasks);
+        await tell(tx, cluster, operationId, statusEvents(changes, operationId, null));
+        return changes.length > 0;
+      });
+      if (saved) for (const listener of listeners) listener(cluster);
+    },
     async operation(cluster, id) {
       const row = await db
         .selectFrom('operations')
@@ -159,7 +196,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
         .where('cluster', '=', cluster)
         .where('id', '=', id)
         .executeTakeFirst();
-      return parse(row);
+      return await whole(cluster, row);
     },
     async operations(cluster, { limit, cursor }) {
       let query = db
@@ -179,8 +216,13 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       const rows = await query.execute();
       const page = rows.slice(0, limit);
       const last = page.at(-1);
+      const tasks = await listedTasks(
+        db,
+        cluster,
+        page.map((row) => row.id),
+      );
       return {
-        items: page.map((row) => JSON.parse(row.status) as OperationStatus),
+        items: page.map((row) => ({ ...headOf(row)!, ...tasks.get(row.id)! })),
         next: rows.length > limit && last ? `${last.queued_at}_${last.id}` : null,
       };
     },
@@ -193,7 +235,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
         .orderBy('id', 'desc')
         .limit(1)
         .executeTakeFirst();
-      return parse(row);
+      return await whole(cluster, row);
     },
     async cluster(name) {
       const row = await db.selectFrom('clusters').selectAll().where('name', '=', name).executeTakeFirst();

@@ -99,9 +99,21 @@ export interface OperationRow {
   queued_at: string;
   started_at: string | null;
   ended_at: string | null;
-  /** OperationStatus as JSON. */
+  /** OperationStatus without its tasks, as JSON. */
   status: string;
   updated_at: string;
+}
+
+export interface TaskRow {
+  cluster: string;
+  operation: string;
+  /** `<phase>:<host>` */
+  task: string;
+  /** Place in the order of the plan. */
+  position: number;
+  state: string;
+  /** TaskStatus as JSON. */
+  status: string;
 }
 
 export interface EventRow {
@@ -132,6 +144,7 @@ export interface Tables {
   blobs: BlobRow;
   clusters: ClusterRow;
   operations: OperationRow;
+  tasks: TaskRow;
   events: EventRow;
   requests: RequestRow;
 }

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import {
   accepted,
+  listedOperation,
   operationDetail,
   operationId,
   operationRequest,
-  operationStatus,
   pageOf,
 } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
@@ -72,7 +72,7 @@ export const operations: AddRoutes = (api, deps) => {
         tags: ['operations'],
         params: clusterParams,
         querystring: z.strictObject(page),
-        response: responses({ 200: pageOf(operationStatus) }),
+        response: responses({ 200: pageOf(listedOperation) }),
       },
     },
     async (request) => {

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import type { Tables } from '../schema.ts';
 import { initial } from './001-initial.ts';
+import { tasks } from './003-tasks.ts';
 
 /** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -9,7 +10,10 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
     db,
     provider: {
       getMigrations: () =>
-        Promise.resolve({ '001-initial': { up: (given: Kysely<Tables>) => initial(given, binary) } }),
+        Promise.resolve({
+          '001-initial': { up: (given: Kysely<Tables>) => initial(given, binary) },
+          '003-tasks': { up: tasks },
+        }),
     },
   });
   const { error } = await migrator.migrateToLatest();

@@ -305,6 +305,41 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       expect(rest.items.map(({ name }) => name)).not.toContain(page.items[0]!.name);
     });
 
+    it('keep tasks in the order of the plan, whatever is written later', async () => {
+      const cluster = unique('tasks');
+      const phases = ['etcd', 'chrony', 'prepare', 'binaries'];
+      await store.projections.saveOperation(
+        await status(cluster, { tasks: phases.map((name) => task(name, 'pending')) }),
+      );
+      await store.projections.saveTasks(cluster, 'op-1', [task('prepare', 'running'), task('etcd', 'succeeded')]);
+      await store.projections.saveOperation(await status(cluster, { tasks: [task('new', 'pending')] }));
+      const { tasks } = (await store.projections.operation(cluster, 'op-1'))!;
+      expect(tasks.map(({ phase, state }) => [phase, state])).toEqual([
+        ['etcd', 'succeeded'],
+        ['chrony', 'pending'],
+        ['prepare', 'running'],
+        ['binaries', 'pending'],
+        ['new', 'pending'],
+      ]);
+      const { items } = await store.projections.operations(cluster, { limit: 5 });
+      expect(items).toEqual([expect.objectContaining({ tasks, taskCounts: { pending: 3, running: 1, succeeded: 1 } })]);
+
+      await store.projections.saveOperation(await status(cluster, { state: 'cancelled' }));
+      await store.projections.saveTasks(cluster, 'op-1', [task('etcd', 'running')]);
+      await store.projections.saveTasks(cluster, 'op-9', [task('etcd', 'running')]);
+      expect((await store.projections.operation(cluster, 'op-1'))!.tasks[0]!.state).toBe('succeeded');
+      expect(await store.projections.operation(cluster, 'op-9')).toBeNull();
+    });
+
+    it('leave out the tasks of a very large operation in lists only', async () => {
+      const cluster = unique('large');
+      const tasks = Array.from({ length: 1_200 }, (_, index) => task(`phase-${index}`, 'pending'));
+      await store.projections.saveOperation(await status(cluster, { tasks }));
+      expect((await store.projections.operation(cluster, 'op-1'))!.tasks).toEqual(tasks);
+      const { items } = await store.projections.operations(cluster, { limit: 5 });
+      expect(items).toEqual([expect.objectContaining({ tasks: [], taskCounts: { pending: 1_200 } })]);
+    });
+
     it('tell followers what changed, resumable by id', async () => {
       const cluster = unique('events');
       const heard: string[] = [];

@@ -1,0 +1,119 @@
+import type { Kysely } from 'kysely';
+import type { OperationStatus, TaskState, TaskStatus } from '../contracts/operation.ts';
+import type { TaskChange } from './changes.ts';
+import type { Tables } from './schema.ts';
+
+/** Rows of 6 values in one statement: below the limits of bound values of PostgreSQL and SQLite. */
+const ROWS = 500;
+/** Operations of more tasks come without them in lists; a page could be hundreds of megabytes otherwise. */
+const LISTED_TASKS = 1_000;
+
+type Operation = Pick<OperationStatus, 'cluster' | 'operationId'>;
+
+/** How many tasks are in which state; states without tasks are absent. */
+export type TaskCounts = Partial<Record<TaskState, number>>;
+
+/** Keep tasks that differ from what is stored; returns those. Tasks that are not given stay as they are. */
+export async function saveTasks(
+  db: Kysely<Tables>,
+  { cluster, operationId }: Operation,
+  tasks: readonly TaskStatus[],
+): Promise<TaskChange[]> {
+  const changes: TaskChange[] = [];
+  for (const some of chunks(tasks, ROWS)) {
+    const stored = await db
+      .selectFrom('tasks')
+      .select(['task', 'position', 'status'])
+      .where('cluster', '=', cluster)
+      .where('operation', '=', operationId)
+      .where('task', 'in', some.map(keyOf))
+      .execute();
+    const known = new Map(stored.map((row) => [row.task, row]));
+    let next = known.size === some.length ? 0 : await countOf(db, { cluster, operationId });
+    const rows = some.flatMap((task) => {
+      const before = known.get(keyOf(task));
+      const status = JSON.stringify(task);
+      if (before?.status === status) return [];
+      changes.push({ task, known: before !== undefined });
+      const position = before?.position ?? next++;
+      return { cluster, operation: operationId, task: keyOf(task), position, state: task.state, status };
+    });
+    if (rows.length === 0) continue;
+    await db
+      .insertInto('tasks')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.columns(['cluster', 'operation', 'task']).doUpdateSet((row) => ({
+          state: row.ref('excluded.state'),
+          status: row.ref('excluded.status'),
+        })),
+      )
+      .execute();
+  }
+  return changes;
+}
+
+/** The tasks of an operation, in the order of its plan. */
+export async function tasksOf(db: Kysely<Tables>, { cluster, operationId }: Operation): Promise<TaskStatus[]> {
+  const rows = await db
+    .selectFrom('tasks')
+    .select('status')
+    .where('cluster', '=', cluster)
+    .where('operation', '=', operationId)
+    .orderBy('position')
+    .execute();
+  return rows.map((row) => JSON.parse(row.status) as TaskStatus);
+}
+
+/** Tasks and their counts, per operation; of operations too large for a list the counts only. */
+export async function listedTasks(
+  db: Kysely<Tables>,
+  cluster: string,
+  operationIds: readonly string[],
+): Promise<Map<string, { tasks: TaskStatus[]; taskCounts: TaskCounts }>> {
+  const counted = await countsOf(db, cluster, operationIds);
+  const found = new Map<string, { tasks: TaskStatus[]; taskCounts: TaskCounts }>();
+  for (const operationId of operationIds) {
+    const taskCounts = counted.get(operationId) ?? {};
+    const total = Object.values(taskCounts).reduce((sum, count) => sum + count, 0);
+    const tasks = total > LISTED_TASKS ? [] : await tasksOf(db, { cluster, operationId });
+    found.set(operationId, { tasks, taskCounts });
+  }
+  return found;
+}
+
+async function countsOf(
+  db: Kysely<Tables>,
+  cluster: string,
+  operationIds: readonly string[],
+): Promise<Map<string, TaskCounts>> {
+  if (operationIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('tasks')
+    .select((row) => ['operation', 'state', row.fn.countAll().as('count')])
+    .where('cluster', '=', cluster)
+    .where('operation', 'in', operationIds)
+    .groupBy(['operation', 'state'])
+    .execute();
+  const counts = new Map<string, TaskCounts>();
+  for (const { operation, state, count } of rows) {
+    counts.set(operation, { ...counts.get(operation), [state]: Number(count) });
+  }
+  return counts;
+}
+
+async function countOf(db: Kysely<Tables>, { cluster, operationId }: Operation): Promise<number> {
+  const { count } = await db
+    .selectFrom('tasks')
+    .select((row) => row.fn.countAll().as('count'))
+    .where('cluster', '=', cluster)
+    .where('operation', '=', operationId)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+const keyOf = ({ phase, host }: TaskStatus): string => `${phase}:${host}`;
+
+function* chunks<Item>(items: readonly Item[], size: number): Iterable<Item[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
+}
