@@ -11,6 +11,9 @@ export default defineConfig({
   test: {
     // The Temporal core is a native module: worker threads run it out of wasm memory.
     pool: 'forks',
+    // Bounds on a hang, not on speed: the machine may be busy with anything.
+    testTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
     projects: [
       {
         extends: true,
