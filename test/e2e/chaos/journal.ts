@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { OperationStatus } from '../../../contracts/operation.ts';
+
+/** A command as the judge sees it: a row of the journal, read from outside the processes under test. */
+export interface Row {
+  id: string;
+  activityId: string;
+  attempt: number;
+  phase: string;
+  host: string;
+  seq: number;
+  kind: string;
+  argv: string[];
+  stdinSha256: string | null;
+  startedAt: string;
+  /** Null: it runs, or its worker died under it. */
+  endedAt: string | null;
+  exitCode: number | null;
+  error: string | null;
+}
+
+interface RawRow extends Omit<Row, 'argv'> {
+  argv: string;
+}
+
+const COLUMNS = `id, activity_id as activityId, attempt, phase, host, seq, kind, argv, stdin_sha256 as stdinSha256,
+  started_at as startedAt, ended_at as endedAt, exit_code as exitCode, error`;
+
+/** The database of the services, read only, while they live and while they are dead. */
+export class JournalWatch {
+  readonly #db: DatabaseSync;
+
+  constructor(dataDir: string) {
+    this.#db = new DatabaseSync(join(dataDir, 'kubewright.db'), { readOnly: true });
+    this.#db.exec('pragma busy_timeout = 5000');
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** Commands that are no command of a host (requests, decisions) are left out. */
+  rows(operation: string): Row[] {
+    const found = this.#db
+      .prepare(`select ${COLUMNS} from journal where operation = ? order by started_at, id`)
+      .all(operation) as unknown as RawRow[];
+    return found
+      .filter(({ kind }) => ['exec', 'script', 'upload'].includes(kind))
+      .map((row) => ({ ...row, argv: JSON.parse(row.argv) as string[] }));
+  }
+
+  /** True once a task's n-th command of any attempt has begun, or ended. */
+  reached(operation: string, at: { phase: string; host: string; seq: number; side: 'begin' | 'end' }): boolean {
+    return (
+      this.#db
+        .prepare(
+          `select 1 from journal where operation = ? and phase = ? and host = ? and seq >= ?
+           ${at.side === 'end' ? 'and ended_at is not null' : ''} limit 1`,
+        )
+        .get(operation, at.phase, at.host, at.seq) !== undefined
+    );
+  }
+
+  /** Commands that run now, as `phase on host #n`. */
+  running(operation: string): string[] {
+    const rows = this.#db
+      .prepare('select phase, host, seq from journal where operation = ? and ended_at is null order by id')
+      .all(operation) as unknown as { phase: string; host: string; seq: number }[];
+    return rows.map(({ phase, host, seq }) => `${phase} on ${host} #${seq}`);
+  }
+
+  /** When the first command began after a moment, on a host if given; null when none did. */
+  firstAfter(operation: string, moment: number, host?: string): number | null {
+    const found = this.#db
+      .prepare(
+        `select started_at as at from journal where operation = ? and started_at > ? ${host === undefined ? '' : 'and host = ?'}
+         order by started_at limit 1`,
+      )
+      .get(...[operation, new Date(moment).toISOString(), ...(host === undefined ? [] : [host])]);
+    return found === undefined ? null : Date.parse((found as { at: string }).at);
+  }
+
+  status(operation: string): OperationStatus | null {
+    const found = this.#db.prepare('select status from operations where id = ?').get(operation);
+    return found === undefined ? null : (JSON.parse((found as { status: string }).status) as OperationStatus);
+  }
+}
