@@ -1,3 +1,4 @@
+import { DEFAULT_TIMEOUTS, type Timeouts } from '../contracts/timeouts.ts';
 import type { Store } from '../store/index.ts';
 import { ArtifactResolver } from './artifacts/mirror-artifacts.ts';
 import { createCredentialResolver, type HostLogger } from './host/credentials.ts';
@@ -13,12 +14,13 @@ const LOGIN_TIMEOUT_MS = 6_000;
 export async function createActivityDeps(
   store: Store,
   logger?: HostLogger,
+  timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ): Promise<ActivityDeps & { close(): Promise<void> }> {
   const pool = createSshPool({
     credentials: createCredentialResolver({ named: (name) => store.credentials.get(name), logger }),
     hostKeys: store.hostKeys,
     logger,
-    limits: { readyTimeoutMs: LOGIN_TIMEOUT_MS },
+    limits: { readyTimeoutMs: LOGIN_TIMEOUT_MS, idleMs: timeouts.sshIdleMs },
   });
   const artifacts = new ArtifactResolver();
   const phases = new Map((await loadPhases()).map((phase) => [phase.name, phase]));
@@ -30,6 +32,7 @@ export async function createActivityDeps(
     pki: (cluster, mode) => createPki({ secrets: store.secrets, cluster, mode }),
     artifacts: (cluster) => artifacts.sourceFor(cluster),
     projections: { saveOperation: (status) => store.projections.saveOperation(status) },
+    timeouts,
     close: () => pool.close(),
   };
 }

@@ -3,7 +3,9 @@ import { ApplicationFailure } from '@temporalio/common';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
+import type { Timeouts } from '../contracts/timeouts.ts';
 import { makePlan } from './plans/plan.ts';
+import { withTimeouts } from './plans/plan-timeouts.ts';
 import { runTask, type TaskDeps } from './run-task.ts';
 
 /** What the control activities write. Implemented by the store. */
@@ -11,10 +13,10 @@ export interface Projections {
   saveOperation(status: OperationStatus): Promise<void>;
 }
 
-export type ActivityDeps = TaskDeps & { projections: Projections };
+export type ActivityDeps = TaskDeps & { projections: Projections; timeouts: Timeouts };
 
-/** How often a running task says that it lives, ms. A fifth of the heartbeat timeout. */
-const HEARTBEAT_EVERY_MS = 3_000;
+/** How often a running task says that it lives, in each heartbeat timeout. */
+const HEARTBEATS = 5;
 
 /** Every activity of ours: one per phase on the ssh queue, and the few that touch our own database. */
 export interface Activities {
@@ -30,13 +32,17 @@ export interface Activities {
 export function createActivities(deps: ActivityDeps): Activities {
   const phases: Activities['phases'] = {};
   for (const name of deps.phases.keys()) {
-    phases[name] = (input) => asFailure(() => heartbeating((step) => runPhase(deps, input, step)));
+    phases[name] = (input) =>
+      asFailure(() => heartbeating(deps.timeouts.heartbeatMs / HEARTBEATS, (step) => runPhase(deps, input, step)));
   }
   return {
     phases,
     control: {
       makePlan: (input) =>
-        asFailure(async () => makePlan(input, await deps.spec(input.specRef), [...deps.phases.values()])),
+        asFailure(async () => {
+          const spec = await deps.spec(input.specRef);
+          return withTimeouts(makePlan(input, spec, [...deps.phases.values()]), deps.timeouts);
+        }),
       projectStatus: (status) => asFailure(() => deps.projections.saveOperation(status)),
       closeOperation: ({ status }) => asFailure(() => deps.projections.saveOperation(status)),
     },
@@ -57,11 +63,11 @@ function runPhase(deps: ActivityDeps, input: TaskInput, step: (text: string) => 
 }
 
 /** Heartbeats with the present step until the work ends. */
-async function heartbeating<T>(work: (step: (text: string) => void) => Promise<T>): Promise<T> {
+async function heartbeating<T>(everyMs: number, work: (step: (text: string) => void) => Promise<T>): Promise<T> {
   let present = 'start';
   const beat = () => heartbeat({ step: present });
   beat();
-  const timer = setInterval(beat, HEARTBEAT_EVERY_MS);
+  const timer = setInterval(beat, everyMs);
   try {
     return await work((text) => {
       present = text;

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
 
 const text = z.string().max(4096);
 /** An environment variable that is set to nothing is not set. */
@@ -25,6 +26,7 @@ const environment = z.object({
     'must be host:port',
   ),
   TEMPORAL_NAMESPACE: optional,
+  ...timeoutEnvironment,
 });
 
 type Environment = Record<string, string | undefined>;
@@ -66,6 +68,8 @@ export interface ApiConfig {
   databaseUrl: string | undefined;
   secretKey: string | undefined;
   logLevel: string;
+  /** Of the workers that run in this process. */
+  timeouts: Timeouts;
   tls: { cert: string; key: string } | undefined;
   temporalAddress: string | undefined;
   temporalNamespace: string | undefined;
@@ -91,6 +95,7 @@ export function parseConfig(env: Environment): ApiConfig {
     databaseUrl: data.KUBEWRIGHT_DATABASE_URL,
     secretKey: data.KUBEWRIGHT_SECRET_KEY,
     logLevel: data.KUBEWRIGHT_LOG_LEVEL,
+    timeouts: timeoutsOf(data),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     temporalAddress: data.TEMPORAL_ADDRESS,
     temporalNamespace: data.TEMPORAL_NAMESPACE,

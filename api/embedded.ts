@@ -5,6 +5,7 @@ import { createActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
 import { dataConverter } from '../codec/data-converter.ts';
 import { KubewrightError } from '../contracts/errors.ts';
+import type { Timeouts } from '../contracts/timeouts.ts';
 import type { Store } from '../store/index.ts';
 import { workflowBundlePath } from '../worker/bundle.ts';
 import { startWorkers } from '../worker/run.ts';
@@ -44,6 +45,7 @@ export async function startEmbedded(options: {
   dataDir: string;
   temporalAddress: string | undefined;
   namespace: string | undefined;
+  timeouts: Timeouts;
   logger: Logger;
 }): Promise<Embedded> {
   const { store, dataDir, logger } = options;
@@ -52,7 +54,7 @@ export async function startEmbedded(options: {
   const [server, bundlePath, deps] = await Promise.all([
     options.temporalAddress === undefined ? startTemporalServer({ dataDir, onLog: say }) : null,
     workflowBundlePath({ onProgress: say }),
-    createActivityDeps(store, logger),
+    createActivityDeps(store, logger, options.timeouts),
   ]);
   const address = options.temporalAddress ?? server!.address;
   const release = async () => {

@@ -58,6 +58,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
       dataDir,
       temporalAddress: config.temporalAddress,
       namespace: config.temporalNamespace,
+      timeouts: config.timeouts,
       logger,
     });
     parts.push(() => embedded?.close());

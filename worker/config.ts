@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
 
 const text = z.string().max(4096);
 /** An environment variable that is set to nothing is not set. */
@@ -23,6 +24,7 @@ const environment = z.object({
   KUBEWRIGHT_TEMPORAL_TLS_CA: optional,
   KUBEWRIGHT_TEMPORAL_TLS_CERT: optional,
   KUBEWRIGHT_TEMPORAL_TLS_KEY: optional,
+  ...timeoutEnvironment,
 });
 
 /** What a stand-alone worker is told by its environment. */
@@ -33,6 +35,7 @@ export interface WorkerConfig {
   databaseUrl: string | undefined;
   secretKey: string | undefined;
   logLevel: string;
+  timeouts: Timeouts;
   address: string;
   namespace: string | undefined;
   /** For a Temporal server with TLS. */
@@ -66,6 +69,7 @@ export function workerConfig(env: Record<string, string | undefined>): WorkerCon
     databaseUrl: values.KUBEWRIGHT_DATABASE_URL,
     secretKey: values.KUBEWRIGHT_SECRET_KEY,
     logLevel: values.KUBEWRIGHT_LOG_LEVEL,
+    timeouts: timeoutsOf(values),
     address: values.TEMPORAL_ADDRESS,
     namespace: values.TEMPORAL_NAMESPACE,
     tls: ca || crt ? tls : undefined,

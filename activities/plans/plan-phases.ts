@@ -4,6 +4,7 @@ import { LIMITS } from '../../contracts/limits.ts';
 import { WORKER_HOST } from '../../contracts/messages.ts';
 import type { OperationInput } from '../../contracts/operation.ts';
 import { type Plan, type PlanPhase, plan } from '../../contracts/plan.ts';
+import { DEFAULT_TIMEOUTS } from '../../contracts/timeouts.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
@@ -19,9 +20,6 @@ export const RETRY = {
   maximumIntervalMs: 10_000,
   backoffCoefficient: 2,
 } as const;
-
-/** A worker that was killed is noticed after this long, and its tasks start again elsewhere. */
-export const HEARTBEAT_TIMEOUT_MS = 15_000;
 
 /** A phase with the hosts that it would have in this cluster; null when it is switched off or has none. */
 function placed(cluster: ClusterSpec, phase: Phase): PlanPhase | null {
@@ -75,7 +73,7 @@ export function planOfPhases(
     phases: chosen.map(({ planned }) => planned),
     quarantined: [],
     maxParallel: LIMITS.maxParallelTasks,
-    heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+    heartbeatTimeoutMs: DEFAULT_TIMEOUTS.heartbeatMs,
     retry: RETRY,
     ...more,
   } satisfies Plan);

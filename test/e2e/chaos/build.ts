@@ -47,26 +47,30 @@ export async function chaosBuild(
   const { lab, services, journal } = at;
   const { operation } = await services.api.request<{ operation: string }>('POST', '/clusters', lab.spec);
   const deadline = Date.now() + BUILD_LIMIT_MS;
-  const status = (): OperationStatus => {
-    const found = journal.status(operation);
+  const status = async (): Promise<OperationStatus> => {
+    const found = await journal.status(lab.name, operation);
     if (found && Date.now() < deadline) return found;
     const what = found ? `${found.state}: ${describeTasks(found)}` : 'unknown';
     throw new Error(`the build did not end in ${BUILD_LIMIT_MS / 60_000} minutes; it is ${what}\n${logs(services)}`);
   };
   const decided: Decided[] = [];
   const decide = async (): Promise<void> => {
-    for (const host of status().blockedHosts) {
-      const codes = status()
-        .tasks.filter((task) => task.host === host && task.state === 'blocked')
+    const { blockedHosts, tasks } = await status();
+    for (const host of blockedHosts) {
+      const codes = tasks
+        .filter((task) => task.host === host && task.state === 'blocked')
         .map((task) => task.error?.code ?? 'none');
       const done = await retry(services, lab.name, host);
       if (done) decided.push({ host, action: 'retry', codes });
     }
   };
   const untilGivenUp = async (host: string): Promise<void> => {
-    const busy = (): boolean =>
-      status().tasks.some((task) => task.host === host && ['pending', 'running'].includes(task.state));
-    while (!status().blockedHosts.includes(host) && busy() && !ENDED.includes(status().state)) await sleep(50);
+    for (;;) {
+      const { blockedHosts, tasks, state } = await status();
+      const busy = tasks.some((task) => task.host === host && ['pending', 'running'].includes(task.state));
+      if (blockedHosts.includes(host) || !busy || ENDED.includes(state)) return;
+      await sleep(50);
+    }
   };
 
   const struck: Struck[] = [];
@@ -76,15 +80,16 @@ export async function chaosBuild(
       if (looks % 50 !== 0) continue;
       await decide();
       // Its command was not needed this time: strike all the same, here and now.
-      const task = status().tasks.find(({ phase, host }) => phase === point.phase && host === point.host);
-      if (ENDED.includes(status().state) || task?.state === 'succeeded') break;
+      const { state, tasks } = await status();
+      const task = tasks.find(({ phase, host }) => phase === point.phase && host === point.host);
+      if (ENDED.includes(state) || task?.state === 'succeeded') break;
     }
     const running = journal.running(operation);
     const struckAt = Date.now();
     await FAULTS[point.fault]({ lab, services, untilGivenUp }, point);
     struck.push({ point, running, struckAt, overAt: Date.now(), recoveryMs: null });
   }
-  while (!ENDED.includes(status().state)) {
+  while (!ENDED.includes((await status()).state)) {
     await decide();
     await sleep(100);
   }
@@ -93,7 +98,7 @@ export async function chaosBuild(
     const next = journal.firstAfter(operation, each.overAt, host);
     each.recoveryMs = next === null ? null : next - each.overAt;
   }
-  return { operation, status: status(), struck, decided };
+  return { operation, status: await status(), struck, decided };
 }
 
 /** True when it was taken. The host may be going on by itself by now, and the API may just be starting. */

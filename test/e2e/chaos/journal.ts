@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { OperationStatus } from '../../../contracts/operation.ts';
+import { openStore, type Store } from '../../../store/index.ts';
+import { openKeyring } from '../../../store/keyring.ts';
 
 /** A command as the judge sees it: a row of the journal, read from outside the processes under test. */
 export interface Row {
@@ -27,17 +29,24 @@ interface RawRow extends Omit<Row, 'argv'> {
 const COLUMNS = `id, activity_id as activityId, attempt, phase, host, seq, kind, argv, stdin_sha256 as stdinSha256,
   started_at as startedAt, ended_at as endedAt, exit_code as exitCode, error`;
 
-/** The database of the services, read only, while they live and while they are dead. */
+/** The database of the services, looked at from outside, while they live and while they are dead. */
 export class JournalWatch {
   readonly #db: DatabaseSync;
+  readonly #store: Store;
 
-  constructor(dataDir: string) {
+  private constructor(dataDir: string, store: Store) {
     this.#db = new DatabaseSync(join(dataDir, 'kubewright.db'), { readOnly: true });
     this.#db.exec('pragma busy_timeout = 5000');
+    this.#store = store;
   }
 
-  close(): void {
+  static async open(dataDir: string): Promise<JournalWatch> {
+    return new JournalWatch(dataDir, await openStore({ dataDir, keyring: openKeyring(dataDir) }));
+  }
+
+  async close(): Promise<void> {
     this.#db.close();
+    await this.#store.close();
   }
 
   /** Commands that are no command of a host (requests, decisions) are left out. */
@@ -81,8 +90,7 @@ export class JournalWatch {
     return found === undefined ? null : Date.parse((found as { at: string }).at);
   }
 
-  status(operation: string): OperationStatus | null {
-    const found = this.#db.prepare('select status from operations where id = ?').get(operation);
-    return found === undefined ? null : (JSON.parse((found as { status: string }).status) as OperationStatus);
+  status(cluster: string, operation: string): Promise<OperationStatus | null> {
+    return this.#store.projections.operation(cluster, operation);
   }
 }

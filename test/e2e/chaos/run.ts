@@ -12,6 +12,8 @@ import { Services } from './services.ts';
 
 const NAME = 'kwx';
 const HOSTS = 3;
+/** Each killed worker costs this long; less, and a busy machine would lose heartbeats of workers that live. */
+const HEARTBEAT_MS = '8000';
 /** A rebooted node, or pods on it, need a while until they are well again; left-behind commands end by themselves. */
 const WELL_LIMIT_MS = 240_000;
 
@@ -48,14 +50,14 @@ async function withCluster<T>(work: (at: Cluster) => Promise<T>): Promise<T> {
   const folder = demoRootOf(NAME);
   await cleanUp(folder);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const services = await Services.start(folder);
+  const services = await Services.start(folder, { KUBEWRIGHT_HEARTBEAT_TIMEOUT_MS: HEARTBEAT_MS });
   try {
     const lab = await labUp({ name: NAME, hosts: HOSTS });
-    const journal = new JournalWatch(services.dataDir);
+    const journal = await JournalWatch.open(services.dataDir);
     try {
       return await work({ lab, services, journal });
     } finally {
-      journal.close();
+      await journal.close();
     }
   } finally {
     await services.stop();

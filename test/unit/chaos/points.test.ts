@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../e2e/chaos/journal.ts';
-import {
-  choosePoints,
-  commandsOf,
-  dealOut,
-  everyPoint,
-  HOST_FAULTS,
-  PROCESS_FAULTS,
-} from '../../e2e/chaos/points.ts';
+import { choosePoints, commandsOf, dealOut, everyPoint, HOST_FAULTS, PROCESS_FAULTS } from '../../e2e/chaos/points.ts';
 
 const HOSTS = ['cp-1', 'worker-1', 'worker-2'];
 const PHASES = ['preflight', 'prepare', 'etcd', 'nodes', 'verify'];

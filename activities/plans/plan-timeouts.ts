@@ -1,0 +1,14 @@
+import type { Plan } from '../../contracts/plan.ts';
+import type { Timeouts } from '../../contracts/timeouts.ts';
+
+/** The same plan with the times that this installation wants. In the plan, so that a running operation keeps its own. */
+export function withTimeouts(plan: Plan, { heartbeatMs, taskMs }: Timeouts): Plan {
+  return {
+    ...plan,
+    heartbeatTimeoutMs: heartbeatMs,
+    phases: plan.phases.map((phase) => ({
+      ...phase,
+      startToCloseMs: Math.min(phase.startToCloseMs, taskMs ?? phase.startToCloseMs),
+    })),
+  };
+}
