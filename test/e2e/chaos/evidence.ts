@@ -6,6 +6,8 @@ import { ssh } from '../support.ts';
 
 /** What Temporal wrote of one task's activity. */
 export interface CompletedTask {
+  operation: string;
+  /** Of its operation: another one has the same ids. */
   activityId: string;
   /** ms since the epoch. */
   completedAt: number;
@@ -28,8 +30,11 @@ export async function temporalEvidence(
   try {
     const client = new Client({ connection, namespace: NAMESPACE });
     const found: TemporalEvidence = { failedWorkflowTasks: [], completed: [] };
-    const ids = [clusterWorkflowId(cluster), ...operations.map((id) => operationWorkflowId(cluster, id))];
-    for (const id of ids) {
+    const workflows = new Map([
+      [clusterWorkflowId(cluster), ''],
+      ...operations.map((operation) => [operationWorkflowId(cluster, operation), operation] as const),
+    ]);
+    for (const [id, operation] of workflows) {
       const { events } = await client.workflow.getHandle(id).fetchHistory();
       const activities = new Map<string, string>();
       const attempts = new Map<string, number>();
@@ -43,6 +48,7 @@ export async function temporalEvidence(
         const completed = event.activityTaskCompletedEventAttributes;
         if (completed) {
           found.completed.push({
+            operation,
             activityId: activities.get(String(completed.scheduledEventId)) ?? '',
             completedAt: Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6,
             attempt: attempts.get(String(completed.scheduledEventId)) ?? 1,

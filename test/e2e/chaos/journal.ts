@@ -90,6 +90,14 @@ export class JournalWatch {
     return found === undefined ? null : Date.parse((found as { at: string }).at);
   }
 
+  /** When the commands ended that ran at a moment, ms since the epoch. */
+  endsOfRunningAt(operation: string, moment: number): number[] {
+    const rows = this.#db
+      .prepare('select ended_at as at from journal where operation = ? and started_at <= ? and ended_at > ?')
+      .all(operation, ...[moment, moment].map((each) => new Date(each).toISOString())) as unknown as { at: string }[];
+    return rows.map(({ at }) => Date.parse(at));
+  }
+
   status(cluster: string, operation: string): Promise<OperationStatus | null> {
     return this.#store.projections.operation(cluster, operation);
   }

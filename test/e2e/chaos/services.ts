@@ -78,6 +78,7 @@ export class Services {
     if (id === null) return;
     process.kill(pid, 'SIGKILL');
     while ((await processId(pid))?.startTime === id.startTime) await sleep(5);
+    if (name !== 'temporal') await this.#reaped(name);
   }
 
   /** Start it (again) and wait until it does its work. */
@@ -92,6 +93,15 @@ export class Services {
     }
     this.#launch(name);
     if (name === 'api') await this.#apiReady();
+  }
+
+  /** End all three politely, as for an update, and start them again. */
+  async restart(): Promise<void> {
+    for (const name of PROCESSES) this.#held.add(name);
+    await Services.endLeftovers(this.#folder);
+    await Promise.all([this.#reaped('api'), this.#reaped('worker')]);
+    await this.up('temporal');
+    await Promise.all([this.up('api'), this.up('worker')]);
   }
 
   async stop(): Promise<void> {
@@ -132,6 +142,12 @@ export class Services {
         if (!this.#stopping && !this.#held.has(name)) this.#launch(name);
       }, RESTART_MS);
     });
+  }
+
+  /** The process is gone a moment before Node says so. */
+  async #reaped(name: 'worker' | 'api'): Promise<void> {
+    const child = this.#children.get(name);
+    while (child && child.exitCode === null && child.signalCode === null) await sleep(5);
   }
 
   async #apiReady(): Promise<void> {

@@ -27,7 +27,7 @@ const batch = (...steps: string[]): string[] => [
   `set -eu\n${steps.map((step) => `kw_step ${step}\ndo it`).join('\n')}\n`,
   'kubewright',
 ];
-const done = [{ activityId: 'etcd:cp-1:0', completedAt: 20_000, attempt: 2 }];
+const done = [{ operation: 'one', activityId: 'etcd:cp-1:0', completedAt: 20_000, attempt: 2 }];
 
 describe('the judge of chaos builds', () => {
   it('finds a command after the completion of its task, and a later attempt', () => {
