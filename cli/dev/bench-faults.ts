@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { checkoutRoot } from './paths.ts';
+
+/**
+ * `npm run bench:faults`: what lost hosts and pauses cost, on lab hosts. The end-to-end tests that show it also measure
+ * it; this runs them and puts what they handed over into tables. `--write` puts those into docs/benchmarks.md.
+ */
+const TESTS = ['test/e2e/lost-hosts.test.ts', 'test/e2e/pause.test.ts', 'test/e2e/quarantine.test.ts'];
+const TITLES: Record<string, string> = {
+  lost: 'A lost worker, three hosts',
+  pause: 'Pause of a build, two hosts',
+  quarantine: 'A worker dead for good',
+};
+
+/** A line of the file that KUBEWRIGHT_FIGURES names (test/e2e/figures.ts). */
+const figure = z.object({ table: z.string(), cells: z.record(z.string(), z.string()) });
+type Figure = z.infer<typeof figure>;
+
+const program = new Command('bench:faults')
+  .description('Measure what lost hosts and pauses cost, on lab hosts')
+  .option('--write', 'put the figures into docs/benchmarks.md')
+  .parse();
+
+function run(figuresFile: string): Promise<number> {
+  const tests = TESTS.filter((file) => existsSync(join(checkoutRoot, file)));
+  const child = spawn(process.execPath, [join(checkoutRoot, 'cli/dev/test.ts'), 'e2e', ...tests], {
+    cwd: checkoutRoot,
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, KUBEWRIGHT_FIGURES: figuresFile },
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+function table(figures: readonly Figure[]): string {
+  const columns = [...new Set(figures.flatMap(({ cells }) => Object.keys(cells)))];
+  const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    line(columns),
+    line(columns.map(() => '---')),
+    ...figures.map(({ cells }) => line(columns.map((column) => cells[column] ?? ''))),
+  ].join('\n');
+}
+
+function report(figures: readonly Figure[]): string {
+  const tables = [...new Set(figures.map((each) => each.table))];
+  return [
+    `Measured ${new Date().toISOString().slice(0, 10)} on ${cpus().length} cores.`,
+    ...tables.map((name) => `${TITLES[name] ?? name}:\n\n${table(figures.filter((each) => each.table === name))}`),
+  ].join('\n\n');
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'kubewright-figures-'));
+try {
+  const file = join(folder, 'figures');
+  process.exitCode = await run(file);
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+  const text = report(lines.map((line) => figure.parse(JSON.parse(line))));
+  console.log(text);
+  if (program.opts<{ write?: true }>().write && process.exitCode === 0) {
+    const page = join(checkoutRoot, 'docs/benchmarks.md');
+    const [head, rest] = readFileSync(page, 'utf8').split('<!-- bench:faults -->');
+    const tail = rest?.split('<!-- /bench:faults -->')[1];
+    if (tail === undefined) throw new Error(`${page} has no place for these figures`);
+    writeFileSync(page, `${head}<!-- bench:faults -->\n\n${text}\n\n<!-- /bench:faults -->${tail}`);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
