@@ -31,6 +31,7 @@ export async function createActivityDeps(
     spec: (ref) => store.specs.get(ref),
     pki: (cluster, mode) => createPki({ secrets: store.secrets, cluster, mode }),
     artifacts: (cluster) => artifacts.sourceFor(cluster),
+    notes: store.notes,
     projections: { saveOperation: (status) => store.projections.saveOperation(status) },
     timeouts,
     close: () => pool.close(),

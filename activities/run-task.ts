@@ -5,8 +5,10 @@ import type { Host } from '../contracts/host.ts';
 import { LIMITS } from '../contracts/limits.ts';
 import { WORKER_HOST } from '../contracts/messages.ts';
 import type { Change, TaskInput, TaskResult } from '../contracts/operation.ts';
+import type { Notes } from '../store/notes.ts';
 import type { ArtifactSource } from './artifacts/source.ts';
 import type { HostFacts, HostOpener, RemoteHost } from './host/types.ts';
+import { clusterNotes } from './phases/cluster-notes.ts';
 import { phaseOptions } from './phases/options.ts';
 import type { Phase, PhaseContext } from './phases/phase.ts';
 import { phaseRun } from './phases/phase-run.ts';
@@ -23,6 +25,7 @@ export interface TaskDeps {
   spec(ref: string): Promise<ClusterSpec>;
   pki(cluster: string, mode: 'apply' | 'check'): Pki;
   artifacts(cluster: ClusterSpec): ArtifactSource;
+  notes: Notes;
 }
 
 /** What the activity around a task gives it. */
@@ -107,6 +110,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       artifacts: deps.artifacts(cluster),
       quarantined: input.quarantined ?? [],
       focus: input.focus ?? null,
+      notes: clusterNotes(deps.notes, input.cluster, input.mode),
       mode: input.mode,
     };
     const { changes, restarts } = await walk(phase, context, remote, runtime);
@@ -141,8 +145,8 @@ async function walk(
   remote: RemoteHost,
   runtime: TaskRuntime,
 ): Promise<{ changes: Change[]; restarts: string[] }> {
-  const run = (changes: readonly Change[]) =>
-    phaseRun(context, { phase: phase.name, remote, changes, signal: runtime.signal });
+  const run = (changes: readonly Change[], verified = false) =>
+    phaseRun(context, { phase: phase.name, remote, changes, verified, signal: runtime.signal });
 
   if (phase.hooks?.before) {
     runtime.step('before');
@@ -170,7 +174,7 @@ async function walk(
 
   if (phase.hooks?.after) {
     runtime.step('after');
-    changes.push(...(await phase.hooks.after(run(changes))));
+    changes.push(...(await phase.hooks.after(run(changes, outcome.verified && changes.length === 0))));
   }
   if (phase.verify && !(outcome.verified && changes.length === 0)) {
     runtime.step('verify');

@@ -308,6 +308,13 @@ export const ERRORS = {
     'The etcd quorum is not healthy',
     'Check etcd.service and the network between the members named in the evidence.',
   ),
+  ETCD_CANNOT_JOIN: entry(
+    'kubernetes',
+    true,
+    502,
+    'The host cannot become a member of etcd',
+    'Bring back the members named in the evidence, then retry the host. When the data of a majority is lost for good, restore a backup, or delete the cluster and build it anew.',
+  ),
   APISERVER_NOT_READY: entry(
     'kubernetes',
     true,

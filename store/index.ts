@@ -8,6 +8,7 @@ import { type HostKeys, hostKeyStore } from './host-keys.ts';
 import { type Journal, journal } from './journal.ts';
 import type { Keyring } from './keyring.ts';
 import { migrate } from './migrations/index.ts';
+import { type Notes, notes } from './notes.ts';
 import { type PayloadKeys, payloadKeys } from './payload-keys.ts';
 import { openPostgres } from './postgres.ts';
 import { type Projections, projections } from './projections.ts';
@@ -30,6 +31,7 @@ export interface Store {
   blobs: BlobStore;
   projections: Projections;
   requests: RequestStore;
+  notes: Notes;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -77,6 +79,7 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
     journal: guarded(journal(db, blobs)),
     projections: guarded(projections(db, specs)),
     requests: guarded(requestStore(db)),
+    notes: guarded(notes(db)),
     ...guarded({
       ping: async () => {
         await sql`select 1`.execute(db);

@@ -135,6 +135,14 @@ export interface RequestRow {
   created_at: string;
 }
 
+/** What is remembered of a cluster from one operation to the next. */
+export interface NoteRow {
+  cluster: string;
+  name: string;
+  text: string;
+  noted_at: string;
+}
+
 export interface Tables {
   specs: SpecRow;
   secrets: SecretRow;
@@ -147,4 +155,5 @@ export interface Tables {
   tasks: TaskRow;
   events: EventRow;
   requests: RequestRow;
+  notes: NoteRow;
 }

@@ -1,23 +1,32 @@
 import { z } from 'zod';
 import { internalAddress } from '../../contracts/cluster.ts';
+import type { Host } from '../../contracts/host.ts';
 import { absolutePath, version } from '../../contracts/primitives.ts';
-import { etcdHealthClient, etcdMember } from '../kube/identities.ts';
+import type { EtcdPeer } from '../etcd/members.ts';
+import type { EtcdSite } from '../etcd/observe.ts';
+import { settleMember } from '../etcd/settle.ts';
+import { etcdHealthClient, etcdMember as memberIdentity } from '../kube/identities.ts';
 import { defaultVersion, install } from '../kube/install.ts';
 import { internalIpv4 } from '../kube/network.ts';
 import { BIN_DIR, ETCD_CLIENT_PORT, ETCD_DIR, ETCD_PEER_PORT, ETCD_PKI } from '../kube/paths.ts';
 import { leafFiles } from '../kube/pki-files.ts';
 import { TLS_CIPHER_SUITES } from '../kube/tls.ts';
-import { etcdBootstrap, etcdEnvironment } from '../render/etcd.ts';
+import { etcdEnvironment } from '../render/etcd.ts';
 import { daemonUnit } from '../render/unit.ts';
+import { digestOfParts, short } from '../resources/digest.ts';
 import { directory } from '../resources/directory.ts';
+import { etcdMember } from '../resources/etcd-member.ts';
 import { file } from '../resources/file.ts';
 import { service } from '../resources/service.ts';
 import { user } from '../resources/user.ts';
-import { definePhase } from './phase.ts';
+import { definePhase, type PhaseContext } from './phase.ts';
 
 const USER = { owner: 'etcd', group: 'etcd' };
 const ENVIRONMENT = `${ETCD_DIR}/etcd.env`;
+/** Read by a member without data only, so a change of it restarts nobody. */
 const BOOTSTRAP = `${ETCD_DIR}/bootstrap.env`;
+/** The note that says that this cluster's etcd has formed, and from which founding. */
+const FORMED = 'etcd/formed';
 const CA = `${ETCD_PKI}/ca.crt`;
 const GIB = 1024 ** 3;
 
@@ -50,9 +59,9 @@ export default definePhase({
   expectedMs: 6_000,
   options,
   resources: async (context) => {
-    const { cluster, host, peers, options, pki } = context;
-    const server = await leafFiles(pki, etcdMember(host, 'server'), `${ETCD_PKI}/server`, USER);
-    const peer = await leafFiles(pki, etcdMember(host, 'peer'), `${ETCD_PKI}/peer`, USER);
+    const { host, peers, options, pki } = context;
+    const server = await leafFiles(pki, memberIdentity(host, 'server'), `${ETCD_PKI}/server`, USER);
+    const peer = await leafFiles(pki, memberIdentity(host, 'peer'), `${ETCD_PKI}/peer`, USER);
     const health = await leafFiles(pki, etcdHealthClient(host), `${ETCD_PKI}/health`);
     const environment = etcdEnvironment({
       name: host.name,
@@ -69,10 +78,6 @@ export default definePhase({
       server,
       peer,
     });
-    const members = peers.map((each) => ({
-      name: each.name,
-      peerUrl: `https://${internalAddress(each)}:${ETCD_PEER_PORT}`,
-    }));
     return [
       user(USER.owner, { home: options.dataDir }),
       directory(options.dataDir, { mode: 0o700, ...USER }),
@@ -84,17 +89,30 @@ export default definePhase({
       ...peer.resources,
       ...health.resources,
       file(ENVIRONMENT, environment),
-      file(BOOTSTRAP, etcdBootstrap({ token: cluster.metadata.name, members })),
+      etcdMember(siteOf(context), { token: await foundingToken(context), formed: await context.notes.get(FORMED) }),
       service('etcd', {
         unit: unit(options),
         // etcd reads its own certificates anew for every connection, but not the CA.
-        restartOn: [`${BIN_DIR}/etcd`, ENVIRONMENT, CA],
+        restartOn: [`${BIN_DIR}/etcd`, ENVIRONMENT, CA, `etcd-member:${host.name}`],
         // A member of several is ready only when a majority is: waiting here would be waiting for other hosts' tasks.
         wait: peers.length === 1,
       }),
     ];
   },
-  async verify({ host, remote, fail, unitJournal }) {
+  hooks: {
+    async after(run) {
+      if (run.verified) return [];
+      const { host, remote, fail, unitJournal } = run;
+      const { did, missing } = await settleMember(remote, siteOf(run));
+      if (missing !== null) {
+        const evidence = `${missing}\n${await unitJournal('etcd.service', 15)}`;
+        fail('ETCD_UNHEALTHY', `etcd on ${host.name} has not become a full member`, evidence);
+      }
+      return did.map((detail) => ({ resource: `etcd-member:${host.name}`, action: 'run', detail }));
+    },
+  },
+  async verify(run) {
+    const { host, remote, fail, unitJournal, notes } = run;
     const endpoint = `https://${internalAddress(host)}:${ETCD_CLIENT_PORT}`;
     const { stdout } = await remote.script(CHECK, [endpoint, CA, `${ETCD_PKI}/health.crt`, `${ETCD_PKI}/health.key`], {
       timeoutMs: 150_000,
@@ -106,8 +124,30 @@ export default definePhase({
         `${stdout}\n${await unitJournal('etcd.service', 15)}`,
       );
     }
+    if ((await notes.get(FORMED)) === null) await notes.set(FORMED, await foundingToken(run));
   },
 });
+
+/** This host's member and the others, by the spec. */
+function siteOf({ host, peers, options: { dataDir } }: PhaseContext<Options>): EtcdSite {
+  const peer = (each: Host): EtcdPeer => ({
+    name: each.name,
+    peerUrl: `https://${internalAddress(each)}:${ETCD_PEER_PORT}`,
+    clientUrl: `https://${internalAddress(each)}:${ETCD_CLIENT_PORT}`,
+  });
+  const tls = { ca: CA, cert: `${ETCD_PKI}/health.crt`, key: `${ETCD_PKI}/health.key` };
+  const others = peers.filter(({ name }) => name !== host.name).map(peer);
+  return { self: peer(host), others, dataDir, bootstrapFile: BOOTSTRAP, tls };
+}
+
+/**
+ * Two foundings never share a token, so members of an earlier life of the cluster cannot mix with this one's: it is made
+ * of the cluster's name, its own authority, and the founders.
+ */
+async function foundingToken({ cluster, peers, pki }: PhaseContext<Options>): Promise<string> {
+  const founders = peers.map((each) => `${each.name}=${internalAddress(each)}`).sort();
+  return `${cluster.metadata.name}-${short(digestOfParts([await pki.ca('etcd'), ...founders]))}`;
+}
 
 /**
  * Waits for a linearizable read through this member, which takes a majority; then makes sure that it refuses a client

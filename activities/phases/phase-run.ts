@@ -11,7 +11,7 @@ const PROBE_INTERVAL_MS = 300;
 /** What hooks and verify get: the context plus the host and bounded ways to wait and to fail. */
 export function phaseRun(
   context: PhaseContext<unknown>,
-  more: { phase: string; remote: RemoteHost; changes: readonly Change[]; signal: AbortSignal },
+  more: { phase: string; remote: RemoteHost; changes: readonly Change[]; verified: boolean; signal: AbortSignal },
 ): PhaseRun<unknown> {
   const fail = (code: ErrorCode, message: string, evidence?: string): never => {
     throw new KubewrightError(code, message, {
@@ -24,6 +24,7 @@ export function phaseRun(
     ...context,
     remote: more.remote,
     changes: more.changes,
+    verified: more.verified,
     signal: more.signal,
     fail,
 

@@ -8,6 +8,7 @@ import type { ArtifactSource } from '../artifacts/source.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
 import type { Pki } from '../pki/types.ts';
 import type { Resource } from '../resources/resource.ts';
+import type { ClusterNotes } from './cluster-notes.ts';
 
 /**
  * Where a phase runs. `all`, a role (hosts of it), `kube` (control planes and workers), `one-control-plane` (the first
@@ -33,6 +34,7 @@ export interface PhaseContext<Options> {
   quarantined: readonly string[];
   /** Of cluster-wide phases: the hosts that the operation is about; null = all that are in. */
   focus: readonly string[] | null;
+  notes: ClusterNotes;
   /** `apply` or `check` (dry run: nothing may be changed, neither on hosts nor in the store). */
   mode: 'apply' | 'check';
 }
@@ -42,6 +44,8 @@ export interface PhaseRun<Options> extends PhaseContext<Options> {
   remote: RemoteHost;
   /** What the engine changed in this task before this call. */
   changes: readonly Change[];
+  /** The host's stamp says that just this desired state was verified before, and this task changed nothing. */
+  verified: boolean;
   /** Throw a catalogue error with this phase and host on it. */
   fail: (code: ErrorCode, message: string, evidence?: string) => never;
   /**

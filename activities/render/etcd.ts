@@ -49,17 +49,18 @@ export function etcdEnvironment(member: EtcdMemberConfig): string {
 }
 
 /**
- * How the first members find each other. In a file of its own: a member with data ignores it, so a change of the member
- * list must not restart anybody.
+ * How a member without data begins: `new` as one of the founders, `existing` with the members just as the cluster lists
+ * them. In a file of its own: a member with data ignores it.
  */
 export function etcdBootstrap(cluster: {
+  state: 'new' | 'existing';
   token: string;
   members: readonly { name: string; peerUrl: string }[];
 }): string {
   return environment({
     ETCD_INITIAL_CLUSTER: cluster.members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(','),
     ETCD_INITIAL_CLUSTER_TOKEN: cluster.token,
-    ETCD_INITIAL_CLUSTER_STATE: 'new',
+    ETCD_INITIAL_CLUSTER_STATE: cluster.state,
   });
 }
 

@@ -2,6 +2,7 @@ import { absentKind } from './absent.ts';
 import { archiveKind } from './archive.ts';
 import { artifactKind } from './artifact.ts';
 import { directoryKind } from './directory.ts';
+import { etcdMemberKind } from './etcd-member.ts';
 import { fileKind } from './file.ts';
 import { hostnameKind } from './hostname.ts';
 import { hostsEntriesKind } from './hosts-entries.ts';
@@ -25,6 +26,7 @@ export const RESOURCE_KINDS: readonly AnyKind[] = [
   archiveKind,
   artifactKind,
   directoryKind,
+  etcdMemberKind,
   fileKind,
   hostnameKind,
   hostsEntriesKind,

@@ -3,6 +3,7 @@ import { Migrator } from 'kysely/migration';
 import type { Tables } from '../schema.ts';
 import { initial } from './001-initial.ts';
 import { tasks } from './003-tasks.ts';
+import { notes } from './005-notes.ts';
 
 /** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -13,6 +14,7 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
         Promise.resolve({
           '001-initial': { up: (given: Kysely<Tables>) => initial(given, binary) },
           '003-tasks': { up: tasks },
+          '005-notes': { up: notes },
         }),
     },
   });

@@ -145,6 +145,7 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
     artifacts: fakeArtifacts(sample.mirror !== false),
     quarantined: [],
     focus: null,
+    notes: { get: async () => null, set: async () => {}, list: async () => new Map() },
     mode: 'apply',
   };
 }

@@ -6,6 +6,7 @@ import { runTask, type TaskDeps } from '../../../activities/run-task.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { TaskInput } from '../../../contracts/operation.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';
+import { memoryNotes } from '../../fakes/memory-notes.ts';
 import { fakeArtifacts, fakePki, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 const input: TaskInput = {
@@ -49,6 +50,7 @@ function world(phase: Phase, remote = new FakeHost('worker-1')): TaskDeps & { re
     spec: () => Promise.resolve(sampleCluster()),
     pki: () => fakePki,
     artifacts: () => fakeArtifacts(true),
+    notes: memoryNotes(),
   };
 }
 

@@ -12,7 +12,9 @@ const CONFLICT = { code: 1, stderr: 'Error from server (Conflict): the object ha
 async function run(remote: FakeHost) {
   const context = await sampleContext(nodeLabels, {});
   const signal = new AbortController().signal;
-  return nodeLabels.hooks!.after!(phaseRun(context, { phase: 'node-labels', remote, changes: [], signal }));
+  return nodeLabels.hooks!.after!(
+    phaseRun(context, { phase: 'node-labels', remote, changes: [], verified: false, signal }),
+  );
 }
 
 test('labels are set through the control plane; a conflict makes it read again', async () => {

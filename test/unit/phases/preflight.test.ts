@@ -185,7 +185,13 @@ const FACTS = [
 async function runOn(remote: FakeHost): Promise<void> {
   remote.on('machineId=', FACTS);
   const context = await sampleContext(preflight);
-  const run = phaseRun(context, { phase: 'preflight', remote, changes: [], signal: new AbortController().signal });
+  const run = phaseRun(context, {
+    phase: 'preflight',
+    remote,
+    changes: [],
+    verified: false,
+    signal: new AbortController().signal,
+  });
   await preflight.hooks?.before?.(run as never);
 }
 

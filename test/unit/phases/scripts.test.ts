@@ -44,7 +44,13 @@ function local(): RemoteHost {
 
 async function runOf(phase: Phase, host?: string): Promise<PhaseRun<never>> {
   const context = await sampleContext(phase, { host });
-  const more = { phase: phase.name, remote: local(), changes: [], signal: new AbortController().signal };
+  const more = {
+    phase: phase.name,
+    remote: local(),
+    changes: [],
+    verified: false,
+    signal: new AbortController().signal,
+  };
   return phaseRun(context, more) as PhaseRun<never>;
 }
 

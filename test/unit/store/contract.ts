@@ -364,6 +364,27 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     });
   });
 
+  it('notes: written, replaced, listed by prefix, forgotten one by one or all', async () => {
+    const { notes } = store;
+    const [cluster, other] = [unique('noted'), unique('noted')];
+    await notes.set(cluster, 'machine/cp-1', 'a');
+    await notes.set(cluster, 'machine/cp-1', 'b');
+    await notes.set(cluster, 'machine/%', 'c');
+    await notes.set(cluster, 'other', 'd');
+    await notes.set(other, 'machine/cp-2', 'e');
+    expect(await notes.get(cluster, 'machine/cp-1')).toBe('b');
+    expect(await notes.get(cluster, 'missing')).toBeNull();
+    expect(Object.fromEntries(await notes.list(cluster, 'machine/'))).toEqual({
+      'machine/%': 'c',
+      'machine/cp-1': 'b',
+    });
+    await notes.forget(cluster, 'machine/%');
+    expect([...(await notes.list(cluster, '')).keys()]).toEqual(['machine/cp-1', 'other']);
+    await notes.forget(cluster);
+    expect((await notes.list(cluster, '')).size).toBe(0);
+    expect(await notes.get(other, 'machine/cp-2')).toBe('e');
+  });
+
   it('requests: the first body of a key wins, and its answer is kept', async () => {
     const scope = unique('requests');
     expect(await store.requests.claim(scope, 'key', 'aa')).toEqual({ bodySha256: 'aa', answer: null });
