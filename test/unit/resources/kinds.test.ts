@@ -11,6 +11,7 @@ import { diff } from '../../../activities/resources/diff.ts';
 import { sha256 } from '../../../activities/resources/digest.ts';
 import { directory } from '../../../activities/resources/directory.ts';
 import { converge } from '../../../activities/resources/engine.ts';
+import { etcdMember } from '../../../activities/resources/etcd-member.ts';
 import { file } from '../../../activities/resources/file.ts';
 import { hostnameIs } from '../../../activities/resources/hostname.ts';
 import { hostsEntries, withBlock } from '../../../activities/resources/hosts-entries.ts';
@@ -44,6 +45,16 @@ const ONE_OF_EACH: readonly Resource[] = [
   archive(resolved, { into: '/opt/$(x) y', members: { "a'b": 'c d' } }),
   artifact(resolved, { path: '/opt/bin/a;b' }),
   directory('/opt/`d`'),
+  etcdMember(
+    {
+      self: { name: 'cp-1', peerUrl: 'https://a:2380', clientUrl: 'https://a:2379' },
+      others: [{ name: 'cp-2', peerUrl: 'https://b:2380', clientUrl: 'https://b:2379' }],
+      dataDir: "/opt/it's $data",
+      bootstrapFile: '/opt/b (1)',
+      tls,
+    },
+    { token: 't', formed: null },
+  ),
   file('/opt/f "x"', 'content'),
   hostnameIs('cp-1'),
   hostsEntries([{ address: '10.0.0.1', names: ['a', 'b'] }]),
