@@ -72,6 +72,8 @@ const failure = (promise: Promise<unknown>): Promise<KubewrightError> =>
     (error: unknown) => error as KubewrightError,
   );
 
+/** In the arguments of what a test leaves running: other runs on this machine have theirs. */
+const OWN = String(process.pid).padStart(7, '0');
 /** Processes with the mark among their arguments. */
 const running = (mark: string): string[] =>
   execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
@@ -127,10 +129,10 @@ test('output is cut at the limit and counted beyond it', async () => {
 
 test('endless output neither fills the memory nor escapes the timeout', async () => {
   const before = process.memoryUsage().rss;
-  const error = await failure(host.exec(['yes', 'kw-endless-mark'], { timeoutMs: 300, maxOutputBytes: 1000 }));
+  const error = await failure(host.exec(['yes', `kw-endless-${OWN}`], { timeoutMs: 300, maxOutputBytes: 1000 }));
   expect(error.code).toBe('COMMAND_TIMEOUT');
   expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
-  expect(running('kw-endless-mark')).toEqual([]);
+  expect(running(`kw-endless-${OWN}`)).toEqual([]);
 });
 
 test('a command that ends by a signal says so', async () => {
@@ -141,28 +143,30 @@ test('a command that ends by a signal says so', async () => {
 });
 
 test('a timeout ends the whole family, also what moved to another process group', async () => {
-  const script = 'sleep 1001.7 & timeout 1001.8 sleep 1001.9 & echo begun; wait';
+  const script = `sleep 1001.${OWN}7 & timeout 1001.${OWN}8 sleep 1001.${OWN}9 & echo begun; wait`;
   const error = await failure(host.exec(['sh', '-c', script], { timeoutMs: 200 }));
   expect(error).toMatchObject({ code: 'COMMAND_TIMEOUT', evidence: 'begun' });
-  expect(running('1001.')).toEqual([]);
+  expect(running(`1001.${OWN}`)).toEqual([]);
 });
 
 test('what ignores TERM is killed', async () => {
-  const error = await failure(host.script("trap '' TERM; sleep 1002.7; sleep 1002.8", [], { timeoutMs: 150 }));
+  const error = await failure(
+    host.script(`trap '' TERM; sleep 1002.${OWN}7; sleep 1002.${OWN}8`, [], { timeoutMs: 150 }),
+  );
   expect(error.code).toBe('COMMAND_TIMEOUT');
-  expect(running('1002.')).toEqual([]);
+  expect(running(`1002.${OWN}`)).toEqual([]);
 });
 
 test('an abort ends the command, and what was queued behind it does not start', async () => {
   const controller = new AbortController();
   const session = await made.open({}, { signal: controller.signal });
-  const all = Array.from({ length: 8 }, () => failure(session.host.exec(['sleep', '1003.7'])));
-  await expect.poll(() => running('1003.').length).toBeGreaterThanOrEqual(5);
-  const before = sshd.lines.filter((line) => line.includes('1003.7')).length;
+  const all = Array.from({ length: 8 }, () => failure(session.host.exec(['sleep', `1003.${OWN}7`])));
+  await expect.poll(() => running(`1003.${OWN}`).length).toBeGreaterThanOrEqual(5);
+  const before = sshd.lines.filter((line) => line.includes(`1003.${OWN}7`)).length;
   controller.abort();
   for (const error of await Promise.all(all)) expect(error.code).toBe('COMMAND_ABORTED');
-  expect(running('1003.')).toEqual([]);
-  expect(sshd.lines.filter((line) => line.includes('1003.7'))).toHaveLength(before);
+  expect(running(`1003.${OWN}`)).toEqual([]);
+  expect(sshd.lines.filter((line) => line.includes(`1003.${OWN}7`))).toHaveLength(before);
   expect((await failure(session.host.exec(['true']))).code).toBe('COMMAND_ABORTED');
 });
 
@@ -170,11 +174,11 @@ test('a command that is stopped in the moment it starts leaves nothing behind', 
   for (let n = 0; n < 10; n += 1) {
     const controller = new AbortController();
     const session = await made.open({}, { signal: controller.signal });
-    const stopped = failure(session.host.exec(['sleep', '1004.7']));
+    const stopped = failure(session.host.exec(['sleep', `1004.${OWN}7`]));
     setTimeout(() => controller.abort(), n);
     expect((await stopped).code).toBe('COMMAND_ABORTED');
   }
-  await expect.poll(() => running('1004.')).toEqual([]);
+  await expect.poll(() => running(`1004.${OWN}`)).toEqual([]);
 });
 
 test('a lost connection is never a result', async () => {
@@ -202,13 +206,15 @@ test('what a lost connection left running is ended before the next command', asy
   const { open, pool: own } = pool(server);
   for (const user of ['root', 'admin']) {
     const session = await open({ user });
-    const lost = failure(session.host.exec(['sh', '-c', 'sleep 1007.7 & sleep 1007.8']));
-    await expect.poll(() => running('1007.').length).toBeGreaterThanOrEqual(2);
+    const lost = failure(session.host.exec(['sh', '-c', `sleep 1007.${OWN}7 & sleep 1007.${OWN}8`]));
+    await expect.poll(() => running(`1007.${OWN}`).length).toBeGreaterThanOrEqual(2);
+    // Its report was on the way before it ran; when this is answered, that has come too.
+    await session.host.exec(['true']);
     server.drop();
     expect((await lost).code).toBe('SSH_CONNECTION_LOST');
-    expect(running('1007.').length).toBeGreaterThanOrEqual(2);
+    expect(running(`1007.${OWN}`).length).toBeGreaterThanOrEqual(2);
     await session.host.exec(['true']);
-    expect(running('1007.')).toEqual([]);
+    expect(running(`1007.${OWN}`)).toEqual([]);
   }
   await own.close();
 });
@@ -340,9 +346,9 @@ test('another user goes through sudo, unless told not to', async () => {
   expect(sshd.lines.at(-1)).toMatch(/^exec sudo -n -- sh -c /);
   await session.host.exec(['true'], { sudo: false });
   expect(sshd.lines.at(-1)).toMatch(/^exec sh -c /);
-  const error = await failure(session.host.exec(['sleep', '1005.7'], { timeoutMs: 100 }));
+  const error = await failure(session.host.exec(['sleep', `1005.${OWN}7`], { timeoutMs: 100 }));
   expect(error.code).toBe('COMMAND_TIMEOUT');
-  expect(running('1005.')).toEqual([]);
+  expect(running(`1005.${OWN}`)).toEqual([]);
 });
 
 test('sudo with a password: on standard input only, and never left to the command', async () => {
@@ -353,8 +359,10 @@ test('sudo with a password: on standard input only, and never left to the comman
     expect((await session.host.exec(['cat'], { stdin: 'for the command\n' })).stdout).toBe('for the command\n');
     expect((await session.host.exec(['cat'])).stdout).toBe('');
     expect((await session.host.script('echo "$1"', ['x'])).stdout).toBe('x\n');
-    expect((await failure(session.host.exec(['sleep', '1006.7'], { timeoutMs: 100 }))).code).toBe('COMMAND_TIMEOUT');
-    expect(running('1006.')).toEqual([]);
+    expect((await failure(session.host.exec(['sleep', `1006.${OWN}7`], { timeoutMs: 100 }))).code).toBe(
+      'COMMAND_TIMEOUT',
+    );
+    expect(running(`1006.${OWN}`)).toEqual([]);
     expect(server.lines.join()).not.toContain('right one');
     await own.close();
   }
