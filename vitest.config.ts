@@ -20,8 +20,6 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/golden/**/*.test.ts', 'test/architecture/**/*.test.ts'],
-          // Some run real shells many times over: only a hang is to fail, not a machine at work.
-          testTimeout: 30_000,
         },
       },
       {

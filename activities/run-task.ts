@@ -97,6 +97,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
 
     const context: PhaseContext<unknown> = {
       cluster,
+      operation: input.operationId,
       host,
       peers: placementOf(cluster, phase.hosts),
       options: phaseOptions(cluster, phase, host),

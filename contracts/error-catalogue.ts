@@ -220,6 +220,13 @@ export const ERRORS = {
     'Two hosts share an identity',
     'Give each machine its own machine-id, address and name.',
   ),
+  HOST_OF_ANOTHER_CLUSTER: entry(
+    'host',
+    false,
+    409,
+    'The host belongs to another cluster',
+    'Take it out of that cluster first (DELETE /clusters/{name}, or its host). When that cluster is gone for good, remove the file named in the evidence; then retry the host.',
+  ),
   CGROUPS_UNUSABLE: entry(
     'host',
     false,

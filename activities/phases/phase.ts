@@ -19,6 +19,8 @@ export type PhaseHosts = 'all' | Role | 'kube' | 'one-control-plane' | 'worker-p
 /** What a phase's functions are given. Data only. */
 export interface PhaseContext<Options> {
   cluster: ClusterSpec;
+  /** Id of the operation that the task belongs to. */
+  operation: string;
   /** The host of the task; for `worker-process` the first control plane, for its names only. */
   host: Host;
   /** The hosts of this phase, in the order of the spec. */

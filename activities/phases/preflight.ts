@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { internalAddress } from '../../contracts/cluster.ts';
+import type { Host } from '../../contracts/host.ts';
 import { absolutePath } from '../../contracts/primitives.ts';
 import { readFacts } from '../host/facts.ts';
 import { definePhase, type PhaseRun } from './phase.ts';
+import { markOf } from './preflight/cluster-mark.ts';
 import { evaluate } from './preflight/evaluate.ts';
+import { isMachineId, noteMachine } from './preflight/machines.ts';
 import { PROBE_SCRIPT } from './preflight/probe-script.ts';
 import { parseReport } from './preflight/report.ts';
 import { wantsOf } from './preflight/wants.ts';
@@ -37,6 +41,20 @@ export default definePhase({
   hooks: { before: check },
 });
 
+/** How long an earlier finding may take to be put right by the other host's own preflight, ms. */
+const STALE_MS = 10_000;
+
+async function twinOf(run: PhaseRun<unknown>, machineId: string): Promise<Host | null> {
+  // A machine without an id of its own is told so anyway.
+  if (!isMachineId(machineId)) return null;
+  const since = Date.now();
+  for (;;) {
+    const twin = await noteMachine(run.notes, run, machineId);
+    if (twin === null || twin.fresh || Date.now() - since > STALE_MS || run.mode === 'check') return twin?.host ?? null;
+    await sleep(500, undefined, { signal: run.signal });
+  }
+}
+
 async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const { cluster, host, remote, options, fail } = run;
   const wants = wantsOf(cluster, host);
@@ -65,7 +83,9 @@ async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const answeredAtMs = Date.now();
   const report = parseReport(stdout);
   if (!report.complete) fail('COMMAND_FAILED', 'the preflight script ended early', stdout);
-  const problems = evaluate({ cluster, host, facts, report, wants, options, askedAtMs, answeredAtMs });
+  const mark = await markOf(cluster, run.pki);
+  const twin = await twinOf(run, facts.machineId);
+  const problems = evaluate({ cluster, host, facts, report, wants, mark, twin, options, askedAtMs, answeredAtMs });
   const [first] = problems;
   if (!first) return;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more, see the evidence)` : '';

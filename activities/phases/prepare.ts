@@ -7,6 +7,7 @@ import { kubeChoices } from '../kube/choices.ts';
 import { isContainer } from '../kube/container-host.ts';
 import { KUBEWRIGHT_DIR, REGISTRY_HOSTNAME } from '../kube/paths.ts';
 import { directory } from '../resources/directory.ts';
+import { file } from '../resources/file.ts';
 import { hostnameIs } from '../resources/hostname.ts';
 import { hostsEntries } from '../resources/hosts-entries.ts';
 import { kernelModules } from '../resources/kernel-modules.ts';
@@ -14,6 +15,7 @@ import { packages } from '../resources/packages.ts';
 import { swapOff } from '../resources/swap-off.ts';
 import { sysctls } from '../resources/sysctls.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
+import { CLUSTER_MARK, formatMark, markOf } from './preflight/cluster-mark.ts';
 import { trustClusterInFirewalld } from './prepare/firewalld.ts';
 import { basePackages } from './prepare/packages.ts';
 
@@ -46,7 +48,7 @@ export default definePhase({
   timeouts: { applyMs: 10 * 60_000, verifyMs: 10_000 },
   expectedMs: 8_000,
   options,
-  resources: (context) => {
+  resources: async (context) => {
     const { cluster, host, facts } = context;
     const kube = isKubeHost(context);
     const wanted = basePackages(cluster, host, context.options.packages);
@@ -54,6 +56,7 @@ export default definePhase({
       ...(context.options.hostname ? [hostnameIs(host.name)] : []),
       hostsEntries(clusterNames(cluster)),
       directory(KUBEWRIGHT_DIR),
+      file(CLUSTER_MARK, formatMark(await markOf(cluster, context.pki))),
       packages(wanted),
       ...(kube
         ? [

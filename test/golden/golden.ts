@@ -132,6 +132,7 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
   const phases = new Map((await scanPhases()).map((each) => [each.name, each]));
   return {
     cluster,
+    operation: 'op',
     host,
     peers,
     options: phaseOptions(cluster, phase, host) as never,

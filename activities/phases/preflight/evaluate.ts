@@ -4,6 +4,8 @@ import type { ErrorCode } from '../../../contracts/errors.ts';
 import type { Host } from '../../../contracts/host.ts';
 import { ipv4 } from '../../../contracts/primitives.ts';
 import type { HostFacts } from '../../host/types.ts';
+import { CLUSTER_MARK, type ClusterMark, formatMark } from './cluster-mark.ts';
+import { isMachineId } from './machines.ts';
 import type { PreflightReport } from './report.ts';
 import { supportedOs } from './supported-os.ts';
 import type { Wants } from './wants.ts';
@@ -28,6 +30,10 @@ export interface PreflightInput {
   facts: HostFacts;
   report: PreflightReport;
   wants: Wants;
+  /** The cluster that this build is for. */
+  mark: ClusterMark;
+  /** Another host of the cluster with the same machine-id, if one is known. */
+  twin: Host | null;
   options: PreflightOptions;
   /** The worker's clock just before and after the script, ms since the epoch. */
   askedAtMs: number;
@@ -36,7 +42,24 @@ export interface PreflightInput {
 
 /** Everything that speaks against a host, the most basic first. Pure. */
 export function evaluate(input: PreflightInput): Problem[] {
-  return [system, identity, clock, cgroups, kernel, memory, disks, ports, network].flatMap((check) => check(input));
+  return [ownership, system, identity, clock, cgroups, kernel, memory, disks, ports, network].flatMap((check) =>
+    check(input),
+  );
+}
+
+function ownership({ report: { owner }, mark }: PreflightInput): Problem[] {
+  if (owner === null || (owner.name === mark.name && owner.id === mark.id)) return [];
+  const which =
+    owner.name === mark.name
+      ? `another cluster that is called ${mark.name} too, made by another installation of Kubewright`
+      : `the cluster ${owner.name}`;
+  return [
+    {
+      code: 'HOST_OF_ANOTHER_CLUSTER',
+      message: `the host belongs to ${which}`,
+      evidence: `${CLUSTER_MARK}: ${formatMark(owner).trim()}; this cluster: ${formatMark(mark).trim()}`,
+    },
+  ];
 }
 
 function system({ facts, options }: PreflightInput): Problem[] {
@@ -56,10 +79,10 @@ function system({ facts, options }: PreflightInput): Problem[] {
   return problems;
 }
 
-function identity({ cluster, host, facts, report }: PreflightInput): Problem[] {
+function identity({ cluster, host, facts, report, twin: double }: PreflightInput): Problem[] {
   const problem = (message: string, evidence: string): Problem => ({ code: 'HOST_IDENTITY_CLASH', message, evidence });
   const problems: Problem[] = [];
-  if (!/^[0-9a-f]{32}$/.test(facts.machineId)) {
+  if (!isMachineId(facts.machineId)) {
     problems.push(problem('the host has no machine-id', `/etc/machine-id: ${JSON.stringify(facts.machineId)}`));
   }
   const twin = cluster.spec.hosts.find(
@@ -68,6 +91,9 @@ function identity({ cluster, host, facts, report }: PreflightInput): Problem[] {
   if (twin) {
     const evidence = `its addresses: ${report.addresses.join(', ')}; ${twin.name} is ${internalAddress(twin)}`;
     problems.push(problem(`the host is ${twin.name} too: one machine cannot be two hosts`, evidence));
+  } else if (double) {
+    const evidence = `machine-id of both: ${facts.machineId}`;
+    problems.push(problem(`the host and ${double.name} are one machine, or one is a copy of the other`, evidence));
   }
   return problems;
 }

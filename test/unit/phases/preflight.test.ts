@@ -1,12 +1,16 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { clusterNotes } from '../../../activities/phases/cluster-notes.ts';
 import { phaseRun } from '../../../activities/phases/phase-run.ts';
 import { evaluate, type PreflightInput } from '../../../activities/phases/preflight/evaluate.ts';
+import { noteMachine } from '../../../activities/phases/preflight/machines.ts';
 import { parseReport } from '../../../activities/phases/preflight/report.ts';
 import { supportedOs } from '../../../activities/phases/preflight/supported-os.ts';
 import { wantsOf } from '../../../activities/phases/preflight/wants.ts';
 import preflight from '../../../activities/phases/preflight.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
+import type { Host } from '../../../contracts/host.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';
+import { memoryNotes } from '../../fakes/memory-notes.ts';
 import { type GoldenCase, sampleCluster, sampleContext, sampleFacts } from '../../golden/golden.ts';
 
 const NOW = 1_790_000_000_000;
@@ -40,9 +44,11 @@ interface Case {
   without?: string;
   facts?: Partial<PreflightInput['facts']>;
   options?: Partial<PreflightInput['options']>;
+  /** A host with the same machine-id. */
+  twin?: string;
 }
 
-function problems({ sample = {}, lines = [], without, facts, options }: Case) {
+function problems({ sample = {}, lines = [], without, facts, options, twin }: Case) {
   const cluster = sampleCluster(sample);
   const host = cluster.spec.hosts.find((each) => each.name === (sample.host ?? 'cp-1'))!;
   const head = (line: string) => line.split('\t').slice(0, 2).join('\t');
@@ -54,6 +60,8 @@ function problems({ sample = {}, lines = [], without, facts, options }: Case) {
     facts: { ...sampleFacts, ...facts },
     report: parseReport([...kept, ...lines].join('\n')),
     wants: wantsOf(cluster, host),
+    mark: { name: 'sample', id: 'abc' },
+    twin: cluster.spec.hosts.find((each) => each.name === twin) ?? null,
     options: {
       allowUnsupportedOs: false,
       minFreeMiB: { '/var/lib': 1024, '/usr/local': 512, '/etc': 8 },
@@ -68,6 +76,7 @@ function problems({ sample = {}, lines = [], without, facts, options }: Case) {
 
 test('a host that has everything has no problem, also with our own processes on the ports', () => {
   expect(problems({})).toEqual([]);
+  expect(problems({ lines: ['owner\tsample abc'] })).toEqual([]);
 });
 
 test.each<[string, string, RegExp, Case]>([
@@ -77,6 +86,14 @@ test.each<[string, string, RegExp, Case]>([
     /ID=debian VERSION_ID=11/,
     { facts: { os: { ...sampleFacts.os, versionId: '11' } } },
   ],
+  [
+    'a host of another cluster',
+    'HOST_OF_ANOTHER_CLUSTER',
+    /\/etc\/kubewright\/cluster: other 123; this cluster: sample abc/,
+    { lines: ['owner\tother 123'] },
+  ],
+  ['a host of a namesake', 'HOST_OF_ANOTHER_CLUSTER', /sample 123/, { lines: ['owner\tsample 123'] }],
+  ['a copy of another machine', 'HOST_IDENTITY_CLASH', /machine-id of both: 0123/, { twin: 'worker-1' }],
   ['another machine', 'OS_UNSUPPORTED', /riscv64/, { facts: { arch: 'riscv64' } }],
   ['no systemd', 'OS_UNSUPPORTED', /openrc/, { facts: { initSystem: 'openrc' } }],
   ['no machine-id', 'HOST_IDENTITY_CLASH', /machine-id/, { facts: { machineId: '' } }],
@@ -223,4 +240,31 @@ test('the phase asks for facts and checks once, and names all problems with the 
 test('a script that ended early is no clean bill of health', async () => {
   const cut = new FakeHost('cp-1').on('say clock', HEALTHY.slice(0, 4).join('\n'));
   await expect(runOn(cut)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
+});
+
+describe('machines', () => {
+  const cluster = sampleCluster();
+  const [first, second] = cluster.spec.hosts as [Host, Host];
+  const at = (host: Host, operation: string, of = cluster) => ({ cluster: of, host, operation });
+  const ID = 'a'.repeat(32);
+
+  test('that two hosts share are seen by the second one, whoever that is', async () => {
+    const notes = clusterNotes(memoryNotes(), 'sample', 'apply');
+    expect(await noteMachine(notes, at(first, 'op-1'), ID)).toBeNull();
+    expect(await noteMachine(notes, at(second, 'op-1'), ID)).toEqual({ host: first, fresh: true });
+    const both = await Promise.all([first, second].map((host) => noteMachine(notes, at(host, 'op-2'), ID)));
+    expect(both.some((twin) => twin !== null)).toBe(true);
+    // Put right on one side.
+    expect(await noteMachine(notes, at(second, 'op-3'), 'b'.repeat(32))).toBeNull();
+    expect(await noteMachine(notes, at(first, 'op-3'), ID)).toBeNull();
+  });
+
+  test('of an earlier operation count, unless the host has another address now', async () => {
+    const notes = clusterNotes(memoryNotes(), 'sample', 'apply');
+    await noteMachine(notes, at(first, 'op-1'), ID);
+    expect(await noteMachine(notes, at(second, 'op-2'), ID)).toEqual({ host: first, fresh: false });
+    const moved = structuredClone(cluster);
+    moved.spec.hosts[0]!.address = '10.20.0.99';
+    expect(await noteMachine(notes, at(second, 'op-3', moved), ID)).toBeNull();
+  });
 });
