@@ -32,7 +32,7 @@ export async function createActivityDeps(
     pki: (cluster, mode) => createPki({ secrets: store.secrets, cluster, mode }),
     artifacts: (cluster) => artifacts.sourceFor(cluster),
     notes: store.notes,
-    projections: { saveOperation: (status) => store.projections.saveOperation(status) },
+    projections: store.projections,
     timeouts,
     close: () => pool.close(),
   };

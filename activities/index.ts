@@ -1,7 +1,8 @@
 import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import type { TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
-import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../contracts/operation.ts';
+import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 import type { Timeouts } from '../contracts/timeouts.ts';
 import { makePlan } from './plans/plan.ts';
@@ -11,6 +12,7 @@ import { runTask, type TaskDeps } from './run-task.ts';
 /** What the control activities write. Implemented by the store. */
 export interface Projections {
   saveOperation(status: OperationStatus): Promise<void>;
+  saveTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void>;
 }
 
 export type ActivityDeps = TaskDeps & { projections: Projections; timeouts: Timeouts };
@@ -24,6 +26,7 @@ export interface Activities {
   control: {
     makePlan(input: OperationInput): Promise<Plan>;
     projectStatus(status: OperationStatus): Promise<void>;
+    projectTasks(input: TasksInput): Promise<void>;
     closeOperation(input: { cluster: string; operationId: string; status: OperationStatus }): Promise<void>;
   };
 }
@@ -44,6 +47,8 @@ export function createActivities(deps: ActivityDeps): Activities {
           return withTimeouts(makePlan(input, spec, [...deps.phases.values()]), deps.timeouts);
         }),
       projectStatus: (status) => asFailure(() => deps.projections.saveOperation(status)),
+      projectTasks: ({ cluster, operationId, tasks }) =>
+        asFailure(() => deps.projections.saveTasks(cluster, operationId, tasks)),
       closeOperation: ({ status }) => asFailure(() => deps.projections.saveOperation(status)),
     },
   };

@@ -6,6 +6,7 @@ import type {
   OperationRequest,
   OperationState,
   OperationStatus,
+  TaskStatus,
 } from './operation.ts';
 
 /** Arguments, answers and states of the messages between API, `cluster` entity and `operation`. Types only. */
@@ -111,6 +112,13 @@ export interface ClusterState {
 export interface ClusterInput {
   cluster: string;
   state?: ClusterState | undefined;
+}
+
+/** Input of the control activity `projectTasks`: tasks that changed. */
+export interface TasksInput {
+  cluster: string;
+  operationId: string;
+  tasks: TaskStatus[];
 }
 
 /** Input of the control activity `closeOperation`. */

@@ -34,6 +34,7 @@ export const QUERIES = { status: 'status' } as const;
 export const CONTROL_ACTIVITIES = {
   makePlan: 'makePlan',
   projectStatus: 'projectStatus',
+  projectTasks: 'projectTasks',
   closeOperation: 'closeOperation',
 } as const;
 

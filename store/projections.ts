@@ -11,7 +11,7 @@ import {
 } from './changes.ts';
 import type { ClusterRow, Tables } from './schema.ts';
 import type { SpecStore } from './specs.ts';
-import { listedTasks, saveTasks, type TaskCounts, tasksOf } from './task-rows.ts';
+import { endTasks, listedTasks, saveTasks, type TaskCounts, tasksOf } from './task-rows.ts';
 import { now } from './time.ts';
 
 export interface ClusterRecord {
@@ -121,6 +121,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       .onConflict((conflict) => conflict.columns(['cluster', 'id']).doUpdateSet(changed))
       .execute();
     const changes = await saveTasks(tx, status, tasks);
+    if (FINAL_STATES.has(status.state)) changes.push(...(await endTasks(tx, status)));
     await tell(
       tx,
       status.cluster,

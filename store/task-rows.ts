@@ -53,6 +53,26 @@ export async function saveTasks(
   return changes;
 }
 
+/** The operation has ended: what still waits or runs in our books was cancelled, what waits for a decision has failed. */
+export async function endTasks(db: Kysely<Tables>, operation: Operation): Promise<TaskChange[]> {
+  const rows = await db
+    .selectFrom('tasks')
+    .select('status')
+    .where('cluster', '=', operation.cluster)
+    .where('operation', '=', operation.operationId)
+    .where('state', 'in', Object.keys(ENDS))
+    .orderBy('position')
+    .execute();
+  const ended = rows.map((row) => {
+    const task = JSON.parse(row.status) as TaskStatus;
+    return { ...task, state: ENDS[task.state] ?? task.state };
+  });
+  return await saveTasks(db, operation, ended);
+}
+
+/** What becomes of a task that has not ended when its operation ends. */
+const ENDS: Partial<Record<TaskState, TaskState>> = { pending: 'cancelled', running: 'cancelled', blocked: 'failed' };
+
 /** The tasks of an operation, in the order of its plan. */
 export async function tasksOf(db: Kysely<Tables>, { cluster, operationId }: Operation): Promise<TaskStatus[]> {
   const rows = await db

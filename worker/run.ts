@@ -1,5 +1,6 @@
 import type { DataConverter } from '@temporalio/common';
 import { NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker';
+import type { TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { NAMESPACE } from '../contracts/messages.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../contracts/operation.ts';
@@ -13,6 +14,7 @@ export interface WorkerActivities {
   control: {
     makePlan(input: OperationInput): Promise<Plan>;
     projectStatus(status: OperationStatus): Promise<void>;
+    projectTasks(input: TasksInput): Promise<void>;
     closeOperation(input: { cluster: string; operationId: string; status: OperationStatus }): Promise<void>;
   };
 }
@@ -68,7 +70,10 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
           ...workflowWorkerOptions,
           ...shared,
           workflowBundle: { codePath: bundlePath },
-          activities: { projectStatus: (status: OperationStatus) => control.projectStatus(status) },
+          activities: {
+            projectStatus: (status: OperationStatus) => control.projectStatus(status),
+            projectTasks: (input: TasksInput) => control.projectTasks(input),
+          },
         }),
         Worker.create({ ...controlWorkerOptions, ...shared, activities: control }),
         Worker.create({ ...sshWorkerOptions, ...shared, activities: phases }),

@@ -1,15 +1,19 @@
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { CloseInput } from '../contracts/commands.ts';
+import type { CloseInput, TasksInput } from '../contracts/commands.ts';
 import { TASK_QUEUES } from '../contracts/messages.ts';
-import type { OperationInput, OperationStatus } from '../contracts/operation.ts';
+import type { OperationInput, OperationStatus, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 
 /** The control activities, as workflows call them. */
 export interface ControlActivities {
   makePlan(input: OperationInput): Promise<Plan>;
   projectStatus(status: OperationStatus): Promise<void>;
+  projectTasks(input: TasksInput): Promise<void>;
   closeOperation(input: CloseInput): Promise<void>;
 }
+
+/** Tasks in one write: some 200 KiB, below what Temporal warns of should the write have to go through it. */
+const TASKS_PER_WRITE = 1_000;
 
 const onControlQueue = { taskQueue: TASK_QUEUES.control, startToCloseTimeout: '30s' } as const;
 
@@ -21,26 +25,33 @@ export const { makePlan } = proxyActivities<ControlActivities>({
 });
 
 /** Our own database comes back: an operation does not end before its end is written. */
-export const { closeOperation, projectStatus: projectStatusDurably } = proxyActivities<ControlActivities>({
+export const { closeOperation, ...durably } = proxyActivities<ControlActivities>({
   ...onControlQueue,
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
 /**
- * The same write without a trip through the server: one marker event, and the status does not end up in history. One
+ * The same writes without a trip through the server: one marker event, and the status does not end up in history. One
  * attempt only, because a local activity holds back the commands of its workflow task.
  */
-const { projectStatus: projectLocally } = proxyLocalActivities<ControlActivities>({
+const locally = proxyLocalActivities<Pick<ControlActivities, 'projectStatus' | 'projectTasks'>>({
   startToCloseTimeout: '2s',
   scheduleToCloseTimeout: '2s',
   retry: { maximumAttempts: 1 },
 });
 
-/** Write a status to the store: at once, or durably when the store does not take it now. */
+/** Write a status to the store: at once, or durably when the store does not take it now. Its tasks are those that changed. */
 export async function writeStatus(status: OperationStatus): Promise<void> {
-  try {
-    await projectLocally(status);
-  } catch {
-    await projectStatusDurably(status);
+  const { cluster, operationId, tasks } = status;
+  const first = { ...status, tasks: tasks.slice(0, TASKS_PER_WRITE) };
+  await locally.projectStatus(first).catch(() => durably.projectStatus(first));
+  await writeTasks(cluster, operationId, tasks.slice(TASKS_PER_WRITE));
+}
+
+/** Write changed tasks to the store, in the same way. */
+export async function writeTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void> {
+  for (let from = 0; from < tasks.length; from += TASKS_PER_WRITE) {
+    const input = { cluster, operationId, tasks: tasks.slice(from, from + TASKS_PER_WRITE) };
+    await locally.projectTasks(input).catch(() => durably.projectTasks(input));
   }
 }

@@ -3,11 +3,12 @@ import type { OperationCommand, OperationEvent } from '../contracts/commands.ts'
 import type { ErrorReport } from '../contracts/errors.ts';
 import type { Decision, OperationInput, OperationResult, OperationStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
-import { closeOperation, makePlan, writeStatus } from './control.ts';
+import { closeOperation, makePlan, writeStatus, writeTasks } from './control.ts';
 import { blockedHosts, decidedTasks } from './lib/decisions.ts';
 import { planProblem } from './lib/expand.ts';
 import { PauseGate } from './lib/pause-gate.ts';
 import { operationState, progressMarkdown } from './lib/progress.ts';
+import { TaskChanges } from './lib/task-changes.ts';
 import { attributes } from './messages.ts';
 import { Projector } from './projector.ts';
 import { reportOf } from './task-activity.ts';
@@ -21,6 +22,7 @@ export class OperationRun {
   private readonly notify: (event: OperationEvent) => Promise<void>;
   private readonly gate = new PauseGate();
   private readonly projector: Projector;
+  private readonly changes = new TaskChanges();
   private readonly startedAt: string;
   private planning: CancellationScope | undefined;
   private plan: Plan | undefined;
@@ -48,12 +50,13 @@ export class OperationRun {
     await condition(() => this.end !== undefined);
     await this.projector.settled();
     const { cluster, operationId } = this.input;
-    await closeOperation({ cluster, operationId, status: this.status() });
+    await writeTasks(cluster, operationId, this.changes.take(this.tasks));
+    await closeOperation({ cluster, operationId, status: { ...this.status(), tasks: [] } });
     const { state, error } = this.end!;
     return { state, changeCount: this.runner?.changeCount ?? 0, ...(error ? { error } : {}) };
   }
 
-  /** The present status; the query's answer and what is written to the store. */
+  /** The present status; the query's answer, and what the store is told of. */
   status(): OperationStatus {
     const { cluster, operationId, kind, mode, actor, queuedAt } = this.input;
     return {
@@ -201,7 +204,7 @@ export class OperationRun {
       if (!this.end) await this.notify({ operationId: status.operationId, state, blockedHosts: hosts });
     }
     // The end is written by closeOperation.
-    if (!this.end) await writeStatus(status);
+    if (!this.end) await writeStatus({ ...status, tasks: this.changes.take(this.tasks) });
   }
 }
 

@@ -34,6 +34,7 @@ const { run } = await startWorkers({
     control: {
       makePlan: async (input) => planOf(input.cluster, phases, { heartbeatTimeoutMs: 2_000 }),
       projectStatus: async () => undefined,
+      projectTasks: async () => undefined,
       closeOperation: async () => undefined,
     },
   },

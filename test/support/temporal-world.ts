@@ -1,7 +1,7 @@
 import { Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ErrorCode } from '../../contracts/errors.ts';
-import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../../contracts/operation.ts';
+import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../../contracts/operation.ts';
 import type { WorkerActivities } from '../../worker/run.ts';
 import { type PhaseSketch, planOf } from './temporal-plan.ts';
 
@@ -18,6 +18,8 @@ export class World {
   readonly statuses: OperationStatus[] = [];
   readonly closed: OperationStatus[] = [];
   makePlanFailure: ApplicationFailure | undefined;
+  /** Tasks by operation, as the store keeps them: statuses bring those that changed. */
+  private readonly tasks = new Map<string, Map<string, TaskStatus>>();
   private readonly behaviours = new Map<string, Behaviour>();
 
   constructor(phases: PhaseSketch[]) {
@@ -50,6 +52,14 @@ export class World {
     this.on(task, () => untilCancelled(opened));
     return () => open();
   }
+
+  /** The status with all tasks, after keeping those that it brings. */
+  stored = (status: OperationStatus): OperationStatus => {
+    const known = this.tasks.get(status.operationId) ?? new Map<string, TaskStatus>();
+    this.tasks.set(status.operationId, known);
+    for (const task of status.tasks) known.set(`${task.phase}:${task.host}`, task);
+    return { ...status, tasks: [...known.values()] };
+  };
 
   count(task: string): number {
     return this.attempts.filter((each) => each === task).length;
@@ -89,10 +99,17 @@ export function worldActivities(worlds: ReadonlyMap<string, World>, phaseNames: 
         return planOf(input.cluster, phases, { specRef: input.specRef, mode: input.mode });
       },
       async projectStatus(status) {
-        world(status.cluster).statuses.push(status);
+        const { statuses, stored } = world(status.cluster);
+        statuses.push(stored(status));
+      },
+      async projectTasks({ cluster, operationId, tasks }) {
+        const { statuses, stored } = world(cluster);
+        const head = statuses.findLast((status) => status.operationId === operationId);
+        if (head) statuses.push(stored({ ...head, tasks }));
       },
       async closeOperation({ status }) {
-        world(status.cluster).closed.push(status);
+        const { closed, stored } = world(status.cluster);
+        closed.push(stored(status));
       },
     },
   };

@@ -327,7 +327,11 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       await store.projections.saveOperation(await status(cluster, { state: 'cancelled' }));
       await store.projections.saveTasks(cluster, 'op-1', [task('etcd', 'running')]);
       await store.projections.saveTasks(cluster, 'op-9', [task('etcd', 'running')]);
-      expect((await store.projections.operation(cluster, 'op-1'))!.tasks[0]!.state).toBe('succeeded');
+      // What had not ended was ended with the operation.
+      expect((await store.projections.operation(cluster, 'op-1'))!.tasks.map(({ state }) => state)).toEqual([
+        'succeeded',
+        ...Array.from({ length: 4 }, () => 'cancelled'),
+      ]);
       expect(await store.projections.operation(cluster, 'op-9')).toBeNull();
     });
 

@@ -1,0 +1,17 @@
+import type { TaskStatus } from '../../contracts/operation.ts';
+
+/** Remembers what was told of each task, so that only news is told. */
+export class TaskChanges {
+  private readonly told = new Map<string, string>();
+
+  /** Those of the tasks that differ from what was last taken; they count as told from here on. */
+  take(tasks: readonly TaskStatus[]): TaskStatus[] {
+    return tasks.filter((task) => {
+      const key = `${task.phase}:${task.host}`;
+      const text = JSON.stringify(task);
+      if (this.told.get(key) === text) return false;
+      this.told.set(key, text);
+      return true;
+    });
+  }
+}
