@@ -29,7 +29,7 @@ export async function createActivityDeps(
     hosts: pool,
     journal: store.journal,
     spec: (ref) => store.specs.get(ref),
-    pki: (cluster, mode) => createPki({ secrets: store.secrets, cluster, mode }),
+    pki: (cluster, mode, onSecret) => createPki({ secrets: store.secrets, cluster, mode, onSecret }),
     artifacts: (cluster) => artifacts.sourceFor(cluster),
     notes: store.notes,
     projections: store.projections,

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { type ClusterSpec, hostsWithRole, sshTarget } from '../contracts/cluster.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { Host } from '../contracts/host.ts';
-import { LIMITS } from '../contracts/limits.ts';
 import { WORKER_HOST } from '../contracts/messages.ts';
 import type { Change, TaskInput, TaskResult } from '../contracts/operation.ts';
 import type { Notes } from '../store/notes.ts';
 import type { ArtifactSource } from './artifacts/source.ts';
+import { KnownSecrets } from './host/known-secrets.ts';
+import { redactError } from './host/redact-error.ts';
 import type { HostFacts, HostOpener, RemoteHost } from './host/types.ts';
 import { clusterNotes } from './phases/cluster-notes.ts';
 import { phaseOptions } from './phases/options.ts';
@@ -23,7 +24,7 @@ export interface TaskDeps {
   hosts: HostOpener;
   journal: JournalWriter;
   spec(ref: string): Promise<ClusterSpec>;
-  pki(cluster: string, mode: 'apply' | 'check'): Pki;
+  pki(cluster: string, mode: 'apply' | 'check', onSecret: (value: string) => void): Pki;
   artifacts(cluster: ClusterSpec): ArtifactSource;
   notes: Notes;
 }
@@ -65,6 +66,8 @@ const NO_REMOTE: RemoteHost = {
  */
 export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRuntime): Promise<TaskResult> {
   const started = Date.now();
+  const secrets = new KnownSecrets();
+  const guarded: TaskRuntime = { ...runtime, step: (text) => runtime.step(secrets.redactor.text(text)) };
   try {
     const cluster = await deps.spec(input.specRef);
     const phase = deps.phases.get(input.phase);
@@ -89,7 +92,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
         cluster: input.cluster,
         signal: runtime.signal,
         recorder,
-        secrets: [],
+        secrets,
       });
       remote = session.host;
       facts = session.facts;
@@ -107,17 +110,17 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
         return phaseOptions(cluster, found, other) as T;
       },
       facts,
-      pki: deps.pki(input.cluster, input.mode),
+      pki: deps.pki(input.cluster, input.mode, (value) => secrets.add(value)),
       artifacts: deps.artifacts(cluster),
       quarantined: input.quarantined ?? [],
       focus: input.focus ?? null,
       notes: clusterNotes(deps.notes, input.cluster, input.mode),
       mode: input.mode,
     };
-    const { changes, restarts } = await walk(phase, context, remote, runtime);
+    const { changes, restarts } = await walk(phase, context, remote, guarded);
 
     return {
-      changes: changes.slice(0, 200),
+      changes: changes.slice(0, 200).map((change) => shown(change, secrets)),
       changeCount: changes.length,
       restarts,
       commands: recorder.commands,
@@ -125,18 +128,14 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       durationMs: Date.now() - started,
     };
   } catch (thrown) {
-    const error = stopped(thrown, runtime.signal);
-    if (KubewrightError.is(error) && (error.host === undefined || error.phase === undefined)) {
-      throw new KubewrightError(error.code, error.message, {
-        cause: error,
-        host: error.host ?? input.host,
-        phase: error.phase ?? input.phase,
-        evidence: error.evidence?.slice(-LIMITS.evidenceChars),
-        errors: error.errors,
-      });
-    }
-    throw error;
+    throw redactError(stopped(thrown, runtime.signal), secrets.redactor, input);
   }
+}
+
+/** A change in words: secrets are named by digests, and a path or a setting may still hold one. */
+function shown(change: Change, secrets: KnownSecrets): Change {
+  const { redactor } = secrets;
+  return { ...change, resource: redactor.text(change.resource), detail: redactor.text(change.detail) };
 }
 
 /** The fixed order within a task: before, probe + diff + apply, after, verify. */

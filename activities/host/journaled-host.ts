@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { KubewrightError } from '../../contracts/errors.ts';
 import { CommandError, checkCode, evidenceTail } from './command-error.ts';
+import type { KnownSecrets } from './known-secrets.ts';
 import { withEnv } from './quote.ts';
 import type { Redactor } from './redact.ts';
+import { redactError } from './redact-error.ts';
 import { scriptArgv, uploadAttributes } from './ssh-host.ts';
 import type {
   CommandEnd,
@@ -18,7 +19,7 @@ export interface JournalOptions {
   recorder: CommandRecorder;
   /** SHA256:... of the host's key. */
   hostKeyFingerprint: string;
-  redactor: Redactor;
+  secrets: KnownSecrets;
 }
 
 /**
@@ -37,7 +38,7 @@ export class JournaledHost implements RemoteHost {
   }
 
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    const redactor = this.#redactor(options.secrets);
+    const redactor = this.#options.secrets.with(options.secrets);
     const start = { kind: 'exec' as const, argv: withEnv(argv, options.env), stdin: options.stdin };
     return this.#journal(start, redactor, options.okCodes, argv, () =>
       this.#inner.exec(argv, { ...options, okCodes: 'any' }),
@@ -49,7 +50,7 @@ export class JournaledHost implements RemoteHost {
     args: readonly string[] = [],
     options: Omit<ExecOptions, 'stdin'> = {},
   ): Promise<ExecResult> {
-    const redactor = this.#redactor(options.secrets);
+    const redactor = this.#options.secrets.with(options.secrets);
     const argv = scriptArgv(args);
     const start = { kind: 'script' as const, argv: withEnv(argv, options.env), stdin: text };
     return this.#journal(start, redactor, options.okCodes, argv, () =>
@@ -62,7 +63,7 @@ export class JournaledHost implements RemoteHost {
     const argv = ['upload', path, mode, owner];
     await this.#journal(
       { kind: 'upload', argv, stdin: content },
-      this.#redactor(options.secrets),
+      this.#options.secrets.with(options.secrets),
       [0],
       argv,
       async () => {
@@ -95,7 +96,7 @@ export class JournaledHost implements RemoteHost {
       const evidence = () => redactedTail(redactor, result);
       result = checkCode(this.name, argv, result, okCodes, okCodes === 'any' ? '' : evidence());
     } catch (error) {
-      const shown = redactError(error, redactor, this.name);
+      const shown = redactError(error, redactor, { host: this.name });
       const partial = error instanceof CommandError ? error.result : undefined;
       // The command's own error is the one that counts, should the journal fail as well.
       await recorder.end(seq, endRecord(redactor, partial, shown.code)).catch(() => {});
@@ -103,10 +104,6 @@ export class JournaledHost implements RemoteHost {
     }
     await recorder.end(seq, endRecord(redactor, result, null));
     return result;
-  }
-
-  #redactor(secrets: readonly string[] = []): Redactor {
-    return secrets.length === 0 ? this.#options.redactor : this.#options.redactor.with(secrets);
   }
 }
 
@@ -130,16 +127,4 @@ function endRecord(redactor: Redactor, result: ExecResult | undefined, error: Co
 function redactedTail(redactor: Redactor, result: ExecResult): string {
   const text = result.stderr.trim() === '' ? result.stdout : result.stderr;
   return evidenceTail(result.truncated ? redactor.cut(text) : redactor.text(text));
-}
-
-/** The same error without secrets. Causes are kept as text: they may hold anything, and Temporal would store them. */
-function redactError(error: unknown, redactor: Redactor, host: string): KubewrightError {
-  const message = error instanceof Error ? error.message : String(error);
-  const code = KubewrightError.is(error) ? error.code : 'INTERNAL';
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
-  return new KubewrightError(code, redactor.text(message), {
-    host: KubewrightError.is(error) ? (error.host ?? host) : host,
-    evidence: KubewrightError.is(error) && error.evidence !== undefined ? redactor.cut(error.evidence) : undefined,
-    cause: cause === undefined ? undefined : new Error(redactor.cut(cause)),
-  });
 }

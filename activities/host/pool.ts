@@ -11,8 +11,8 @@ import type { Credential, CredentialResolver, HostLogger } from './credentials.t
 import { readFacts } from './facts.ts';
 import { type HostKeyStore, hostKeyAlgorithms, pinnedFingerprint } from './host-keys.ts';
 import { JournaledHost } from './journaled-host.ts';
+import { credentialSecrets } from './known-secrets.ts';
 import { abortable, type Login, PooledTarget } from './pooled.ts';
-import { createRedactor } from './redact.ts';
 import { SshHost } from './ssh-host.ts';
 import type { HostOpener, HostSession } from './types.ts';
 
@@ -88,8 +88,11 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
     const credential = await deps.credentials.resolve(target.credential);
     const known = target.hostKey ?? (await deps.hostKeys.get(cluster, name));
     const expectedFingerprint = known === null ? null : pinnedFingerprint(known);
+    const secrets = credentialSecrets(credential);
     const attempt = async (algorithms: ConnectOptions['algorithms']): Promise<SshConnection> => {
-      const sock = target.jump && (await throughJump(cluster, target, target.jump));
+      const jump = target.jump && (await throughJump(cluster, target, target.jump));
+      const sock = jump?.stream;
+      if (jump) secrets.push(...jump.secrets);
       const times = { ...limits };
       return logins(() =>
         connect({ host: name, address, port, user, credential, times, sock, algorithms, expectedFingerprint }),
@@ -106,7 +109,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
       });
     }
     deps.logger?.debug({ cluster, host: name, fingerprint: connection.fingerprint }, 'connected');
-    return { connection, elevation: elevationOf(user, credential) };
+    return { connection, elevation: elevationOf(user, credential), secrets };
   };
 
   /** A stream from the bastion to the host. The bastion is a target of the pool like any other, with its own key check. */
@@ -114,10 +117,10 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
     const bastion = pooled(cluster, { ...jump, name: `jump:${jump.address}:${jump.port}` });
     const release = bastion.hold();
     try {
-      const { connection } = await bastion.login();
+      const { connection, secrets } = await bastion.login();
       const stream: Duplex = await connection.forward(target.address, target.port);
       void once(stream, 'close').then(release, release);
-      return stream;
+      return { stream, secrets };
     } catch (error) {
       release();
       if (KubewrightError.is(error)) {
@@ -134,13 +137,14 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
       const entry = pooled(cluster, target);
       const release = entry.hold();
       try {
-        const { connection } = await abortable(entry.login(), signal, target.name);
+        const { connection, secrets: own } = await abortable(entry.login(), signal, target.name);
+        secrets.add(...own);
         const { fingerprint } = connection;
         const journaled = (until: AbortSignal) =>
           new JournaledHost(new SshHost(target.name, entry, until), {
             recorder,
             hostKeyFingerprint: fingerprint,
-            redactor: createRedactor(secrets),
+            secrets,
           });
         // Shared by all who wait for them, so no single caller's abort may end the reading; it has a timeout of its own.
         const reading = entry.facts(connection, () => readFacts(journaled(new AbortController().signal)));

@@ -20,6 +20,8 @@ const MOST_ORPHANS = 10;
 export interface Login {
   connection: SshConnection;
   elevation: Elevation;
+  /** What must never be shown: the credential, and that of the jump host. */
+  secrets: readonly string[];
 }
 
 export interface PooledOptions {

@@ -21,7 +21,10 @@ export interface Redactor {
   with(more: readonly string[]): Redactor;
 }
 
-/** A redactor for these values: as they are, quoted for sh or JSON, URL-encoded, base64 (any alignment), hex. */
+/**
+ * A redactor for these values: as they are, quoted for sh, bash or JSON (once and twice), URL-encoded, base64 (any
+ * alignment), hex.
+ */
 export function createRedactor(values: readonly string[]): Redactor {
   const kept = [...new Set(values.filter((value) => value.length >= SHORTEST))];
   const forms = [...new Set(kept.flatMap(formsOf))].sort((a, b) => b.length - a.length);
@@ -58,20 +61,26 @@ export function createRedactor(values: readonly string[]): Redactor {
       };
       return { push, end };
     },
-    with: (more) => (more.length === 0 ? { ...createRedactor(kept) } : createRedactor([...kept, ...more])),
+    with: (more) => createRedactor([...kept, ...more]),
   };
 }
 
 function formsOf(value: string): string[] {
   const bytes = Buffer.from(value, 'utf8');
   const json = JSON.stringify(value).slice(1, -1);
+  const hex = bytes.toString('hex');
   const forms = [
     value,
     value.trim(),
     json,
+    JSON.stringify(json).slice(1, -1),
     value.replaceAll("'", `'\\''`),
+    // bash: $'...' and printf %q.
+    value.replaceAll('\\', '\\\\').replaceAll("'", "\\'"),
+    value.replace(/[^A-Za-z0-9_@%+=:,./\n-]/g, '\\$&'),
     encodeURIComponent(value.toWellFormed()),
-    bytes.toString('hex'),
+    hex,
+    hex.toUpperCase(),
     ...base64Forms(bytes),
   ];
   if (value.includes('\n')) {
@@ -104,8 +113,12 @@ function base64Forms(bytes: Buffer): string[] {
   return forms.flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')]);
 }
 
+/** Before a text whose beginning was cut off (evidenceTail). */
+const ELLIPSIS = '...';
+
 /** Masks the longest end of the text that begins the form, and the longest beginning that ends it. */
 function maskEdges(text: string, form: string): string {
+  if (text.startsWith(ELLIPSIS)) return ELLIPSIS + maskEdges(text.slice(ELLIPSIS.length), form);
   let masked = text;
   for (let length = Math.min(form.length - 1, masked.length); length >= SHORTEST_PIECE; length -= 1) {
     if (masked.endsWith(form.slice(0, length))) {

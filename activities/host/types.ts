@@ -1,4 +1,5 @@
 import type { SshTarget } from '../../contracts/host.ts';
+import type { KnownSecrets } from './known-secrets.ts';
 
 /** How a command runs on a host. */
 export interface ExecOptions {
@@ -114,10 +115,10 @@ export interface CommandRecorder {
   end(seq: number, record: CommandEnd): Promise<void>;
 }
 
-/** Opens hosts. The pool keeps one connection per target. */
+/** Opens hosts. The pool keeps one connection per target. The login's own secrets are added to `secrets`. */
 export interface HostOpener {
   open(
     target: SshTarget,
-    more: { cluster: string; signal: AbortSignal; recorder: CommandRecorder; secrets: readonly string[] },
+    more: { cluster: string; signal: AbortSignal; recorder: CommandRecorder; secrets: KnownSecrets },
   ): Promise<HostSession>;
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { SecretStore } from '../../store/secrets.ts';
-import { secretText } from '../resources/resource.ts';
+import { type SecretText, secretText } from '../resources/resource.ts';
 import { type Issued, isFresh, issueCa, issueKeyPair, issueLeaf } from './certificates.ts';
 import { kubeconfigYaml } from './kubeconfig.ts';
 import type { Authority, Leaf, LeafRequest, Pki } from './types.ts';
@@ -22,10 +22,17 @@ export function createPki(options: {
   cluster: string;
   mode: 'apply' | 'check';
   now?: () => Date;
+  /** Hears of every secret that is handed out, so that whoever uses it can be kept from showing it. */
+  onSecret?: ((value: string) => void) | undefined;
 }): Pki {
-  const { secrets, cluster, mode, now = () => new Date() } = options;
+  const { secrets, cluster, mode, now = () => new Date(), onSecret = () => {} } = options;
   const scope = `cluster/${cluster}`;
   const ephemeral = new Map<string, Promise<string>>();
+
+  const handedOut = (value: string): SecretText => {
+    onSecret(value);
+    return secretText(value);
+  };
 
   async function once(name: string, make: () => Promise<string>): Promise<string> {
     if (mode === 'apply') return secrets.createIfAbsent(scope, name, make);
@@ -49,7 +56,7 @@ export function createPki(options: {
         JSON.stringify(await issueLeaf(ca, request, now())),
       );
       const { cert, key } = JSON.parse(stored) as Issued;
-      if (isFresh(cert, now())) return { ca: ca.cert, cert, key: secretText(key) };
+      if (isFresh(cert, now())) return { ca: ca.cert, cert, key: handedOut(key) };
     }
     throw new Error(`leaf ${request.name} has had ${MAX_GENERATIONS} generations`);
   }
@@ -57,17 +64,17 @@ export function createPki(options: {
   return {
     leaf,
     ca: async (name) => (await authority(name)).cert,
-    caKey: async (name) => secretText((await authority(name)).key),
+    caKey: async (name) => handedOut((await authority(name)).key),
 
     async keyPair(name) {
       const stored = await once(`pki/key-pair/${name}`, async () => JSON.stringify(await issueKeyPair()));
       const { publicKey, privateKey } = JSON.parse(stored) as { publicKey: string; privateKey: string };
-      return { publicKey, privateKey: secretText(privateKey) };
+      return { publicKey, privateKey: handedOut(privateKey) };
     },
 
     async randomSecret(name, bytes) {
       const make = () => Promise.resolve(randomBytes(bytes).toString('base64'));
-      return secretText(await once(`pki/random/${name}`, make));
+      return handedOut(await once(`pki/random/${name}`, make));
     },
 
     async kubeconfig(request, server) {

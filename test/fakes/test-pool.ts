@@ -1,5 +1,6 @@
 import type { Credential } from '../../activities/host/credentials.ts';
 import type { HostKeyStore } from '../../activities/host/host-keys.ts';
+import { KnownSecrets } from '../../activities/host/known-secrets.ts';
 import { createSshPool, type SshPool, type SshPoolLimits } from '../../activities/host/pool.ts';
 import type { CommandEnd, CommandRecorder, CommandStart, HostSession } from '../../activities/host/types.ts';
 import type { SshTarget } from '../../contracts/host.ts';
@@ -70,6 +71,9 @@ export function testPool(
     recorder,
     warnings,
     open: (overrides = {}, { signal = new AbortController().signal, secrets = [] } = {}) =>
-      pool.open({ ...defaults, ...overrides }, { cluster: 'test', signal, recorder, secrets }),
+      pool.open(
+        { ...defaults, ...overrides },
+        { cluster: 'test', signal, recorder, secrets: new KnownSecrets(secrets) },
+      ),
   };
 }

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JournaledHost } from '../../../activities/host/journaled-host.ts';
-import { createRedactor } from '../../../activities/host/redact.ts';
 import type { ExecResult, HostFacts, HostOpener, RemoteHost } from '../../../activities/host/types.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 
@@ -48,7 +47,7 @@ export function simulatedHosts(latencyMs: number): HostOpener {
         host: new JournaledHost(inner, {
           recorder,
           hostKeyFingerprint: FINGERPRINT,
-          redactor: createRedactor(secrets),
+          secrets,
         }),
         facts: { ...FACTS, hostname: target.name },
         hostKeyFingerprint: FINGERPRINT,

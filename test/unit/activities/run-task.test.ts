@@ -113,10 +113,11 @@ describe('a task', () => {
       evidence: 'df says so',
     });
     const broken = world(phase);
-    const cause = new KubewrightError('SSH_UNREACHABLE', 'gone');
-    broken.hosts.open = () => Promise.reject(cause);
+    const gone = new KubewrightError('SSH_UNREACHABLE', 'gone', { cause: new Error('no route') });
+    broken.hosts.open = () => Promise.reject(gone);
     const error = await runTask(broken, input, runtime()).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'SSH_UNREACHABLE', host: 'worker-1', phase: 'sample', cause });
+    expect(error).toMatchObject({ code: 'SSH_UNREACHABLE', host: 'worker-1', phase: 'sample' });
+    expect((error as Error).cause).toMatchObject({ message: 'no route' });
   });
 
   it('in mode check waits for nothing that earlier phases would do', async () => {
@@ -183,5 +184,48 @@ describe('a task', () => {
     deps.hosts.open = () => Promise.reject(new Error('must not be opened'));
     await runTask(deps, { ...input, host: 'cluster' }, runtime());
     expect(ran).toBe(true);
+  });
+
+  it('says nothing of a secret that it touched: not in changes, steps or errors', async () => {
+    const secret = 'Zx81-secret-of-the-pki';
+    const leak = { ca: 'ca', cert: 'cert', key: { secret: true as const, value: secret } };
+    const steps: string[] = [];
+    const phase = (verify: () => Promise<void>) =>
+      definePhase({
+        ...base,
+        resources: async ({ pki }) => {
+          const { key } = await pki.leaf({ authority: 'etcd', name: 'x', commonName: 'x', usages: ['client'] });
+          return [file(`/etc/${key.value}`, 'x')];
+        },
+        hooks: { after: async () => [{ resource: 'hook:x', action: 'run', detail: `with ${secret}` }] },
+        verify,
+      });
+    const told = { ...runtime(), step: (text: string) => void steps.push(text) };
+    const run = (verify: () => Promise<void>) => {
+      const deps = world(phase(verify));
+      deps.remote.on(() => true, '').acceptUploads();
+      const pki: TaskDeps['pki'] = (_cluster, _mode, onSecret) => ({
+        ...fakePki,
+        leaf: () => (onSecret(secret), Promise.resolve(leak)),
+      });
+      return runTask({ ...deps, pki }, input, told);
+    };
+    const { changes } = await run(async () => undefined);
+    expect(JSON.stringify(changes)).not.toContain(secret);
+    expect(changes.map(({ detail }) => detail)).toContain('with [redacted]');
+    expect(steps.join()).toContain('[redacted]');
+    expect(steps.join()).not.toContain(secret);
+
+    const failing = [
+      new KubewrightError('COMMAND_FAILED', `not with ${secret}`, { evidence: `saw ${secret}` }),
+      new TypeError(`a fault of ours: ${secret}`),
+    ];
+    for (const error of failing) {
+      const thrown = await run(() => Promise.reject(error)).catch((each: unknown) => each as KubewrightError);
+      expect(thrown).toMatchObject({ host: 'worker-1', phase: 'sample' });
+      const { message, stack, evidence, cause } = thrown as KubewrightError;
+      expect([message, stack, evidence, (cause as Error | undefined)?.stack].join()).not.toContain(secret);
+      expect(message).toContain('[redacted]');
+    }
   });
 });

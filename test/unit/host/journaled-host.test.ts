@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { CommandError } from '../../../activities/host/command-error.ts';
 import { JournaledHost } from '../../../activities/host/journaled-host.ts';
-import { createRedactor, MASK } from '../../../activities/host/redact.ts';
+import { KnownSecrets } from '../../../activities/host/known-secrets.ts';
+import { MASK } from '../../../activities/host/redact.ts';
 import type { RemoteHost } from '../../../activities/host/types.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';
@@ -15,7 +16,7 @@ function journaled(inner: RemoteHost = new FakeHost('cp-1')) {
   const host = new JournaledHost(inner, {
     recorder,
     hostKeyFingerprint: 'SHA256:abc',
-    redactor: createRedactor([SECRET]),
+    secrets: new KnownSecrets([SECRET]),
   });
   return { host, recorder, fake: inner as FakeHost };
 }

@@ -69,6 +69,10 @@ test('quoted, escaped, encoded and line-wise forms are masked', () => {
     JSON.stringify(value),
     encodeURIComponent(value),
     Buffer.from(value).toString('hex'),
+    Buffer.from(value).toString('hex').toUpperCase(),
+    JSON.stringify(JSON.stringify({ value })),
+    `$'pa\\'ss "word"/+é'`,
+    `pa\\'ss\\ \\"word\\"/+\\é`,
     Buffer.from(`user:${value}`).toString('base64'),
   ]) {
     expect(redactor.text(`x ${form} y`), form).toContain(MASK);
@@ -89,6 +93,8 @@ test('quoted, escaped, encoded and line-wise forms are masked', () => {
 test('pieces of a value at the edges of a cut text are masked', () => {
   const redactor = createRedactor(['correct-horse-battery']);
   expect(redactor.cut('-battery; then the log ... correct-horse-b')).toBe(`${MASK}; then the log ... ${MASK}`);
+  // As evidence of a long output begins.
+  expect(redactor.cut('...horse-battery was refused')).toBe(`...${MASK} was refused`);
 });
 
 test('values too short to tell anything are left alone, no values change nothing', () => {
