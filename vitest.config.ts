@@ -20,6 +20,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/golden/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+          // Property tests of some hundred cases: seconds on a machine that does other things as well.
+          testTimeout: 30_000,
         },
       },
       {
