@@ -13,6 +13,7 @@ import { type PayloadKeys, payloadKeys } from './payload-keys.ts';
 import { openPostgres } from './postgres.ts';
 import { type Projections, projections } from './projections.ts';
 import { type RequestStore, requestStore } from './requests.ts';
+import { type SecretRotation, secretRotation } from './rotation.ts';
 import type { Tables } from './schema.ts';
 import { type SecretStore, secretStore } from './secrets.ts';
 import { type SpecStore, specStore } from './specs.ts';
@@ -25,6 +26,7 @@ export interface Store {
   secrets: SecretStore;
   credentials: CredentialStore;
   payloadKeys: PayloadKeys;
+  rotation: SecretRotation;
   hostKeys: HostKeys;
   tokens: TokenStore;
   journal: Journal;
@@ -67,13 +69,15 @@ export async function openStore({ url, dataDir, keyring, logger }: StoreOptions)
 function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
   const specs = guarded(specStore(db));
   const secrets = guarded(secretStore(db, keyring));
+  const keys = guarded(payloadKeys(secrets));
   const blobs = guarded(blobStore(db));
   return {
     specs,
     secrets,
     blobs,
     credentials: guarded(credentialStore(secrets)),
-    payloadKeys: guarded(payloadKeys(secrets)),
+    payloadKeys: keys,
+    rotation: guarded(secretRotation(db, keyring, keys)),
     hostKeys: guarded(hostKeyStore(db)),
     tokens: guarded(tokenStore(db)),
     journal: guarded(journal(db, blobs)),

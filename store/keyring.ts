@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KubewrightError } from '../contracts/errors.ts';
 import { sha256 } from './canonical.ts';
@@ -9,9 +9,22 @@ export interface Keyring {
   /** Id of the key that seals. An id is the start of the key's own sha256. */
   readonly currentId: string;
   key(id: string): Uint8Array | undefined;
+  /** All ids, the sealing one first. */
+  readonly ids: readonly string[];
+  /** How to change it; null when the keys were given and are not ours to keep. */
+  readonly file: KeyFile | null;
+}
+
+/** The file of a keyring. Every process that has it open sees a change at once. */
+export interface KeyFile {
+  /** A fresh key, which seals from now on; the others still open. */
+  renew(): void;
+  /** Forget all keys but the one that seals. */
+  keepCurrent(): void;
 }
 
 const KEY_BYTES = 32;
+const KEY_FILE = 'secret.key';
 
 /** Keys in base64, 32 bytes each, separated by commas: the first one seals, the others still open. */
 export function parseKeyring(text: string): Keyring {
@@ -25,7 +38,7 @@ export function parseKeyring(text: string): Keyring {
     throw new KubewrightError('SECRET_UNREADABLE', 'the secret key must be 32 bytes in base64');
   }
   const byId = new Map(keys.map((key) => [keyId(key), key]));
-  return { currentId: keyId(first), key: (id) => byId.get(id) };
+  return { currentId: keyId(first), key: (id) => byId.get(id), ids: [...byId.keys()], file: null };
 }
 
 /**
@@ -34,31 +47,80 @@ export function parseKeyring(text: string): Keyring {
  */
 export function openKeyring(dataDir: string, given?: string): Keyring {
   if (given !== undefined && given !== '') return parseKeyring(given);
-  const file = join(dataDir, 'secret.key');
-  const known = read(file);
-  if (known !== undefined) return parseKeyring(known);
-  // Written aside and linked: two first starts at once agree on one key, and a crash leaves no half-written one.
-  const fresh = `${file}.${randomUUID()}`;
-  writeFileSync(fresh, `${randomBytes(KEY_BYTES).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  const file = join(dataDir, KEY_FILE);
+  if (stamp(file) === null) {
+    // Two first starts at once agree on one key, and a crash leaves no half-written one.
+    writeAside(file, freshKey(), (draft) => linkUnlessThere(draft, file));
+  }
+  return fileKeyring(file);
+}
+
+/** Read anew whenever the file changed: another process may have renewed the key. */
+function fileKeyring(file: string): Keyring {
+  let text = readFileSync(file, 'utf8');
+  let seen = stamp(file);
+  let ring = parseKeyring(text);
+  const present = (): Keyring => {
+    const now = stamp(file);
+    // Gone for a moment or for good: what was read still opens everything.
+    if (now === null || now === seen) return ring;
+    text = readFileSync(file, 'utf8');
+    ring = parseKeyring(text);
+    seen = now;
+    return ring;
+  };
+  const write = (keys: string): void => {
+    writeAside(file, keys, (draft) => renameSync(draft, file));
+    present();
+  };
+  return {
+    get currentId() {
+      return present().currentId;
+    },
+    get ids() {
+      return present().ids;
+    },
+    key: (id) => present().key(id),
+    file: {
+      renew: () => {
+        present();
+        write(`${freshKey()},${text.trim()}`);
+      },
+      keepCurrent: () => {
+        const { currentId, key } = present();
+        write(Buffer.from(key(currentId)!).toString('base64'));
+      },
+    },
+  };
+}
+
+const freshKey = (): string => randomBytes(KEY_BYTES).toString('base64');
+
+/** Written in full before it gets its name. */
+function writeAside(file: string, keys: string, place: (draft: string) => void): void {
+  const draft = `${file}.${randomUUID()}`;
+  writeFileSync(draft, `${keys}\n`, { mode: 0o600, flag: 'wx', flush: true });
   try {
-    linkSync(fresh, file);
+    place(draft);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function linkUnlessThere(draft: string, file: string): void {
+  try {
+    linkSync(draft, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(fresh, { force: true });
   }
-  return parseKeyring(readFileSync(file, 'utf8'));
+}
+
+/** Differs when the file does: every writing makes a new inode. Null: there is none. */
+function stamp(file: string): string | null {
+  const info = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return info ? `${info.ino}:${info.mtimeNs}:${info.size}` : null;
 }
 
 function keyId(key: Uint8Array): string {
   return sha256(key).slice(0, 16);
-}
-
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

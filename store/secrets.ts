@@ -16,10 +16,12 @@ export interface SecretStore {
   delete(scope: string, name: string): Promise<boolean>;
 }
 
+/** Authenticated with the value: it belongs to this name alone. */
+export const secretContext = (scope: string, name: string): string => `${scope}/${name}`;
+
 export function secretStore(db: Kysely<Tables>, keyring: Keyring): SecretStore {
-  const context = (scope: string, name: string) => `${scope}/${name}`;
   const row = (scope: string, name: string, value: string): SecretRow => {
-    const { keyId, nonce, sealed } = seal(keyring, context(scope, name), value);
+    const { keyId, nonce, sealed } = seal(keyring, secretContext(scope, name), value);
     const at = now();
     return { scope, name, key_id: keyId, nonce, sealed, created_at: at, updated_at: at };
   };
@@ -31,7 +33,7 @@ export function secretStore(db: Kysely<Tables>, keyring: Keyring): SecretStore {
       .where('name', '=', name)
       .executeTakeFirst();
     if (!found) return null;
-    return unseal(keyring, context(scope, name), { ...found, keyId: found.key_id });
+    return unseal(keyring, secretContext(scope, name), { ...found, keyId: found.key_id });
   };
 
   return {

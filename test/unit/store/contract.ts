@@ -257,6 +257,32 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     await other.close();
   });
 
+  it('rotation: every secret is sealed by the first key, while others read and write; then the old one can go', async () => {
+    const [scope, count] = [unique('rotate'), 250];
+    for (let n = 0; n < count; n++) await store.secrets.put(scope, `n-${n}`, `value ${n}`);
+    await expect(store.rotation.rotate()).rejects.toMatchObject({ code: 'CONFLICT' });
+    const before = await store.payloadKeys.current();
+
+    const ring = await open(`${testKey(2)},${testKey(1)}`);
+    const writing = ring.secrets.put(scope, 'n-7', 'changed meanwhile');
+    const [done] = await Promise.all([ring.rotation.rotate(), writing]);
+    expect(done.resealed).toBeGreaterThanOrEqual(count - 1);
+    expect(done.oldKeyIds).toEqual([parseKeyring(testKey(1)).currentId]);
+    await expect(ring.rotation.dropOld()).rejects.toMatchObject({ code: 'CONFLICT' });
+
+    const alone = await open(testKey(2));
+    for (const n of [0, 100, count - 1]) expect(await alone.secrets.get(scope, `n-${n}`)).toBe(`value ${n}`);
+    expect(await alone.secrets.get(scope, 'n-7')).toBe('changed meanwhile');
+    // What was sealed for Temporal still opens; from now on another key seals.
+    expect(await alone.payloadKeys.byId(before.id)).toEqual(before);
+    expect((await alone.payloadKeys.current()).id > before.id).toBe(true);
+
+    const back = await open(`${testKey(1)},${testKey(2)}`);
+    await back.rotation.rotate();
+    expect(await store.secrets.get(scope, 'n-0')).toBe('value 0');
+    for (const each of [ring, alone, back]) await each.close();
+  });
+
   describe('projections', () => {
     it('keep operation and cluster, and a final state stays final', async () => {
       const cluster = unique('proj');

@@ -19,6 +19,23 @@ it('the first start makes a key file, the next ones find it', () => {
   expect(readdirSync(folder)).toEqual(['secret.key']);
 });
 
+it('a renewed key is seen by every process that has the file open; the earlier ones open until they are dropped', () => {
+  const [one, other] = [openKeyring(folder), openKeyring(folder)];
+  const first = one.currentId;
+  one.file!.renew();
+  const second = other.currentId;
+  expect(second).not.toBe(first);
+  expect(other.ids).toEqual([second, first]);
+  expect(other.key(first)).toHaveLength(32);
+  expect(statSync(join(folder, 'secret.key')).mode & 0o777).toBe(0o600);
+  other.file!.keepCurrent();
+  expect(one.ids).toEqual([second]);
+  expect(one.key(first)).toBeUndefined();
+  expect(readdirSync(folder)).toEqual(['secret.key']);
+  rmSync(join(folder, 'secret.key'));
+  expect(one.currentId).toBe(second);
+});
+
 it('a given key makes no file; the first of several seals', () => {
   const ring = openKeyring(folder, `${testKey(2)}, ${testKey(1)}`);
   expect(readdirSync(folder)).toEqual([]);

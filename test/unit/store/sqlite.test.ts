@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../../store/index.ts';
+import { openKeyring } from '../../../store/keyring.ts';
 import { keyring, storeContract, testKey } from './contract.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-store-'));
@@ -36,6 +37,35 @@ describe('store on SQLite', () => {
     await again.close();
   });
 
+  it('rotation with the key file: renews it, survives its process, and drops the old key when told', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kubewright-rotate-'));
+    const open = () => openStore({ dataDir: folder, keyring: openKeyring(folder) });
+    const service = await open();
+    for (let n = 0; n < 400; n++) await service.secrets.put('many', `n-${n}`, `value ${n}`);
+    const first = openKeyring(folder).currentId;
+
+    // A process that dies half way: its database is gone from one statement to the next.
+    const dying = await open();
+    const rotation = dying.rotation.rotate().catch(() => 'died');
+    const sealedAnew = () => rows(folder).filter((keyId) => keyId !== first).length;
+    await expect.poll(sealedAnew, { interval: 1 }).toBeGreaterThan(0);
+    await dying.close();
+    expect(await rotation).toBe('died');
+    expect(rows(folder)).toContain(first);
+
+    // The running service sees the new key by itself, and what is still under the old one.
+    for (let n = 0; n < 400; n += 40) expect(await service.secrets.get('many', `n-${n}`)).toBe(`value ${n}`);
+    const second = openKeyring(folder).currentId;
+    expect(second).not.toBe(first);
+    const { keyId } = await service.rotation.rotate();
+    expect(new Set(rows(folder))).toEqual(new Set([keyId]));
+    expect(await service.rotation.dropOld()).not.toEqual([]);
+    expect(openKeyring(folder).ids).toEqual([keyId]);
+    expect(await service.secrets.get('many', 'n-399')).toBe('value 399');
+    await service.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
   it('says STORE_FAILED when it cannot be opened', async () => {
     await expect(openStore({ dataDir: '/dev/null/x', keyring: keyring(testKey(1)) })).rejects.toMatchObject({
       code: 'STORE_FAILED',
@@ -43,3 +73,16 @@ describe('store on SQLite', () => {
     await expect(openStore({ keyring: keyring(testKey(1)) })).rejects.toMatchObject({ code: 'STORE_FAILED' });
   });
 });
+
+/** Key ids of all secrets, as another process reads them. */
+function rows(folder: string): string[] {
+  const raw = new DatabaseSync(join(folder, 'kubewright.db'), { readOnly: true });
+  try {
+    return raw
+      .prepare('select key_id from secrets')
+      .all()
+      .map((row) => String(row['key_id']));
+  } finally {
+    raw.close();
+  }
+}
