@@ -1,10 +1,10 @@
 import { ArtifactResolver } from '../activities/artifacts/mirror-artifacts.ts';
 import type { HostFacts } from '../activities/host/types.ts';
-import { adminClient } from '../activities/kube/identities.ts';
+import { adminClient, personalClient } from '../activities/kube/identities.ts';
 import { imageRef } from '../activities/kube/images.ts';
 import { API_SERVER_PORT } from '../activities/kube/paths.ts';
 import { createPki } from '../activities/pki/pki.ts';
-import { hostsWithRole } from '../contracts/cluster.ts';
+import { type ClusterSpec, hostsWithRole } from '../contracts/cluster.ts';
 import type { Store } from '../store/index.ts';
 import type { ApiDeps } from './deps.ts';
 
@@ -12,16 +12,29 @@ import type { ApiDeps } from './deps.ts';
 const MIRROR_WAIT_MS = 2_000;
 
 /** What people need to reach a built cluster: its kubeconfig, and an image that its hosts can pull. */
-export function clusterAccess(store: Pick<Store, 'secrets'>): Pick<ApiDeps, 'kubeconfig' | 'smokeImage'> {
+export function clusterAccess(
+  store: Pick<Store, 'secrets'>,
+): Pick<ApiDeps, 'kubeconfig' | 'personalKubeconfig' | 'smokeImage'> {
   const artifacts = new ArtifactResolver();
+  /** Mode `check` makes no authority: without one the cluster was never built. */
+  const pkiOf = async (cluster: string) =>
+    (await store.secrets.get(`cluster/${cluster}`, 'pki/ca/kubernetes')) === null
+      ? null
+      : createPki({ secrets: store.secrets, cluster, mode: 'check' });
+  const serverOf = (spec: ClusterSpec) =>
+    `https://${hostsWithRole(spec, 'control-plane')[0]!.address}:${API_SERVER_PORT}`;
   return {
     async kubeconfig(cluster, spec) {
-      // Mode `check` makes no authority: without one the cluster was never built.
-      if ((await store.secrets.get(`cluster/${cluster}`, 'pki/ca/kubernetes')) === null) return null;
-      const pki = createPki({ secrets: store.secrets, cluster, mode: 'check' });
-      const [first] = hostsWithRole(spec, 'control-plane');
-      const { value } = await pki.kubeconfig(adminClient(), `https://${first!.address}:${API_SERVER_PORT}`);
+      const pki = await pkiOf(cluster);
+      if (!pki) return null;
+      const { value } = await pki.kubeconfig(adminClient(), serverOf(spec));
       return value;
+    },
+    async personalKubeconfig(cluster, spec, { person, group, lifeMs }) {
+      const pki = await pkiOf(cluster);
+      if (!pki) return null;
+      const issued = await pki.personalKubeconfig(personalClient(person, group), serverOf(spec), lifeMs);
+      return { ...issued, text: issued.text.value };
     },
     async smokeImage(spec) {
       const found = imageRef(

@@ -21,6 +21,10 @@ const environment = z.object({
   KUBEWRIGHT_ALLOW_PLAINTEXT: z.enum(['0', '1', 'true', 'false', '']).default('0'),
   KUBEWRIGHT_TLS_CERT: optional,
   KUBEWRIGHT_TLS_KEY: optional,
+  KUBEWRIGHT_TEMPORAL_UI_ORIGIN: optional.refine(
+    (origin) => origin === undefined || (URL.canParse(origin) && new URL(origin).origin === origin),
+    'must be an origin, such as https://temporal.example.com',
+  ),
   TEMPORAL_ADDRESS: optional.refine(
     (address) => address === undefined || /^[A-Za-z0-9.:[\]-]+:\d{1,5}$/.test(address),
     'must be host:port',
@@ -73,6 +77,8 @@ export interface ApiConfig {
   tls: { cert: string; key: string } | undefined;
   temporalAddress: string | undefined;
   temporalNamespace: string | undefined;
+  /** Whose pages may call /codec; embedded, it is our own UI by itself. */
+  temporalUiOrigin: string | undefined;
 }
 
 /** Parse the environment. Throws one Error that names every problem. */
@@ -99,6 +105,7 @@ export function parseConfig(env: Environment): ApiConfig {
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     temporalAddress: data.TEMPORAL_ADDRESS,
     temporalNamespace: data.TEMPORAL_NAMESPACE,
+    temporalUiOrigin: data.KUBEWRIGHT_TEMPORAL_UI_ORIGIN,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { PayloadCodec } from '@temporalio/common';
 import type { Phase } from '../activities/phases/phase.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import type { Store } from '../store/index.ts';
@@ -11,6 +12,16 @@ export interface ApiDeps {
   phases: readonly Phase[];
   /** The admin kubeconfig of a built cluster; null when there is none yet. */
   kubeconfig(cluster: string, spec: ClusterSpec): Promise<string | null>;
+  /** A kubeconfig of one person, with an end; null when the cluster has no certificates yet. */
+  personalKubeconfig(
+    cluster: string,
+    spec: ClusterSpec,
+    wish: { person: string; group: string; lifeMs: number },
+  ): Promise<{ text: string; serial: string; expiresAt: string } | null>;
+  /** Opens and seals what Temporal keeps of us. */
+  codec: Pick<PayloadCodec, 'encode' | 'decode'>;
+  /** Whose pages may call /codec from a browser: scheme, host and port of Temporal's UI. */
+  temporalUiOrigin?: string | undefined;
   /** A busybox image as the cluster's hosts name it; null when that cannot be told now. */
   smokeImage(spec: ClusterSpec): Promise<string | null>;
   /** How long a dry run is waited for, ms. */

@@ -16,6 +16,8 @@ import { startTemporalServer } from '../worker/temporal-server/start.ts';
 /** Worker and Temporal inside the API's process. */
 export interface Embedded {
   temporalAddress: string;
+  /** Where Temporal's own UI is served from, when there is one. */
+  temporalUiOrigin: string | undefined;
   /** Rejects when a worker dies of itself. */
   run: Promise<void>;
   close(): Promise<void>;
@@ -46,13 +48,17 @@ export async function startEmbedded(options: {
   temporalAddress: string | undefined;
   namespace: string | undefined;
   timeouts: Timeouts;
+  /** Where Temporal's UI has payloads opened. */
+  codecEndpoint: string | undefined;
   logger: Logger;
 }): Promise<Embedded> {
   const { store, dataDir, logger } = options;
   const say = (line: string) => logger.info(line);
   installRuntime(logger);
   const [server, bundlePath, deps] = await Promise.all([
-    options.temporalAddress === undefined ? startTemporalServer({ dataDir, onLog: say }) : null,
+    options.temporalAddress === undefined
+      ? startTemporalServer({ dataDir, onLog: say, codecEndpoint: options.codecEndpoint })
+      : null,
     workflowBundlePath({ onProgress: say }),
     createActivityDeps(store, logger, options.timeouts),
   ]);
@@ -72,6 +78,7 @@ export async function startEmbedded(options: {
     if (server && server.uiUrl !== '') logger.info({ url: server.uiUrl }, "Temporal's own UI");
     return {
       temporalAddress: address,
+      temporalUiOrigin: server?.uiUrl || undefined,
       run: workers.run,
       async close() {
         await workers.shutdown().catch((error: unknown) => logger.warn({ err: error }, 'a worker ended badly'));

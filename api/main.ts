@@ -4,6 +4,7 @@ import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 import { loadPhases } from '../activities/phases/registry.ts';
 import { dataConverter } from '../codec/data-converter.ts';
+import { payloadCodec } from '../codec/payload-codec.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { openStore } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
@@ -59,6 +60,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
       temporalAddress: config.temporalAddress,
       namespace: config.temporalNamespace,
       timeouts: config.timeouts,
+      codecEndpoint: codecEndpointOf(config),
       logger,
     });
     parts.push(() => embedded?.close());
@@ -76,6 +78,8 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
       }),
       phases: await loadPhases(),
       ...clusterAccess(store),
+      codec: payloadCodec(store.payloadKeys),
+      temporalUiOrigin: config.temporalUiOrigin ?? embedded?.temporalUiOrigin,
     },
     {
       logger,
@@ -92,6 +96,13 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
   logger.info({ url, docs: `${url}/docs`, tokenFile, dataDir }, 'Kubewright is ready');
   if (process.stderr.isTTY)
     process.stderr.write(`\nKubewright at ${url}   docs at ${url}/docs   token in ${tokenFile}\n\n`);
+}
+
+/** Where Temporal's UI finds /codec; unknown when the kernel chooses the port. */
+function codecEndpointOf({ host, port, tls }: ApiConfig): string | undefined {
+  if (port === 0) return undefined;
+  const name = ['0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host;
+  return `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}/codec`;
 }
 
 try {

@@ -218,12 +218,64 @@ export const tokenInfo = z.object({
   createdAt: time,
   expiresAt: time.nullable(),
   revokedAt: time.nullable(),
+  clusters: z.array(text).max(100).nullable().describe('The clusters that it is good for; null: all'),
 });
 export const tokenRequest = z.strictObject({
   name: dnsLabel,
   role: tokenRole,
   expiresAt: z.iso.datetime().max(32).optional(),
+  clusters: z
+    .array(dnsLabel.max(40))
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'Good for these clusters only, also for those that are to be; absent: for all, and for the service itself',
+    ),
 });
+
+/** One secret payload of Temporal in its JSON form: bytes in base64. */
+const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/, 'must be base64');
+const codecPayload = z.looseObject({
+  metadata: z.record(z.string().max(256), base64.max(4096)).optional(),
+  data: base64.max(6 * 1024 * 1024).optional(),
+});
+export const codecPayloads = z.looseObject({ payloads: z.array(codecPayload).max(1000).default([]) });
+
+export const rotationRequest = z
+  .strictObject({
+    dropOld: z.boolean().default(false).describe('Only forget the keys that seal nothing any more'),
+  })
+  .prefault({});
+export const rotationAnswer = z.object({
+  keyId: z.string().max(64),
+  resealed: z.int().describe('Secrets that were sealed anew'),
+  unreadable: z.array(z.string().max(1024)).max(100_000).describe('Secrets that no key at hand opens'),
+  oldKeyIds: z.array(z.string().max(64)).max(100).describe('Keys that still open, and seal nothing any more'),
+  droppedKeyIds: z.array(z.string().max(64)).max(100),
+});
+
+/** Groups that a kubeconfig may be issued for; what each may do is bound by the phase `master`. */
+export const KUBECONFIG_GROUPS = [
+  'kubewright:viewers',
+  'kubewright:editors',
+  'kubewright:cluster-admins',
+  'system:masters',
+] as const;
+export const kubeconfigRequest = z
+  .strictObject({
+    group: z
+      .enum(KUBECONFIG_GROUPS)
+      .default('kubewright:viewers')
+      .describe("What it may do; bounded by the token's role"),
+    expiresIn: z
+      .string()
+      .regex(/^[1-9]\d{0,4}[mhd]$/, 'must be such as 30m, 24h or 7d')
+      .default('24h')
+      .describe('At least 10m, at most 30d'),
+    name: dnsLabel.optional().describe("Whose it is: by default the token's name. Another one: admins only"),
+  })
+  .prefault({});
 
 const reason = z.string().max(500).optional();
 export const pauseRequest = z

@@ -53,6 +53,8 @@ export interface Projections {
   clusters(page: {
     limit: number;
     cursor?: string | undefined;
+    /** Only these; absent or null: all. */
+    names?: readonly string[] | null | undefined;
   }): Promise<{ items: ClusterRecord[]; next: string | null }>;
   /** Events of a cluster behind `after`, oldest first. */
   events(cluster: string, after: string, limit: number): Promise<StoredEvent[]>;
@@ -242,13 +244,14 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       const row = await db.selectFrom('clusters').selectAll().where('name', '=', name).executeTakeFirst();
       return row ? clusterOf(row) : null;
     },
-    async clusters({ limit, cursor }) {
+    async clusters({ limit, cursor, names }) {
       let query = db
         .selectFrom('clusters')
         .selectAll()
         .orderBy('name')
         .limit(limit + 1);
       if (cursor !== undefined) query = query.where('name', '>', cursor);
+      if (names) query = query.where('name', 'in', names);
       const rows = await query.execute();
       const items = rows.slice(0, limit).map(clusterOf);
       return { items, next: rows.length > limit ? (items.at(-1)?.name ?? null) : null };

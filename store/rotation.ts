@@ -26,6 +26,8 @@ export interface SecretRotation {
    * goes on where it was. Others may read and write meanwhile. Throws CONFLICT when a fresh key is not ours to make.
    */
   rotate(): Promise<Rotation>;
+  /** How it stands, as `rotate` tells it, without doing anything. */
+  state(): Promise<Rotation>;
   /** Forget the keys that seal nothing any more. Throws CONFLICT while one still does, or they are not ours to forget. */
   dropOld(): Promise<string[]>;
 }
@@ -69,6 +71,11 @@ export function secretRotation(db: Kysely<Tables>, keyring: Keyring, payloadKeys
       .execute();
   }
 
+  const stateOf = (): Rotation => {
+    const [keyId = '', ...oldKeyIds] = keyring.ids;
+    return { keyId, oldKeyIds, resealed: 0, unreadable: [] };
+  };
+
   return {
     async rotate() {
       if ((await oldKeyInUse()) === undefined) {
@@ -108,9 +115,10 @@ export function secretRotation(db: Kysely<Tables>, keyring: Keyring, payloadKeys
         }
         if (rows.length < BATCH) break;
       }
-      const [, ...oldKeyIds] = keyring.ids;
-      return { keyId: keyring.currentId, resealed, unreadable, oldKeyIds };
+      return { ...stateOf(), resealed, unreadable };
     },
+
+    state: async () => stateOf(),
 
     async dropOld() {
       const [, ...old] = keyring.ids;

@@ -35,6 +35,8 @@ export interface TokenRow {
   created_at: string;
   expires_at: string | null;
   revoked_at: string | null;
+  /** JSON list of cluster names; null: all. */
+  clusters: string | null;
 }
 
 /** One command of one attempt. `ended_at` null: it runs, or its worker died. */

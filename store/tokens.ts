@@ -14,6 +14,14 @@ export interface TokenInfo {
   createdAt: string;
   expiresAt: string | null;
   revokedAt: string | null;
+  /** The clusters that it is good for; null: all of them, and what belongs to none. */
+  clusters: string[] | null;
+}
+
+/** Who a valid token belongs to, and how far it reaches. */
+export interface TokenHolder {
+  actor: Actor;
+  clusters: readonly string[] | null;
 }
 
 /** Bearer tokens. Only their sha256 is kept: 32 random bytes need no slow hash. */
@@ -22,10 +30,10 @@ export interface TokenStore {
   create(
     name: string,
     role: Actor['role'],
-    more?: { expiresAt?: Date | null | undefined },
+    more?: { expiresAt?: Date | null | undefined; clusters?: readonly string[] | null | undefined },
   ): Promise<{ token: string; info: TokenInfo }>;
   /** Who the token belongs to; null when it is unknown, expired or revoked. */
-  verify(token: string): Promise<Actor | null>;
+  verify(token: string): Promise<TokenHolder | null>;
   list(): Promise<TokenInfo[]>;
   /** False when there is no such token, or it was revoked before. */
   revoke(id: string): Promise<boolean>;
@@ -47,6 +55,7 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
         created_at: now(),
         expires_at: more.expiresAt?.toISOString() ?? null,
         revoked_at: null,
+        clusters: more.clusters ? JSON.stringify(more.clusters) : null,
       };
       await db.insertInto('tokens').values(row).execute();
       return { token, info: infoOf(row) };
@@ -58,7 +67,7 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
       const row = await db.selectFrom('tokens').selectAll().where('sha256', '=', digest).executeTakeFirst();
       if (!row || !timingSafeEqual(Buffer.from(row.sha256), Buffer.from(digest))) return null;
       if (row.revoked_at !== null || (row.expires_at !== null && row.expires_at <= now())) return null;
-      return { name: row.name, role: row.role as Actor['role'] };
+      return { actor: { name: row.name, role: row.role as Actor['role'] }, clusters: clustersOf(row) };
     },
     async list() {
       return (await db.selectFrom('tokens').selectAll().orderBy('id').execute()).map(infoOf);
@@ -83,5 +92,9 @@ function infoOf(row: TokenRow): TokenInfo {
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
+    clusters: clustersOf(row),
   };
 }
+
+const clustersOf = (row: TokenRow): string[] | null =>
+  row.clusters === null ? null : (JSON.parse(row.clusters) as string[]);

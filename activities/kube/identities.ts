@@ -6,6 +6,9 @@ import { apiServiceAddress } from './network.ts';
 
 /** Groups of ours that RBAC binds (see rbac.ts); none of them is system:masters, so a binding can be taken away. */
 export const ADMIN_GROUP = 'kubewright:cluster-admins';
+/** Groups of people: may look at everything but secrets; may change what runs. */
+export const VIEWER_GROUP = 'kubewright:viewers';
+export const EDITOR_GROUP = 'kubewright:editors';
 export const KUBELET_CLIENT_GROUP = 'kubewright:kubelet-clients';
 export const FLANNEL_GROUP = 'kubewright:flannel';
 /** CN of the certificate with which the API server forwards requests to aggregated ones. */
@@ -21,6 +24,8 @@ const client = (name: string, commonName: string, ...organizations: string[]): L
 
 /** The cluster's administrator, by a binding. */
 export const adminClient = (): LeafRequest => client('admin', 'kubewright-admin', ADMIN_GROUP);
+/** A person, by the name of their token. */
+export const personalClient = (person: string, group: string): LeafRequest => client(`person/${person}`, person, group);
 /** Above RBAC: makes the first bindings. Lives on control planes only, which hold the CA's key anyway. */
 export const superAdminClient = (): LeafRequest => client('super-admin', 'kubewright-super-admin', 'system:masters');
 /** Authenticated and nothing more: may read /livez, /readyz and /version. */

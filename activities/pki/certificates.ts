@@ -57,7 +57,12 @@ export async function issueCa(commonName: string, now: Date): Promise<Issued> {
 }
 
 /** A leaf signed by the authority. */
-export async function issueLeaf(ca: Issued, request: LeafRequest, now: Date): Promise<Issued> {
+export async function issueLeaf(
+  ca: Issued,
+  request: LeafRequest,
+  now: Date,
+  lifeMs: number = LEAF_LIFE_MS,
+): Promise<Issued> {
   const authority = new X509Certificate(ca.cert);
   const signingKey = await webcrypto.subtle.importKey('pkcs8', fromPem(ca.key), KEY, false, ['sign']);
   const keys = await newKeys();
@@ -77,7 +82,7 @@ export async function issueLeaf(ca: Issued, request: LeafRequest, now: Date): Pr
     ...(names.length > 0 ? [new SubjectAlternativeNameExtension(names)] : []),
   ];
   const certificate = await X509CertificateGenerator.create({
-    ...validity(now, LEAF_LIFE_MS),
+    ...validity(now, lifeMs),
     subject: [...(request.organizations ?? []).map((name) => ({ O: [name] })), { CN: [request.commonName] }],
     issuer: authority.subjectName,
     publicKey: keys.publicKey,
@@ -93,6 +98,12 @@ export async function issueKeyPair(): Promise<{ publicKey: string; privateKey: s
   const keys = await newKeys();
   const spki = await webcrypto.subtle.exportKey('spki', keys.publicKey);
   return { publicKey: toPem('PUBLIC KEY', spki), privateKey: await privatePem(keys.privateKey) };
+}
+
+/** Serial number (hex) and end of a certificate. */
+export function certificateFacts(cert: string): { serial: string; expiresAt: string } {
+  const { serialNumber, notAfter } = new X509Certificate(cert);
+  return { serial: serialNumber, expiresAt: notAfter.toISOString() };
 }
 
 /** True while more than a fifth of the certificate's life is left. */

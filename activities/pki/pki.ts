@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { SecretStore } from '../../store/secrets.ts';
 import { type SecretText, secretText } from '../resources/resource.ts';
-import { type Issued, isFresh, issueCa, issueKeyPair, issueLeaf } from './certificates.ts';
+import { certificateFacts, type Issued, isFresh, issueCa, issueKeyPair, issueLeaf } from './certificates.ts';
 import { kubeconfigYaml } from './kubeconfig.ts';
 import type { Authority, Leaf, LeafRequest, Pki } from './types.ts';
 
@@ -75,6 +75,14 @@ export function createPki(options: {
     async randomSecret(name, bytes) {
       const make = () => Promise.resolve(randomBytes(bytes).toString('base64'));
       return handedOut(await once(`pki/random/${name}`, make));
+    },
+
+    async personalKubeconfig(request, server, lifeMs) {
+      const ca = await authority(request.authority);
+      const { cert, key } = await issueLeaf(ca, request, now(), lifeMs);
+      handedOut(key);
+      const text = kubeconfigYaml({ cluster, user: request.commonName, server, ca: ca.cert, cert, key });
+      return { text: secretText(text), ...certificateFacts(cert) };
     },
 
     async kubeconfig(request, server) {

@@ -37,6 +37,12 @@ export interface Pki {
   keyPair(name: string): Promise<{ publicKey: string; privateKey: SecretText }>;
   /** A random secret of n bytes, base64; the same on every call: encryption at rest. */
   randomSecret(name: string, bytes: number): Promise<SecretText>;
+  /** A kubeconfig of a person: a certificate that is kept nowhere, so asking twice gives two. */
+  personalKubeconfig(
+    request: LeafRequest,
+    server: string,
+    lifeMs: number,
+  ): Promise<{ text: SecretText; serial: string; expiresAt: string }>;
   /** A kubeconfig for a client leaf: embedded certificates. */
   kubeconfig(request: LeafRequest, server: string): Promise<SecretText>;
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Actor } from '../../contracts/operation.ts';
-import type { TokenStore } from '../../store/tokens.ts';
+import type { TokenHolder, TokenStore } from '../../store/tokens.ts';
 
 /** Who may call a route. `public` needs no token: health and documentation. */
 export type RouteRole = Actor['role'] | 'public';
@@ -10,9 +10,18 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set on every route that is not public. */
     actor: Actor | null;
+    /** The clusters that the token is good for; null: all. */
+    clusters: readonly string[] | null;
   }
   interface FastifyContextConfig {
     role?: RouteRole;
+    /**
+     * A route without a cluster in its address that tokens of some clusters may call too, because it looks after their
+     * limits itself, or tells nothing of any cluster.
+     */
+    anyCluster?: boolean;
+    /** Name of a cookie that may hold the token: for browsers that are sent here by another page. */
+    cookie?: string;
   }
 }
 
@@ -25,11 +34,13 @@ const FAILURES_PER_MINUTE = 30;
 export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'verify'>): void {
   const limit = app.createRateLimit({ max: FAILURES_PER_MINUTE, timeWindow: '1 minute' });
   app.decorateRequest('actor', null);
+  app.decorateRequest('clusters', null);
   app.addHook('onRequest', async (request, reply) => {
-    const role = request.is404 ? 'viewer' : (request.routeOptions.config.role ?? 'admin');
+    const { config } = request.routeOptions;
+    const role = request.is404 ? 'viewer' : (config.role ?? 'admin');
     if (role === 'public') return;
-    const actor = await actorOf(request, tokens);
-    if (!actor) {
+    const holder = await holderOf(request, tokens);
+    if (!holder) {
       const state = await limit(request);
       if (!state.isAllowed && state.isExceeded) {
         void reply.header('retry-after', state.ttlInSeconds);
@@ -37,16 +48,45 @@ export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'ver
       }
       throw new KubewrightError('UNAUTHENTICATED', 'this route needs a valid bearer token');
     }
+    const { actor, clusters } = holder;
     if (RANK[actor.role] < RANK[role]) {
       throw new KubewrightError('FORBIDDEN', `this needs the role ${role}; the token ${actor.name} has ${actor.role}`);
     }
+    if (clusters && !request.is404) requireRouteWithin(request, clusters, actor.name);
     request.actor = actor;
+    request.clusters = clusters;
   });
 }
 
-async function actorOf(request: FastifyRequest, tokens: Pick<TokenStore, 'verify'>): Promise<Actor | null> {
-  const [, token] = /^Bearer +([A-Za-z0-9._~+/=-]{1,256})$/i.exec(request.headers.authorization ?? '') ?? [];
+/** A cluster out of reach is as one that is not there: its name is nobody's business. */
+function requireRouteWithin(request: FastifyRequest, clusters: readonly string[], token: string): void {
+  const { url = '', config } = request.routeOptions;
+  if (/^\/clusters\/:name(\/|$)/.test(url)) {
+    const { name = '' } = request.params as { name?: string };
+    if (!clusters.includes(name)) throw new KubewrightError('NOT_FOUND', `there is no cluster named ${name}`);
+  } else if (config.anyCluster !== true) {
+    throw new KubewrightError('FORBIDDEN', `the token ${token} is good for some clusters only, and this concerns all`);
+  }
+}
+
+/** Throws FORBIDDEN when the request's token is not good for a cluster that its body names. */
+export function requireReach(request: FastifyRequest, cluster: string): void {
+  if (!request.clusters || request.clusters.includes(cluster)) return;
+  throw new KubewrightError('FORBIDDEN', `the token ${actorFor(request).name} is not good for the cluster ${cluster}`);
+}
+
+async function holderOf(request: FastifyRequest, tokens: Pick<TokenStore, 'verify'>): Promise<TokenHolder | null> {
+  const [, bearer] = /^Bearer +([A-Za-z0-9._~+/=-]{1,256})$/i.exec(request.headers.authorization ?? '') ?? [];
+  const token = bearer ?? cookieOf(request);
   return token === undefined ? null : tokens.verify(token);
+}
+
+function cookieOf(request: FastifyRequest): string | undefined {
+  const wanted = request.routeOptions.config.cookie;
+  if (wanted === undefined) return undefined;
+  const pairs = (request.headers.cookie ?? '').split(';').map((each) => each.trim().split('='));
+  const [, value] = pairs.find(([name]) => name === wanted) ?? [];
+  return value !== undefined && /^[A-Za-z0-9_-]{1,128}$/.test(value) ? value : undefined;
 }
 
 /** The actor of a request that passed authentication. */

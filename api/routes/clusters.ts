@@ -8,7 +8,7 @@ export const clusters: AddRoutes = (api, deps) => {
   api.get(
     '/clusters',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', anyCluster: true },
       schema: {
         operationId: 'listClusters',
         summary: 'Clusters, by name',
@@ -18,7 +18,7 @@ export const clusters: AddRoutes = (api, deps) => {
       },
     },
     async (request) => {
-      const { items, next } = await deps.store.projections.clusters(request.query);
+      const { items, next } = await deps.store.projections.clusters({ ...request.query, names: request.clusters });
       return { items: items.map(summaryOf), next };
     },
   );

@@ -5,7 +5,7 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import { validateClusterSpec } from '../../contracts/spec-parse.ts';
 import type { ApiDeps } from '../deps.ts';
 import { dryRunReport, waitForOperation } from '../dry-run.ts';
-import { actorFor } from '../plugins/auth.ts';
+import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
 import { submitOperation } from '../submit.ts';
 import { phaseValidator } from '../validate-phases.ts';
@@ -23,7 +23,7 @@ export const createCluster: AddRoutes = (api, deps) => {
   api.post(
     '/clusters',
     {
-      config: { role: 'operator' },
+      config: { role: 'operator', anyCluster: true },
       // The body is checked in the handler, in the words of specs: the nearest known key, the place in the document.
       validatorCompiler: (route) =>
         route.httpPart === 'body' ? (data: unknown) => ({ value: data }) : validator(route),
@@ -41,6 +41,7 @@ export const createCluster: AddRoutes = (api, deps) => {
     async (request, reply) => {
       const dryRun = request.query.dryRun === 'true';
       const spec = validateClusterSpec(request.body, validatePhases);
+      requireReach(request, spec.metadata.name);
       await requireCredentials(deps, spec);
       await requireSameNetwork(deps, spec);
       const cluster = spec.metadata.name;

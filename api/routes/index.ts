@@ -1,4 +1,5 @@
 import { clusters } from './clusters.ts';
+import { codec } from './codec.ts';
 import { commands } from './commands.ts';
 import { createCluster } from './create-cluster.ts';
 import { credentials } from './credentials.ts';
@@ -8,6 +9,7 @@ import { history } from './history.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { operations } from './operations.ts';
 import { phases } from './phases.ts';
+import { secrets } from './secrets.ts';
 import type { AddRoutes } from './shared.ts';
 import { tokens } from './tokens.ts';
 
@@ -22,6 +24,8 @@ export const routes: readonly AddRoutes[] = [
   kubeconfig,
   phases,
   credentials,
+  secrets,
+  codec,
   tokens,
   health,
 ];

@@ -1,28 +1,101 @@
 import { z } from 'zod';
+import { kubeconfigRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import type { Actor } from '../../contracts/operation.ts';
+import { actorFor } from '../plugins/auth.ts';
 import { type AddRoutes, clusterParams, requireCluster, responses } from './shared.ts';
 
-/** GET /clusters/:name/kubeconfig: full rights on the cluster, so for admins alone. */
+type Group = z.infer<typeof kubeconfigRequest>['group'];
+
+/** The groups that a role may have a kubeconfig for: nobody gets more of a cluster than of Kubewright. */
+const GROUPS: Record<Actor['role'], readonly Group[]> = {
+  viewer: ['kubewright:viewers'],
+  operator: ['kubewright:viewers', 'kubewright:editors'],
+  admin: ['kubewright:viewers', 'kubewright:editors', 'kubewright:cluster-admins', 'system:masters'],
+};
+
+/** Names that certificates of the cluster's own parts have: a person may not be taken for one of them. */
+const RESERVED = /^(system|kube|kubewright|etcd|front-proxy)(-|$)/;
+
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SHORTEST_MS = 10 * UNIT_MS.m;
+const LONGEST_MS = 30 * UNIT_MS.d;
+
+/** /clusters/:name/kubeconfig: the admin's for admins alone, and one per person for everybody. */
 export const kubeconfig: AddRoutes = (api, deps) => {
+  const answer = {
+    tags: ['clusters'],
+    params: clusterParams,
+    produces: ['application/yaml'],
+    response: responses({ 200: z.string() }),
+  };
   api.get(
     '/clusters/:name/kubeconfig',
     {
       config: { role: 'admin' },
-      schema: {
-        operationId: 'getKubeconfig',
-        summary: "The cluster's admin kubeconfig",
-        tags: ['clusters'],
-        params: clusterParams,
-        produces: ['application/yaml'],
-        response: responses({ 200: z.string() }),
-      },
+      schema: { operationId: 'getKubeconfig', summary: "The cluster's admin kubeconfig", ...answer },
     },
     async (request, reply) => {
       const { name } = request.params;
       const { specRef } = await requireCluster(deps, name);
       const text = await deps.kubeconfig(name, await deps.store.specs.get(specRef));
-      if (text === null) throw new KubewrightError('CONFLICT', `the cluster ${name} has no certificates yet`);
+      if (text === null) throw notBuilt(name);
+      request.log.warn({ cluster: name, actor: actorFor(request).name }, 'the admin kubeconfig was read');
       return reply.type('application/yaml').header('cache-control', 'no-store').send(text);
     },
   );
+
+  api.post(
+    '/clusters/:name/kubeconfig',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'issueKubeconfig',
+        summary: 'A kubeconfig of your own: a client certificate with your name, a group, and an end',
+        body: kubeconfigRequest,
+        ...answer,
+      },
+    },
+    async (request, reply) => {
+      const { name: cluster } = request.params;
+      const { group, expiresIn, name } = request.body;
+      const actor = actorFor(request);
+      const person = name ?? actor.name;
+      if (person !== actor.name && actor.role !== 'admin') {
+        throw new KubewrightError('FORBIDDEN', `only admins issue kubeconfigs for others, such as ${person}`);
+      }
+      if (!GROUPS[actor.role].includes(group)) {
+        throw new KubewrightError('FORBIDDEN', `the role ${actor.role} gets no kubeconfig of the group ${group}`);
+      }
+      if (RESERVED.test(person)) {
+        throw new KubewrightError('BAD_REQUEST', `body.name: ${person} is a name of the cluster's own parts`);
+      }
+      const lifeMs = lifeOf(expiresIn);
+      const { specRef } = await requireCluster(deps, cluster);
+      const issued = await deps.personalKubeconfig(cluster, await deps.store.specs.get(specRef), {
+        person,
+        group,
+        lifeMs,
+      });
+      if (issued === null) throw notBuilt(cluster);
+      const { serial, expiresAt } = issued;
+      request.log.warn({ cluster, actor: actor.name, person, group, serial, expiresAt }, 'a kubeconfig was issued');
+      return reply
+        .type('application/yaml')
+        .header('cache-control', 'no-store')
+        .header('x-certificate-serial', serial)
+        .header('x-certificate-expires', expiresAt)
+        .send(issued.text);
+    },
+  );
 };
+
+function lifeOf(text: string): number {
+  const lifeMs = Number(text.slice(0, -1)) * UNIT_MS[text.at(-1) as keyof typeof UNIT_MS];
+  if (lifeMs < SHORTEST_MS || lifeMs > LONGEST_MS) {
+    throw new KubewrightError('BAD_REQUEST', 'body.expiresIn must be from 10m to 30d');
+  }
+  return lifeMs;
+}
+
+const notBuilt = (cluster: string) => new KubewrightError('CONFLICT', `the cluster ${cluster} has no certificates yet`);

@@ -15,7 +15,7 @@ export const phases: AddRoutes = (api, deps) => {
   api.get(
     '/phases',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', anyCluster: true },
       schema: {
         operationId: 'listPhases',
         summary: 'Phases in the order of a build, with the JSON schema of their options',

@@ -34,12 +34,12 @@ export const tokens: AddRoutes = (api, deps) => {
       },
     },
     async (request, reply) => {
-      const { name, role, expiresAt } = request.body;
+      const { name, role, expiresAt, clusters } = request.body;
       if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) {
         throw new KubewrightError('BAD_REQUEST', 'body.expiresAt is in the past');
       }
       const until = expiresAt === undefined ? null : new Date(expiresAt);
-      const { token, info } = await store.create(name, role, { expiresAt: until });
+      const { token, info } = await store.create(name, role, { expiresAt: until, clusters });
       return reply
         .code(201)
         .header('cache-control', 'no-store')

@@ -4,6 +4,7 @@ import type { Tables } from '../schema.ts';
 import { initial } from './001-initial.ts';
 import { tasks } from './003-tasks.ts';
 import { notes } from './005-notes.ts';
+import { tokenClusters } from './006-token-clusters.ts';
 
 /** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -15,6 +16,7 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
           '001-initial': { up: (given: Kysely<Tables>) => initial(given, binary) },
           '003-tasks': { up: tasks },
           '005-notes': { up: notes },
+          '006-token-clusters': { up: tokenClusters },
         }),
     },
   });

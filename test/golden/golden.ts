@@ -87,6 +87,7 @@ export const fakePki: Pki = {
     Promise.resolve({ publicKey: `FAKE PUBLIC KEY ${name}\n`, privateKey: secretText(`FAKE PRIVATE KEY ${name}\n`) }),
   // Base64, as real ones are.
   randomSecret: (name) => Promise.resolve(secretText(Buffer.from(`FAKE SECRET ${name}`).toString('base64'))),
+  personalKubeconfig: () => Promise.reject(new Error('no phase asks for one')),
   kubeconfig: (request, server) =>
     Promise.resolve(secretText(`# FAKE KUBECONFIG\n${stringify({ server, ...request })}`)),
 };

@@ -32,6 +32,8 @@ export interface StartOptions {
   onLog?: ((line: string) => void) | undefined;
   /** Program to start; default: resolveTemporalBinary(). */
   binary?: TemporalBinary | undefined;
+  /** Where the web UI has sealed payloads opened: our API's /codec. */
+  codecEndpoint?: string | undefined;
   /** No web UI: for tests. */
   headless?: boolean | undefined;
 }
@@ -85,6 +87,7 @@ async function launch(folder: string, binary: TemporalBinary, options: StartOpti
     [
       ...['server', 'start-dev', '--ip', LOOPBACK, '--port', String(port)],
       ...(options.headless ? ['--headless'] : ['--ui-ip', LOOPBACK, '--ui-port', String(uiPort)]),
+      ...(options.codecEndpoint && !options.headless ? ['--ui-codec-endpoint', options.codecEndpoint] : []),
       ...['--db-filename', join(folder, 'temporal.db'), '--namespace', NAMESPACE],
       // Write-ahead log without an fsync per commit: a killed server loses nothing, a power cut at most the last
       // moments, and tasks may be repeated. `full` would put several fsyncs between any two tasks.

@@ -96,6 +96,8 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
       temporal: temporalGateway(connection, { dataConverter: converter }),
       phases: [...phases.values()],
       kubeconfig: async () => null,
+      personalKubeconfig: async () => null,
+      codec: converter.payloadCodecs![0]!,
       smokeImage: async () => null,
     });
     parts.push(() => app.close());

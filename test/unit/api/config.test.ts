@@ -57,14 +57,14 @@ it('the first start writes an admin token that works; the next start leaves it',
     const file = await ensureAdminToken(dataDir, store.tokens);
     const token = readFileSync(file, 'utf8').trim();
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(await store.tokens.verify(token)).toEqual({ name: 'admin', role: 'admin' });
+    expect(await store.tokens.verify(token)).toMatchObject({ actor: { name: 'admin', role: 'admin' }, clusters: null });
     await ensureAdminToken(dataDir, store.tokens);
     expect(readFileSync(file, 'utf8').trim()).toBe(token);
     expect(readdirSync(dataDir).filter((name) => name.startsWith('admin-token'))).toEqual(['admin-token']);
 
     await store.tokens.revoke((await store.tokens.list())[0]!.id);
     await ensureAdminToken(dataDir, store.tokens);
-    expect(await store.tokens.verify(readFileSync(file, 'utf8').trim())).toMatchObject({ role: 'admin' });
+    expect(await store.tokens.verify(readFileSync(file, 'utf8').trim())).toMatchObject({ actor: { role: 'admin' } });
   } finally {
     await store.close();
     rmSync(dataDir, { recursive: true, force: true });

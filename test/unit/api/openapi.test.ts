@@ -116,6 +116,8 @@ describe('route schemas', () => {
       post: record('POST'),
       put: record('PUT'),
       delete: record('DELETE'),
+      // What browsers ask before they ask; not part of the document.
+      options: () => undefined,
       addHook: () => undefined,
       validatorCompiler: () => () => ({}),
     };

@@ -7,6 +7,7 @@ import { definePhase } from '../../../activities/phases/phase.ts';
 import { buildApp } from '../../../api/app.ts';
 import type { ApiDeps } from '../../../api/deps.ts';
 import type { OperationHistory, TemporalGateway } from '../../../api/temporal-gateway.ts';
+import { payloadCodec } from '../../../codec/payload-codec.ts';
 import type { SubmitOperation } from '../../../contracts/commands.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { openStore, type Store } from '../../../store/index.ts';
@@ -119,6 +120,12 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
     temporal,
     phases,
     kubeconfig: (cluster) => Promise.resolve(cluster === 'demo' ? 'apiVersion: v1\nkind: Config\n' : null),
+    personalKubeconfig: (cluster, _spec, { person, group, lifeMs }) =>
+      Promise.resolve(
+        cluster === 'demo' ? { text: `# ${person} ${group} ${lifeMs}\n`, serial: '0a', expiresAt: 'then' } : null,
+      ),
+    codec: payloadCodec(store.payloadKeys),
+    temporalUiOrigin: 'http://127.0.0.1:8233',
     smokeImage: () => Promise.resolve('registry.example/busybox:1'),
     dryRunWaitMs: 2_000,
     ...more,

@@ -175,7 +175,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
 
   it('tokens: known, expired, revoked, unknown', async () => {
     const { token, info } = await store.tokens.create('ops', 'operator');
-    expect(await store.tokens.verify(token)).toEqual({ name: 'ops', role: 'operator' });
+    expect(await store.tokens.verify(token)).toEqual({ actor: { name: 'ops', role: 'operator' }, clusters: null });
     expect(await store.tokens.verify(`${token}x`)).toBeNull();
     expect(await store.tokens.verify(token.slice(3))).toBeNull();
     const old = await store.tokens.create('old', 'admin', { expiresAt: new Date('2020-01-01') });

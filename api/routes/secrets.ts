@@ -1,0 +1,26 @@
+import { rotationAnswer, rotationRequest } from '../../contracts/api.ts';
+import { type AddRoutes, responses } from './shared.ts';
+
+/** /secrets: what lies sealed in the store. No route gives any of it away. */
+export const secrets: AddRoutes = (api, deps) => {
+  api.post(
+    '/secrets/rotate',
+    {
+      config: { role: 'admin' },
+      schema: {
+        operationId: 'rotateSecrets',
+        summary: 'Seal every stored secret under a new key; killed half way, the next call goes on',
+        tags: ['secrets'],
+        body: rotationRequest,
+        response: responses({ 200: rotationAnswer }),
+      },
+    },
+    async (request) => {
+      const { rotation } = deps.store;
+      const droppedKeyIds = request.body.dropOld ? await rotation.dropOld() : [];
+      const done = request.body.dropOld ? await rotation.state() : await rotation.rotate();
+      request.log.info({ ...done, unreadable: done.unreadable.length, droppedKeyIds }, 'secrets were sealed anew');
+      return { ...done, droppedKeyIds };
+    },
+  );
+};

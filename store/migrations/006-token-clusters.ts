@@ -1,0 +1,11 @@
+import type { Kysely } from 'kysely';
+import type { Tables } from '../schema.ts';
+
+/** Tokens that are good for some clusters only. */
+export async function tokenClusters(db: Kysely<Tables>): Promise<void> {
+  const tables = await db.introspection.getTables();
+  const tokens = tables.find(({ name }) => name === 'tokens');
+  // May run twice, as every migration.
+  if (tokens?.columns.some(({ name }) => name === 'clusters')) return;
+  await db.schema.alterTable('tokens').addColumn('clusters', 'text').execute();
+}
