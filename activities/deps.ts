@@ -32,6 +32,7 @@ export async function createActivityDeps(
     pki: (cluster, mode, onSecret) => createPki({ secrets: store.secrets, cluster, mode, onSecret }),
     artifacts: (cluster) => artifacts.sourceFor(cluster),
     notes: store.notes,
+    forgetHostKey: (cluster, host) => store.hostKeys.forget(cluster, host),
     projections: store.projections,
     timeouts,
     close: () => pool.close(),

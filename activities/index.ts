@@ -1,6 +1,6 @@
 import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, HostRef, TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
@@ -15,7 +15,12 @@ export interface Projections {
   saveTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void>;
 }
 
-export type ActivityDeps = TaskDeps & { projections: Projections; timeouts: Timeouts };
+export type ActivityDeps = TaskDeps & {
+  projections: Projections;
+  timeouts: Timeouts;
+  /** Drops the recorded host key of a host. */
+  forgetHostKey(cluster: string, host: string): Promise<unknown>;
+};
 
 /** How often a running task says that it lives, in each heartbeat timeout. */
 const HEARTBEATS = 5;
@@ -27,7 +32,8 @@ export interface Activities {
     makePlan(input: OperationInput): Promise<Plan>;
     projectStatus(status: OperationStatus): Promise<void>;
     projectTasks(input: TasksInput): Promise<void>;
-    closeOperation(input: { cluster: string; operationId: string; status: OperationStatus }): Promise<void>;
+    closeOperation(input: CloseInput): Promise<void>;
+    forgetHost(input: HostRef): Promise<void>;
   };
 }
 
@@ -50,6 +56,10 @@ export function createActivities(deps: ActivityDeps): Activities {
       projectTasks: ({ cluster, operationId, tasks }) =>
         asFailure(() => deps.projections.saveTasks(cluster, operationId, tasks)),
       closeOperation: ({ status }) => asFailure(() => deps.projections.saveOperation(status)),
+      forgetHost: ({ cluster, host }) =>
+        asFailure(async () => {
+          await deps.forgetHostKey(cluster, host);
+        }),
     },
   };
 }

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { blockedHost, clusterDetail, clusterSummary } from '../contracts/api.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import { ERRORS } from '../contracts/errors.ts';
-import type { OperationStatus, TaskStatus } from '../contracts/operation.ts';
+import type { OperationStatus, QuarantinedHost, TaskStatus } from '../contracts/operation.ts';
 import type { ClusterRecord } from '../store/projections.ts';
 
 /** A cluster as lists show it. */
@@ -20,12 +20,20 @@ export function summaryOf(record: ClusterRecord): z.infer<typeof clusterSummary>
 }
 
 /** Hosts of the spec with how far the operation is on each. */
-export function hostsOf(spec: ClusterSpec, tasks: readonly TaskStatus[]): z.infer<typeof clusterDetail>['hosts'] {
+export function hostsOf(
+  spec: ClusterSpec,
+  tasks: readonly TaskStatus[],
+  quarantine: readonly QuarantinedHost[],
+): z.infer<typeof clusterDetail>['hosts'] {
   const byHost = Map.groupBy(tasks, (task) => task.host);
+  const out = new Map(quarantine.map((each) => [each.host, each]));
   return spec.spec.hosts.map(({ name, address, roles }) => {
     const own = byHost.get(name) ?? [];
     const done = own.filter((task) => task.state === 'succeeded').length;
-    return { name, address, roles, state: hostState(own, done), tasksDone: done, tasks: own.length };
+    const quarantined = out.get(name);
+    const state = quarantined && own.length === 0 ? 'quarantined' : hostState(own, done);
+    const counts = { tasksDone: done, tasks: own.length };
+    return { name, address, roles, state, ...counts, ...(quarantined ? { quarantined } : {}) };
   });
 }
 
@@ -45,7 +53,7 @@ export function blockedHostsOf(tasks: readonly TaskStatus[]): z.infer<typeof blo
   return tasks
     .filter((task) => task.state === 'blocked')
     .slice(0, 1000)
-    .map(({ host, phase, error }) => {
+    .map(({ host, phase, error, policy }) => {
       const code = error?.code ?? 'INTERNAL';
       return {
         host,
@@ -54,6 +62,7 @@ export function blockedHostsOf(tasks: readonly TaskStatus[]): z.infer<typeof blo
         cause: error?.message ?? ERRORS[code].title,
         hint: ERRORS[code].hint,
         ...(error?.evidence === undefined ? {} : { evidence: error.evidence }),
+        ...(policy === undefined ? {} : { policy }),
       };
     });
 }

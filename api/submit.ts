@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import type { SubmitOperation } from '../contracts/commands.ts';
-import { KubewrightError } from '../contracts/errors.ts';
-import { canonicalJson, sha256 } from '../store/canonical.ts';
 import type { ApiDeps } from './deps.ts';
+import { oncePerKey } from './once-per-key.ts';
 
 /** What a route asks to be submitted. Without an idempotency key each request is its own. */
 export type Submission = Omit<SubmitOperation, 'requestId'> & { cluster: string; idempotencyKey?: string | undefined };
@@ -13,17 +11,18 @@ export type Submission = Omit<SubmitOperation, 'requestId'> & { cluster: string;
  */
 export async function submitOperation(deps: ApiDeps, submission: Submission): Promise<string> {
   const { cluster, idempotencyKey, ...request } = submission;
-  const requestId = idempotencyKey ?? randomUUID();
-  const scope = `cluster/${cluster}`;
-  if (idempotencyKey !== undefined) {
-    const { actor: _actor, ...body } = request;
-    const digest = sha256(canonicalJson(body));
-    const claimed = await deps.store.requests.claim(scope, requestId, digest);
-    if (claimed.bodySha256 !== digest) {
-      throw new KubewrightError('IDEMPOTENCY_KEY_REUSED', `the key ${requestId} belongs to another request`);
-    }
-    if (claimed.answer !== null) return claimed.answer;
-  }
+  const { actor: _actor, ...asked } = request;
+  return await oncePerKey(deps, cluster, idempotencyKey, asked, (requestId) =>
+    submit(deps, cluster, request, requestId),
+  );
+}
+
+async function submit(
+  deps: ApiDeps,
+  cluster: string,
+  request: Omit<SubmitOperation, 'requestId'>,
+  requestId: string,
+): Promise<string> {
   // Repeating this with one request id is safe: the entity answers with the operation of the first one.
   const { operationId } = await deps.temporal.submit(cluster, { ...request, requestId });
   await deps.store.projections.saveOperation(
@@ -42,6 +41,5 @@ export async function submitOperation(deps: ApiDeps, submission: Submission): Pr
     },
     { onlyNew: true },
   );
-  if (idempotencyKey !== undefined) await deps.store.requests.complete(scope, requestId, operationId);
   return operationId;
 }

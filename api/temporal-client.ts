@@ -34,14 +34,34 @@ export function temporalGateway(
   const client = new Client({ connection, namespace, dataConverter });
 
   /** Update ids make a repetition of one request harmless. */
-  const command = (cluster: string, update: string, requestId: string, input: object): Promise<CommandResult> =>
+  const send = (
+    cluster: string,
+    workflowId: string,
+    update: string,
+    { requestId }: { requestId: string },
+    input: object,
+  ): Promise<CommandResult> =>
     asked(cluster, () =>
       connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
         client.workflow
-          .getHandle(clusterWorkflowId(cluster))
+          .getHandle(workflowId)
           .executeUpdate<CommandResult, [object]>(update, { args: [input], updateId: `${update}:${requestId}` }),
       ),
     );
+  const toOperation = async (
+    cluster: string,
+    operationId: string,
+    update: string,
+    base: { requestId: string },
+    input: object,
+  ): Promise<CommandResult> => {
+    try {
+      return await send(cluster, operationWorkflowId(cluster, operationId), update, base, input);
+    } catch (error) {
+      if (!KubewrightError.is(error) || error.code !== 'NOT_FOUND') throw error;
+      throw new KubewrightError('CONFLICT', `operation ${operationId} has just ended`, { cause: error });
+    }
+  };
 
   return {
     submit: (cluster, request) =>
@@ -63,10 +83,12 @@ export function temporalGateway(
           ),
         ),
       ),
-    decide: (cluster, input) => command(cluster, UPDATES.decide, input.items[0]?.requestId ?? 'none', input),
-    pause: (cluster, input) => command(cluster, UPDATES.pause, input.requestId, input),
-    resume: (cluster, input) => command(cluster, UPDATES.resume, input.requestId, input),
-    cancel: (cluster, input) => command(cluster, UPDATES.cancelOperation, input.requestId, input),
+    decide: (cluster, operation, input) =>
+      toOperation(cluster, operation, UPDATES.decide, input.items[0] ?? { requestId: 'none' }, input),
+    amend: (cluster, operation, input) => toOperation(cluster, operation, UPDATES.amend, input, input),
+    pause: (cluster, operation, input) => toOperation(cluster, operation, UPDATES.pause, input, input),
+    resume: (cluster, operation, input) => toOperation(cluster, operation, UPDATES.resume, input, input),
+    cancel: (cluster, input) => send(cluster, clusterWorkflowId(cluster), UPDATES.cancelOperation, input, input),
     history: (cluster, operationId) =>
       asked(cluster, () =>
         connection.withDeadline(Date.now() + READ_DEADLINE_MS, () =>

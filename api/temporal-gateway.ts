@@ -1,4 +1,5 @@
 import type {
+  AmendInput,
   CancelInput,
   CommandResult,
   DecideInput,
@@ -37,9 +38,12 @@ export interface OperationHistory {
  */
 export interface TemporalGateway {
   submit(cluster: string, request: SubmitOperation): Promise<SubmitResult>;
-  decide(cluster: string, input: DecideInput): Promise<CommandResult>;
-  pause(cluster: string, input: PauseInput): Promise<CommandResult>;
-  resume(cluster: string, input: ResumeInput): Promise<CommandResult>;
+  /** To a running operation. CONFLICT when it has ended. */
+  decide(cluster: string, operationId: string, input: DecideInput): Promise<CommandResult>;
+  amend(cluster: string, operationId: string, input: AmendInput): Promise<CommandResult>;
+  pause(cluster: string, operationId: string, input: PauseInput): Promise<CommandResult>;
+  resume(cluster: string, operationId: string, input: ResumeInput): Promise<CommandResult>;
+  /** To the entity: the running operation, or one that waits. */
   cancel(cluster: string, input: CancelInput): Promise<CommandResult>;
   history(cluster: string, operationId: string): Promise<OperationHistory>;
   ping(): Promise<void>;

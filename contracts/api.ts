@@ -1,9 +1,19 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorCode, type ErrorReport } from './errors.ts';
-import { ROLES } from './host.ts';
-import { OPERATION_KINDS, OPERATION_STATES, type OperationStatus, TASK_STATES, type TaskStatus } from './operation.ts';
+import { hostKey, ROLES, sshSettings } from './host.ts';
+import { LIMITS } from './limits.ts';
+import {
+  DECISION_ACTIONS,
+  type DecisionRecord,
+  OPERATION_KINDS,
+  OPERATION_STATES,
+  type OperationStatus,
+  type QuarantinedHost,
+  TASK_STATES,
+  type TaskStatus,
+} from './operation.ts';
 import { need } from './plan.ts';
-import { dnsLabel } from './primitives.ts';
+import { address, dnsLabel } from './primitives.ts';
 
 /** Bodies and answers of the HTTP API, beside ClusterSpec. Answers are loose: a newer worker may say more. */
 
@@ -41,9 +51,30 @@ export const taskStatus: z.ZodType<TaskStatus> = z.looseObject({
   restarts: z.int().optional(),
   commandMs: z.number().optional(),
   error: errorReport.optional(),
+  policy: text.optional().describe("Why the cluster's policy did not decide by itself"),
 });
 
 const pauseInfo = z.looseObject({ by: text, at: time, mode: z.enum(['drain', 'interrupt']), reason: text.optional() });
+
+const quarantinedHost: z.ZodType<QuarantinedHost> = z.looseObject({
+  host: text,
+  since: time,
+  by: text.describe('Who decided: the name of a token, or `policy`'),
+  why: text,
+  phase: text.describe('Where it failed'),
+  operationId: text,
+});
+
+const decisionRecord: z.ZodType<DecisionRecord> = z.looseObject({
+  at: time,
+  by: text,
+  action: z.enum([...DECISION_ACTIONS, 'amend', 'pause', 'resume', 'cancel']),
+  host: text.optional(),
+  phase: text.optional(),
+  mode: z.enum(['drain', 'interrupt']).optional(),
+  reason: text.optional(),
+  requestId: text,
+});
 
 const operationShape = {
   operationId,
@@ -58,7 +89,10 @@ const operationShape = {
   endedAt: time.optional(),
   tasks: z.array(taskStatus).max(50_000),
   blockedHosts: z.array(text).max(1000),
-  quarantinedHosts: z.array(text).max(1000),
+  quarantinedHosts: z.array(text).max(1000).describe('Hosts that the cluster goes on without'),
+  quarantine: z.array(quarantinedHost).max(1000).optional(),
+  version: z.int().optional().describe('What `expectedVersion` of a decision is compared with'),
+  decisions: z.array(decisionRecord).max(LIMITS.decisionsInStatus).optional(),
   error: errorReport.optional(),
   pause: pauseInfo.optional(),
 };
@@ -126,6 +160,7 @@ export const blockedHost = z.object({
   cause: text,
   evidence: text.optional(),
   hint: text,
+  policy: text.optional().describe("Why the cluster's policy did not decide by itself"),
 });
 
 export const clusterDetail = clusterSummary.extend({
@@ -141,12 +176,16 @@ export const clusterDetail = clusterSummary.extend({
         state: z.enum(['pending', 'running', 'blocked', 'done', 'failed', 'quarantined']),
         tasksDone: z.int(),
         tasks: z.int(),
+        quarantined: quarantinedHost.optional().describe('Since when, by whom and why the cluster goes on without it'),
       }),
     )
     .max(1000),
   tasks: z.array(taskStatus).max(50_000),
   blockedHosts: z.array(blockedHost).max(1000),
   pause: pauseInfo.optional().describe('Who paused the operation, when and why'),
+  quarantinedHosts: operationShape.quarantinedHosts,
+  version: operationShape.version,
+  decisions: operationShape.decisions,
   error: errorReport.optional().describe('Why the operation as a whole failed'),
   timings: z.object({
     startedAt: time.optional(),
@@ -278,10 +317,46 @@ export const kubeconfigRequest = z
   .prefault({});
 
 const reason = z.string().max(500).optional();
+const onOperation = {
+  operation: operationId.optional().describe('The operation that is meant; refused when it is not the running one'),
+  expectedVersion: z.int().min(0).optional().describe('`version` of the view that this was decided on'),
+  reason,
+};
 export const pauseRequest = z
-  .strictObject({ mode: z.enum(['drain', 'interrupt']).default('drain'), reason })
+  .strictObject({ mode: z.enum(['drain', 'interrupt']).default('drain'), ...onOperation })
   .prefault({});
-export const commandRequest = z.strictObject({ reason }).prefault({});
+export const commandRequest = z.strictObject(onOperation).prefault({});
+
+const optionsByPhase = z.record(dnsLabel, z.record(z.string().max(64), z.unknown()));
+const correctionsShape = {
+  address: address.optional().describe('A corrected address of the host'),
+  internalAddress: address.optional().describe('Its corrected address towards the other hosts'),
+  ssh: sshSettings.optional().describe('Corrected SSH settings of the host, over those it has'),
+  phases: optionsByPhase.optional().describe('Phase options of this host, over those it has'),
+  clusterPhases: optionsByPhase.optional().describe('Phase options of all hosts, over spec.phases'),
+};
+/** What can be put right of one host while an operation waits. */
+export const corrections = z.strictObject(correctionsShape);
+export type Corrections = z.infer<typeof corrections>;
+export const retryRequest = z
+  .strictObject({
+    phase: dnsLabel.optional().describe('Default: every blocked task of the host'),
+    ...correctionsShape,
+    ...onOperation,
+  })
+  .prefault({});
+export const amendRequest = z
+  .strictObject({ ...correctionsShape, ...onOperation })
+  .refine((body) => Object.keys(correctionsShape).some((key) => key in body), 'must correct something');
+/** The machine that takes a host's place. */
+export const replacement = z.strictObject({
+  address: address.describe('Where SSH reaches the new machine'),
+  internalAddress: address.optional().describe('Its address towards the other hosts; default: address'),
+  ssh: sshSettings.optional().describe('SSH settings, over those of the old machine'),
+  hostKey: hostKey.optional().describe('Its host key; default: recorded at the first connection'),
+});
+export type Replacement = z.infer<typeof replacement>;
+export const replaceRequest = replacement.extend(onOperation);
 export const cancelRequest = z.strictObject({ operation: operationId.optional(), reason }).prefault({});
 export const operationRequest = z.strictObject({
   kind: z.enum(['build', 'check', 'heal']),

@@ -6,10 +6,15 @@ import type {
   OperationRequest,
   OperationState,
   OperationStatus,
+  QuarantinedHost,
   TaskStatus,
 } from './operation.ts';
 
-/** Arguments, answers and states of the messages between API, `cluster` entity and `operation`. Types only. */
+/**
+ * Arguments, answers and states of the messages between API, `cluster` entity and `operation`. Types only. The entity
+ * takes submitOperation and cancelOperation; the operation takes pause, resume, decide and amend, because only it can
+ * refuse them for what it knows.
+ */
 
 /** Argument of the `submitOperation` update. */
 export interface SubmitOperation extends OperationRequest {
@@ -31,42 +36,50 @@ export interface CommandBase {
   reason?: string | undefined;
 }
 
+/** A decision made on a view: refused when the operation has moved on since. */
+export interface OnVersion {
+  /** `version` of the status that was looked at. */
+  expectedVersion?: number | undefined;
+}
+
 /** Argument of the `decide` update: many hosts at once, so that 1,000 blocked hosts do not cost 1,000 updates. */
-export interface DecideInput {
+export interface DecideInput extends OnVersion {
   items: Decision[];
 }
 
+/** Argument of the `amend` update: a paused or blocked operation goes on with a corrected spec. */
+export interface AmendInput extends CommandBase, OnVersion {
+  /** The host that was corrected. */
+  host: string;
+  specRef: string;
+  baseSpecRef: string;
+}
+
 /** Argument of the `pause` update. */
-export interface PauseInput extends CommandBase {
+export interface PauseInput extends CommandBase, OnVersion {
   /** `drain`: running tasks end by themselves. `interrupt`: they are cancelled at their present command and run again. */
   mode: 'drain' | 'interrupt';
 }
 
 /** Argument of the `resume` update. */
-export type ResumeInput = CommandBase;
+export type ResumeInput = CommandBase & OnVersion;
 
 /** Argument of the `cancelOperation` update. Without an operation id the running one is meant. */
 export interface CancelInput extends CommandBase {
   operationId?: string | undefined;
 }
 
-/** Answer of decide, pause, resume and cancelOperation: the operation that took it. */
+/** Answer of pause, resume, decide, amend and cancelOperation: the operation that took it. */
 export interface CommandResult {
   operationId: string;
 }
 
-/** Signal `command`, entity to operation. */
-export type OperationCommand =
-  | ({ type: 'pause' } & PauseInput)
-  | ({ type: 'resume' } & ResumeInput)
-  | ({ type: 'cancel' } & CancelInput)
-  | { type: 'decide'; items: Decision[] };
-
-/** Signal `operationEvent`, operation to entity: its state or its blocked hosts changed. */
+/** Signal `operationEvent`, operation to entity: its state, its blocked hosts or the quarantine changed. */
 export interface OperationEvent {
   operationId: string;
   state: OperationState;
   blockedHosts: string[];
+  quarantine: QuarantinedHost[];
 }
 
 /** One operation in the entity's status. */
@@ -91,6 +104,7 @@ export interface ClusterStatus {
   queued: OperationSummary[];
   /** Ended operations, newest first, at most LIMITS.operationsInState. */
   recent: OperationSummary[];
+  quarantine: QuarantinedHost[];
 }
 
 /** One request id that the entity remembers. */
@@ -106,6 +120,7 @@ export interface ClusterState {
   queue: OperationInput[];
   recent: OperationSummary[];
   requests: KnownRequest[];
+  quarantine?: QuarantinedHost[] | undefined;
 }
 
 /** Input of the `cluster` workflow. The API starts it with the cluster's name alone. */
@@ -119,6 +134,12 @@ export interface TasksInput {
   cluster: string;
   operationId: string;
   tasks: TaskStatus[];
+}
+
+/** Input of the control activity `forgetHost`: another machine takes the host's place. */
+export interface HostRef {
+  cluster: string;
+  host: string;
 }
 
 /** Input of the control activity `closeOperation`. */

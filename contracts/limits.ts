@@ -16,6 +16,8 @@ export const LIMITS = {
   requestIds: 200,
   /** Operations the cluster entity remembers in its state; the store keeps them all. */
   operationsInState: 50,
+  /** Decisions and pauses that an operation's status shows. */
+  decisionsInStatus: 100,
   /** Operations that may wait behind the running one. */
   queuedOperations: 20,
   /** Tasks in flight per operation. */

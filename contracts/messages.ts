@@ -18,12 +18,13 @@ export const UPDATES = {
   decide: 'decide',
   pause: 'pause',
   resume: 'resume',
+  amend: 'amend',
   cancelOperation: 'cancelOperation',
 } as const;
 
 export const SIGNALS = {
-  /** Entity to operation: pause, resume, decisions. */
-  command: 'command',
+  /** Entity to operation. */
+  cancel: 'cancel',
   /** Operation to entity: its state changed. */
   operationEvent: 'operationEvent',
 } as const;
@@ -36,6 +37,7 @@ export const CONTROL_ACTIVITIES = {
   projectStatus: 'projectStatus',
   projectTasks: 'projectTasks',
   closeOperation: 'closeOperation',
+  forgetHost: 'forgetHost',
 } as const;
 
 /** Workflow id of the entity of a cluster. */
@@ -69,9 +71,10 @@ export function requestDigest(request: {
   mode: string;
   phases?: readonly string[] | undefined;
   hosts?: readonly string[] | undefined;
+  replaced?: readonly string[] | undefined;
 }): string {
-  const { kind, specRef, mode, phases, hosts } = request;
-  return hash53(JSON.stringify([kind, specRef, mode, phases ?? null, hosts ?? null]));
+  const { kind, specRef, mode, phases, hosts, replaced } = request;
+  return hash53(JSON.stringify([kind, specRef, mode, phases ?? null, hosts ?? null, replaced ?? null]));
 }
 
 /**

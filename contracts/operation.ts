@@ -40,6 +40,8 @@ export interface OperationRequest {
   /** Only these phases or hosts; absent = all. */
   phases?: string[] | undefined;
   hosts?: string[] | undefined;
+  /** Hosts whose place another machine has taken since: what was known of the old one is forgotten first. */
+  replaced?: string[] | undefined;
 }
 
 /** Input of the `operation` workflow. */
@@ -126,7 +128,24 @@ export interface TaskStatus {
   changeCount?: number | undefined;
   restarts?: number | undefined;
   commandMs?: number | undefined;
+  /** Why it is blocked; of a skipped task, why its host was left out. */
   error?: ErrorReport | undefined;
+  /** Of a blocked task: why the cluster's policy did not decide by itself. */
+  policy?: string | undefined;
+}
+
+/** One thing that was said of an operation, in its status. */
+export interface DecisionRecord {
+  /** ISO time. */
+  at: string;
+  /** An actor's name, or `policy`. */
+  by: string;
+  action: DecisionAction | 'amend' | 'pause' | 'resume' | 'cancel';
+  host?: string | undefined;
+  phase?: string | undefined;
+  mode?: 'drain' | 'interrupt' | undefined;
+  reason?: string | undefined;
+  requestId: string;
 }
 
 /** Status of an operation: a query's answer and the projection's shape. */
@@ -145,6 +164,12 @@ export interface OperationStatus {
   blockedHosts: string[];
   /** Hosts of the cluster that this operation goes on, or ended, without. Sorted. */
   quarantinedHosts: string[];
+  /** The same hosts with who, when and why. Absent: this status says nothing of it. */
+  quarantine?: QuarantinedHost[] | undefined;
+  /** Grows with whatever a decision may depend on: pause, blocked tasks, quarantine, decisions, spec. */
+  version?: number | undefined;
+  /** What was said of it, oldest first; the last LIMITS.decisionsInStatus. */
+  decisions?: DecisionRecord[] | undefined;
   error?: ErrorReport | undefined;
   pause?: { by: string; at: string; mode: 'drain' | 'interrupt'; reason?: string | undefined } | undefined;
 }
@@ -153,6 +178,8 @@ export interface OperationStatus {
 export interface OperationResult {
   state: 'succeeded' | 'failed' | 'cancelled';
   changeCount: number;
+  /** Hosts of the cluster that are in quarantine now. */
+  quarantine: QuarantinedHost[];
   error?: ErrorReport | undefined;
 }
 
@@ -174,4 +201,6 @@ export interface Decision {
   reason?: string | undefined;
   /** A corrected spec (address, port, credential, host key, options), stored by the API. */
   specRef?: string | undefined;
+  /** The spec that was corrected: a correction of an outdated one would undo what came between. */
+  baseSpecRef?: string | undefined;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
+import { HOST_FAILURE_POLICIES } from './operation.ts';
 import { dnsLabel } from './primitives.ts';
 
 /**
@@ -16,6 +17,8 @@ const milliseconds = z
   .int()
   .min(1)
   .max(7 * 24 * 3600 * 1000);
+
+const hosts = z.array(dnsLabel).max(LIMITS.hostsPerCluster);
 
 export const planPhase = z.strictObject({
   name: dnsLabel,
@@ -50,9 +53,21 @@ export const plan = z.strictObject({
   mode: z.enum(['apply', 'check']),
   phases: z.array(planPhase).min(1).max(200),
   /** Hosts in quarantine that the operation leaves out, in the order of the spec. */
-  quarantined: z.array(dnsLabel).max(LIMITS.hostsPerCluster).default([]),
+  quarantined: hosts.default([]),
+  /** What quarantine must leave of the cluster. */
+  quorum: z
+    .array(z.strictObject({ what: z.string().max(80), hosts, least: z.int().min(0) }))
+    .max(16)
+    .default([]),
+  /** What becomes of a host that fails without a person at hand, and how many hosts at most. */
+  policy: z
+    .strictObject({
+      onHostFailure: z.enum(HOST_FAILURE_POLICIES),
+      maxQuarantined: z.int().min(0).max(LIMITS.hostsPerCluster),
+    })
+    .default({ onHostFailure: 'wait', maxQuarantined: 0 }),
   /** What cluster-wide phases limit themselves to: the hosts of a heal. Absent = every host that is in. */
-  focus: z.array(dnsLabel).max(LIMITS.hostsPerCluster).optional(),
+  focus: hosts.optional(),
   maxParallel: z.int().min(1).max(2000),
   heartbeatTimeoutMs: milliseconds,
   retry: retryPolicy,

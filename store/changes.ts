@@ -3,15 +3,33 @@ import type { OperationState, OperationStatus, TaskStatus } from '../contracts/o
 /** States that an operation never leaves. */
 export const FINAL_STATES: ReadonlySet<OperationState> = new Set(['succeeded', 'failed', 'cancelled']);
 
-/** States of a cluster: what its latest building operation says. */
-export const CLUSTER_STATES = ['building', 'pausing', 'paused', 'blocked', 'ready', 'failed', 'incomplete'] as const;
+/** States in which an operation has begun and takes commands. */
+export const ACTIVE_STATES: readonly OperationState[] = ['planning', 'running', 'pausing', 'paused', 'blocked'];
+
+/** States of a cluster: what its latest changing operation says. `degraded`: it works, but hosts are in quarantine. */
+export const CLUSTER_STATES = [
+  'building',
+  'pausing',
+  'paused',
+  'blocked',
+  'ready',
+  'degraded',
+  'failed',
+  'incomplete',
+] as const;
 export type ClusterState = (typeof CLUSTER_STATES)[number];
 
 /** The state of a cluster while, or after, an operation in mode `apply`. */
-export function clusterStateOf(state: OperationState): ClusterState {
+export function clusterStateOf({
+  kind,
+  state,
+  quarantinedHosts,
+}: Pick<OperationStatus, 'kind' | 'state' | 'quarantinedHosts'>): ClusterState {
+  // What a heal does not bring back was out before.
+  if (kind === 'heal' && (state === 'failed' || state === 'cancelled')) return 'degraded';
   switch (state) {
     case 'succeeded':
-      return 'ready';
+      return quarantinedHosts.length > 0 ? 'degraded' : 'ready';
     case 'cancelled':
       return 'incomplete';
     case 'failed':

@@ -1,7 +1,8 @@
 import type { Kysely, Transaction } from 'kysely';
 import { monotonicFactory } from 'ulid';
-import type { OperationStatus, TaskStatus } from '../contracts/operation.ts';
+import type { OperationStatus, QuarantinedHost, TaskStatus } from '../contracts/operation.ts';
 import {
+  ACTIVE_STATES,
   type ClusterState,
   clusterStateOf,
   FINAL_STATES,
@@ -9,6 +10,7 @@ import {
   type StatusHead,
   statusEvents,
 } from './changes.ts';
+import { quarantineOf, saveQuarantine } from './quarantine-rows.ts';
 import type { ClusterRow, Tables } from './schema.ts';
 import type { SpecStore } from './specs.ts';
 import { endTasks, listedTasks, saveTasks, type TaskCounts, tasksOf } from './task-rows.ts';
@@ -48,6 +50,10 @@ export interface Projections {
   ): Promise<{ items: (OperationStatus & { taskCounts: TaskCounts })[]; next: string | null }>;
   /** The newest operation of the cluster, whatever its mode. */
   latestOperation(cluster: string): Promise<OperationStatus | null>;
+  /** The operation that has begun and not ended, or null. */
+  activeOperation(cluster: string): Promise<OperationStatus | null>;
+  /** Hosts of the cluster in quarantine, by name. */
+  quarantine(cluster: string): Promise<QuarantinedHost[]>;
   cluster(name: string): Promise<ClusterRecord | null>;
   /** By name. */
   clusters(page: {
@@ -136,13 +142,14 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   /** A dry run says nothing of the cluster. */
   async function saveCluster(tx: Transaction<Tables>, status: OperationStatus, spec: SpecSummary): Promise<void> {
     const at = now();
-    const queued = status.state === 'queued';
+    // One that waits behind another, or was taken out of the queue, does not speak for the cluster.
+    const waiting = status.state === 'queued' || (status.state === 'cancelled' && status.startedAt === undefined);
     await tx
       .insertInto('clusters')
       .values({
         name: status.cluster,
         spec_ref: status.specRef,
-        state: clusterStateOf(status.state),
+        state: clusterStateOf(status),
         kubernetes_version: spec.kubernetesVersion,
         hosts: spec.hosts,
         latest_operation: status.operationId,
@@ -151,12 +158,11 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       })
       .onConflict((conflict) =>
         conflict.column('name').doUpdateSet({
-          // One that still waits behind another does not speak for the cluster.
-          ...(queued
+          ...(waiting
             ? {}
             : {
                 spec_ref: status.specRef,
-                state: clusterStateOf(status.state),
+                state: clusterStateOf(status),
                 kubernetes_version: spec.kubernetesVersion,
                 hosts: spec.hosts,
                 latest_operation: status.operationId,
@@ -165,6 +171,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
         }),
       )
       .execute();
+    if (status.quarantine && !waiting) await saveQuarantine(tx, status.cluster, status.quarantine);
   }
 
   return {
@@ -240,6 +247,19 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
         .executeTakeFirst();
       return await whole(cluster, row);
     },
+    async activeOperation(cluster) {
+      const row = await db
+        .selectFrom('operations')
+        .select('status')
+        .where('cluster', '=', cluster)
+        .where('state', 'in', [...ACTIVE_STATES])
+        .orderBy('queued_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return await whole(cluster, row);
+    },
+    quarantine: (cluster) => quarantineOf(db, cluster),
     async cluster(name) {
       const row = await db.selectFrom('clusters').selectAll().where('name', '=', name).executeTakeFirst();
       return row ? clusterOf(row) : null;

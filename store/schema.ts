@@ -118,6 +118,13 @@ export interface TaskRow {
   status: string;
 }
 
+export interface QuarantineRow {
+  cluster: string;
+  host: string;
+  /** QuarantinedHost as JSON. */
+  record: string;
+}
+
 export interface EventRow {
   /** ulid; the SSE event id. */
   id: string;
@@ -155,6 +162,7 @@ export interface Tables {
   clusters: ClusterRow;
   operations: OperationRow;
   tasks: TaskRow;
+  quarantine: QuarantineRow;
   events: EventRow;
   requests: RequestRow;
   notes: NoteRow;

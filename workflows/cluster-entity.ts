@@ -12,7 +12,6 @@ import type {
   ClusterState,
   ClusterStatus,
   CommandResult,
-  OperationCommand,
   OperationEvent,
   OperationSummary,
   SubmitOperation,
@@ -21,11 +20,17 @@ import type {
 import type { ErrorReport } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
 import { operationWorkflowId, requestDigest } from '../contracts/messages.ts';
-import type { Decision, OperationInput, OperationState, OperationStatus } from '../contracts/operation.ts';
+import type {
+  OperationInput,
+  OperationRequest,
+  OperationState,
+  OperationStatus,
+  QuarantinedHost,
+} from '../contracts/operation.ts';
 import { closeOperation, writeStatus } from './control.ts';
 import { newOperationId } from './lib/operation-id.ts';
 import { RequestMemory } from './lib/requests.ts';
-import { attributes, command, refusal } from './messages.ts';
+import { attributes, cancel, refusal } from './messages.ts';
 import type { operation } from './operation.ts';
 
 /** The entity's state and rules; cluster.ts binds it to Temporal. `check*` are validators: synchronous, no change. */
@@ -34,6 +39,7 @@ export class ClusterEntity {
   private readonly queue: OperationInput[];
   private readonly recent: OperationSummary[];
   private readonly requests: RequestMemory;
+  private quarantine: QuarantinedHost[];
   private running: OperationSummary | null = null;
   /** The running operation's workflow exists: it can be signalled. */
   private started = false;
@@ -45,6 +51,7 @@ export class ClusterEntity {
     this.queue = state?.queue ?? [];
     this.recent = state?.recent ?? [];
     this.requests = new RequestMemory(state?.requests);
+    this.quarantine = state?.quarantine ?? [];
   }
 
   /** One operation after the other, until the history is long and nothing runs; then what to carry on with. */
@@ -53,7 +60,8 @@ export class ClusterEntity {
       await condition(() => this.queue.length > 0 || workflowInfo().continueAsNewSuggested);
       if (workflowInfo().continueAsNewSuggested) {
         await condition(allHandlersFinished);
-        return { queue: this.queue, recent: this.recent, requests: this.requests.all };
+        const { queue, recent, quarantine } = this;
+        return { queue, recent, requests: this.requests.all, quarantine };
       }
       await this.runOne(this.queue.shift()!);
     }
@@ -65,6 +73,7 @@ export class ClusterEntity {
       running: this.running,
       queued: this.queue.map((input) => summaryOf(input, 'queued')),
       recent: this.recent,
+      quarantine: this.quarantine,
     };
   }
 
@@ -74,6 +83,7 @@ export class ClusterEntity {
       if (known.digest === requestDigest(request)) return;
       throw refusal('IDEMPOTENCY_KEY_REUSED', `request id ${request.requestId} stands for another request`);
     }
+    this.checkHeal(request);
     const waiting = this.queue.length + this.entering;
     if (request.ifBusy === 'refuse' && (this.running !== null || waiting > 0)) {
       throw refusal('OPERATION_RUNNING', `cluster ${this.cluster} is busy with operation ${this.busyWith()}`);
@@ -98,18 +108,11 @@ export class ClusterEntity {
     return { operationId, created: true };
   }
 
-  checkRunning(): void {
-    if (!this.running) throw refusal('CONFLICT', `no operation of cluster ${this.cluster} is running`);
-  }
-
-  checkDecide(items: readonly Decision[]): void {
-    this.checkRunning();
-    const free = items.find((item) => !this.running!.blockedHosts.includes(item.host));
-    if (free) throw refusal('HOST_NOT_BLOCKED', `host ${free.host} of cluster ${this.cluster} has no blocked task`);
-  }
-
   checkCancel({ operationId }: CancelInput): void {
-    if (operationId === undefined) return this.checkRunning();
+    if (operationId === undefined) {
+      if (this.running) return;
+      throw refusal('CONFLICT', `no operation of cluster ${this.cluster} is running`);
+    }
     if (this.running?.operationId === operationId) return;
     if (this.queue.some((input) => input.operationId === operationId)) return;
     throw refusal('CONFLICT', `operation ${operationId} is neither running nor waiting`);
@@ -118,20 +121,20 @@ export class ClusterEntity {
   /** Cancel the running operation, or take a waiting one out of the queue. */
   async cancel(request: CancelInput): Promise<CommandResult> {
     const index = this.queue.findIndex((input) => input.operationId === request.operationId);
-    if (index < 0) return await this.forward({ ...request, type: 'cancel' });
+    if (index < 0) return await this.cancelRunning(request);
     const [input] = this.queue.splice(index, 1);
     this.remember({ ...summaryOf(input!, 'cancelled'), endedAt: now() });
     await writeStatus({ ...statusOf(input!, 'cancelled'), endedAt: now() });
     return { operationId: input!.operationId };
   }
 
-  /** Hand a message to the running operation. Returns when the server has it for that operation. */
-  async forward(message: OperationCommand): Promise<CommandResult> {
+  /** Tell the running operation. Returns when the server has it for that operation. */
+  private async cancelRunning(request: CancelInput): Promise<CommandResult> {
     await condition(() => this.started || this.running === null);
     const operationId = this.running?.operationId;
     if (operationId === undefined) throw refusal('CONFLICT', 'the operation has just ended');
     try {
-      await getExternalWorkflowHandle(operationWorkflowId(this.cluster, operationId)).signal(command, message);
+      await getExternalWorkflowHandle(operationWorkflowId(this.cluster, operationId)).signal(cancel, request);
     } catch {
       throw refusal('CONFLICT', `operation ${operationId} has just ended`);
     }
@@ -143,6 +146,21 @@ export class ClusterEntity {
     if (this.running?.operationId !== event.operationId) return;
     this.running.state = event.state;
     this.running.blockedHosts = event.blockedHosts;
+    this.noteQuarantine(this.running.mode, event.quarantine);
+  }
+
+  /** A check leaves hosts out for itself only. */
+  private noteQuarantine(mode: OperationSummary['mode'], quarantine: QuarantinedHost[]): void {
+    if (mode === 'apply') this.quarantine = quarantine;
+  }
+
+  private checkHeal({ kind, hosts }: OperationRequest): void {
+    if (kind !== 'heal') return;
+    const stranger = hosts?.find((host) => !this.quarantine.some((each) => each.host === host));
+    const what = stranger === undefined ? 'no host' : `host ${stranger}`;
+    if (stranger === undefined && this.quarantine.length > 0) return;
+    const message = `${what} of cluster ${this.cluster} is ${stranger === undefined ? '' : 'not '}in quarantine`;
+    throw refusal('HOST_NOT_QUARANTINED', message);
   }
 
   private busyWith(): string {
@@ -155,7 +173,7 @@ export class ClusterEntity {
     try {
       const child = await startChild<typeof operation>('operation', {
         workflowId: operationWorkflowId(this.cluster, input.operationId),
-        args: [input],
+        args: [{ ...input, quarantine: this.quarantine }],
         // It goes on when the entity is continued as new, terminated, or broken.
         parentClosePolicy: ParentClosePolicy.ABANDON,
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
@@ -168,7 +186,9 @@ export class ClusterEntity {
         ],
       });
       this.started = true;
-      summary.state = (await child.result()).state;
+      const result = await child.result();
+      summary.state = result.state;
+      this.noteQuarantine(input.mode, result.quarantine);
     } catch (error) {
       // Terminated or broken: it could not write its own end. The cluster is free again either way.
       summary.state = 'failed';
@@ -178,7 +198,8 @@ export class ClusterEntity {
         message: `the operation's workflow did not end by itself: ${cause}`,
       };
       const { cluster, operationId } = input;
-      const status = { ...statusOf(input, 'failed'), endedAt: now(), error: report };
+      const { startedAt } = summary;
+      const status = { ...statusOf(input, 'failed'), startedAt, endedAt: now(), error: report };
       await closeOperation({ cluster, operationId, status });
     } finally {
       this.started = false;

@@ -11,15 +11,6 @@ export async function cluster(input: ClusterInput): Promise<void> {
   setHandler(messages.submitOperation, (request) => entity.submit(request), {
     validator: (request) => entity.checkSubmit(request),
   });
-  setHandler(messages.decide, ({ items }) => entity.forward({ type: 'decide', items }), {
-    validator: ({ items }) => entity.checkDecide(items),
-  });
-  setHandler(messages.pause, (request) => entity.forward({ ...request, type: 'pause' }), {
-    validator: (_request) => entity.checkRunning(),
-  });
-  setHandler(messages.resume, (request) => entity.forward({ ...request, type: 'resume' }), {
-    validator: (_request) => entity.checkRunning(),
-  });
   setHandler(messages.cancelOperation, (request) => entity.cancel(request), {
     validator: (request) => entity.checkCancel(request),
   });

@@ -1,5 +1,5 @@
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { CloseInput, TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, HostRef, TasksInput } from '../contracts/commands.ts';
 import { TASK_QUEUES } from '../contracts/messages.ts';
 import type { OperationInput, OperationStatus, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
@@ -10,6 +10,7 @@ export interface ControlActivities {
   projectStatus(status: OperationStatus): Promise<void>;
   projectTasks(input: TasksInput): Promise<void>;
   closeOperation(input: CloseInput): Promise<void>;
+  forgetHost(input: HostRef): Promise<void>;
 }
 
 /** Tasks in one write: some 200 KiB, below what Temporal warns of should the write have to go through it. */
@@ -24,8 +25,8 @@ export const { makePlan } = proxyActivities<ControlActivities>({
   summary: 'resolve the plan',
 });
 
-/** Our own database comes back: an operation does not end before its end is written. */
-export const { closeOperation, ...durably } = proxyActivities<ControlActivities>({
+/** Our own database comes back: an operation does not end before its end is written, nor go on with a wrong key. */
+export const { closeOperation, forgetHost, ...durably } = proxyActivities<ControlActivities>({
   ...onControlQueue,
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });

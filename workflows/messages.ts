@@ -1,11 +1,11 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { ApplicationFailure, defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type {
+  AmendInput,
   CancelInput,
   ClusterStatus,
   CommandResult,
   DecideInput,
-  OperationCommand,
   OperationEvent,
   PauseInput,
   ResumeInput,
@@ -20,9 +20,10 @@ export const submitOperation = defineUpdate<SubmitResult, [SubmitOperation]>(UPD
 export const decide = defineUpdate<CommandResult, [DecideInput]>(UPDATES.decide);
 export const pause = defineUpdate<CommandResult, [PauseInput]>(UPDATES.pause);
 export const resume = defineUpdate<CommandResult, [ResumeInput]>(UPDATES.resume);
+export const amend = defineUpdate<CommandResult, [AmendInput]>(UPDATES.amend);
 export const cancelOperation = defineUpdate<CommandResult, [CancelInput]>(UPDATES.cancelOperation);
 export const operationEvent = defineSignal<[OperationEvent]>(SIGNALS.operationEvent);
-export const command = defineSignal<[OperationCommand]>(SIGNALS.command);
+export const cancel = defineSignal<[CancelInput]>(SIGNALS.cancel);
 export const clusterStatus = defineQuery<ClusterStatus>(QUERIES.status);
 export const operationStatus = defineQuery<OperationStatus>(QUERIES.status);
 

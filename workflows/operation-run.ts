@@ -1,22 +1,46 @@
 import { CancellationScope, condition, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { OperationCommand, OperationEvent } from '../contracts/commands.ts';
+import type {
+  AmendInput,
+  CommandBase,
+  CommandResult,
+  DecideInput,
+  OnVersion,
+  OperationEvent,
+  PauseInput,
+  ResumeInput,
+} from '../contracts/commands.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
-import type { Decision, OperationInput, OperationResult, OperationStatus } from '../contracts/operation.ts';
+import type {
+  Decision,
+  DecisionRecord,
+  OperationInput,
+  OperationResult,
+  OperationStatus,
+  QuarantinedHost,
+  TaskStatus,
+} from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
-import { closeOperation, makePlan, writeStatus, writeTasks } from './control.ts';
-import { blockedHosts, decidedTasks } from './lib/decisions.ts';
+import { closeOperation, forgetHost, makePlan, writeStatus, writeTasks } from './control.ts';
+import { blockedHosts, correctionProblem, decidedTasks, decisionProblem, logged } from './lib/decisions.ts';
 import { planProblem } from './lib/expand.ts';
+import { policyAnswer } from './lib/failure-policy.ts';
 import { PauseGate } from './lib/pause-gate.ts';
 import { operationState, progressMarkdown } from './lib/progress.ts';
 import { TaskChanges } from './lib/task-changes.ts';
-import { attributes } from './messages.ts';
+import { attributes, refusal } from './messages.ts';
 import { Projector } from './projector.ts';
 import { reportOf } from './task-activity.ts';
 import { TaskRunner } from './task-runner.ts';
 
 type Ended = OperationResult['state'];
 
-/** One run of an operation: plan, tasks, decisions, pause, end. State and rules; operation.ts binds it to Temporal. */
+/** Who decides when nobody does. */
+const POLICY = 'policy';
+
+/**
+ * One run of an operation: plan, tasks, decisions, pause, quarantine, end. State and rules; operation.ts binds it to
+ * Temporal. `check*` are validators: synchronous, no change; they throw the refusal.
+ */
 export class OperationRun {
   private readonly input: OperationInput;
   private readonly notify: (event: OperationEvent) => Promise<void>;
@@ -24,18 +48,23 @@ export class OperationRun {
   private readonly projector: Projector;
   private readonly changes = new TaskChanges();
   private readonly startedAt: string;
+  private readonly quarantine: Map<string, QuarantinedHost>;
   private planning: CancellationScope | undefined;
   private plan: Plan | undefined;
   private runner: TaskRunner | undefined;
+  private decisions: DecisionRecord[] = [];
   private ending: { as: Exclude<Ended, 'succeeded'>; error?: ErrorReport } | undefined;
   private end: { state: Ended; at: string; error?: ErrorReport } | undefined;
+  private version = 0;
+  private seen = '';
   private told = '';
 
-  /** `notify` tells the entity; it is called only when state or blocked hosts changed. */
+  /** `notify` tells the entity; it is called only when state, blocked hosts or quarantine changed. */
   constructor(input: OperationInput, notify: (event: OperationEvent) => Promise<void>) {
     this.input = input;
     this.notify = notify;
     this.startedAt = now();
+    this.quarantine = new Map((input.quarantine ?? []).map((each) => [each.host, each]));
     this.projector = new Projector(
       () => this.publish(),
       () => this.tasks.length,
@@ -53,12 +82,14 @@ export class OperationRun {
     await writeTasks(cluster, operationId, this.changes.take(this.tasks));
     await closeOperation({ cluster, operationId, status: { ...this.status(), tasks: [] } });
     const { state, error } = this.end!;
-    return { state, changeCount: this.runner?.changeCount ?? 0, ...(error ? { error } : {}) };
+    const changeCount = this.runner?.changeCount ?? 0;
+    return { state, changeCount, quarantine: this.quarantined(), ...(error ? { error } : {}) };
   }
 
   /** The present status; the query's answer, and what the store is told of. */
   status(): OperationStatus {
     const { cluster, operationId, kind, mode, actor, queuedAt } = this.input;
+    const quarantine = this.quarantined();
     return {
       operationId,
       cluster,
@@ -73,51 +104,109 @@ export class OperationRun {
         ending: this.ending !== undefined,
       }),
       actor: actor.name,
-      specRef: this.runner?.specRef ?? this.input.specRef,
+      specRef: this.specRef,
       queuedAt,
       startedAt: this.startedAt,
       endedAt: this.end?.at,
       tasks: [...this.tasks],
       blockedHosts: blockedHosts(this.tasks),
-      quarantinedHosts: this.plan?.quarantined ?? [],
+      quarantinedHosts: quarantine.map(({ host }) => host),
+      quarantine,
+      version: this.version,
+      decisions: this.decisions,
       error: this.end?.error,
       pause: this.gate.pause,
     };
   }
 
-  /** A message of the entity. */
-  command(command: OperationCommand): void {
-    if (this.end) return;
-    switch (command.type) {
-      case 'pause':
-        this.gate.close(command, now());
-        this.runner?.pause();
-        if (command.mode === 'interrupt') this.runner?.interrupt();
-        break;
-      case 'resume':
-        this.gate.reopen();
-        this.runner?.resume();
-        break;
-      case 'cancel':
-        return this.cancel();
-      case 'decide':
-        for (const item of command.items) this.decide(item);
-        break;
+  checkPause({ mode, expectedVersion }: PauseInput): void {
+    this.checkOpen(expectedVersion);
+    const { pause } = this.gate;
+    if (!pause || (mode === 'interrupt' && pause.mode === 'drain' && !this.idle)) return;
+    const { operationId } = this.input;
+    throw refusal('CONFLICT', `operation ${operationId} is paused already, by ${pause.by} at ${pause.at}`);
+  }
+
+  /** Start nothing new; with `interrupt`, also cancel what runs, to run it again later. */
+  pause(input: PauseInput): CommandResult {
+    this.gate.close(input, now());
+    this.runner?.pause();
+    if (input.mode === 'interrupt') this.runner?.interrupt();
+    return this.took(input, { action: 'pause', mode: input.mode });
+  }
+
+  checkResume({ expectedVersion }: ResumeInput): void {
+    this.checkOpen(expectedVersion);
+    if (this.gate.open) throw refusal('CONFLICT', `operation ${this.input.operationId} is not paused`);
+  }
+
+  resume(input: ResumeInput): CommandResult {
+    this.gate.reopen();
+    this.runner?.resume();
+    return this.took(input, { action: 'resume' });
+  }
+
+  checkDecide({ items, expectedVersion }: DecideInput): void {
+    this.checkOpen(expectedVersion);
+    this.refuse(
+      decisionProblem(items, {
+        plan: { quorum: this.plan?.quorum ?? [] },
+        tasks: this.tasks,
+        out: new Set(this.quarantine.keys()),
+        specRef: this.specRef,
+      }),
+    );
+  }
+
+  decide({ items }: DecideInput): CommandResult {
+    for (const item of items) {
+      this.apply(item);
+      const { host, phase, action } = item;
+      this.took(item, { action, host, ...(phase === undefined ? {} : { phase }) });
     }
-    this.pump();
+    return { operationId: this.input.operationId };
+  }
+
+  checkAmend(input: AmendInput): void {
+    this.checkOpen(input.expectedVersion);
+    this.refuse(correctionProblem(input, this.specRef));
+    const { operationId } = this.input;
+    if (!this.runner) throw refusal('CONFLICT', `operation ${operationId} is still planning`);
+    if (!this.gate.open || blockedHosts(this.tasks).length > 0) return;
+    throw refusal('CONFLICT', `operation ${operationId} is neither paused nor blocked: pause it to correct it`);
+  }
+
+  /** Tasks that start from now on are given the corrected spec. */
+  amend(input: AmendInput): CommandResult {
+    this.correct(input.specRef);
+    return this.took(input, { action: 'amend', host: input.host });
   }
 
   /** End as cancelled: running tasks are cancelled at their present command. */
-  cancel(): void {
+  cancel(by?: CommandBase): void {
     if (this.end) return;
     this.endAs({ as: 'cancelled' });
     this.planning?.cancel();
     this.runner?.interrupt();
-    this.pump();
+    if (by) this.took(by, { action: 'cancel' });
+    else this.pump();
   }
 
   private get tasks(): TaskRunner['tasks'] {
     return this.runner?.tasks ?? [];
+  }
+
+  private get specRef(): string {
+    return this.runner?.specRef ?? this.input.specRef;
+  }
+
+  private get idle(): boolean {
+    return this.runner?.idle ?? false;
+  }
+
+  /** Hosts in quarantine, by name. */
+  private quarantined(): QuarantinedHost[] {
+    return [...this.quarantine.values()].sort((a, b) => (a.host < b.host ? -1 : 1));
   }
 
   private async resolvePlan(): Promise<void> {
@@ -126,10 +215,14 @@ export class OperationRun {
       const plan = await this.planning.run(() => makePlan(this.input));
       const problem = planProblem(plan);
       if (problem) return this.finish('failed', problem);
-      const { cluster, operationId, kind, actor, requestId, specRef } = this.input;
       this.plan = plan;
+      this.forgetStrangers(plan);
+      await this.planning.run(async () => {
+        for (const host of this.input.replaced ?? []) await forgetHost({ cluster: this.input.cluster, host });
+      });
+      const { cluster, operationId, kind, actor, requestId, specRef } = this.input;
       this.runner = new TaskRunner(plan, { cluster, operationId, kind, actor: actor.name, requestId }, specRef, {
-        blocked: () => undefined,
+        blocked: (task) => this.applyPolicy(task),
         changed: () => this.conclude(),
       });
       if (!this.gate.open) this.runner.pause();
@@ -141,40 +234,129 @@ export class OperationRun {
     }
   }
 
+  /** A host that the spec no longer has is in nobody's quarantine. */
+  private forgetStrangers(plan: Plan): void {
+    const known = new Set([...plan.quarantined, ...plan.phases.flatMap(({ hosts }) => hosts)]);
+    for (const host of this.quarantine.keys()) if (!known.has(host)) this.quarantine.delete(host);
+  }
+
   /** Start what may start, see whether it is over, make the change known. The only way forward. */
   private pump(): void {
     if (this.runner && !this.end) this.runner.pump();
-    else this.projector.touch();
+    else this.changed();
   }
 
   private conclude(): void {
     if (this.runner?.idle && !this.end) this.concludeIdle(this.runner);
-    this.projector.touch();
+    this.changed();
   }
 
   private concludeIdle(runner: TaskRunner): void {
-    if (runner.finished) return this.finish('succeeded');
+    if (runner.finished) return this.finishDone();
     if (this.ending) return this.finish(this.ending.as, this.ending.error);
     const waits = !this.gate.open || this.tasks.some((task) => task.state === 'blocked');
     if (!waits) this.finish('failed', { code: 'INTERNAL', message: 'no task can start, and none is blocked' });
   }
 
-  private decide(item: Decision): void {
-    const tasks = decidedTasks(item, this.tasks);
-    if (tasks.length === 0) return;
-    if (item.action === 'abort') {
-      const { host, actor } = item;
-      const message = `aborted by ${actor.name} after ${host} was blocked`;
-      this.endAs({ as: 'failed', error: { code: 'OPERATION_ABORTED', message, host } });
-      return;
+  /** Every task is done or skipped. Hosts that were in quarantine before, took part, and were not left out again, are in. */
+  private finishDone(): void {
+    const skipped = this.tasks.filter((task) => task.state === 'skipped');
+    const left = new Set(skipped.map((task) => task.host));
+    if (this.input.kind === 'heal' && this.plan!.focus?.every((host) => left.has(host))) {
+      return this.finish('failed', skipped.find((task) => task.error)?.error);
     }
-    this.runner!.specRef = item.specRef ?? this.runner!.specRef;
-    this.runner!.retry(tasks);
+    const out = new Set([...this.plan!.quarantined, ...left]);
+    if (this.input.mode === 'apply' && this.input.phases === undefined) {
+      for (const host of this.quarantine.keys()) if (!out.has(host)) this.quarantine.delete(host);
+    }
+    this.finish('succeeded');
   }
 
-  /** Start nothing more; end so when nothing runs. A cancel after an abort wins, not the other way round. */
+  private apply(item: Decision): void {
+    const { host, action, actor, reason } = item;
+    const tasks = decidedTasks(item, this.tasks);
+    if (item.specRef !== undefined) this.correct(item.specRef);
+    switch (action) {
+      case 'retry':
+        return this.runner!.retry(tasks);
+      case 'skip':
+        return this.leaveOut(tasks[0]!, actor.name, reason);
+      case 'replace':
+        return this.replace(host);
+      case 'abort':
+        return this.abort(tasks[0]!, actor.name);
+    }
+  }
+
+  private leaveOut({ host, phase, error }: TaskStatus, by: string, reason?: string): void {
+    const why = reason ?? (error ? `${error.code}: ${error.message}` : 'no reason given');
+    const { operationId } = this.input;
+    this.quarantine.set(host, { host, since: now(), by, why, phase, operationId });
+    this.runner!.leaveOut(host);
+  }
+
+  /** Nothing that is known of the old machine may confuse: its key is forgotten, and every task runs again. */
+  private replace(host: string): void {
+    this.runner!.restart(host, forgetHost({ cluster: this.input.cluster, host }));
+    // Others reach such a host by its address: what was done on them is looked at again.
+    if (!this.plan!.quorum.some(({ hosts }) => hosts.includes(host))) return;
+    this.runner!.retry(
+      this.tasks.filter((task) => task.host !== host && (task.state === 'succeeded' || task.state === 'running')),
+    );
+  }
+
+  private abort({ host }: TaskStatus, by: string): void {
+    const message = `aborted by ${by} after ${host} was blocked`;
+    this.endAs({ as: 'failed', error: { code: 'OPERATION_ABORTED', message, host } });
+  }
+
+  /** A task is blocked and nobody was asked yet. */
+  private applyPolicy(task: TaskStatus): void {
+    if (this.ending) return;
+    const answer = policyAnswer(this.plan!, task.host, new Set(this.quarantine.keys()));
+    if (answer.act === 'wait') {
+      if (answer.why !== undefined) task.policy = answer.why;
+      return;
+    }
+    const action = answer.act === 'abort' ? 'abort' : 'skip';
+    const { host, phase, error } = task;
+    const reason = error ? `${error.code}: ${error.message}` : undefined;
+    if (action === 'abort') this.abort(task, POLICY);
+    else this.leaveOut(task, POLICY);
+    this.log({ by: POLICY, action, host, phase, reason, requestId: this.input.requestId });
+  }
+
+  private correct(specRef: string): void {
+    if (this.runner) this.runner.specRef = specRef;
+  }
+
+  /** Note who said it, go on, answer. */
+  private took(by: CommandBase, what: Pick<DecisionRecord, 'action' | 'host' | 'phase' | 'mode'>): CommandResult {
+    const { actor, requestId, reason } = by;
+    this.log({ by: actor.name, ...what, reason, requestId });
+    this.pump();
+    return { operationId: this.input.operationId };
+  }
+
+  private log({ reason, ...record }: Omit<DecisionRecord, 'at'>): void {
+    const entry = { at: now(), ...record, ...(reason === undefined ? {} : { reason }) };
+    this.decisions = logged(this.decisions, entry);
+  }
+
+  private checkOpen(expectedVersion: number | undefined): void {
+    const { operationId } = this.input;
+    if (this.end) throw refusal('CONFLICT', `operation ${operationId} has ended`);
+    if (this.ending) throw refusal('CONFLICT', `operation ${operationId} is about to end`);
+    if (expectedVersion === undefined || expectedVersion === this.version) return;
+    throw refusal('STALE_VERSION', `operation ${operationId} is at version ${this.version}, not ${expectedVersion}`);
+  }
+
+  private refuse(problem: ErrorReport | null): void {
+    if (problem) throw refusal(problem.code, problem.message);
+  }
+
+  /** Start nothing more; end so when nothing runs. A cancel takes the place of an abort, not the other way round. */
   private endAs(ending: NonNullable<OperationRun['ending']>): void {
-    if (this.ending?.as === 'cancelled') return;
     if (this.ending && ending.as !== 'cancelled') return;
     this.ending = ending;
     this.runner?.stop();
@@ -185,12 +367,31 @@ export class OperationRun {
     this.runner?.close();
   }
 
+  /** Count what a decision may depend on, and make the change known. */
+  private changed(): void {
+    const blocked = this.tasks.filter((task) => task.state === 'blocked').map(({ phase, host }) => [phase, host]);
+    const seen = JSON.stringify([
+      this.gate.pause,
+      blocked,
+      [...this.quarantine.keys()],
+      this.decisions.length,
+      this.decisions.at(-1)?.at,
+      this.specRef,
+      this.end?.state,
+    ]);
+    if (seen !== this.seen) {
+      this.seen = seen;
+      this.version += 1;
+    }
+    this.projector.touch();
+  }
+
   /** Tell everybody: store, entity, search attributes, Temporal's UI. */
   private async publish(): Promise<void> {
     const status = this.status();
     setCurrentDetails(progressMarkdown(status.state, this.plan?.phases ?? [], this.tasks));
-    const { state, blockedHosts: hosts } = status;
-    const told = JSON.stringify([state, hosts]);
+    const { operationId, state, blockedHosts: hosts, quarantine = [] } = status;
+    const told = JSON.stringify([state, hosts, quarantine]);
     if (told !== this.told) {
       this.told = told;
       upsertSearchAttributes([
@@ -199,9 +400,9 @@ export class OperationRun {
         { key: attributes.paused, value: state === 'paused' || state === 'pausing' },
         { key: attributes.blockedHosts, value: hosts.slice(0, 50) },
       ]);
-      // Before anybody can read it: who sees a blocked host may decide at once, and the entity must know it too. The
-      // end is told by the child's completion.
-      if (!this.end) await this.notify({ operationId: status.operationId, state, blockedHosts: hosts });
+      // Before anybody can read it: what the entity tells must not be older than what the store tells. The end is told
+      // by the child's completion.
+      if (!this.end) await this.notify({ operationId, state, blockedHosts: hosts, quarantine });
     }
     // The end is written by closeOperation.
     if (!this.end) await writeStatus({ ...status, tasks: this.changes.take(this.tasks) });

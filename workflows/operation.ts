@@ -1,7 +1,7 @@
 import { CancellationScope, getExternalWorkflowHandle, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { OperationEvent } from '../contracts/commands.ts';
 import type { OperationInput, OperationResult } from '../contracts/operation.ts';
-import { command, operationEvent, operationStatus } from './messages.ts';
+import * as messages from './messages.ts';
 import { OperationRun } from './operation-run.ts';
 
 /** One run on a cluster. A child of the entity, but it outlives it: nothing of the run depends on the parent. */
@@ -11,11 +11,15 @@ export async function operation(input: OperationInput): Promise<OperationResult>
     if (!parent) return;
     // The entity may be gone; its view of us is a convenience.
     await getExternalWorkflowHandle(parent.workflowId)
-      .signal(operationEvent, event)
+      .signal(messages.operationEvent, event)
       .catch(() => undefined);
   });
-  setHandler(operationStatus, () => run.status());
-  setHandler(command, (message) => run.command(message));
+  setHandler(messages.operationStatus, () => run.status());
+  setHandler(messages.cancel, (request) => run.cancel(request));
+  setHandler(messages.pause, (request) => run.pause(request), { validator: (request) => run.checkPause(request) });
+  setHandler(messages.resume, (request) => run.resume(request), { validator: (request) => run.checkResume(request) });
+  setHandler(messages.decide, (request) => run.decide(request), { validator: (request) => run.checkDecide(request) });
+  setHandler(messages.amend, (request) => run.amend(request), { validator: (request) => run.checkAmend(request) });
   // Temporal's own cancel means the same as ours: end cleanly, with the result written.
   CancellationScope.current().cancelRequested.catch(() => run.cancel());
   return await CancellationScope.nonCancellable(() => run.execute());

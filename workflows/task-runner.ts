@@ -41,6 +41,12 @@ export class TaskRunner {
   private readonly phases: ReadonlyMap<string, Plan['phases'][number]>;
   private readonly scopes = new Map<string, CancellationScope>();
   private readonly reruns = new Map<string, number>();
+  /** Hosts that have left. */
+  private readonly left = new Set<string>();
+  /** Hosts of which nothing may start yet. */
+  private readonly awaited = new Set<string>();
+  /** Running tasks that must run again, however they end. */
+  private readonly redo = new Set<string>();
   private changes = 0;
   private paused = false;
   private stopped = false;
@@ -70,10 +76,10 @@ export class TaskRunner {
 
   /** Nothing is in flight, and nothing starts until the owner acts. */
   get idle(): boolean {
-    return this.graph.running === 0;
+    return this.graph.running === 0 && this.awaited.size === 0;
   }
 
-  /** Every task is done. */
+  /** Every task is done, or skipped. */
   get finished(): boolean {
     return this.graph.finished;
   }
@@ -109,15 +115,45 @@ export class TaskRunner {
     this.stopped = true;
   }
 
-  /** Run blocked tasks again. */
+  /** Run tasks again, blocked or done ones; those that run now, once more when they have ended. */
   retry(tasks: readonly TaskStatus[]): void {
     for (const task of tasks) {
-      task.state = 'pending';
-      task.decision += 1;
-      delete task.error;
-      delete task.endedAt;
-      this.graph.release(taskKey(task.phase, task.host));
+      const key = taskKey(task.phase, task.host);
+      if (task.state === 'running') this.redo.add(key);
+      else if (task.state !== 'pending') {
+        reset(task);
+        if (this.awaited.has(task.host)) this.graph.hold(key);
+        else this.graph.release(key);
+      }
     }
+  }
+
+  /** Go on without a host: what runs there is cancelled, what is not done is skipped. */
+  leaveOut(host: string): void {
+    this.left.add(host);
+    for (const task of this.tasks) {
+      if (task.host !== host || task.state === 'succeeded') continue;
+      const key = taskKey(task.phase, host);
+      if (task.state === 'running') this.scopes.get(key)?.cancel();
+      else this.skip(key, task);
+    }
+  }
+
+  /** All tasks of a host run again, on another machine; none before `prepared`. */
+  restart(host: string, prepared: Promise<void>): void {
+    this.awaited.add(host);
+    const own = this.tasks.filter((task) => task.host === host);
+    for (const { phase, state } of own) {
+      const key = taskKey(phase, host);
+      if (state === 'running') this.scopes.get(key)?.cancel();
+      if (state === 'pending') this.graph.hold(key);
+    }
+    this.retry(own);
+    void prepared.then(() => {
+      this.awaited.delete(host);
+      for (const task of own) if (task.state === 'pending') this.graph.release(taskKey(task.phase, host));
+      this.pump();
+    });
   }
 
   /** The run is over: what has not ended, ends now. */
@@ -144,8 +180,10 @@ export class TaskRunner {
   }
 
   private inputOf({ phase, host, decision }: TaskStatus): TaskInput {
-    const { mode, quarantined, focus } = this.plan;
+    const { mode } = this.plan;
     const wide = this.phases.get(phase)!.clusterWide;
+    const quarantined = [...new Set([...this.plan.quarantined, ...this.left])].sort();
+    const focus = this.plan.focus?.filter((each) => !this.left.has(each));
     return {
       ...this.facts,
       phase,
@@ -161,7 +199,15 @@ export class TaskRunner {
   private ended(task: GraphTask, status: TaskStatus, outcome: TaskOutcome, wasInterrupted: boolean): void {
     this.scopes.delete(task.key);
     status.endedAt = now();
-    if (outcome.kind === 'done') {
+    const again = this.redo.delete(task.key);
+    if (outcome.kind !== 'done' && this.left.has(task.host)) {
+      if (outcome.kind === 'failed') status.error = outcome.error;
+      this.skip(task.key, status);
+    } else if (again && !this.stopped) {
+      if (this.awaited.has(task.host)) this.graph.hold(task.key);
+      else this.graph.release(task.key);
+      reset(status);
+    } else if (outcome.kind === 'done') {
       this.graph.done(task.key);
       this.record(status, outcome);
     } else if (outcome.kind === 'cancelled' && this.stopped) {
@@ -180,6 +226,12 @@ export class TaskRunner {
     this.pump();
   }
 
+  private skip(key: string, status: TaskStatus): void {
+    this.graph.skip(key);
+    status.state = 'skipped';
+    delete status.policy;
+  }
+
   private record(status: TaskStatus, { result }: Extract<TaskOutcome, { kind: 'done' }>): void {
     status.state = 'succeeded';
     status.changeCount = result.changeCount;
@@ -188,6 +240,15 @@ export class TaskRunner {
     delete status.error;
     this.changes += result.changeCount;
   }
+}
+
+/** A task is to run again, by decision. */
+function reset(task: TaskStatus): void {
+  task.state = 'pending';
+  task.decision += 1;
+  delete task.error;
+  delete task.policy;
+  delete task.endedAt;
 }
 
 const now = (): string => new Date().toISOString();

@@ -4,10 +4,12 @@ import { LIMITS } from '../../contracts/limits.ts';
 import { WORKER_HOST } from '../../contracts/messages.ts';
 import type { OperationInput } from '../../contracts/operation.ts';
 import { type Plan, type PlanPhase, plan } from '../../contracts/plan.ts';
+import { quorumProblem } from '../../contracts/quorum.ts';
 import { DEFAULT_TIMEOUTS } from '../../contracts/timeouts.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
+import { maxQuarantined, quorumGroups } from './quorum-groups.ts';
 
 /** Resolves an operation to data. Pure: the spec and the phases in, the plan out. Throws KubewrightError. */
 export type PlanMaker = (input: OperationInput, cluster: ClusterSpec, phases: readonly Phase[]) => Plan;
@@ -42,7 +44,8 @@ function placed(cluster: ClusterSpec, phase: Phase): PlanPhase | null {
 
 /**
  * The plan of the phases that are switched on, each on those of its hosts that `keep` lets through (the pseudo host of
- * worker-process phases always stays). Pure. Throws SPEC_INVALID on phases that exclude each other.
+ * worker-process phases always stays). Pure. Throws SPEC_INVALID on phases that exclude each other, QUORUM_WOULD_BREAK
+ * when too few hosts would be in.
  */
 export function planOfPhases(
   input: OperationInput,
@@ -64,7 +67,7 @@ export function planOfPhases(
       throw new KubewrightError('SPEC_INVALID', `phases ${phase.name} and ${clash} exclude each other: choose one`);
     }
   }
-  return plan.parse({
+  const planned = plan.parse({
     planVersion: 1,
     cluster: input.cluster,
     kind: input.kind,
@@ -72,11 +75,17 @@ export function planOfPhases(
     mode: input.mode,
     phases: chosen.map(({ planned }) => planned),
     quarantined: [],
+    quorum: quorumGroups(cluster),
+    policy: { onHostFailure: cluster.spec.policy.onHostFailure, maxQuarantined: maxQuarantined(cluster) },
     maxParallel: LIMITS.maxParallelTasks,
     heartbeatTimeoutMs: DEFAULT_TIMEOUTS.heartbeatMs,
     retry: RETRY,
     ...more,
   } satisfies Plan);
+  // A spec that changed since may count on a host that is out.
+  const problem = quorumProblem(planned.quorum, new Set(planned.quarantined));
+  if (problem) throw new KubewrightError(problem.code, problem.message);
+  return planned;
 }
 
 /** Names of the hosts in quarantine when the operation began that the spec still has, in its order. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { clusterDetail, clusterSummary, pageOf } from '../../contracts/api.ts';
 import { blockedHostsOf, hostsOf, summaryOf, timingsOf } from '../cluster-view.ts';
+import { viewTag } from '../command.ts';
 import { type AddRoutes, clusterParams, operationLinks, page, requireCluster, responses } from './shared.ts';
 
 /** GET /clusters and GET /clusters/:name. */
@@ -35,19 +36,24 @@ export const clusters: AddRoutes = (api, deps) => {
         response: responses({ 200: clusterDetail }),
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { name } = request.params;
       const record = await requireCluster(deps, name);
       const spec = await deps.store.specs.get(record.specRef);
       const { latestOperation } = record;
       const status = latestOperation ? await deps.store.projections.operation(name, latestOperation) : null;
       const tasks = status?.tasks ?? [];
+      const quarantine = await deps.store.projections.quarantine(name);
+      if (status) void reply.header('etag', viewTag(status));
       return {
         ...summaryOf(record),
         spec: { ...spec },
-        hosts: hostsOf(spec, tasks),
+        hosts: hostsOf(spec, tasks, quarantine),
         tasks,
         blockedHosts: blockedHostsOf(tasks),
+        quarantinedHosts: quarantine.map(({ host }) => host),
+        ...(status?.version === undefined ? {} : { version: status.version }),
+        ...(status?.decisions ? { decisions: status.decisions } : {}),
         ...(status?.pause ? { pause: status.pause } : {}),
         ...(status?.error ? { error: status.error } : {}),
         timings: timingsOf(status, Date.now()),

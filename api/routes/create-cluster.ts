@@ -7,6 +7,7 @@ import type { ApiDeps } from '../deps.ts';
 import { dryRunReport, waitForOperation } from '../dry-run.ts';
 import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
+import { requireCredentials } from '../require-credentials.ts';
 import { submitOperation } from '../submit.ts';
 import { phaseValidator } from '../validate-phases.ts';
 import { type AddRoutes, idempotencyHeaders, operationLinks, responses } from './shared.ts';
@@ -75,7 +76,7 @@ export const createCluster: AddRoutes = (api, deps) => {
 /** Pods and services of a working cluster have addresses and names of these networks; a change would cut them off. */
 async function requireSameNetwork(deps: ApiDeps, spec: ClusterSpec): Promise<void> {
   const record = await deps.store.projections.cluster(spec.metadata.name);
-  if (record?.state !== 'ready') return;
+  if (record?.state !== 'ready' && record?.state !== 'degraded') return;
   const before = (await deps.store.specs.get(record.specRef)).spec.network;
   const errors = (['podCidr', 'serviceCidr', 'clusterDomain'] as const)
     .filter((field) => before[field] !== spec.spec.network[field])
@@ -85,28 +86,4 @@ async function requireSameNetwork(deps: ApiDeps, spec: ClusterSpec): Promise<voi
     }));
   const [first] = errors;
   if (first) throw new KubewrightError('SPEC_INVALID', `${first.path} ${first.message}`, { errors });
-}
-
-/** A spec that names a credential which is not stored would only fail on every host. */
-async function requireCredentials(deps: ApiDeps, spec: ClusterSpec): Promise<void> {
-  const refs = [
-    { path: 'spec.ssh.credential', ref: spec.spec.ssh.credential },
-    { path: 'spec.ssh.jump.credential', ref: spec.spec.ssh.jump?.credential },
-    ...spec.spec.hosts.flatMap(({ ssh }, index) => [
-      { path: `spec.hosts[${index}].ssh.credential`, ref: ssh?.credential },
-      { path: `spec.hosts[${index}].ssh.jump.credential`, ref: ssh?.jump?.credential },
-    ]),
-  ];
-  const named = refs.flatMap(({ path, ref }) => (ref && 'name' in ref ? [{ path, name: ref.name }] : []));
-  if (named.length === 0) return;
-  const known = new Set((await deps.store.credentials.list()).map(({ name }) => name));
-  const errors = named
-    .filter(({ name }) => !known.has(name))
-    .slice(0, 100)
-    .map(({ path, name }) => ({
-      path,
-      message: `there is no credential named ${name}; PUT /credentials/${name} first`,
-    }));
-  const [first] = errors;
-  if (first) throw new KubewrightError('SPEC_INVALID', `${first.path}: ${first.message}`, { errors });
 }

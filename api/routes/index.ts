@@ -3,6 +3,7 @@ import { codec } from './codec.ts';
 import { commands } from './commands.ts';
 import { createCluster } from './create-cluster.ts';
 import { credentials } from './credentials.ts';
+import { decisions } from './decisions.ts';
 import { events } from './events.ts';
 import { health } from './health.ts';
 import { history } from './history.ts';
@@ -19,6 +20,7 @@ export const routes: readonly AddRoutes[] = [
   clusters,
   operations,
   commands,
+  decisions,
   history,
   events,
   kubeconfig,

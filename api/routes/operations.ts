@@ -9,6 +9,8 @@ import {
 } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { elapsed } from '../cluster-view.ts';
+import { viewTag } from '../command.ts';
+import type { ApiDeps } from '../deps.ts';
 import { actorFor } from '../plugins/auth.ts';
 import { submitOperation } from '../submit.ts';
 import {
@@ -29,7 +31,8 @@ export const operations: AddRoutes = (api, deps) => {
       config: { role: 'operator' },
       schema: {
         operationId: 'startOperation',
-        summary: 'Run an operation on the present spec: build, or check (changes nothing, finds drift)',
+        summary:
+          'Run an operation on the present spec: build, check (changes nothing), or heal (hosts out of quarantine)',
         tags: ['operations'],
         params: clusterParams,
         headers: idempotencyHeaders,
@@ -47,6 +50,7 @@ export const operations: AddRoutes = (api, deps) => {
         const unknown = asked?.find((each) => !known[what].includes(each));
         if (unknown !== undefined) throw new KubewrightError('BAD_REQUEST', `body.${what}: there is no ${unknown}`);
       }
+      if (kind === 'heal') await requireQuarantined(deps, name, request.body);
       const operation = await submitOperation(deps, {
         cluster: name,
         kind,
@@ -104,10 +108,11 @@ export const operations: AddRoutes = (api, deps) => {
         response: responses({ 200: operationDetail }),
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { name, id } = request.params;
       const status = await deps.store.projections.operation(name, id);
       if (!status) throw new KubewrightError('NOT_FOUND', `the cluster ${name} has no operation ${id}`);
+      void reply.header('etag', viewTag(status));
       const results =
         request.query.changes === 'true'
           ? await deps.temporal.history(name, id).then(
@@ -136,3 +141,17 @@ export const operations: AddRoutes = (api, deps) => {
     },
   );
 };
+
+/** A heal is about hosts in quarantine (default: all of them) and takes every phase that they missed. */
+async function requireQuarantined(
+  deps: ApiDeps,
+  cluster: string,
+  { hosts, phases }: z.infer<typeof operationRequest>,
+): Promise<void> {
+  if (phases) throw new KubewrightError('BAD_REQUEST', 'body.phases: a heal takes every phase of its hosts');
+  const out = (await deps.store.projections.quarantine(cluster)).map(({ host }) => host);
+  const stranger = hosts?.find((host) => !out.includes(host));
+  if (stranger === undefined && out.length > 0) return;
+  const message = stranger === undefined ? `no host of ${cluster} is` : `host ${stranger} of ${cluster} is not`;
+  throw new KubewrightError('HOST_NOT_QUARANTINED', `${message} in quarantine`);
+}

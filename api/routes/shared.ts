@@ -35,6 +35,11 @@ export const idempotencyHeaders = z.object({
     .optional(),
 });
 
+/** Headers of a command to a running operation. */
+export const commandHeaders = idempotencyHeaders.extend({
+  'if-match': z.string().max(200).optional().describe('ETag of the view that this was decided on'),
+});
+
 /** The links of an operation. */
 export const operationLinks = (cluster: string, operation: string) => ({
   cluster: `/clusters/${cluster}`,
@@ -42,6 +47,11 @@ export const operationLinks = (cluster: string, operation: string) => ({
   events: `/clusters/${cluster}/events`,
   history: `/clusters/${cluster}/history?operation=${operation}`,
 });
+
+/** Throws NOT_FOUND unless the cluster exists, if only as the subject of a dry run. */
+export async function requireKnown(deps: ApiDeps, cluster: string): Promise<void> {
+  if (!(await deps.store.projections.latestOperation(cluster))) await requireCluster(deps, cluster);
+}
 
 /** The cluster by that name. Throws NOT_FOUND. */
 export async function requireCluster(deps: ApiDeps, name: string): Promise<ClusterRecord> {

@@ -3,6 +3,7 @@ import { Migrator } from 'kysely/migration';
 import type { Tables } from '../schema.ts';
 import { initial } from './001-initial.ts';
 import { tasks } from './003-tasks.ts';
+import { quarantine } from './004-quarantine.ts';
 import { notes } from './005-notes.ts';
 import { tokenClusters } from './006-token-clusters.ts';
 
@@ -15,6 +16,7 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
         Promise.resolve({
           '001-initial': { up: (given: Kysely<Tables>) => initial(given, binary) },
           '003-tasks': { up: tasks },
+          '004-quarantine': { up: quarantine },
           '005-notes': { up: notes },
           '006-token-clusters': { up: tokenClusters },
         }),

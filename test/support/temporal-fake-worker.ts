@@ -36,6 +36,7 @@ const { run } = await startWorkers({
       projectStatus: async () => undefined,
       projectTasks: async () => undefined,
       closeOperation: async () => undefined,
+      forgetHost: async () => undefined,
     },
   },
 });

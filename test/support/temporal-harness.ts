@@ -5,6 +5,7 @@ import { defineUpdate } from '@temporalio/workflow';
 import pino from 'pino';
 import { inject } from 'vitest';
 import type {
+  AmendInput,
   CancelInput,
   ClusterStatus,
   CommandResult,
@@ -22,7 +23,7 @@ import {
   UPDATES,
   WORKFLOWS,
 } from '../../contracts/messages.ts';
-import type { Actor, OperationResult, OperationStatus } from '../../contracts/operation.ts';
+import type { Actor, Decision, DecisionAction, OperationResult, OperationStatus } from '../../contracts/operation.ts';
 import { type RunningWorkers, startWorkers } from '../../worker/run.ts';
 import { installRuntime } from '../../worker/runtime.ts';
 import { prepareNamespace } from '../../worker/temporal-server/namespace.ts';
@@ -125,23 +126,32 @@ export class ClusterHandle {
   }
 
   decide(input: DecideInput): Promise<CommandResult> {
-    return this.update(UPDATES.decide, input);
+    return this.command(UPDATES.decide, input);
+  }
+
+  /** One decision about one host. */
+  say(action: DecisionAction, host: string, more: Partial<Decision> = {}): Promise<CommandResult> {
+    return this.decide({ items: [{ host, action, actor: ACTOR, requestId: randomUUID(), ...more }] });
   }
 
   retry(host: string, specRef?: string): Promise<CommandResult> {
-    return this.decide({ items: [{ host, action: 'retry', actor: ACTOR, requestId: randomUUID(), specRef }] });
+    return this.say('retry', host, { specRef });
   }
 
-  pause(mode: PauseInput['mode']): Promise<CommandResult> {
-    return this.update(UPDATES.pause, { mode, actor: ACTOR, requestId: randomUUID() } satisfies PauseInput);
+  amend(input: Pick<AmendInput, 'host' | 'specRef' | 'baseSpecRef'>): Promise<CommandResult> {
+    return this.command(UPDATES.amend, { actor: ACTOR, requestId: randomUUID(), ...input } satisfies AmendInput);
+  }
+
+  pause(mode: PauseInput['mode'], more: Partial<PauseInput> = {}): Promise<CommandResult> {
+    return this.command(UPDATES.pause, { mode, actor: ACTOR, requestId: randomUUID(), ...more } satisfies PauseInput);
   }
 
   resume(): Promise<CommandResult> {
-    return this.update(UPDATES.resume, { actor: ACTOR, requestId: randomUUID() } satisfies ResumeInput);
+    return this.command(UPDATES.resume, { actor: ACTOR, requestId: randomUUID() } satisfies ResumeInput);
   }
 
   cancel(operationId?: string): Promise<CommandResult> {
-    return this.update(UPDATES.cancelOperation, {
+    return this.update(clusterWorkflowId(this.name), UPDATES.cancelOperation, {
       actor: ACTOR,
       requestId: randomUUID(),
       operationId,
@@ -192,10 +202,15 @@ export class ClusterHandle {
       );
   }
 
-  private update<Input>(name: string, input: Input): Promise<CommandResult> {
-    return this.client.workflow
-      .getHandle(clusterWorkflowId(this.name))
-      .executeUpdate<CommandResult, [Input]>(name, { args: [input] });
+  /** To the operation that runs, or ran last. */
+  private async command<Input>(name: string, input: Input): Promise<CommandResult> {
+    const { running, recent } = await this.status();
+    const { operationId } = (running ?? recent[0])!;
+    return await this.update(operationWorkflowId(this.name, operationId), name, input);
+  }
+
+  private update<Input>(workflowId: string, name: string, input: Input): Promise<CommandResult> {
+    return this.client.workflow.getHandle(workflowId).executeUpdate<CommandResult, [Input]>(name, { args: [input] });
   }
 }
 

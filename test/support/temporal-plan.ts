@@ -20,6 +20,8 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
     specRef: SPEC_REF,
     mode: 'apply',
     quarantined: [],
+    quorum: [],
+    policy: { onHostFailure: 'wait', maxQuarantined: 0 },
     maxParallel: 100,
     heartbeatTimeoutMs: 5_000,
     retry: { maximumAttempts: 2, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },

@@ -2,6 +2,7 @@ import { Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../../contracts/operation.ts';
+import type { Plan } from '../../contracts/plan.ts';
 import type { WorkerActivities } from '../../worker/run.ts';
 import { type PhaseSketch, planOf } from './temporal-plan.ts';
 
@@ -20,6 +21,10 @@ export class World {
   makePlanFailure: ApplicationFailure | undefined;
   /** Tasks by operation, as the store keeps them: statuses bring those that changed. */
   private readonly tasks = new Map<string, Map<string, TaskStatus>>();
+  /** What the plans of this cluster say beside their phases: policy, quorum. */
+  plan: Partial<Plan> = {};
+  /** Hosts whose recorded key was dropped, in order. */
+  readonly forgotten: string[] = [];
   private readonly behaviours = new Map<string, Behaviour>();
 
   constructor(phases: PhaseSketch[]) {
@@ -83,6 +88,26 @@ async function untilCancelled(opened: Promise<void>): Promise<void> {
   }
 }
 
+/** As the real plans: a build leaves out who is in quarantine unless it is named, a heal is about them. */
+function outAndFocus({ kind, hosts, quarantine = [] }: OperationInput): Pick<Plan, 'quarantined' | 'focus'> {
+  const all = quarantine.map(({ host }) => host);
+  const focus = kind === 'heal' ? (hosts ?? all) : undefined;
+  return { quarantined: all.filter((host) => !(focus ?? hosts ?? []).includes(host)), ...(focus ? { focus } : {}) };
+}
+
+function phasesFor(input: OperationInput, phases: readonly PhaseSketch[]): PhaseSketch[] {
+  const { quarantined, focus } = outAndFocus(input);
+  const wanted = focus ?? input.hosts;
+  return phases
+    .map((phase) => ({
+      ...phase,
+      hosts: phase.hosts.filter(
+        (host) => phase.clusterWide || ((wanted?.includes(host) ?? true) && !quarantined.includes(host)),
+      ),
+    }))
+    .filter(({ hosts }) => hosts.length > 0);
+}
+
 /** Activities that serve every world of a file, told apart by the cluster's name. */
 export function worldActivities(worlds: ReadonlyMap<string, World>, phaseNames: readonly string[]): WorkerActivities {
   const world = (cluster: string): World => {
@@ -94,9 +119,10 @@ export function worldActivities(worlds: ReadonlyMap<string, World>, phaseNames: 
     phases: Object.fromEntries(phaseNames.map((name) => [name, (input: TaskInput) => world(input.cluster).run(input)])),
     control: {
       async makePlan(input: OperationInput) {
-        const { phases, makePlanFailure } = world(input.cluster);
+        const { phases, makePlanFailure, plan } = world(input.cluster);
         if (makePlanFailure) throw makePlanFailure;
-        return planOf(input.cluster, phases, { specRef: input.specRef, mode: input.mode });
+        const { kind, specRef, mode } = input;
+        return planOf(input.cluster, phasesFor(input, phases), { kind, specRef, mode, ...outAndFocus(input), ...plan });
       },
       async projectStatus(status) {
         const { statuses, stored } = world(status.cluster);
@@ -110,6 +136,9 @@ export function worldActivities(worlds: ReadonlyMap<string, World>, phaseNames: 
       async closeOperation({ status }) {
         const { closed, stored } = world(status.cluster);
         closed.push(stored(status));
+      },
+      async forgetHost({ cluster, host }) {
+        world(cluster).forgotten.push(host);
       },
     },
   };

@@ -25,7 +25,7 @@ describe('an operation', () => {
     const cluster = chain();
     const { operationId, created } = await cluster.submit();
     expect(created).toBe(true);
-    expect(await cluster.result(operationId)).toEqual({ state: 'succeeded', changeCount: 7 });
+    expect(await cluster.result(operationId)).toEqual({ state: 'succeeded', changeCount: 7, quarantine: [] });
 
     const { attempts, closed, statuses } = cluster.world;
     expect([...attempts].sort()).toEqual(['one:h1', 'one:h2', 'one:h3', 'three:h1', 'two:h1', 'two:h2', 'two:h3']);

@@ -1,16 +1,20 @@
 import { WORKER_HOST } from '../../contracts/messages.ts';
 import type { Need, Plan, PlanPhase } from '../../contracts/plan.ts';
+import { majority } from '../../contracts/quorum.ts';
 import { expand, type GraphTask, taskKey } from './expand.ts';
-import { majority } from './quorum.ts';
 
-/** What the graph knows of a task. `held`: blocked, failed or cancelled; it neither runs nor counts as done. */
-type NodeState = 'pending' | 'running' | 'done' | 'held';
+/**
+ * What the graph knows of a task. `held`: blocked, failed or cancelled; it neither runs nor counts as done. `skipped`: its
+ * host has left; nobody waits for it.
+ */
+type NodeState = 'pending' | 'running' | 'done' | 'held' | 'skipped';
 
 interface PhaseCounts {
   phase: PlanPhase;
   hosts: ReadonlySet<string>;
   running: number;
   done: number;
+  skipped: number;
 }
 
 /**
@@ -32,7 +36,7 @@ export class TaskGraph {
     this.byKey = new Map(this.tasks.map((task) => [task.key, task]));
     this.states = new Map(this.tasks.map((task) => [task.key, 'pending']));
     this.phases = new Map(
-      plan.phases.map((phase) => [phase.name, { phase, hosts: new Set(phase.hosts), running: 0, done: 0 }]),
+      plan.phases.map((phase) => [phase.name, { phase, hosts: new Set(phase.hosts), running: 0, done: 0, skipped: 0 }]),
     );
     this.pending = new Set(this.tasks.map((task) => task.key));
   }
@@ -42,9 +46,10 @@ export class TaskGraph {
     return this.inFlight;
   }
 
-  /** True when every task is done. */
+  /** True when every task is done, or skipped. */
   get finished(): boolean {
-    return this.pending.size === 0 && this.inFlight === 0 && this.tasks.every((task) => this.is(task.key, 'done'));
+    const over = ({ key }: GraphTask) => this.is(key, 'done') || this.is(key, 'skipped');
+    return this.pending.size === 0 && this.inFlight === 0 && this.tasks.every(over);
   }
 
   is(key: string, state: NodeState): boolean {
@@ -78,7 +83,12 @@ export class TaskGraph {
     this.move(key, 'held');
   }
 
-  /** A running or held task is to run (again) when its turn comes. */
+  /** The task's host has left: from any state but running. */
+  skip(key: string): void {
+    this.move(key, 'skipped');
+  }
+
+  /** A task is to run (again) when its turn comes, from any state. */
   release(key: string): void {
     this.move(key, 'pending');
   }
@@ -93,9 +103,10 @@ export class TaskGraph {
     if (!counts) return true; // Not part of this plan: taken as given.
     const size = counts.phase.hosts.length;
     if (need.on === 'any-host') return counts.done >= 1;
+    // A member that has left still counts among those of which a majority must be.
     if (need.on === 'quorum') return counts.done >= majority(size);
     // A phase of the worker process has one pseudo host, which is nobody's own.
-    if (need.on === 'every-host' || counts.hosts.has(WORKER_HOST)) return counts.done === size;
+    if (need.on === 'every-host' || counts.hosts.has(WORKER_HOST)) return counts.done + counts.skipped === size;
     return !counts.hosts.has(host) || this.is(taskKey(need.phase, host), 'done');
   }
 
@@ -117,12 +128,14 @@ export class TaskGraph {
       this.inFlight -= 1;
     }
     if (from === 'done') counts.done -= 1;
+    if (from === 'skipped') counts.skipped -= 1;
     if (to === 'pending') this.pending.add(key);
     if (to === 'running') {
       counts.running += 1;
       this.inFlight += 1;
     }
     if (to === 'done') counts.done += 1;
+    if (to === 'skipped') counts.skipped += 1;
     this.states.set(key, to);
   }
 }

@@ -133,6 +133,8 @@ describe('a dry run', () => {
           },
         ],
         quarantined: [],
+        quorum: [],
+        policy: { onHostFailure: 'wait', maxQuarantined: 0 },
         maxParallel: 1,
         heartbeatTimeoutMs: 1000,
         retry: { maximumAttempts: 1, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
@@ -266,43 +268,6 @@ describe('operations and commands', () => {
       changes: [{ phase: 'prepare', host: 'cp-1', changes, changeCount: 1 }],
     });
     expect((await api.call('GET', '/clusters/demo/operations/op-99')).status).toBe(404);
-  });
-
-  it.each([
-    ['pause', { mode: 'interrupt', reason: 'lunch' }],
-    ['resume', undefined],
-    ['cancel', { reason: 'enough' }],
-  ])('%s carries the actor and the request id', async (type, body) => {
-    const answer = await api.call('POST', `/clusters/demo/${type}`, {
-      as: 'operator',
-      headers: { 'idempotency-key': 'k' },
-      ...(body === undefined ? {} : { body }),
-    });
-    expect(answer).toMatchObject({ status: 202, body: { operation: 'op-1' } });
-    expect(api.temporal.commands).toMatchObject([
-      { type, cluster: 'demo', actor: { name: 'operator' }, requestId: 'k', ...body },
-    ]);
-  });
-
-  it('a host is retried, with corrections if given', async () => {
-    expect((await api.call('POST', '/clusters/demo/hosts/cp-1/retry')).status).toBe(202);
-    const { items } = api.temporal.commands[0] as { items: Json[] };
-    expect(items).toMatchObject([{ host: 'cp-1', action: 'retry', actor: { name: 'admin' } }]);
-    expect(items[0]!['specRef']).toBeUndefined();
-
-    const body = { address: '10.0.0.9', ssh: { port: 2222 } };
-    expect((await api.call('POST', '/clusters/demo/hosts/cp-1/retry', { body })).status).toBe(202);
-    const [item] = (api.temporal.commands[1] as { items: { specRef: string }[] }).items;
-    const corrected = await api.store.specs.get(item!.specRef);
-    expect(corrected.spec.hosts[0]).toMatchObject({ address: '10.0.0.9', ssh: { port: 2222 } });
-    expect((await api.call('POST', '/clusters/demo/hosts/nobody/retry', { body })).status).toBe(404);
-    expect((await api.call('POST', '/clusters/absent/hosts/cp-1/retry')).status).toBe(404);
-    expect((await api.call('POST', '/clusters/demo/hosts/nobody/retry')).status).toBe(404);
-    expect(await api.call('POST', '/clusters/demo/hosts/cp-1/retry', { body: { phase: 'nothing' } })).toMatchObject({
-      status: 409,
-      body: { code: 'HOST_NOT_BLOCKED' },
-    });
-    expect(api.temporal.commands).toHaveLength(2);
   });
 
   it('the admin kubeconfig is for admins', async () => {

@@ -115,6 +115,7 @@ describe('route schemas', () => {
       get: record('GET'),
       post: record('POST'),
       put: record('PUT'),
+      patch: record('PATCH'),
       delete: record('DELETE'),
       // What browsers ask before they ask; not part of the document.
       options: () => undefined,

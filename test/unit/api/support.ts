@@ -68,17 +68,22 @@ export class FakeTemporal implements TemporalGateway {
     return { operationId, created: true };
   }
 
-  #command(type: string, cluster: string, input: object) {
+  /** What the next commands are refused with, in turn. */
+  readonly refusals: KubewrightError[] = [];
+
+  async #command(type: string, cluster: string, operationId: string, input: object) {
     this.#check();
-    if (cluster === 'absent') throw new KubewrightError('NOT_FOUND', 'there is no cluster named absent');
-    this.commands.push({ type, cluster, ...input });
-    return Promise.resolve({ operationId: 'op-1' });
+    const refusal = this.refusals.shift();
+    if (refusal) throw refusal;
+    this.commands.push({ type, cluster, operation: operationId, ...input });
+    return { operationId };
   }
 
-  decide = async (cluster: string, input: object) => this.#command('decide', cluster, input);
-  pause = async (cluster: string, input: object) => this.#command('pause', cluster, input);
-  resume = async (cluster: string, input: object) => this.#command('resume', cluster, input);
-  cancel = async (cluster: string, input: object) => this.#command('cancel', cluster, input);
+  decide = (cluster: string, operation: string, input: object) => this.#command('decide', cluster, operation, input);
+  amend = (cluster: string, operation: string, input: object) => this.#command('amend', cluster, operation, input);
+  pause = (cluster: string, operation: string, input: object) => this.#command('pause', cluster, operation, input);
+  resume = (cluster: string, operation: string, input: object) => this.#command('resume', cluster, operation, input);
+  cancel = (cluster: string, input: object) => this.#command('cancel', cluster, 'op-1', input);
   history = async () => {
     this.#check();
     return this.answers;
@@ -96,7 +101,7 @@ export interface TestApi {
   temporal: FakeTemporal;
   token: Record<'viewer' | 'operator' | 'admin', string>;
   /** As admin unless told otherwise. */
-  call(method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE', url: string, more?: CallOptions): Promise<Answer>;
+  call(method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, more?: CallOptions): Promise<Answer>;
   close(): Promise<void>;
 }
 interface CallOptions {

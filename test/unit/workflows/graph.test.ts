@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Need, Plan } from '../../../contracts/plan.ts';
+import { majority } from '../../../contracts/quorum.ts';
 import { planProblem } from '../../../workflows/lib/expand.ts';
 import { TaskGraph } from '../../../workflows/lib/graph.ts';
-import { majority } from '../../../workflows/lib/quorum.ts';
 import { everyHost, type PhaseSketch, planOf, quorum, sameHost } from '../../support/temporal-plan.ts';
 
 const HOSTS = ['h1', 'h2', 'h3', 'h4', 'h5'];

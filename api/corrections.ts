@@ -1,0 +1,66 @@
+import { deepMerge } from '../activities/phases/options.ts';
+import type { Corrections, Replacement } from '../contracts/api.ts';
+import type { ClusterSpec } from '../contracts/cluster.ts';
+import { KubewrightError } from '../contracts/errors.ts';
+import type { Host } from '../contracts/host.ts';
+import { validateClusterSpec } from '../contracts/spec-parse.ts';
+import { requireFreeAddress } from './address-in-use.ts';
+import type { ApiDeps } from './deps.ts';
+import { requireCredentials } from './require-credentials.ts';
+import { phaseValidator } from './validate-phases.ts';
+
+/** Changes one host of a spec in place. */
+export type Correct = (host: Host, cluster: ClusterSpec) => void;
+
+/** The host as corrected; what is not given stays. Undefined when nothing is. */
+export function corrected(given: Corrections): Correct | undefined {
+  const { address, internalAddress, ssh, phases, clusterPhases } = given;
+  if ([address, internalAddress, ssh, phases, clusterPhases].every((each) => each === undefined)) return undefined;
+  return (host, { spec }) => {
+    if (address !== undefined) host.address = address;
+    if (internalAddress !== undefined) host.internalAddress = internalAddress;
+    if (ssh !== undefined) host.ssh = { ...host.ssh, ...ssh };
+    if (phases !== undefined) host.phases = mergedOptions(host.phases, phases);
+    if (clusterPhases !== undefined) spec.phases = mergedOptions(spec.phases, clusterPhases);
+  };
+}
+
+/** Another machine with the host's name and roles: no address and no key of the old one is left. */
+export function replaced(by: Replacement): Correct {
+  return (host) => {
+    const { hostKey: _old, ...ssh } = { ...host.ssh };
+    const hostKey = by.hostKey ?? by.ssh?.hostKey;
+    host.address = by.address;
+    if (by.internalAddress === undefined) delete host.internalAddress;
+    else host.internalAddress = by.internalAddress;
+    host.ssh = { ...ssh, ...by.ssh, ...(hostKey === undefined ? {} : { hostKey }) };
+  };
+}
+
+/**
+ * Store the spec with one host corrected, checked like a new one. Throws NOT_FOUND, SPEC_INVALID, and ADDRESS_IN_USE
+ * when the new address is another host's.
+ */
+export async function correctedSpec(deps: ApiDeps, specRef: string, name: string, correct: Correct): Promise<string> {
+  const cluster = structuredClone(await deps.store.specs.get(specRef));
+  const host = requireHost(cluster, name);
+  const before = structuredClone(host);
+  correct(host, cluster);
+  if (host.address !== before.address || host.internalAddress !== before.internalAddress) {
+    await requireFreeAddress(deps, cluster, host);
+  }
+  const valid = validateClusterSpec(cluster, phaseValidator(deps.phases));
+  await requireCredentials(deps, valid);
+  return await deps.store.specs.put(valid);
+}
+
+/** The host by that name. Throws NOT_FOUND. */
+export function requireHost(cluster: ClusterSpec, name: string): Host {
+  const found = cluster.spec.hosts.find((each) => each.name === name);
+  if (!found) throw new KubewrightError('NOT_FOUND', `the cluster ${cluster.metadata.name} has no host named ${name}`);
+  return found;
+}
+
+function mergedOptions(base: ClusterSpec['spec']['phases'], over: ClusterSpec['spec']['phases']): typeof base {
+  return deepMerge(base, over) as typeof base;
+}

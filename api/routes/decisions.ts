@@ -1,0 +1,208 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { accepted, amendRequest, commandRequest, replaceRequest, retryRequest } from '../../contracts/api.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { WORKER_HOST } from '../../contracts/messages.ts';
+import type { DecisionAction, OperationStatus } from '../../contracts/operation.ts';
+import { dnsLabel } from '../../contracts/primitives.ts';
+import { type CommandWords, commandActiveOnce, commandOnce } from '../command.ts';
+import { type Correct, corrected, correctedSpec, replaced, requireHost } from '../corrections.ts';
+import type { ApiDeps } from '../deps.ts';
+import { submitOperation } from '../submit.ts';
+import { type AddRoutes, clusterParams, commandHeaders, requireCluster, responses } from './shared.ts';
+
+/** How often a correction is made anew when another one came in between, and the wait before it, ms. */
+const ATTEMPTS = 5;
+const BETWEEN_MS = 100;
+
+/** What a person says of one host: retry, skip, replace or abort a blocked one; correct any while the operation waits. */
+export const decisions: AddRoutes = (api, deps) => {
+  const config = { role: 'operator' as const };
+  const schema = (id: string, summary: string) => ({
+    operationId: id,
+    summary,
+    tags: ['hosts'],
+    params: clusterParams.extend({ host: dnsLabel }),
+    headers: commandHeaders,
+    response: responses({ 202: accepted }),
+  });
+
+  api.post(
+    '/clusters/:name/hosts/:host/retry',
+    {
+      config,
+      schema: {
+        ...schema('retryHost', 'Run the blocked tasks of a host again, with corrections if given'),
+        body: retryRequest,
+      },
+    },
+    async (request, reply) => {
+      const { name: cluster, host } = request.params;
+      const { headers, body } = request;
+      const { phase, ...given } = body;
+      if (phase !== undefined && !deps.phases.some((each) => each.name === phase)) {
+        throw new KubewrightError('BAD_REQUEST', `body.phase: there is no phase ${phase}`);
+      }
+      const answer = await commandActiveOnce(
+        deps,
+        request,
+        { cluster, headers, body },
+        { type: 'retry', host },
+        (words, active) => decide(deps, active, { host, phase, action: 'retry' }, words, corrected(given)),
+      );
+      return reply.code(202).send(answer);
+    },
+  );
+
+  for (const [action, summary] of [
+    ['skip', 'Put a blocked host into quarantine: the operation goes on without it, a heal brings it back in later'],
+    ['abort', 'End the operation as failed because of a blocked host; running tasks end first'],
+  ] as const) {
+    api.post(
+      `/clusters/:name/hosts/:host/${action}`,
+      { config, schema: { ...schema(`${action}Host`, summary), body: commandRequest } },
+      async (request, reply) => {
+        const { name: cluster, host } = request.params;
+        const { headers, body } = request;
+        const answer = await commandActiveOnce(
+          deps,
+          request,
+          { cluster, headers, body },
+          { type: action, host },
+          (words, active) => decide(deps, active, { host, action }, words),
+        );
+        return reply.code(202).send(answer);
+      },
+    );
+  }
+
+  api.post(
+    '/clusters/:name/hosts/:host/replace',
+    {
+      config,
+      schema: {
+        ...schema(
+          'replaceHost',
+          'Let another machine take the name and the roles of a blocked host; of one in quarantine, with a heal',
+        ),
+        body: replaceRequest,
+      },
+    },
+    async (request, reply) => {
+      const { name: cluster, host } = request.params;
+      const { headers, body } = request;
+      const answer = await commandOnce(
+        deps,
+        request,
+        { cluster, headers, body },
+        { type: 'replace', host },
+        async (words, operation) => {
+          const active = await deps.store.projections.activeOperation(cluster);
+          const meant = active && (operation === undefined || operation === active.operationId);
+          if (meant && active.blockedHosts.includes(host)) {
+            return await decide(deps, active, { host, action: 'replace' }, words, replaced(body));
+          }
+          return await replaceInQuarantine(deps, cluster, host, replaced(body), words);
+        },
+      );
+      return reply.code(202).send(answer);
+    },
+  );
+
+  api.patch(
+    '/clusters/:name/hosts/:host',
+    {
+      config,
+      schema: {
+        ...schema('correctHost', 'Correct a host while the operation is paused or blocked; tasks from then on use it'),
+        body: amendRequest,
+      },
+    },
+    async (request, reply) => {
+      const { name: cluster, host } = request.params;
+      const { headers, body } = request;
+      const answer = await commandActiveOnce(
+        deps,
+        request,
+        { cluster, headers, body },
+        { type: 'amend', host },
+        (words, active) =>
+          onPresentSpec(deps, active, words, async ({ operationId, specRef: baseSpecRef }) => {
+            const specRef = await correctedSpec(deps, baseSpecRef, host, corrected(body)!);
+            return deps.temporal.amend(cluster, operationId, { ...words, host, specRef, baseSpecRef });
+          }),
+      );
+      return reply.code(202).send(answer);
+    },
+  );
+};
+
+/** Send one decision, with the spec corrected if there is something to correct. */
+function decide(
+  deps: ApiDeps,
+  active: OperationStatus,
+  what: { host: string; phase?: string | undefined; action: DecisionAction },
+  words: CommandWords,
+  correct?: Correct,
+) {
+  const { expectedVersion, ...said } = words;
+  return onPresentSpec(deps, active, words, async ({ cluster, operationId, specRef: baseSpecRef }) => {
+    // Tasks of the worker process block as well; there is nothing to correct, but they can be tried again.
+    if (what.host !== WORKER_HOST || correct) requireHost(await deps.store.specs.get(baseSpecRef), what.host);
+    const specRef = correct && (await correctedSpec(deps, baseSpecRef, what.host, correct));
+    const correction = specRef === undefined ? {} : { specRef, baseSpecRef };
+    return deps.temporal.decide(cluster, operationId, {
+      items: [{ ...what, ...said, ...correction }],
+      expectedVersion,
+    });
+  });
+}
+
+/**
+ * Two corrections at once must not undo each other: the operation refuses one that was made on a spec that is not its
+ * present one. Unless the caller named the view, the correction is made anew on what the operation has by then.
+ */
+async function onPresentSpec<T>(
+  deps: ApiDeps,
+  active: OperationStatus,
+  { expectedVersion }: CommandWords,
+  send: (active: OperationStatus) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1, view = active; ; attempt++) {
+    try {
+      return await send(view);
+    } catch (error) {
+      const stale = KubewrightError.is(error) && error.code === 'STALE_VERSION';
+      if (!stale || expectedVersion !== undefined || attempt === ATTEMPTS) throw error;
+      await sleep(BETWEEN_MS);
+      view = (await deps.store.projections.operation(active.cluster, active.operationId)) ?? view;
+    }
+  }
+}
+
+/** A new machine for a host that is out: a heal on the corrected spec. Throws HOST_NOT_BLOCKED for a host that is in. */
+async function replaceInQuarantine(
+  deps: ApiDeps,
+  cluster: string,
+  host: string,
+  correct: Correct,
+  { actor, requestId }: CommandWords,
+) {
+  const { specRef: present } = await requireCluster(deps, cluster);
+  requireHost(await deps.store.specs.get(present), host);
+  const quarantine = await deps.store.projections.quarantine(cluster);
+  if (!quarantine.some((each) => each.host === host)) {
+    throw new KubewrightError('HOST_NOT_BLOCKED', `host ${host} has no blocked task and is not in quarantine`);
+  }
+  const specRef = await correctedSpec(deps, present, host, correct);
+  const operationId = await submitOperation(deps, {
+    cluster,
+    kind: 'heal',
+    mode: 'apply',
+    specRef,
+    hosts: [host],
+    replaced: [host],
+    actor,
+    idempotencyKey: `${requestId}.heal`,
+  });
+  return { operationId };
+}

@@ -1,0 +1,34 @@
+import type { ErrorReport } from '../../contracts/errors.ts';
+import { WORKER_HOST } from '../../contracts/messages.ts';
+import type { Plan } from '../../contracts/plan.ts';
+import { quorumProblem } from '../../contracts/quorum.ts';
+
+/** What the cluster's policy does with a host that failed for good. `why` says what kept it from acting. */
+export type PolicyAnswer = { act: 'wait'; why?: string } | { act: 'quarantine' } | { act: 'abort' };
+
+/** Why the operation cannot go on without the host, or null. `out`: the hosts that it is without already. Pure. */
+export function skipProblem(plan: Pick<Plan, 'quorum'>, host: string, out: ReadonlySet<string>): ErrorReport | null {
+  if (host === WORKER_HOST) {
+    return { code: 'CONFLICT', message: 'the task runs in the worker process: there is no host to leave out', host };
+  }
+  const problem = quorumProblem(plan.quorum, new Set([...out, host]));
+  return problem && { ...problem, host };
+}
+
+/** The policy's word on a blocked host. A check waits: it would only hide what it was to find. Pure. */
+export function policyAnswer(
+  plan: Pick<Plan, 'mode' | 'policy' | 'quorum'>,
+  host: string,
+  out: ReadonlySet<string>,
+): PolicyAnswer {
+  const { onHostFailure, maxQuarantined } = plan.policy;
+  if (plan.mode === 'check' || onHostFailure === 'wait') return { act: 'wait' };
+  if (onHostFailure === 'abort') return { act: 'abort' };
+  const count = new Set([...out, host]).size;
+  if (count > maxQuarantined) {
+    const why = `${count} hosts would be in quarantine, and the policy allows ${maxQuarantined}`;
+    return { act: 'wait', why };
+  }
+  const problem = skipProblem(plan, host, out);
+  return problem ? { act: 'wait', why: problem.message } : { act: 'quarantine' };
+}
