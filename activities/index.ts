@@ -1,10 +1,11 @@
-import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
+import { activityInfo, CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { CloseInput, HostRef, TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 import type { Timeouts } from '../contracts/timeouts.ts';
+import { heartbeats } from './heartbeats.ts';
 import { makePlan } from './plans/plan.ts';
 import { withTimeouts } from './plans/plan-timeouts.ts';
 import { runTask, type TaskDeps } from './run-task.ts';
@@ -22,9 +23,6 @@ export type ActivityDeps = TaskDeps & {
   forgetHostKey(cluster: string, host: string): Promise<unknown>;
 };
 
-/** How often a running task says that it lives, in each heartbeat timeout. */
-const HEARTBEATS = 5;
-
 /** Every activity of ours: one per phase on the ssh queue, and the few that touch our own database. */
 export interface Activities {
   phases: Record<string, (input: TaskInput) => Promise<TaskResult>>;
@@ -39,10 +37,10 @@ export interface Activities {
 
 /** Bind the activities to the world. The only place that knows Temporal's activity SDK. */
 export function createActivities(deps: ActivityDeps): Activities {
+  const heartbeating = heartbeats(deps.timeouts.heartbeatMs);
   const phases: Activities['phases'] = {};
   for (const name of deps.phases.keys()) {
-    phases[name] = (input) =>
-      asFailure(() => heartbeating(deps.timeouts.heartbeatMs / HEARTBEATS, (step) => runPhase(deps, input, step)));
+    phases[name] = (input) => asFailure(() => heartbeating((step) => runPhase(deps, input, step)));
   }
   return {
     phases,
@@ -75,21 +73,6 @@ function runPhase(deps: ActivityDeps, input: TaskInput, step: (text: string) => 
     signal: Context.current().cancellationSignal,
     step,
   });
-}
-
-/** Heartbeats with the present step until the work ends. */
-async function heartbeating<T>(everyMs: number, work: (step: (text: string) => void) => Promise<T>): Promise<T> {
-  let present = 'start';
-  const beat = () => heartbeat({ step: present });
-  beat();
-  const timer = setInterval(beat, everyMs);
-  try {
-    return await work((text) => {
-      present = text;
-    });
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 /**

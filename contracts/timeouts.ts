@@ -13,7 +13,7 @@ export interface Timeouts {
 export const DEFAULT_TIMEOUTS: Timeouts = { heartbeatMs: 15_000, taskMs: null, sshIdleMs: 5 * 60_000 };
 
 const DAY_MS = 24 * 3600 * 1000;
-/** Heartbeats leave the worker every 2.5 s at most: less than two of them would not do. */
+/** Five heartbeats in each: a busy worker process must have the time to send them. */
 const LEAST_HEARTBEAT_MS = 5_000;
 const milliseconds = (least: number) => z.coerce.number().int().min(least).max(DAY_MS);
 const given = (text: unknown): unknown => (text === '' ? undefined : text);

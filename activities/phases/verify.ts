@@ -46,8 +46,9 @@ export default definePhase({
   resources: (context) => [file(RECORD, record(context), { mode: 0o600 })],
   hooks: {
     /** Every time, changed or not. */
-    async before({ cluster, remote, waitFor }) {
-      const wanted = kubeHosts(cluster).map(({ name }) => name);
+    async before(run) {
+      const { cluster, remote, waitFor } = run;
+      const wanted = nodesOf(run);
       const message = 'not every node is Ready at the wanted version';
       await waitFor({ code: 'NODE_NOT_READY', message, timeoutMs: 60_000 }, async () => {
         const { stdout, stderr } = await remote.script(NODES_SCRIPT, [], {
@@ -55,15 +56,20 @@ export default definePhase({
           okCodes: 'any',
           maxOutputBytes: 4 * 1024 * 1024,
         });
-        const unready = unreadyNodes(stdout, wanted, cluster.spec.kubernetes.version);
+        const unready = unreadyNodes(stdout, {
+          wanted,
+          out: run.quarantined,
+          version: cluster.spec.kubernetes.version,
+        });
         return unready.length === 0 ? null : `${unready.slice(0, 20).join('\n')}\n${stderr}`.trim();
       });
     },
   },
   async verify(run) {
     const { cluster, remote, options, fail } = run;
-    const names = kubeHosts(cluster).map(({ name }) => name);
-    const objects = smokeObjects({ image: await imageRef(run, 'busybox') });
+    const names = smokeNodesOf(run);
+    const all = names.length === kubeHosts(cluster).length;
+    const objects = smokeObjects({ image: await imageRef(run, 'busybox'), nodes: all ? null : names });
     const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
     const url = `http://${SMOKE_NAME}.${SYSTEM_NAMESPACE}.svc.${cluster.spec.network.clusterDomain}/`;
     const { stdout, stderr } = await remote.script(
@@ -86,8 +92,20 @@ export default definePhase({
   },
 });
 
+/** The nodes that are to be there: all that are in, or those that the operation is about. */
+function nodesOf({ cluster, quarantined, focus }: Pick<PhaseContext<unknown>, 'cluster' | 'quarantined' | 'focus'>) {
+  const names = kubeHosts(cluster).map(({ name }) => name);
+  return names.filter((name) => (focus ? focus.includes(name) : !quarantined.includes(name)));
+}
+
+/** Where test pods run. A few nodes alone would have nobody to talk to: this control plane is with them. */
+function smokeNodesOf(context: PhaseContext<unknown>): string[] {
+  const names = nodesOf(context);
+  return names.includes(context.host.name) ? names : [context.host.name, ...names];
+}
+
 /** All that the result depends on. The spec holds references to secrets only, and those are left out too. */
-function record({ cluster }: PhaseContext<z.output<typeof options>>): string {
+function record({ cluster, quarantined }: PhaseContext<z.output<typeof options>>): string {
   const { kubernetes, network, hosts, phases } = cluster.spec;
   const digest = {
     name: cluster.metadata.name,
@@ -101,6 +119,7 @@ function record({ cluster }: PhaseContext<z.output<typeof options>>): string {
       ...(Object.keys(own).length > 0 ? { phases: own } : {}),
     })),
     phases,
+    ...(quarantined.length > 0 ? { quarantined } : {}),
   };
   return `${JSON.stringify(digest, null, 2)}\n`;
 }

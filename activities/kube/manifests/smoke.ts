@@ -4,8 +4,8 @@ export const SMOKE_NAME = 'kubewright-smoke';
 const labels = { app: SMOKE_NAME };
 const PORT = 8080;
 
-/** A web server on every node that answers with the node's name, and a service in front of them all. */
-export function smokeObjects(config: { image: string }): object[] {
+/** A web server on each of the nodes (null: on all) that answers with the node's name, and a service before them all. */
+export function smokeObjects(config: { image: string; nodes: readonly string[] | null }): object[] {
   return [
     {
       apiVersion: 'v1',
@@ -24,6 +24,7 @@ export function smokeObjects(config: { image: string }): object[] {
           metadata: { labels },
           spec: {
             automountServiceAccountToken: false,
+            ...(config.nodes ? { affinity: onlyOn(config.nodes) } : {}),
             tolerations: [{ operator: 'Exists' }],
             terminationGracePeriodSeconds: 0,
             securityContext: restrictedPod(65534),
@@ -45,4 +46,11 @@ export function smokeObjects(config: { image: string }): object[] {
       },
     },
   ];
+}
+
+/** A pod for a node that does not answer would be waited for in vain. */
+function onlyOn(nodes: readonly string[]): object {
+  const expression = { key: 'kubernetes.io/hostname', operator: 'In', values: nodes };
+  const required = { nodeSelectorTerms: [{ matchExpressions: [expression] }] };
+  return { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } };
 }

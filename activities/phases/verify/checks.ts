@@ -6,7 +6,10 @@ echo end
 `;
 
 /** What is wrong, one sentence each; empty when every wanted node is Ready at the version and system pods run. Pure. */
-export function unreadyNodes(output: string, wanted: readonly string[], version: string): string[] {
+export function unreadyNodes(
+  output: string,
+  { wanted, out = [], version }: { wanted: readonly string[]; out?: readonly string[]; version: string },
+): string[] {
   const rows = output.split('\n').map((line) => line.split('\t'));
   if (!rows.some(([kind]) => kind === 'end')) return ['the API server did not answer'];
   const nodes = new Map(rows.filter(([kind]) => kind === 'node').map(([, name = '', ...rest]) => [name, rest]));
@@ -18,7 +21,8 @@ export function unreadyNodes(output: string, wanted: readonly string[], version:
     return kubelet === `v${version}` ? [] : [`${name} runs kubelet ${kubelet}, not v${version}`];
   });
   const pods = rows
-    .filter(([kind]) => kind === 'pod')
+    // What is left on a node that is out says nothing of the others.
+    .filter(([kind, , , node = '']) => kind === 'pod' && !out.includes(node))
     .map(([, name, phase, node]) => `pod ${name} is ${phase}${node ? ` on ${node}` : ''}`);
   return [...problems, ...pods];
 }

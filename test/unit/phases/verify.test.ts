@@ -7,7 +7,7 @@ const line = (...words: string[]) => words.join('\t');
 
 test('all nodes Ready at the version, all pods running: nothing to say', () => {
   const output = [line('node', 'cp-1', 'v1.36.3', 'True', 'ok'), line('node', 'w-1', 'v1.36.3', 'True', ''), 'end'];
-  expect(unreadyNodes(output.join('\n'), ['cp-1', 'w-1'], '1.36.3')).toEqual([]);
+  expect(unreadyNodes(output.join('\n'), { wanted: ['cp-1', 'w-1'], version: '1.36.3' })).toEqual([]);
 });
 
 test('each problem is one sentence that names the node', () => {
@@ -17,7 +17,7 @@ test('each problem is one sentence that names the node', () => {
     line('pod', 'coredns-1', 'Pending', ''),
     'end',
   ].join('\n');
-  expect(unreadyNodes(output, ['cp-1', 'w-1', 'w-2'], '1.36.3')).toEqual([
+  expect(unreadyNodes(output, { wanted: ['cp-1', 'w-1', 'w-2'], version: '1.36.3' })).toEqual([
     'cp-1 is not Ready: container runtime is down',
     'w-1 runs kubelet v1.35.4, not v1.36.3',
     'w-2 is not registered',
@@ -25,8 +25,18 @@ test('each problem is one sentence that names the node', () => {
   ]);
 });
 
+test('a node in quarantine is neither waited for nor are its pods', () => {
+  const output = [
+    line('node', 'cp-1', 'v1.36.3', 'True', ''),
+    line('node', 'w-1', 'v1.36.3', 'Unknown', 'Kubelet stopped posting node status.'),
+    line('pod', 'metrics-1', 'Pending', 'w-1'),
+    'end',
+  ].join('\n');
+  expect(unreadyNodes(output, { wanted: ['cp-1'], out: ['w-1'], version: '1.36.3' })).toEqual([]);
+});
+
 test('no answer is not a healthy cluster', () => {
-  expect(unreadyNodes('', ['cp-1'], '1.36.3')).toEqual(['the API server did not answer']);
+  expect(unreadyNodes('', { wanted: ['cp-1'], version: '1.36.3' })).toEqual(['the API server did not answer']);
 });
 
 test('failures name the check and both nodes', () => {

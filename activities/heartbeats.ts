@@ -1,0 +1,39 @@
+import { heartbeat } from '@temporalio/activity';
+
+/**
+ * A task hears that it is cancelled in the answer to its heartbeat, so their distance is what an interrupting pause
+ * waits for. A few tasks beat this often, ms ...
+ */
+const SOON_MS = 400;
+/** ... and many so much less often that one worker process sends no more than this per second. */
+const PER_SECOND = 100;
+/** At least so many heartbeats in each timeout, however many tasks run. */
+const PER_TIMEOUT = 5;
+
+/** Pause between the heartbeats of a task, ms, while `running` tasks send some. Pure. */
+export function beatEveryMs(running: number, timeoutMs: number): number {
+  return Math.min(timeoutMs / PER_TIMEOUT, Math.max(SOON_MS, (running * 1000) / PER_SECOND));
+}
+
+/** Runs work that heartbeats with its present step until it ends. One for all tasks of a process. */
+export function heartbeats(timeoutMs: number) {
+  let running = 0;
+  return async <T>(work: (step: (text: string) => void) => Promise<T>): Promise<T> => {
+    let present = 'start';
+    let timer: NodeJS.Timeout;
+    const beat = () => {
+      heartbeat({ step: present });
+      timer = setTimeout(beat, beatEveryMs(running, timeoutMs));
+    };
+    running += 1;
+    beat();
+    try {
+      return await work((text) => {
+        present = text;
+      });
+    } finally {
+      running -= 1;
+      clearTimeout(timer!);
+    }
+  };
+}
