@@ -1,5 +1,3 @@
-import { heartbeat } from '@temporalio/activity';
-
 /**
  * A task hears that it is cancelled in the answer to its heartbeat, so their distance is what an interrupting pause
  * waits for. A few tasks beat this often, ms ...
@@ -15,14 +13,14 @@ export function beatEveryMs(running: number, timeoutMs: number): number {
   return Math.min(timeoutMs / PER_TIMEOUT, Math.max(SOON_MS, (running * 1000) / PER_SECOND));
 }
 
-/** Runs work that heartbeats with its present step until it ends. One for all tasks of a process. */
-export function heartbeats(timeoutMs: number) {
+/** Runs work that heartbeats with its present step until it ends. One for all tasks of a process; `send` is the SDK's. */
+export function heartbeats(timeoutMs: number, send: (details: { step: string }) => void) {
   let running = 0;
   return async <T>(work: (step: (text: string) => void) => Promise<T>): Promise<T> => {
     let present = 'start';
     let timer: NodeJS.Timeout;
     const beat = () => {
-      heartbeat({ step: present });
+      send({ step: present });
       timer = setTimeout(beat, beatEveryMs(running, timeoutMs));
     };
     running += 1;

@@ -1,4 +1,4 @@
-import { activityInfo, CancelledFailure, Context } from '@temporalio/activity';
+import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { CloseInput, HostRef, TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
@@ -37,7 +37,7 @@ export interface Activities {
 
 /** Bind the activities to the world. The only place that knows Temporal's activity SDK. */
 export function createActivities(deps: ActivityDeps): Activities {
-  const heartbeating = heartbeats(deps.timeouts.heartbeatMs);
+  const heartbeating = heartbeats(deps.timeouts.heartbeatMs, heartbeat);
   const phases: Activities['phases'] = {};
   for (const name of deps.phases.keys()) {
     phases[name] = (input) => asFailure(() => heartbeating((step) => runPhase(deps, input, step)));

@@ -4,7 +4,6 @@ import type {
   CommandBase,
   CommandResult,
   DecideInput,
-  OnVersion,
   OperationEvent,
   PauseInput,
   ResumeInput,
