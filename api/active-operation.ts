@@ -7,11 +7,7 @@ import { requireCluster } from './routes/shared.ts';
  * The operation of the cluster that takes commands now. Throws NOT_FOUND when there is no such cluster or operation,
  * CONFLICT when none runs, or not the one that was `asked` for.
  */
-export async function requireActive(
-  deps: ApiDeps,
-  cluster: string,
-  asked?: string | undefined,
-): Promise<OperationStatus> {
+export async function requireActive(deps: ApiDeps, cluster: string, asked?: string): Promise<OperationStatus> {
   const { projections } = deps.store;
   const active = await projections.activeOperation(cluster);
   if (active && (asked === undefined || asked === active.operationId)) return active;

@@ -87,8 +87,8 @@ function fileKeyring(file: string): Keyring {
         write(`${freshKey()},${text.trim()}`);
       },
       keepCurrent: () => {
-        const { currentId, key } = present();
-        write(Buffer.from(key(currentId)!).toString('base64'));
+        const ring = present();
+        write(Buffer.from(ring.key(ring.currentId)!).toString('base64'));
       },
     },
   };

@@ -94,8 +94,11 @@ export function secretRotation(db: Kysely<Tables>, keyring: Keyring, payloadKeys
       for (;;) {
         const rows = await sealedByOthers()
           .select(['scope', 'name', 'key_id', 'nonce', 'sealed'])
-          .where(({ eb, or, and }) =>
-            or([eb('scope', '>', after.scope), and([eb('scope', '=', after.scope), eb('name', '>', after.name)])]),
+          .where((where) =>
+            where.or([
+              where('scope', '>', after.scope),
+              where.and([where('scope', '=', after.scope), where('name', '>', after.name)]),
+            ]),
           )
           .orderBy('scope')
           .orderBy('name')

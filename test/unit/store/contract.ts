@@ -5,25 +5,9 @@ import type { OperationStatus, TaskStatus } from '../../../contracts/operation.t
 import type { Store } from '../../../store/index.ts';
 import type { CommandBegun, CommandEnded } from '../../../store/journal.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
+import { spec } from './sample-spec.ts';
 
 export const testKey = (fill: number): string => Buffer.alloc(32, fill).toString('base64');
-
-export const spec = (name: string, version = '1.36.3'): ClusterSpec => ({
-  apiVersion: 'kubewright.dev/v1alpha1',
-  kind: 'Cluster',
-  metadata: { name },
-  spec: {
-    kubernetes: { version },
-    hosts: [
-      { name: 'cp-1', address: '10.0.0.1', roles: ['control-plane', 'etcd'], labels: {}, taints: [], phases: {} },
-    ],
-    ssh: { credential: { name: 'key' } },
-    network: { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', clusterDomain: 'cluster.local' },
-    artifacts: {},
-    policy: { onHostFailure: 'wait', maxQuarantined: '20%' },
-    phases: {},
-  },
-});
 
 const begun = (cluster: string, more: Partial<CommandBegun> = {}): CommandBegun => ({
   namespace: 'kube',
