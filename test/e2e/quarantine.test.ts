@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { OperationStatus } from '../../contracts/operation.ts';
 import { execInHost, powerOff } from '../../lab/faults.ts';
@@ -23,8 +25,18 @@ function withoutSpare({ spec }: Lab): ClusterSpecInput {
   return { ...spec, spec: { ...spec.spec, hosts, policy: { onHostFailure: 'quarantine' } } };
 }
 
-const post = <T = { operation: string }>({ services, lab }: Cluster, path: string, body: object): Promise<T> =>
-  services.api.request<T>('POST', path.replace('demo', lab.name), body);
+/** A 503 says that no worker answered yet: the same key is safe to repeat. */
+async function post({ services, lab }: Cluster, path: string, body: object): Promise<{ operation: string }> {
+  const key = { 'idempotency-key': randomUUID() };
+  for (const deadline = Date.now() + 120_000; ; ) {
+    try {
+      return await services.api.request('POST', path.replace('demo', lab.name), body, key);
+    } catch (error) {
+      if (!String(error).includes('HTTP 503') || Date.now() > deadline) throw error;
+      await sleep(200);
+    }
+  }
+}
 const view = ({ services, lab }: Cluster) => services.api.request<ClusterView>('GET', `/clusters/${lab.name}`);
 const follow = async (at: Cluster, operation: string): Promise<OperationStatus> =>
   await at.services.api.follow(at.lab.name, operation);

@@ -27,6 +27,7 @@ export interface Sample {
   /** Raw hosts; default three hosts, etcd on all, everything else on cp-1. */
   hosts?: readonly Record<string, unknown>[] | undefined;
   network?: Record<string, unknown> | undefined;
+  policy?: object | undefined;
   /** False: no mirror, so official release files and upstream images. */
   mirror?: boolean | undefined;
 }
@@ -53,6 +54,7 @@ export function sampleCluster(sample: Sample = {}): ClusterSpec {
       ssh: { credential: { keyFile: '/root/.ssh/id_ed25519' } },
       network: sample.network ?? {},
       artifacts: sample.mirror === false ? {} : { mirror: MIRROR },
+      policy: sample.policy ?? {},
       phases: sample.phases ?? {},
     },
   });

@@ -117,3 +117,47 @@ describe('plans with hosts in quarantine', () => {
     expect(() => hostsOf({ kind: 'heal', quarantine: [] })).toThrow(/no host .* in quarantine/);
   });
 });
+
+describe('what quarantine must leave', () => {
+  const cluster = (policy?: object) =>
+    sampleCluster({
+      hosts: [
+        { name: 'cp-1', address: '10.0.0.1', roles: ['control-plane', 'etcd', 'registry', 'time-server'] },
+        { name: 'cp-2', address: '10.0.0.2', roles: ['control-plane', 'etcd'] },
+        { name: 'cp-3', address: '10.0.0.3', roles: ['control-plane', 'etcd'] },
+        { name: 'w-1', address: '10.0.0.4', roles: ['worker'] },
+      ],
+      ...(policy ? { policy } : {}),
+    });
+  const everywhere = [phase('everywhere')];
+
+  it('is said by the plan: majority, control planes, registry, time, the first control plane', () => {
+    expect(makePlan(input, cluster(), everywhere).quorum).toEqual([
+      { what: 'etcd members', hosts: ['cp-1', 'cp-2', 'cp-3'], least: 2 },
+      { what: 'control planes', hosts: ['cp-1', 'cp-2', 'cp-3'], least: 1 },
+      { what: 'registry hosts', hosts: ['cp-1'], least: 1 },
+      { what: 'time servers', hosts: ['cp-1'], least: 1 },
+      { what: 'hosts for cluster-wide phases', hosts: ['cp-1'], least: 1 },
+    ]);
+  });
+
+  it('holds for a build on a spec that changed since', () => {
+    const out = (...hosts: string[]) => ({
+      quarantine: hosts.map((host) => ({ host, since: 't', by: 'a', why: 'w', phase: 'p', operationId: 'o' })),
+    });
+    expect(makePlan({ ...input, ...out('cp-2') }, cluster(), everywhere).quarantined).toEqual(['cp-2']);
+    expect(() => makePlan({ ...input, ...out('cp-2', 'cp-3') }, cluster(), everywhere)).toThrow(/1 of 3 etcd members/);
+  });
+
+  it.each([
+    [undefined, { onHostFailure: 'wait', maxQuarantined: 1 }],
+    [
+      { onHostFailure: 'quarantine', maxQuarantined: '50%' },
+      { onHostFailure: 'quarantine', maxQuarantined: 2 },
+    ],
+    [{ maxQuarantined: 3 }, { onHostFailure: 'wait', maxQuarantined: 3 }],
+    [{ maxQuarantined: '0%' }, { onHostFailure: 'wait', maxQuarantined: 0 }],
+  ])('policy %o is %o in the plan', (policy, planned) => {
+    expect(makePlan(input, cluster(policy), everywhere).policy).toEqual(planned);
+  });
+});
