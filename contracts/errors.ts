@@ -1,4 +1,6 @@
 import { ERRORS, type ErrorEntry } from './error-catalogue.ts';
+import { LIMITS } from './limits.ts';
+import { printable, printableLine } from './printable.ts';
 
 export { ERRORS, type ErrorEntry };
 
@@ -20,7 +22,10 @@ export interface ErrorReport {
 
 const symbol = Symbol.for('kubewright.error');
 
-/** The one error class of ours. Recognised by symbol, so that two module copies agree. */
+/**
+ * The one error class of ours. Recognised by symbol, so that two module copies agree. Message and evidence may quote what
+ * a host said, and end in logs, answers and terminals: both are made printable here, once for all of them.
+ */
 export class KubewrightError extends Error {
   readonly [symbol] = true;
   readonly code: ErrorCode;
@@ -40,12 +45,12 @@ export class KubewrightError extends Error {
       errors?: { path: string; message: string }[] | undefined;
     } = {},
   ) {
-    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    super(printableLine(message), more.cause === undefined ? undefined : { cause: more.cause });
     this.name = 'KubewrightError';
     this.code = code;
     this.host = more.host;
     this.phase = more.phase;
-    this.evidence = more.evidence;
+    this.evidence = more.evidence === undefined ? undefined : printable(more.evidence).slice(-LIMITS.evidenceChars);
     this.errors = more.errors;
   }
 

@@ -164,7 +164,7 @@ class Running {
     this.#channel.on('error', () => {});
     this.#channel.stderr.on('error', () => {});
     this.#channel.on('exit', (code: number | null, signal?: string) => {
-      this.#exit = { code, signal: signal ?? null };
+      this.#exit = { code, signal: signalName(signal) };
       this.#linger = setTimeout(() => {
         this.#channel.close();
         this.#settle();
@@ -269,8 +269,12 @@ function notStarted(command: Command, code: 'COMMAND_TIMEOUT' | 'COMMAND_ABORTED
   });
 }
 
+/** A name that this system knows, or UNKNOWN: the host may send any text. */
+const signalName = (name: string | undefined): string | null =>
+  name === undefined ? null : signalNumber(name) > 0 ? name : 'UNKNOWN';
+
 function signalNumber(name: string): number {
-  return (constants.signals as Readonly<Record<string, number>>)[name] ?? 0;
+  return Object.hasOwn(constants.signals, name) ? constants.signals[name as NodeJS.Signals] : 0;
 }
 
 /** Waits for the promise, or until `done` says so (asked every 20 ms), at most `ms`. Never rejects. */

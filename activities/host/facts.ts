@@ -1,3 +1,4 @@
+import { printableLine } from '../../contracts/printable.ts';
 import type { HostFacts, RemoteHost } from './types.ts';
 
 /** Reading the facts takes milliseconds; a host that needs this long has other troubles. ms. */
@@ -45,7 +46,7 @@ export function parseFacts(output: string): HostFacts {
     const at = line.indexOf('=');
     if (at > 0) found.set(line.slice(0, at), line.slice(at + 1).trim());
   }
-  const text = (key: string) => (found.get(key) ?? '').slice(0, 256);
+  const text = (key: string) => printableLine(found.get(key) ?? '').slice(0, 256);
   const number = (key: string) => {
     const value = Number.parseInt(text(key), 10);
     return Number.isFinite(value) && value > 0 ? value : 0;

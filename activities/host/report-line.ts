@@ -2,6 +2,8 @@ import type { RemoteProcess } from './command-line.ts';
 
 /** Kept while the report has not come: what a login shell said instead is the best evidence there is. */
 const PREAMBLE_BYTES = 16 * 1024;
+/** A process number or a start time. Nothing else may go into the command that ends it. */
+const NUMBER = /^[0-9]{1,19}$/;
 
 /**
  * Takes the wrapper's report line out of a command's standard output, together with anything printed before it (noise of
@@ -9,6 +11,8 @@ const PREAMBLE_BYTES = 16 * 1024;
  */
 export class ReportLine {
   process: RemoteProcess | null = null;
+  /** Instead of running, the command says who holds the host; '-' = nobody. */
+  fenced: { holder: string; operation: string } | null = null;
   readonly #mark: string;
   readonly #rest: (chunk: Buffer) => void;
   #waiting = Buffer.alloc(0);
@@ -23,27 +27,49 @@ export class ReportLine {
     return this.process ? '' : this.#waiting.toString('utf8');
   }
 
+  /** Bytes held back now. */
+  get kept(): number {
+    return this.#waiting.length;
+  }
+
   push(chunk: Buffer): void {
     if (this.process) {
       this.#rest(chunk);
       return;
     }
-    this.#waiting = Buffer.concat([this.#waiting, chunk]);
-    const start = this.#waiting.indexOf(this.#mark);
-    const end = start < 0 ? -1 : this.#waiting.indexOf(0x0a, start);
-    if (end < 0) {
-      if (this.#waiting.length > PREAMBLE_BYTES) {
-        this.#waiting = this.#waiting.subarray(start < 0 ? this.#waiting.length - PREAMBLE_BYTES : start);
-      }
+    // Refused: nothing runs, whatever else the host may send.
+    if (this.fenced) return;
+    const room = Math.max(0, 2 * PREAMBLE_BYTES - this.#waiting.length);
+    this.#waiting = Buffer.concat([this.#waiting, chunk.subarray(0, room)]);
+    const report = this.#find();
+    if (report) this.#take(report, chunk.subarray(room));
+    else if (this.#waiting.length > PREAMBLE_BYTES)
+      this.#waiting = Buffer.from(this.#waiting.subarray(-PREAMBLE_BYTES));
+    if (!report && room < chunk.length) this.push(chunk.subarray(room));
+  }
+
+  /** The first whole line that has the form of a report: a host may print the mark to what end it likes. */
+  #find(): { words: string[]; end: number } | null {
+    for (let start = this.#waiting.indexOf(this.#mark); start >= 0; ) {
+      const end = this.#waiting.indexOf(0x0a, start);
+      if (end < 0) return null;
+      const words = this.#waiting.toString('latin1', start, end).split(' ').slice(1);
+      if (words[0] === 'fenced' || (words.length === 5 && words.every((word) => NUMBER.test(word))))
+        return { words, end };
+      start = this.#waiting.indexOf(this.#mark, end);
+    }
+    return null;
+  }
+
+  #take({ words, end }: { words: string[]; end: number }, more: Buffer): void {
+    const rest = this.#waiting.subarray(end + 1);
+    if (words[0] === 'fenced') {
+      this.fenced = { holder: words[1] ?? '-', operation: words[2] ?? '-' };
       return;
     }
-    const [, pid = 0, parent = 0, group = 0, session = 0, startTime = 0] = this.#waiting
-      .toString('latin1', start, end)
-      .split(' ')
-      .map(Number);
+    const [pid = 0, parent = 0, group = 0, session = 0, startTime = 0] = words.map(Number);
     this.process = { pid, parent, group, session, startTime };
-    const rest = this.#waiting.subarray(end + 1);
     this.#waiting = Buffer.alloc(0);
-    if (rest.length > 0) this.#rest(rest);
+    for (const each of [rest, more]) if (each.length > 0) this.#rest(each);
   }
 }

@@ -191,6 +191,8 @@ test('a lost connection is never a result', async () => {
   ] as const) {
     const lost = failure(session.host.exec(['sh', '-c', 'echo begun; sleep "$1"', how, nap]));
     await expect.poll(() => running(`sleep ${nap}`).length).toBe(1);
+    // What it wrote was on the way before; when this is answered, that has come too.
+    await session.host.exec(['true']);
     server.drop(how);
     const error = await lost;
     expect(error).toMatchObject({ code: 'SSH_CONNECTION_LOST', host: 'host-1' });
