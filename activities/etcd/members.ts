@@ -18,9 +18,6 @@ export interface EtcdMember {
   readonly learner: boolean;
 }
 
-/** Members that decide among `size`. */
-export const majority = (size: number): number => Math.floor(size / 2) + 1;
-
 /** True when it once was part of the cluster, so that other members count on what it has stored. */
 export const hasStarted = (member: EtcdMember): boolean => member.clientUrls.length > 0;
 

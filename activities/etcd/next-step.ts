@@ -1,4 +1,5 @@
-import { describeMember, type EtcdMember, type EtcdPeer, hasStarted, majority } from './members.ts';
+import { majority } from '../../contracts/quorum.ts';
+import { describeMember, type EtcdMember, type EtcdPeer, hasStarted } from './members.ts';
 import type { EtcdView } from './observe.ts';
 
 /** What to do next so that this host has a member of the cluster. */

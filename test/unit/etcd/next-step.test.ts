@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EtcdMember, initialCluster, majority, parseMemberList } from '../../../activities/etcd/members.ts';
+import { type EtcdMember, initialCluster, parseMemberList } from '../../../activities/etcd/members.ts';
 import { type EtcdIntent, nextStep } from '../../../activities/etcd/next-step.ts';
 import { type EtcdView, parseView } from '../../../activities/etcd/observe.ts';
+import { majority } from '../../../contracts/quorum.ts';
 
 const peer = (index: number) => ({
   name: `cp-${index}`,
