@@ -1,6 +1,7 @@
 import { hostsWithRole, internalAddress } from '../../contracts/cluster.ts';
 import type { MasterOptions } from '../phases/master.ts';
 import type { PhaseContext } from '../phases/phase.ts';
+import { admissionConfig } from '../render/admission-config.ts';
 import { auditPolicy } from '../render/audit-policy.ts';
 import { encryptionConfig } from '../render/encryption-config.ts';
 import { apiServerCommand } from '../render/kube-apiserver.ts';
@@ -10,6 +11,7 @@ import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
 import { type Resource, secretText } from '../resources/resource.ts';
 import * as identities from './identities.ts';
+import { SYSTEM_NAMESPACE } from './manifests/common.ts';
 import { internalIpv4, NODE_CIDR_BITS } from './network.ts';
 import {
   ADMIN_KUBECONFIG,
@@ -68,6 +70,7 @@ export async function controlPlaneFiles(
     serviceAccountPublic: `${PKI}/service-account.pub`,
     serviceAccountPrivate: `${PKI}/service-account.key`,
     encryption: `${KUBERNETES_DIR}/encryption-config.yaml`,
+    admission: `${KUBERNETES_DIR}/admission.yaml`,
     auditPolicy: `${KUBERNETES_DIR}/audit-policy.yaml`,
     managerKubeconfig: `${KUBERNETES_DIR}/controller-manager.kubeconfig`,
     schedulerKubeconfig: `${KUBERNETES_DIR}/scheduler.kubeconfig`,
@@ -96,7 +99,12 @@ export async function controlPlaneFiles(
       secretText(encryptionConfig({ provider: options.encryption, keyName: 'key-1', key: encryptionKey.value })),
       SECRET,
     ),
-    ...(audit.enabled ? [file(paths.auditPolicy, auditPolicy())] : []),
+    file(
+      paths.admission,
+      admissionConfig({ enforce: options.podSecurity, exemptNamespaces: [SYSTEM_NAMESPACE] }),
+      SECRET,
+    ),
+    ...(audit.enabled ? [file(paths.auditPolicy, auditPolicy(), SECRET)] : []),
     file(paths.managerKubeconfig, kubeconfig('system:kube-controller-manager', managerClient), SECRET),
     file(paths.schedulerKubeconfig, kubeconfig('system:kube-scheduler', schedulerClient), SECRET),
     file(ADMIN_KUBECONFIG, await pki.kubeconfig(identities.adminClient(), server), SECRET),
@@ -125,13 +133,14 @@ export async function controlPlaneFiles(
         frontProxyName: identities.FRONT_PROXY_NAME,
         frontProxyClient: frontProxy,
         encryptionConfig: paths.encryption,
+        admissionConfig: paths.admission,
         audit: audit.enabled ? { ...audit, policy: paths.auditPolicy, log: `${AUDIT_DIR}/audit.log` } : undefined,
         extraArgs: options.apiServer.extraArgs,
       }),
       // Its certificates and authorities it reads again by itself; not these.
       restartOn: [
         ...[paths.etcdCa, etcdClient.cert, kubelets.cert, frontProxy.cert],
-        ...[paths.serviceAccountPublic, paths.serviceAccountPrivate, paths.encryption],
+        ...[paths.serviceAccountPublic, paths.serviceAccountPrivate, paths.encryption, paths.admission],
         ...(audit.enabled ? [paths.auditPolicy] : []),
       ],
     },

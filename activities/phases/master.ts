@@ -6,6 +6,7 @@ import { WAIT_URL, waitUrl } from '../kube/lib.ts';
 import { internalIpv4 } from '../kube/network.ts';
 import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, SCHEDULER_PORT } from '../kube/paths.ts';
 import { bootstrapRbac } from '../kube/rbac.ts';
+import { POD_SECURITY_LEVELS } from '../render/admission-config.ts';
 import { ENCRYPTION_PROVIDERS } from '../render/encryption-config.ts';
 import { daemonUnit } from '../render/unit.ts';
 import { manifests } from '../resources/manifests.ts';
@@ -29,6 +30,10 @@ const options = z.strictObject({
       maxSizeMiB: z.int().min(1).max(10_000).default(100),
     })
     .prefault({}),
+  podSecurity: z
+    .enum(POD_SECURITY_LEVELS)
+    .default('baseline')
+    .describe('What namespaces without a label of their own hold pods to; kube-system is exempt'),
   apiServer: z.strictObject({ extraArgs }).prefault({}),
   controllerManager: z.strictObject({ extraArgs }).prefault({}),
   scheduler: z.strictObject({ extraArgs }).prefault({}),

@@ -64,7 +64,7 @@ export default definePhase({
       file(FILES.ca, await pki.ca('kubernetes')),
       ...[client, serving, proxy].flatMap(({ resources }) => resources),
       file(FILES.kubeletKubeconfig, kubeconfig(`system:node:${host.name}`, client), { mode: 0o600 }),
-      file(FILES.kubeletConfig, renderKubelet(context, serving)),
+      file(FILES.kubeletConfig, renderKubelet(context, serving), { mode: 0o600 }),
       file(FILES.proxyKubeconfig, kubeconfig('system:kube-proxy', proxy), { mode: 0o600 }),
       file(
         FILES.proxyConfig,
@@ -75,6 +75,7 @@ export default definePhase({
           kubeconfig: FILES.proxyKubeconfig,
           overrides: options.kubeProxy.config,
         }),
+        { mode: 0o600 },
       ),
       service('kubelet', {
         unit: kubeletUnit(context),

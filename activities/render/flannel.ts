@@ -44,6 +44,7 @@ set -eu
 subnet=\${FLANNEL_SUBNET%.*}.0/\${FLANNEL_SUBNET#*/}
 new=$(printf '%s' '${conflist}' | sed -e "s|MTU|$FLANNEL_MTU|" -e "s|SUBNET|$subnet|" -e "s|NETWORK|$FLANNEL_NETWORK|")
 [ "$(cat ${CNI_CONFLIST} 2>/dev/null)" = "$new" ] || {
+  umask 077
   printf '%s\\n' "$new" >${CNI_CONF_DIR}/.10-kubewright.new
   mv -f ${CNI_CONF_DIR}/.10-kubewright.new ${CNI_CONFLIST}
 }

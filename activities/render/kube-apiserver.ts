@@ -27,6 +27,7 @@ export interface ApiServerConfig {
   frontProxyName: string;
   frontProxyClient: Pair;
   encryptionConfig: string;
+  admissionConfig: string;
   audit?: { policy: string; log: string; maxAgeDays: number; maxBackups: number; maxSizeMiB: number } | undefined;
   extraArgs: Readonly<Record<string, string>>;
 }
@@ -41,7 +42,8 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       'secure-port': config.port,
       'anonymous-auth': false,
       'authorization-mode': 'Node,RBAC',
-      'enable-admission-plugins': 'NodeRestriction',
+      'enable-admission-plugins': 'NodeRestriction,DenyServiceExternalIPs,EventRateLimit',
+      'admission-control-config-file': config.admissionConfig,
       'client-ca-file': config.clientCa,
       'tls-cert-file': config.serving.cert,
       'tls-private-key-file': config.serving.key,
@@ -58,6 +60,9 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       // Node names need not resolve anywhere.
       'kubelet-preferred-address-types': 'InternalIP',
       'service-cluster-ip-range': config.serviceCidr,
+      // Tokens of pods are good for an hour, and renewed; not for a year, as they are for the sake of old clients.
+      'service-account-extend-token-expiration': false,
+      'service-account-lookup': true,
       'service-account-issuer': `https://kubernetes.default.svc.${config.clusterDomain}`,
       'service-account-key-file': config.serviceAccountPublicKey,
       'service-account-signing-key-file': config.serviceAccountPrivateKey,

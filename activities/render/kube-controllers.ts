@@ -54,6 +54,7 @@ export function controllerManagerCommand(config: ControllerManagerConfig): strin
       'root-ca-file': config.ca.cert,
       'service-account-private-key-file': config.serviceAccountPrivateKey,
       'use-service-account-credentials': true,
+      'terminated-pod-gc-threshold': 1000,
       // Its forty controllers ask for a token each at the start: the default of 20 a second would take seconds.
       'kube-api-qps': 100,
       'kube-api-burst': 200,

@@ -48,6 +48,11 @@ export function kubeletConfig(config: KubeletConfig): string {
         cgroupDriver: config.systemdCgroup ? 'systemd' : 'cgroupfs',
         protectKernelDefaults: config.ownKernel,
         seccompDefault: true,
+        makeIPTablesUtilChains: true,
+        // A pod that forks without end harms itself alone.
+        podPidsLimit: 4096,
+        streamingConnectionIdleTimeout: '4h0m0s',
+        eventRecordQPS: 50,
         ...(config.taints.length > 0 ? { registerWithTaints: config.taints } : {}),
         serializeImagePulls: false,
         maxParallelImagePulls: 4,

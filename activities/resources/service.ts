@@ -156,10 +156,11 @@ export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
     return changes;
   },
 
+  // Mode 0600, as the CIS benchmark wants a kubelet's unit: what a unit says can be asked of systemd by anybody anyway.
   fragment(resource, observed, context) {
     const { stale, enable, run } = needs(resource, observed, context);
     const { quote, payload } = context;
-    const puts = stale.map(({ path, content }) => `put ${payload(content)} ${quote(path)} 0644 root root`);
+    const puts = stale.map(({ path, content }) => `put ${payload(content)} ${quote(path)} 0600 root root`);
     return {
       script: puts.join('\n'),
       timeoutMs: UNIT_TIMEOUT_MS,

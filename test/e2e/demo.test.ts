@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { ApiClient } from '../../cli/dev/api-client.ts';
 import { checkoutRoot } from '../../cli/dev/paths.ts';
 import type { OperationStatus } from '../../contracts/operation.ts';
+import { CIS_CHECKS, cisScript } from './cis-checks.ts';
 import { ssh } from './support.ts';
 
 /** What a newcomer gets from one command, judged from outside: kubectl, OpenSSH and the official client. */
@@ -79,6 +80,17 @@ describe('npm run demo', () => {
       for (const container of item.spec?.template.spec?.containers ?? []) {
         expect(container.image?.startsWith(`${registry}/`), container.image).toBe(true);
       }
+    }
+  });
+
+  it('holds to the CIS benchmark, item by item', async () => {
+    for (const host of answer.hosts) {
+      const places = host === controlPlane ? (['control-plane', 'etcd', 'node'] as const) : (['node'] as const);
+      const script = Buffer.from(cisScript(places)).toString('base64');
+      const lines = (await ssh(host, `printf %s ${script} | base64 -d | sh`)).trim().split('\n');
+      expect(lines, host.name).toEqual([
+        `done ${CIS_CHECKS.filter(({ on }) => places.some((each) => each === on)).length}`,
+      ]);
     }
   });
 
