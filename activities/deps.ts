@@ -1,6 +1,7 @@
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../contracts/timeouts.ts';
 import type { Store } from '../store/index.ts';
 import { ArtifactResolver } from './artifacts/mirror-artifacts.ts';
+import { forget } from './forget.ts';
 import { createCredentialResolver, type HostLogger } from './host/credentials.ts';
 import { createSshPool } from './host/pool.ts';
 import type { ActivityDeps } from './index.ts';
@@ -32,6 +33,7 @@ export async function createActivityDeps(
     pki: (cluster, mode, onSecret) => createPki({ secrets: store.secrets, cluster, mode, onSecret }),
     artifacts: (cluster) => artifacts.sourceFor(cluster),
     notes: store.notes,
+    forget: (cluster, what) => forget(store, cluster, what),
     forgetHostKey: (cluster, host) => store.hostKeys.forget(cluster, host),
     projections: store.projections,
     timeouts,

@@ -27,6 +27,10 @@ export interface TaskDeps {
   pki(cluster: string, mode: 'apply' | 'check', onSecret: (value: string) => void): Pki;
   artifacts(cluster: ClusterSpec): ArtifactSource;
   notes: Notes;
+  forget(
+    cluster: string,
+    what: { hosts: readonly string[] | null; dryRun: boolean },
+  ): Promise<{ secrets: number; hostKeys: number }>;
 }
 
 /** What the activity around a task gives it. */
@@ -110,7 +114,10 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
         return phaseOptions(cluster, found, other) as T;
       },
       facts,
-      pki: deps.pki(input.cluster, input.mode, (value) => secrets.add(value)),
+      // A teardown makes no certificates.
+      pki: deps.pki(input.cluster, input.kind === 'teardown' ? 'check' : input.mode, (value) => secrets.add(value)),
+      phases: deps.phases,
+      forget: (what) => deps.forget(input.cluster, what),
       artifacts: deps.artifacts(cluster),
       quarantined: input.quarantined ?? [],
       focus: input.focus ?? null,
@@ -148,6 +155,10 @@ async function walk(
   const run = (changes: readonly Change[], verified = false) =>
     phaseRun(context, { phase: phase.name, remote, changes, verified, signal: runtime.signal });
 
+  if (phase.run) {
+    runtime.step(phase.name);
+    return { changes: await phase.run(run([])), restarts: [] };
+  }
   if (phase.hooks?.before) {
     runtime.step('before');
     await phase.hooks.before(run([]));

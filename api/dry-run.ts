@@ -1,7 +1,8 @@
+import type { FastifyBaseLogger } from 'fastify';
 import type { z } from 'zod';
 import type { dryRunAnswer } from '../contracts/api.ts';
 import { type ErrorReport, KubewrightError } from '../contracts/errors.ts';
-import type { OperationStatus } from '../contracts/operation.ts';
+import type { Actor, OperationStatus } from '../contracts/operation.ts';
 import { FINAL_STATES } from '../store/changes.ts';
 import type { ApiDeps } from './deps.ts';
 import { operationLinks } from './routes/shared.ts';
@@ -45,6 +46,25 @@ export function changeOf(deps: ApiDeps, cluster: string, ms: number): { promise:
     };
   });
   return { promise, stop: () => stop() };
+}
+
+/**
+ * Wait for a dry run and report what it found; null when it takes longer than a request may. One that is blocked is
+ * ended: nobody will decide about a dry run, and what was found is the answer.
+ */
+export async function answerDryRun(
+  deps: ApiDeps,
+  { cluster, operation, actor, log }: { cluster: string; operation: string; actor: Actor; log: FastifyBaseLogger },
+): Promise<z.infer<typeof dryRunAnswer> | null> {
+  const status = await waitForOperation(deps, cluster, operation);
+  if (status.state === 'blocked') {
+    await deps.temporal
+      .cancel(cluster, { operationId: operation, actor, requestId: `${operation}-end` })
+      .catch((error: unknown) => log.warn({ err: error }, 'a blocked dry run could not be ended'));
+  } else if (!FINAL_STATES.has(status.state)) {
+    return null;
+  }
+  return dryRunReport(status, await deps.temporal.history(cluster, operation));
 }
 
 /** What would be done on which host. Pure. */

@@ -34,6 +34,7 @@ async function submit(
       state: 'queued',
       actor: request.actor.name,
       specRef: request.specRef,
+      ...(request.hosts ? { hosts: request.hosts } : {}),
       queuedAt: new Date().toISOString(),
       tasks: [],
       blockedHosts: [],

@@ -87,6 +87,7 @@ const operationShape = {
   queuedAt: time.optional(),
   startedAt: time.optional(),
   endedAt: time.optional(),
+  hosts: z.array(text).max(1000).optional().describe('The hosts that were asked for; absent: all'),
   tasks: z.array(taskStatus).max(50_000),
   blockedHosts: z.array(text).max(1000),
   quarantinedHosts: z.array(text).max(1000).describe('Hosts that the cluster goes on without'),

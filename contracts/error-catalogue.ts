@@ -94,6 +94,13 @@ export const ERRORS = {
     'This Idempotency-Key was used for another request',
     'Use a new key for a different request.',
   ),
+  NOT_CONFIRMED: entry(
+    'request',
+    false,
+    400,
+    'The removal is not confirmed',
+    'Repeat the request with ?confirm= and the name of what is to be removed; ?dryRun=true shows what that is.',
+  ),
   OPERATION_RUNNING: entry(
     'request',
     false,

@@ -76,7 +76,7 @@ export interface QuarantinedHost {
 export interface Change {
   /** `kind:id` of the resource, e.g. `file:/etc/hosts`. */
   resource: string;
-  action: 'create' | 'update' | 'remove' | 'restart' | 'start' | 'run';
+  action: 'create' | 'update' | 'remove' | 'restart' | 'start' | 'run' | 'keep';
   /** One line in words; never a secret. */
   detail: string;
 }
@@ -162,6 +162,8 @@ export interface OperationStatus {
   endedAt?: string | undefined;
   tasks: TaskStatus[];
   blockedHosts: string[];
+  /** The hosts that were asked for; absent = all. */
+  hosts?: string[] | undefined;
   /** Hosts of the cluster that this operation goes on, or ended, without. Sorted. */
   quarantinedHosts: string[];
   /** The same hosts with who, when and why. Absent: this status says nothing of it. */

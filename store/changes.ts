@@ -16,6 +16,8 @@ export const CLUSTER_STATES = [
   'degraded',
   'failed',
   'incomplete',
+  'removing',
+  'removed',
 ] as const;
 export type ClusterState = (typeof CLUSTER_STATES)[number];
 
@@ -38,7 +40,7 @@ export function clusterStateOf({
     case 'paused':
       return state;
     default:
-      return 'building';
+      return kind === 'teardown' ? 'removing' : 'building';
   }
 }
 

@@ -4,12 +4,12 @@ import type { OperationStatus, QuarantinedHost, TaskStatus } from '../contracts/
 import {
   ACTIVE_STATES,
   type ClusterState,
-  clusterStateOf,
   FINAL_STATES,
   type StatusEvent,
   type StatusHead,
   statusEvents,
 } from './changes.ts';
+import { type ClusterOutcome, clusterOutcome } from './cluster-outcome.ts';
 import { quarantineOf, saveQuarantine } from './quarantine-rows.ts';
 import type { ClusterRow, Tables } from './schema.ts';
 import type { SpecStore } from './specs.ts';
@@ -140,46 +140,31 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   }
 
   /** A dry run says nothing of the cluster. */
-  async function saveCluster(tx: Transaction<Tables>, status: OperationStatus, spec: SpecSummary): Promise<void> {
+  async function saveCluster(tx: Transaction<Tables>, status: OperationStatus, outcome: ClusterOutcome): Promise<void> {
     const at = now();
     // One that waits behind another, or was taken out of the queue, does not speak for the cluster.
     const waiting = status.state === 'queued' || (status.state === 'cancelled' && status.startedAt === undefined);
+    const record = {
+      spec_ref: outcome.specRef,
+      state: outcome.state,
+      kubernetes_version: outcome.kubernetesVersion,
+      hosts: outcome.hosts,
+      latest_operation: status.operationId,
+    };
     await tx
       .insertInto('clusters')
-      .values({
-        name: status.cluster,
-        spec_ref: status.specRef,
-        state: clusterStateOf(status),
-        kubernetes_version: spec.kubernetesVersion,
-        hosts: spec.hosts,
-        latest_operation: status.operationId,
-        created_at: at,
-        updated_at: at,
-      })
-      .onConflict((conflict) =>
-        conflict.column('name').doUpdateSet({
-          ...(waiting
-            ? {}
-            : {
-                spec_ref: status.specRef,
-                state: clusterStateOf(status),
-                kubernetes_version: spec.kubernetesVersion,
-                hosts: spec.hosts,
-                latest_operation: status.operationId,
-              }),
-          updated_at: at,
-        }),
-      )
+      .values({ name: status.cluster, ...record, created_at: at, updated_at: at })
+      .onConflict((conflict) => conflict.column('name').doUpdateSet({ ...(waiting ? {} : record), updated_at: at }))
       .execute();
     if (status.quarantine && !waiting) await saveQuarantine(tx, status.cluster, status.quarantine);
   }
 
   return {
     async saveOperation(status, { onlyNew = false } = {}) {
-      const spec = status.mode === 'apply' ? await summary(specs, status.specRef) : null;
+      const outcome = status.mode === 'apply' ? await clusterOutcome(db, specs, status) : null;
       const saved = await db.transaction().execute(async (tx) => {
         const fresh = await save(tx, status, onlyNew);
-        if (fresh && spec) await saveCluster(tx, status, spec);
+        if (fresh && outcome) await saveCluster(tx, status, outcome);
         return fresh;
       });
       if (saved) for (const listener of listeners) listener(status.cluster);
@@ -305,16 +290,6 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       return () => listeners.delete(listener);
     },
   };
-}
-
-interface SpecSummary {
-  kubernetesVersion: string;
-  hosts: number;
-}
-
-async function summary(specs: SpecStore, specRef: string): Promise<SpecSummary> {
-  const { spec } = await specs.get(specRef);
-  return { kubernetesVersion: spec.kubernetes.version, hosts: spec.hosts.length };
 }
 
 function clusterOf(row: ClusterRow): ClusterRecord {

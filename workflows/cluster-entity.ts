@@ -220,7 +220,7 @@ function summaryOf(input: OperationInput, state: OperationState): OperationSumma
 }
 
 function statusOf(input: OperationInput, state: OperationState): OperationStatus {
-  const { operationId, cluster, kind, mode, actor, specRef, queuedAt } = input;
+  const { operationId, cluster, kind, mode, actor, specRef, queuedAt, hosts } = input;
   return {
     operationId,
     cluster,
@@ -230,6 +230,7 @@ function statusOf(input: OperationInput, state: OperationState): OperationStatus
     actor: actor.name,
     specRef,
     queuedAt,
+    ...(hosts ? { hosts } : {}),
     tasks: [],
     blockedHosts: [],
     quarantinedHosts: [],

@@ -87,7 +87,7 @@ export class OperationRun {
 
   /** The present status; the query's answer, and what the store is told of. */
   status(): OperationStatus {
-    const { cluster, operationId, kind, mode, actor, queuedAt } = this.input;
+    const { cluster, operationId, kind, mode, actor, queuedAt, hosts } = this.input;
     const quarantine = this.quarantined();
     return {
       operationId,
@@ -107,6 +107,7 @@ export class OperationRun {
       queuedAt,
       startedAt: this.startedAt,
       endedAt: this.end?.at,
+      ...(hosts ? { hosts } : {}),
       tasks: [...this.tasks],
       blockedHosts: blockedHosts(this.tasks),
       quarantinedHosts: quarantine.map(({ host }) => host),
@@ -268,6 +269,9 @@ export class OperationRun {
     if (this.input.mode === 'apply' && this.input.phases === undefined) {
       for (const host of this.quarantine.keys()) if (!out.has(host)) this.quarantine.delete(host);
     }
+    // What is torn down is in nobody's quarantine.
+    const gone = this.input.kind === 'teardown' ? (this.input.hosts ?? [...this.quarantine.keys()]) : [];
+    if (this.input.mode === 'apply') for (const host of gone) this.quarantine.delete(host);
     this.finish('succeeded');
   }
 

@@ -33,7 +33,7 @@ export const CONTROL_PLANE = {
   superAdminKubeconfig: `${KUBEWRIGHT_DIR}/super-admin.kubeconfig`,
 } as const;
 
-const AUDIT_DIR = '/var/log/kubernetes';
+export const AUDIT_DIR = '/var/log/kubernetes';
 const SECRET = { mode: 0o600 };
 
 /** A daemon's command line, and the files whose change must restart it: those that it reads at its start only. */

@@ -1,11 +1,13 @@
 import type { ExecOptions, ExecResult, RemoteHost } from '../host/types.ts';
 import { HOST_PATH } from '../resources/batch-script.ts';
+import { KUBECTL_CACHE_DIR } from '../resources/paths.ts';
 import { ADMIN_KUBECONFIG, BIN_DIR } from './paths.ts';
 
 /** Environment of kubectl on a control plane: who it is, and where it may keep what it learns of the API. */
 export const KUBECTL_ENV = {
   KUBECONFIG: ADMIN_KUBECONFIG,
   HOME: '/root',
+  KUBECACHEDIR: KUBECTL_CACHE_DIR,
   // sudo and login shells of some distributions leave /usr/local out.
   PATH: HOST_PATH,
 } as const;

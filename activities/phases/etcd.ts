@@ -94,6 +94,8 @@ export default definePhase({
         unit: unit(options),
         // etcd reads its own certificates anew for every connection, but not the CA.
         restartOn: [`${BIN_DIR}/etcd`, ENVIRONMENT, CA, `etcd-member:${host.name}`],
+        // The second where the first is a disk of its own, which is never quite empty.
+        fills: [options.dataDir, `${options.dataDir}/member`],
         // A member of several is ready only when a majority is: waiting here would be waiting for other hosts' tasks.
         wait: peers.length === 1,
       }),

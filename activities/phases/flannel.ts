@@ -14,6 +14,8 @@ import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
 import { packages } from '../resources/packages.ts';
 import { service } from '../resources/service.ts';
+import { undoByScript } from '../resources/undo.ts';
+import { FLANNEL_TEARDOWN } from './flannel/teardown-script.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
 
 const CONFIG_DIR = `${KUBEWRIGHT_DIR}/flannel`;
@@ -69,8 +71,12 @@ export default definePhase({
       service('flanneld', {
         unit: unit(context, client),
         restartOn: [`${BIN_DIR}/flanneld`, KUBECONFIG, client.cert, NET_CONF, CNI_SCRIPT],
+        fills: ['/run/flannel', CNI_CONFLIST],
       }),
     ];
+  },
+  hooks: {
+    teardown: ({ remote, cluster }) => undoByScript(remote, FLANNEL_TEARDOWN, [cluster.spec.network.podCidr]),
   },
   async verify(run) {
     const { host, remote, fail, unitJournal } = run;

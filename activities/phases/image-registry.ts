@@ -91,6 +91,7 @@ export default definePhase({
       service('registry', {
         unit: unit(options),
         restartOn: [`${BIN_DIR}/registry`, CONFIG, TLS.ca, TLS.cert, TLS.key],
+        fills: [options.storageDir, `${options.storageDir}/docker`],
       }),
       ...(await preloads(context)),
     ];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { address } from '../../contracts/primitives.ts';
 import { CONTROL_PLANE_BINARIES, installKubernetes } from '../kube/binaries.ts';
-import { CONTROL_PLANE, controlPlaneFiles } from '../kube/control-plane-files.ts';
+import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles } from '../kube/control-plane-files.ts';
 import { WAIT_URL, waitUrl } from '../kube/lib.ts';
 import { internalIpv4 } from '../kube/network.ts';
 import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, SCHEDULER_PORT } from '../kube/paths.ts';
@@ -77,6 +77,7 @@ export default definePhase({
           },
         }),
         restartOn: [`${BIN_DIR}/kube-apiserver`, ...apiServer.restartOn],
+        fills: [AUDIT_DIR],
       }),
       service('kube-controller-manager', {
         unit: daemonUnit({

@@ -6,6 +6,7 @@ import { WAIT_URL, waitUrl } from '../kube/lib.ts';
 import { apiServerUrl, dnsServiceAddress, internalIpv4 } from '../kube/network.ts';
 import { NODE_FILES as FILES, nodeObjectUrl } from '../kube/node-files.ts';
 import { desiredTaints } from '../kube/node-taints.ts';
+import { PACKET_FILTER_WITNESS, packetFilterWitness } from '../kube/packet-filter.ts';
 import { BIN_DIR, CONTAINERD_SOCKET, KUBERNETES_DIR, KUBERNETES_PKI } from '../kube/paths.ts';
 import { leafFiles } from '../kube/pki-files.ts';
 import { kubeProxyConfig, PROXY_MODES } from '../render/kube-proxy.ts';
@@ -16,6 +17,8 @@ import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
 import { packages } from '../resources/packages.ts';
 import { service } from '../resources/service.ts';
+import { undoByScript } from '../resources/undo.ts';
+import { NODE_TEARDOWN } from './nodes/teardown-script.ts';
 import { configOverrides, extraArgs } from './option-types.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
 
@@ -77,18 +80,23 @@ export default definePhase({
         }),
         { mode: 0o600 },
       ),
+      packetFilterWitness(),
       service('kubelet', {
         unit: kubeletUnit(context),
         restartOn: [
           `${BIN_DIR}/kubelet`,
           ...[FILES.ca, FILES.kubeletConfig, FILES.kubeletKubeconfig, client.cert, serving.cert],
         ],
+        fills: ['/var/lib/kubelet', '/var/log/pods', '/var/log/containers', '/usr/libexec/kubernetes'],
       }),
       service('kube-proxy', {
         unit: proxyUnit(context),
         restartOn: [`${BIN_DIR}/kube-proxy`, FILES.ca, FILES.proxyConfig, FILES.proxyKubeconfig, proxy.cert],
       }),
     ];
+  },
+  hooks: {
+    teardown: ({ remote, witnessed }) => undoByScript(remote, NODE_TEARDOWN, [witnessed(PACKET_FILTER_WITNESS)]),
   },
   async verify(run) {
     const { cluster, host, remote, fail, unitJournal } = run;

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import type { Host, Role } from '../../contracts/host.ts';
-import type { Change } from '../../contracts/operation.ts';
+import type { Change, OperationKind } from '../../contracts/operation.ts';
 import type { Need } from '../../contracts/plan.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
@@ -31,6 +31,13 @@ export interface PhaseContext<Options> {
   optionsOf: <T>(phase: string, host?: Host) => T;
   facts: HostFacts;
   pki: Pki;
+  /** Every phase by its name, in their order: for those that speak of the others. */
+  phases: ReadonlyMap<string, Phase>;
+  /** Take out of the store what it keeps for these hosts (null: for the whole cluster). Returns how many entries. */
+  forget: (what: {
+    hosts: readonly string[] | null;
+    dryRun: boolean;
+  }) => Promise<{ secrets: number; hostKeys: number }>;
   artifacts: ArtifactSource;
   /** Of cluster-wide phases: hosts in quarantine, which nothing may wait for. */
   quarantined: readonly string[];
@@ -63,9 +70,17 @@ export interface PhaseRun<Options> extends PhaseContext<Options> {
   signal: AbortSignal;
 }
 
+/** What `teardown` hooks are given. */
+export interface TeardownRun<Options> extends PhaseRun<Options> {
+  /** What a `witness` resource saw before the first change of its phase; empty when it saw nothing. */
+  witnessed: (id: string) => string;
+}
+
 export interface PhaseSpec<Schema extends z.ZodType> {
   name: string;
   title: string;
+  /** The kinds of operation whose plans it is part of. Default: those that build (build, check, heal). */
+  operations?: readonly OperationKind[];
   hosts: PhaseHosts;
   /** What a task truly needs. Order otherwise does not exist: tasks start as soon as their needs are met. */
   needs: readonly Need[];
@@ -87,12 +102,22 @@ export interface PhaseSpec<Schema extends z.ZodType> {
     before?(run: PhaseRun<z.output<Schema>>): Promise<void>;
     /** After apply, before verify. Observes before it acts; returns what it changed. Not called in mode `check`. */
     after?(run: PhaseRun<z.output<Schema>>): Promise<Change[]>;
+    /**
+     * A host is torn down and its units are stopped: takes away what is left beside the phase's resources, of ours alone.
+     * Safe to repeat. Returns what it removed or kept.
+     */
+    teardown?(run: TeardownRun<z.output<Schema>>): Promise<Change[]>;
   };
   /**
    * Did the phase reach its goal? Called after changes, and whenever the host's stamp says that the present desired
    * state was not yet verified; not on an unchanged, verified host.
    */
   verify?(run: PhaseRun<z.output<Schema>>): Promise<void>;
+  /**
+   * The whole task, of a phase that has no state of its own. Observes before it acts, and in mode `check` only tells.
+   * A phase has this, or resources, hooks and verify.
+   */
+  run?(run: PhaseRun<z.output<Schema>>): Promise<Change[]>;
   /** Small facts for the status answer, after success. */
   facts?(run: PhaseRun<z.output<Schema>>): Promise<Record<string, string | number | boolean>>;
 }

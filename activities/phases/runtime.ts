@@ -17,7 +17,9 @@ import { daemonUnit } from '../render/unit.ts';
 import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
 import { service } from '../resources/service.ts';
+import { undoByScript } from '../resources/undo.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
+import { PODS_TEARDOWN } from './runtime/teardown-script.ts';
 
 const options = z.strictObject({
   version: version.default(defaultVersion('containerd')),
@@ -79,8 +81,12 @@ export default definePhase({
       service('containerd', {
         unit: unit(options),
         restartOn: [`${BIN_DIR}/containerd`, CONTAINERD_CONFIG],
+        fills: [CONTAINERD_DATA, '/run/containerd', '/run/nri', '/opt/containerd', '/var/lib/cni'],
       }),
     ];
+  },
+  hooks: {
+    teardown: ({ remote }) => undoByScript(remote, PODS_TEARDOWN),
   },
   async verify({ remote, fail, unitJournal }) {
     const { stdout } = await remote.script(CHECK, [], { timeoutMs: 30_000 });
@@ -92,6 +98,9 @@ export default definePhase({
       );
   },
 });
+
+/** Images, layers, and what the plugins remember of every pod. */
+const CONTAINERD_DATA = '/var/lib/containerd';
 
 /** The plugin that the kubelet talks to must have loaded: with a wrong configuration containerd runs on without it. */
 const CHECK = `

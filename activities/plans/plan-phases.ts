@@ -2,7 +2,7 @@ import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { WORKER_HOST } from '../../contracts/messages.ts';
-import type { OperationInput } from '../../contracts/operation.ts';
+import type { OperationInput, OperationKind } from '../../contracts/operation.ts';
 import { type Plan, type PlanPhase, plan } from '../../contracts/plan.ts';
 import { quorumProblem } from '../../contracts/quorum.ts';
 import { DEFAULT_TIMEOUTS } from '../../contracts/timeouts.ts';
@@ -23,6 +23,9 @@ export const RETRY = {
   backoffCoefficient: 2,
 } as const;
 
+/** The kinds of operation that a phase is part of unless it says otherwise. */
+const BUILDING: readonly OperationKind[] = ['build', 'check', 'heal'];
+
 /** A phase with the hosts that it would have in this cluster; null when it is switched off or has none. */
 function placed(cluster: ClusterSpec, phase: Phase): PlanPhase | null {
   const hosts =
@@ -38,7 +41,7 @@ function placed(cluster: ClusterSpec, phase: Phase): PlanPhase | null {
     maxParallel: rollout === 'together' ? hosts.length : rollout === 'one-by-one' ? 1 : rollout,
     startToCloseMs: phase.timeouts.applyMs + phase.timeouts.verifyMs,
     expectedMs: phase.expectedMs,
-    clusterWide: phase.hosts === 'one-control-plane',
+    clusterWide: phase.hosts === 'one-control-plane' || phase.hosts === 'worker-process',
   };
 }
 
@@ -55,6 +58,7 @@ export function planOfPhases(
   more: Partial<Plan> = {},
 ): Plan {
   const chosen = phases.flatMap((phase) => {
+    if (!(phase.operations ?? BUILDING).includes(input.kind)) return [];
     const whole = placed(cluster, phase);
     if (!whole || (input.phases !== undefined && !input.phases.includes(phase.name))) return [];
     const hosts = whole.hosts.filter((host) => host === WORKER_HOST || keep(host, phase));

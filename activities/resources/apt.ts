@@ -1,19 +1,45 @@
 import { HOST_PATH } from './batch-script.ts';
+import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 
 /**
- * apt: one transaction for what is missing ($@). Repairs an interrupted dpkg first; reads the package lists anew only
- * when there are none, or when apt cannot find or fetch a package with those it has. Exit codes: 75 = somebody else
- * holds the lock, 1 = failed; what apt said is on standard error.
+ * What apt calls before dpkg begins: the ledger gets every package that is to be installed, those that others need
+ * included, and every one that has to go. On standard input: apt's settings, an empty line, then
+ * `<name> <old version or -> <direction> <new version> <file or what>` (apt.conf, DPkg::Tools, version 2).
+ */
+const NOTE_PACKAGES = `set -eu
+${LEDGER_FUNCTIONS}
+kw_ledger_open
+sed '1,/^$/d' >"$1.plan"
+while read -r kw_name kw_old _ _ kw_what; do
+  case $kw_what in
+    '**REMOVE**') kw_line "packages:$kw_name" "$2" '{"removed":true}' ;;
+    *.deb) [ "$kw_old" != - ] || kw_line "packages:$kw_name" "$2" '{"installed":true}' ;;
+  esac
+done <"$1.plan"
+rm -f -- "$1.plan"
+kw_ledger_close
+`;
+
+/**
+ * apt: one transaction for what is missing ($2...), noted in the ledger under the phase $1. Repairs an interrupted dpkg
+ * first; reads the package lists anew only when there are none, or when apt cannot find or fetch a package with those it
+ * has. Exit codes: 75 = somebody else holds the lock, 1 = failed; what apt said is on standard error.
  */
 export const APT_INSTALL = `set +e
 export LC_ALL=C PATH=${HOST_PATH} DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+phase=$1
+shift
 says=$(mktemp /run/kubewright-apt.XXXXXXXX)
-trap 'rm -f -- "$says"' EXIT
+trap 'rm -f -- "$says" "$says.sh" "$says.plan"' EXIT
+cat >"$says.sh" <<'KW_NOTE_PACKAGES'
+${NOTE_PACKAGES}KW_NOTE_PACKAGES
 trap 'exit 143' HUP INT TERM
 install() {
   apt-get install -y -q --no-install-recommends \\
     -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0 -o Acquire::Retries=2 \\
-    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -- "$@" </dev/null 2>"$says"
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \\
+    -o DPkg::Pre-Install-Pkgs::="/usr/bin/env sh $says.sh $says $phase" \\
+    -o DPkg::Tools::Options::/usr/bin/env::Version=2 -- "$@" </dev/null 2>"$says"
 }
 # The lock of the lists has no timeout of its own.
 update() {
@@ -52,3 +78,45 @@ install "$@" || give_up
 /** sh that prints the version of each installed package: `<name> <version>`. Half-installed ones are left out, held ones count. */
 export const aptQuery = (words: string): string =>
   `dpkg-query -W -f '\${db:Status-Abbrev}|\${Package} \${Version}\\n' -- ${words} | sed -n 's/^[a-z]i *|//p'`;
+
+/**
+ * sh functions for a teardown (see `undoFunctions`). `kw_purge <name>...`: dpkg itself, which removes no package but
+ * those, and none that another one needs. `kw_install_again <name>...`: what had to go for ours.
+ */
+export const APT_UNDO = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+kw_there() { [ "$(dpkg-query -W -f '\${db:Status-Status}' -- "$1" 2>/dev/null)" = installed ]; }
+kw_purge() {
+  if [ -n "$(ls -A /var/lib/dpkg/updates 2>/dev/null)" ]; then
+    dpkg --configure -a --force-confdef --force-confold </dev/null >&2
+  fi
+  kw_left=
+  for kw_p; do
+    kw_s=$(dpkg-query -W -f '\${db:Status-Status}' -- "$kw_p" 2>/dev/null)
+    case $kw_s in ''|not-installed) ;; *) kw_left="$kw_left $kw_p" ;; esac
+  done
+  [ -n "$kw_left" ] || return 0
+  kw_tries=0
+  until kw_says=$(dpkg --purge --no-pager $kw_left </dev/null 2>&1); do
+    printf '%s' "$kw_says" | grep -Eq 'frontend lock|is locked by another process' || break
+    kw_tries=$((kw_tries + 1))
+    [ "$kw_tries" -lt 120 ] || { printf '%s\n' "$kw_says" >&2; return 1; }
+    sleep 0.5
+  done
+  for kw_p in $kw_left; do
+    KW_KEY="packages:$kw_p"
+    if ! kw_there "$kw_p"; then kw_tell removed "$kw_p"; continue; fi
+    kw_why=$(printf '%s\n' "$kw_says" | sed -n "s/^ *\\([^ ]* .*depends on $kw_p[ .(].*\\)/\\1/p" | head -n 1)
+    [ -n "$kw_why" ] || { printf '%s\n' "$kw_says" | tail -n 5 >&2; return 1; }
+    kw_tell kept "$kw_why"
+  done
+}
+kw_install_again() {
+  for kw_p; do
+    kw_there "$kw_p" && continue
+    KW_KEY="packages:$kw_p"
+    if kw_says=$(timeout 300 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=60 \\
+      -o Dpkg::Use-Pty=0 -- "$kw_p" </dev/null 2>&1); then kw_tell restored "$kw_p"
+    else kw_tell kept "it cannot be installed again: $(printf '%s' "$kw_says" | tail -n 1 | tr '\\t' ' ')"
+    fi
+  done
+}`;

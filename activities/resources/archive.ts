@@ -1,5 +1,6 @@
 import type { ResolvedFile } from '../artifacts/source.ts';
 import { digestOfParts, sha256, short } from './digest.ts';
+import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { ARTIFACT_STAMP_DIR, stampName } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
@@ -95,6 +96,21 @@ export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
     };
   },
 
+  trace: (resource) =>
+    'members' in resource
+      ? Object.values(resource.members).map((name) => {
+          const id = `${resource.into}/${name}`;
+          return { kind: 'file', id, prior: {}, replaces: [id] };
+        })
+      : [{ prior: { stamp: stampOf(resource), into: resource.into }, makes: [resource.into] }],
+  // Of an archive that is taken as a whole, the stamp knows what was in it.
+  undo: (entries, { quote }) =>
+    entries.map((entry) => {
+      const { stamp = '', into = '' } = (entry.prior ?? {}) as { stamp?: string; into?: string };
+      const list = `sed 1d ${quote(stamp)} 2>/dev/null | cut -d' ' -f5- | cut -c3-`;
+      const each = `while IFS= read -r kw_f; do kw_take_back ${quote(into)}/"$kw_f" || exit 1; done`;
+      return { key: entryKey(entry), script: `${list} | ${each}` };
+    }),
   digest: (resource) => digestOfParts([resource.file.sha256, selectionDigest(resource)]),
   provides: (resource) =>
     'members' in resource

@@ -78,5 +78,6 @@ export const artifactKind: ResourceKind<ArtifactResource, ArtifactState> = {
     };
   },
 
+  trace: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
   digest: ({ file, mode }) => digestOfParts([file.sha256, octal(mode)]),
 };

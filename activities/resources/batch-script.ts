@@ -1,9 +1,13 @@
+import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { STATE_DIR } from './paths.ts';
 import { PUSH_FUNCTIONS } from './push-script.ts';
 import { shCode } from './sh-code.ts';
 
 /** Fixed, so that nothing depends on what the login shell of a host sets. */
 export const HOST_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Name of the notes for the ledger among the contents of a batch. */
+export const NOTES = 'notes';
 
 /**
  * The functions that fragments use, and the frame around them. Every message of ours on standard output starts with
@@ -13,13 +17,14 @@ export const HOST_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
  */
 export function batchPrelude(
   nonce: string,
-  options: { payloads: boolean; transfers: boolean; pushes: boolean },
+  options: { payloads: boolean; notes: boolean; transfers: boolean; pushes: boolean },
 ): string {
   return [
     BASE.replace('@NONCE@', nonce).replace('@PATH@', HOST_PATH),
     options.payloads ? 'tar -x -f - -C "$KW_TMP"' : null,
     'exec </dev/null',
     FUNCTIONS,
+    options.notes ? `${LEDGER_FUNCTIONS}\nkw_notes "$KW_TMP/${NOTES}"` : null,
     options.transfers ? TRANSFER_FUNCTIONS : null,
     options.pushes ? PUSH_FUNCTIONS : null,
   ]

@@ -3,7 +3,7 @@ import { isErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { quote } from '../host/quote.ts';
 import type { RemoteHost } from '../host/types.ts';
-import { batchPrelude } from './batch-script.ts';
+import { batchPrelude, NOTES } from './batch-script.ts';
 import type { Fragment, UnitActions } from './resource.ts';
 import { makeTar } from './tar.ts';
 import { unitsScript } from './units-script.ts';
@@ -20,6 +20,8 @@ export interface Batch {
   readonly parts: readonly BatchPart[];
   /** What `put` takes, by number: positions are those that `Fragment` builders were given. */
   readonly payloads: ReadonlyMap<number, Uint8Array>;
+  /** For the host's ledger, before anything else: lines of `noteLine`. */
+  readonly notes: string;
 }
 
 /** One argument of a process may hold 128 KiB on Linux, quoted twice on its way: batches end well below it. */
@@ -33,7 +35,8 @@ const MIN_BATCH_TIMEOUT_MS = 60_000;
 /** The script of a batch. Pure; the nonce marks our own messages in its output. */
 export function batchScript(batch: Batch, nonce: string): string {
   const prelude = batchPrelude(nonce, {
-    payloads: batch.payloads.size > 0,
+    payloads: batch.payloads.size > 0 || batch.notes !== '',
+    notes: batch.notes !== '',
     transfers: batch.lane === 'transfer',
     pushes: batch.parts.some(({ fragment }) => fragment.script.includes('push_image ')),
   });
@@ -85,9 +88,10 @@ export async function runBatch(host: RemoteHost, batch: Batch, secrets: readonly
   const timeouts = batch.parts.map(({ fragment }) => fragment.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const timeoutMs =
     batch.lane === 'transfer' ? Math.max(...timeouts) : timeouts.reduce((total, each) => total + each, 0);
-  const stdin = makeTar([...batch.payloads].map(([number, content]) => ({ name: String(number), content })));
+  const contents = [...batch.payloads].map(([number, content]) => ({ name: String(number), content }));
+  if (batch.notes !== '') contents.push({ name: NOTES, content: Buffer.from(batch.notes) });
   const { code, stdout, stderr } = await host.exec(['sh', '-c', batchScript(batch, nonce), 'kubewright'], {
-    ...(batch.payloads.size > 0 ? { stdin } : {}),
+    ...(contents.length > 0 ? { stdin: makeTar(contents) } : {}),
     okCodes: 'any',
     timeoutMs: Math.max(timeoutMs, MIN_BATCH_TIMEOUT_MS),
     secrets,

@@ -1,5 +1,6 @@
 import { digestOfParts, octal } from './digest.ts';
 import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
+import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 
@@ -42,5 +43,19 @@ export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
       `chmod -- ${octal(mode)} ${quote(id)}`,
     ].join('\n'),
   }),
+  trace: ({ id }, observed) => {
+    if (observed === null || observed.type === 'absent') return [{ prior: { made: true }, makes: [id] }];
+    const { mode, owner, group } = observed;
+    return [{ prior: { mode: octal(mode), owner, group } }];
+  },
+  // One that we made goes when it is empty: what others put into it is theirs.
+  undo: (entries, { quote }) =>
+    entries.map((entry) => {
+      const { mode, owner, group } = (entry.prior ?? {}) as { mode?: string; owner?: string; group?: string };
+      const path = quote(entry.id);
+      if (mode === undefined) return { key: entryKey(entry), script: `kw_remove_folder ${path}` };
+      const back = `chown -- ${quote(`${owner}:${group}`)} ${path} && chmod -- ${mode} ${path} && kw_tell restored 'mode and owner'`;
+      return { key: entryKey(entry), script: `[ ! -d ${path} ] || { ${back}; }` };
+    }),
   digest: ({ mode, owner, group }) => digestOfParts([octal(mode), owner, group]),
 };

@@ -1,18 +1,33 @@
 import { HOST_PATH } from './batch-script.ts';
+import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 
 /**
- * dnf: one transaction for what is missing ($@). dnf waits for its lock by itself; metadata is read anew once when a
+ * dnf: one transaction for what is missing ($2...), noted in the ledger under the phase $1: what was asked for before it
+ * begins, what came with it afterwards. dnf waits for its lock by itself; metadata is read anew once when a
  * package is not found. Exit codes as in apt.ts.
  */
 export const DNF_INSTALL = `set +e
 export LC_ALL=C PATH=${HOST_PATH}
+${LEDGER_FUNCTIONS}
+phase=$1
+shift
 says=$(mktemp /run/kubewright-dnf.XXXXXXXX)
-trap 'rm -f -- "$says"' EXIT
+trap 'rm -f -- "$says" "$says.was"' EXIT
+rpm -qa --qf '%{NAME}\\n' | sort -u >"$says.was"
+kw_ledger_open
+for kw_p; do kw_line "packages:$kw_p" "$phase" '{"installed":true}'; done
+kw_ledger_close
+came_with() {
+  rpm -qa --qf '%{NAME}\\n' | sort -u | comm -13 "$says.was" - >"$says"
+  while read -r kw_p; do kw_line "packages:$kw_p" "$phase" '{"installed":true}'; done <"$says"
+  kw_ledger_close
+  exit 0
+}
 trap 'exit 143' HUP INT TERM
 install() { timeout 900 dnf install -y -q --setopt=install_weak_deps=False "$@" </dev/null 2>"$says"; }
-install "$@" && exit 0
+install "$@" && came_with
 if grep -Eq 'Unable to find a match|No match for argument|Cannot download|Failed to download' "$says"; then
-  install --refresh "$@" && exit 0
+  install --refresh "$@" && came_with
 fi
 cat "$says" >&2
 if grep -Eq 'Waiting for process|another app.* holding the (yum|dnf) lock' "$says"; then exit 75; fi
@@ -22,3 +37,26 @@ exit 1
 /** sh that prints the version of each installed package: `<name> <version>`. */
 export const rpmQuery = (words: string): string =>
   `rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' -- ${words} | grep -v ' is not installed$'`;
+
+/** As APT_UNDO: rpm itself, which refuses to remove what another package needs. */
+export const DNF_UNDO = `kw_there() { rpm -q -- "$1" >/dev/null 2>&1; }
+kw_purge() {
+  kw_left=
+  for kw_p; do ! kw_there "$kw_p" || kw_left="$kw_left $kw_p"; done
+  [ -n "$kw_left" ] || return 0
+  # All of them, or else those that nothing needs any more, until there are none.
+  if ! rpm -e -- $kw_left >/dev/null 2>&1; then
+    kw_again=yes
+    while [ -n "$kw_again" ]; do
+      kw_again=
+      for kw_p in $kw_left; do
+        if kw_there "$kw_p" && rpm -e -- "$kw_p" >/dev/null 2>&1; then kw_again=yes; fi
+      done
+    done
+  fi
+  for kw_p in $kw_left; do
+    KW_KEY="packages:$kw_p"
+    if kw_there "$kw_p"; then kw_tell kept "$(rpm -e --test -- "$kw_p" 2>&1 | sed -n 2p)"; else kw_tell removed "$kw_p"; fi
+  done
+}
+kw_install_again() { :; }`;

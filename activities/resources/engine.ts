@@ -3,6 +3,7 @@ import { quote } from '../host/quote.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
 import { type Batch, type BatchPart, MAX_PAYLOAD_BYTES, MAX_SCRIPT_BYTES, runBatch } from './batch.ts';
 import { type Difference, desiredDigest, diff, resolver } from './diff.ts';
+import { noteLine } from './ledger.ts';
 import { STAMP_DIR, STATE_DIR, verifiedStamp } from './paths.ts';
 import { type Observations, probe } from './probe.ts';
 import { type ApplyContext, type Fragment, type Resource, resourceKey } from './resource.ts';
@@ -76,7 +77,7 @@ interface Run {
 
 async function applyAll(run: Run): Promise<void> {
   const { remote, difference, observations, signal, onStep } = run;
-  const context: ApplyContext = { ...difference.context, host: remote, signal, onStep };
+  const context: ApplyContext = { ...difference.context, host: remote, phase: run.phase, signal, onStep };
   const queue = new BatchQueue(run);
   queue.add({ key: 'stamps', fragment: forgetStamps(run) }, []);
   for (const resource of run.resources) {
@@ -84,14 +85,16 @@ async function applyAll(run: Run): Promise<void> {
     if (!difference.perResource.has(key)) continue;
     const kind = kindOf(resource);
     const observed = observations.byResource.get(key);
+    const notes = (kind.trace?.(resource, observed) ?? []).map((trace) => noteLine(resource, run.phase, trace));
     if (kind.fragment) {
       const payloads: Uint8Array[] = [];
       const payload = (content: string | Uint8Array): number =>
         queue.reserve(payloads, typeof content === 'string' ? Buffer.from(content) : content);
       const fragment = kind.fragment(resource, observed, { ...difference.context, quote, payload });
       await queue.flushIfFull(fragment, payloads);
-      queue.add({ key, fragment }, payloads, kind.secrets?.(resource));
+      queue.add({ key, fragment }, payloads, { secrets: kind.secrets?.(resource), notes: notes.join('') });
     } else if (kind.apply) {
+      if (notes.length > 0) queue.add({ key, fragment: { script: '' } }, [], { notes: notes.join('') });
       await queue.flush();
       onStep(`apply ${key}`);
       await kind.apply(resource, observed, context);
@@ -121,6 +124,7 @@ class BatchQueue {
   #parts: BatchPart[] = [];
   #payloads = new Map<number, Uint8Array>();
   #secrets: string[] = [];
+  #notes = '';
   #next = 0;
 
   constructor(run: Run) {
@@ -145,16 +149,26 @@ class BatchQueue {
     if (!fits) await this.flush();
   }
 
-  add(part: BatchPart, payloads: readonly Uint8Array[], secrets: readonly string[] = []): void {
+  add(
+    part: BatchPart,
+    payloads: readonly Uint8Array[],
+    { secrets = [], notes = '' }: { secrets?: readonly string[] | undefined; notes?: string } = {},
+  ): void {
     this.#parts.push(part);
     for (const content of payloads) this.#payloads.set(this.#next++, content);
     this.#secrets.push(...secrets);
+    this.#notes += notes;
   }
 
   async flush(): Promise<void> {
     const [first] = this.#parts;
     if (!first) return;
-    const batch: Batch = { lane: first.fragment.lane ?? 'quick', parts: this.#parts, payloads: this.#payloads };
+    const batch: Batch = {
+      lane: first.fragment.lane ?? 'quick',
+      parts: this.#parts,
+      payloads: this.#payloads,
+      notes: this.#notes,
+    };
     const rest = this.#parts.length - 1;
     const named = this.#parts.find(({ key }) => key !== 'stamps') ?? first;
     this.#run.onStep(`apply ${named.key}${rest > 0 ? ` (+${rest})` : ''}`);
@@ -162,6 +176,7 @@ class BatchQueue {
     this.#parts = [];
     this.#payloads = new Map();
     this.#secrets = [];
+    this.#notes = '';
     await runBatch(this.#run.remote, batch, secrets);
     this.#run.signal.throwIfAborted();
   }

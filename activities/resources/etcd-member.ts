@@ -56,6 +56,7 @@ export const etcdMemberKind: ResourceKind<EtcdMemberResource, EtcdView> = {
     }
   },
 
+  trace: ({ bootstrapFile }) => [{ kind: 'file', id: bootstrapFile, prior: {}, replaces: [bootstrapFile] }],
   // Of what etcd.service must be restarted for when it changes, only this: another list of hosts is no reason.
   digest: ({ dataDir }) => digestOfParts([dataDir]),
 };

@@ -1,6 +1,7 @@
 import type { Change } from '../../contracts/operation.ts';
 import { digestOfParts, octal, sha256, short } from './digest.ts';
 import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
+import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { type Fragment, plainText, type Resource, type ResourceKind, resourceKey, type Text } from './resource.ts';
 
@@ -56,6 +57,9 @@ export const fileKind: ResourceKind<FileResource, FileState> = {
     return { script: `put ${number} ${quote(id)} ${octal(mode)} ${quote(owner)} ${quote(group)} ${sum}` };
   },
 
+  trace: ({ id }) => [{ prior: {}, replaces: [id] }],
+  undo: (entries, { quote }) =>
+    entries.map((entry) => ({ key: entryKey(entry), script: `kw_take_back ${quote(entry.id)}` })),
   digest: ({ content, mode, owner, group }) => digestOfParts([plainText(content), octal(mode), owner, group]),
   secrets: ({ content }) => (typeof content === 'string' ? [] : [content.value]),
 };

@@ -1,4 +1,5 @@
 import { sha256 } from './digest.ts';
+import { entryKey } from './ledger.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 
 export interface HostnameResource extends Resource {
@@ -34,5 +35,21 @@ export const hostnameKind: ResourceKind<HostnameResource, HostnameState> = {
       `printf '%s\\n' ${quote(name)} >/proc/sys/kernel/hostname`,
     ].join('\n'),
   }),
+  trace: (_resource, observed) => [
+    { prior: { was: observed?.live ?? '' } },
+    { kind: 'file', id: '/etc/hostname', prior: {}, replaces: ['/etc/hostname'] },
+  ],
+  undo: (entries, { quote }) =>
+    entries.map((entry) => {
+      const { was = '' } = (entry.prior ?? {}) as { was?: string };
+      const back = `printf '%s\\n' ${quote(was)} >/proc/sys/kernel/hostname && kw_tell restored ${quote(was)}`;
+      return {
+        key: entryKey(entry),
+        script:
+          was === ''
+            ? "kw_tell kept 'what it was before is not known'"
+            : `[ "$(uname -n)" = ${quote(was)} ] || { ${back}; }`,
+      };
+    }),
   digest: ({ name }) => sha256(name),
 };

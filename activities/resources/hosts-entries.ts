@@ -1,4 +1,5 @@
 import { sha256 } from './digest.ts';
+import { entryKey } from './ledger.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 
 export interface HostsEntry {
@@ -40,6 +41,14 @@ export function withBlock(text: string, wanted: string): string {
   return `${rest}${rest === '' || rest.endsWith('\n') ? '' : '\n'}${wanted}`;
 }
 
+/** In place: containers mount this file. A block without its end loses only its first line. */
+const REMOVE_BLOCK = `grep -q '^# kubewright begin' ${HOSTS} || exit 0
+if grep -q '^# kubewright end' ${HOSTS}; then kw_lines='/^# kubewright begin/,/^# kubewright end/d'
+else kw_lines='/^# kubewright begin/d'
+fi
+kw_text=$(sed "$kw_lines" ${HOSTS} && echo x) || exit 1
+printf '%s' "\${kw_text%x}" >${HOSTS} && kw_tell restored 'our block is out'`;
+
 export const hostsEntriesKind: ResourceKind<HostsEntriesResource, HostsState> = {
   kind: 'hosts-entries',
   probe: () => `cat -- ${HOSTS} && echo`,
@@ -56,5 +65,7 @@ export const hostsEntriesKind: ResourceKind<HostsEntriesResource, HostsState> = 
     // Containers mount this file: a rename is refused there, so it is written in place.
     return { script: `put ${number} ${HOSTS} 0644 root root 2>/dev/null || cat -- "$KW_TMP/${number}" >${HOSTS}` };
   },
+  trace: () => [{ prior: {} }],
+  undo: (entries) => entries.map((entry) => ({ key: entryKey(entry), script: REMOVE_BLOCK })),
   digest: (resource) => sha256(block(resource)),
 };

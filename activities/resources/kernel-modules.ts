@@ -1,5 +1,6 @@
 import { sha256 } from './digest.ts';
 import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
+import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { shCode } from './sh-code.ts';
@@ -76,6 +77,13 @@ export const kernelModulesKind: ResourceKind<KernelModulesResource, ModulesState
     }
     return { script: lines.join('\n') };
   },
+  trace: (resource, observed) => [
+    { kind: 'file', id: resource.id, prior: {}, replaces: [resource.id] },
+    ...(observed?.missing ?? []).map((name) => ({ id: name, prior: {} })),
+  ],
+  // A module may be in use by now, and unloading is the kernel's riskiest path.
+  undo: (entries) =>
+    entries.map((entry) => ({ key: entryKey(entry), script: "kw_tell kept 'it stays loaded until the next boot'" })),
   digest: (resource) => sha256(content(resource)),
 };
 

@@ -1,6 +1,7 @@
 import type { Change } from '../../contracts/operation.ts';
 import { digestOfParts, sha256 } from './digest.ts';
 import { absolute } from './path-check.ts';
+import { KUBECTL_CACHE_DIR } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { shCode } from './sh-code.ts';
 
@@ -68,7 +69,7 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
     [
       `[ -f ${quote(resource.kubeconfig)} ] && command -v kubectl >/dev/null || exit 0`,
       `printf %s ${Buffer.from(list(resource)).toString('base64')} | base64 -d |`,
-      `  HOME=/root KUBECTL_EXTERNAL_DIFF='diff -qr' timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f -`,
+      `  HOME=/root KUBECACHEDIR=${KUBECTL_CACHE_DIR} KUBECTL_EXTERNAL_DIFF='diff -qr' timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f -`,
       'echo "code $?"',
     ].join('\n'),
   parse(output) {
@@ -91,7 +92,7 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
 
   fragment(resource, _observed, { quote, payload }) {
     const { kubeconfig, waitMs, objects } = resource;
-    const kubectl = `HOME=/root kubectl --kubeconfig ${quote(kubeconfig)}`;
+    const kubectl = `HOME=/root KUBECACHEDIR=${KUBECTL_CACHE_DIR} kubectl --kubeconfig ${quote(kubeconfig)}`;
     const lines = [
       `kw_kubectl() { ${kubectl} "$@"; }`,
       APPLY_LOOP,

@@ -1,9 +1,9 @@
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import type { HostFacts } from '../host/types.ts';
-import { APT_INSTALL, aptQuery } from './apt.ts';
+import { APT_INSTALL, APT_UNDO, aptQuery } from './apt.ts';
 import { digestOfParts } from './digest.ts';
-import { DNF_INSTALL, rpmQuery } from './dnf.ts';
+import { DNF_INSTALL, DNF_UNDO, rpmQuery } from './dnf.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 
 export interface PackagesResource extends Resource {
@@ -21,6 +21,7 @@ interface PackagesState {
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
 const SCRIPTS: Readonly<Record<string, string>> = { apt: APT_INSTALL, dnf: DNF_INSTALL };
+const UNDO: Readonly<Record<string, string>> = { apt: APT_UNDO, dnf: DNF_UNDO };
 
 /** Packages of the distribution, any version. Only what is missing is installed, in one transaction. */
 export function packages(names: { apt: readonly string[]; dnf?: readonly string[] }): PackagesResource {
@@ -55,13 +56,13 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
     return [{ resource: resourceKey(resource), action: 'create', detail: names.join(' ') }];
   },
 
-  async apply(resource, observed, { facts, host }) {
+  async apply(resource, observed, { facts, host, phase }) {
     const script = SCRIPTS[facts.packageManager];
     if (!script) {
       throw new KubewrightError('OS_UNSUPPORTED', `${host.name} has neither apt nor dnf`, { host: host.name });
     }
     const names = missing(resource, observed, facts);
-    const { code, stdout, stderr } = await host.script(script, names, {
+    const { code, stdout, stderr } = await host.script(script, [phase, ...names], {
       okCodes: 'any',
       timeoutMs: INSTALL_TIMEOUT_MS,
     });
@@ -73,5 +74,19 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
     throw new KubewrightError(full ? 'DISK_FULL' : 'PACKAGE_INSTALL_FAILED', what, { host: host.name, evidence });
   },
 
+  // The scripts write the ledger themselves, a line per package: only the package manager knows what comes along.
+  undo(entries, { facts, quote }) {
+    const named = (what: string) =>
+      entries.filter(({ id, prior }) => NAME.test(id) && prior?.[what] === true).map(({ id }) => quote(id));
+    const script = UNDO[facts.packageManager];
+    if (!script) return [];
+    const [ours, theirs] = [named('installed'), named('removed')];
+    const lines = [
+      script,
+      ...(ours.length > 0 ? [`kw_purge ${ours.join(' ')} || exit 1`] : []),
+      ...(theirs.length > 0 ? [`kw_install_again ${theirs.join(' ')}`] : []),
+    ];
+    return [{ key: 'packages:*', script: lines.join('\n') }];
+  },
   digest: ({ apt, dnf }) => digestOfParts([...apt, '|', ...dnf]),
 };

@@ -1,4 +1,7 @@
-/** Our own bookkeeping on a host. Everything in it can be lost: the next run then restarts or verifies once more. */
+/**
+ * Our own bookkeeping on a host. All but the ledger can be lost: the next run then restarts or verifies once more.
+ * A teardown without its ledger takes what the phases would place for ours.
+ */
 export const STATE_DIR = '/var/lib/kubewright';
 
 /** What was running or verified with which content. */
@@ -7,8 +10,19 @@ export const STAMP_DIR = `${STATE_DIR}/stamps`;
 /** What was downloaded to where, with size, mtime and inode, so that large files are not hashed in every run. */
 export const ARTIFACT_STAMP_DIR = `${STATE_DIR}/artifacts`;
 
+/** What kubectl remembers of an API server's kinds; in its default place it would lie among a person's own. */
+export const KUBECTL_CACHE_DIR = `${STATE_DIR}/kubectl-cache`;
+
 /** Which image was pushed from which file. */
 export const IMAGE_STAMP_DIR = `${STATE_DIR}/images`;
+
+/** What we placed on the host, in the order of placing, and what was there before: see ledger.ts. */
+export const LEDGER_DIR = `${STATE_DIR}/ledger`;
+export const LEDGER = `${LEDGER_DIR}/placed`;
+/** Copies of what we replaced, by the digest of its path. */
+export const KEPT_DIR = `${LEDGER_DIR}/kept`;
+/** There when the ledger was begun on a host that a version without one had built. */
+export const LEDGER_PARTIAL = `${LEDGER_DIR}/partial`;
 
 /** Digest of all that a unit depends on, at its last (re)start. */
 export const unitStamp = (unit: string): string => `${STAMP_DIR}/unit.${unit}`;

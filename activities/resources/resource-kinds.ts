@@ -7,15 +7,18 @@ import { fileKind } from './file.ts';
 import { hostnameKind } from './hostname.ts';
 import { hostsEntriesKind } from './hosts-entries.ts';
 import { kernelModulesKind } from './kernel-modules.ts';
+import { leftover } from './leftover.ts';
 import { manifestsKind } from './manifests.ts';
 import { packagesKind } from './packages.ts';
 import { registryImageKind } from './registry-image.ts';
-import type { Resource, ResourceKind } from './resource.ts';
+import type { Resource, ResourceKind, Undoing } from './resource.ts';
 import { serviceKind } from './service.ts';
 import { swapOffKind } from './swap-off.ts';
 import { symlinkKind } from './symlink.ts';
 import { sysctlsKind } from './sysctls.ts';
+import { unitState } from './unit-state.ts';
 import { userKind } from './user.ts';
+import { witnessKind } from './witness.ts';
 
 /** A kind with its types erased: the engine hands each resource back to its own kind only. */
 export type AnyKind = ResourceKind<Resource, unknown>;
@@ -39,9 +42,17 @@ export const RESOURCE_KINDS: readonly AnyKind[] = [
   symlinkKind,
   sysctlsKind,
   userKind,
+  witnessKind,
 ] as unknown as readonly AnyKind[];
 
 const byName: ReadonlyMap<string, AnyKind> = new Map(RESOURCE_KINDS.map((kind) => [kind.kind, kind]));
+
+const undoings: ReadonlyMap<string, Undoing> = new Map(
+  [...RESOURCE_KINDS, leftover, unitState].map((each) => [each.kind, each]),
+);
+
+/** How entries of a kind are taken back; nothing for a kind that this version does not know. */
+export const undoingOf = (kind: string): Undoing | undefined => undoings.get(kind);
 
 /** The kind of a resource. Throws an Error for one that nobody registered. */
 export function kindOf(resource: Resource): AnyKind {

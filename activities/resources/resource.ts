@@ -1,5 +1,6 @@
 import type { Change } from '../../contracts/operation.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
+import type { LedgerEntry, Trace } from './ledger.ts';
 
 /** A value that must never be shown: the engine hands it to the redactor and says only its digest. */
 export interface SecretText {
@@ -21,7 +22,7 @@ export interface Resource {
  * `resource-kinds.ts` (one file per kind). A kind has `fragment` (joined with its neighbours into one round trip) or
  * `apply` (commands of its own).
  */
-export interface ResourceKind<R extends Resource, Observed> {
+export interface ResourceKind<R extends Resource, Observed> extends Undoing {
   readonly kind: R['kind'];
   /**
    * POSIX sh that prints the present state, read-only, at most one second. The engine joins the fragments of all
@@ -37,6 +38,11 @@ export interface ResourceKind<R extends Resource, Observed> {
   /** The part of a batch script that makes it so. Pure. */
   fragment?(resource: R, observed: Observed, context: FragmentContext): Fragment;
   apply?(resource: R, observed: Observed, context: ApplyContext): Promise<void>;
+  /**
+   * What the change leaves in the host's ledger, so that a teardown can undo it. Pure; asked only when there is a change.
+   * None: it leaves nothing of its own. `observed` null: what was there before us is not known.
+   */
+  trace?(resource: R, observed: Observed | null): readonly Trace[];
   /** Digest of the desired content, for restart stamps: changes when a dependent service has to restart. */
   digest(resource: R): string;
   /** Values for the redactor. */
@@ -45,6 +51,30 @@ export interface ResourceKind<R extends Resource, Observed> {
   provides?(resource: R): string[];
   /** The resources (`kind:id` or path) whose change restarts this one's unit, and the stamp that remembers it. */
   restartsOn?(resource: R): { references: readonly string[]; stamp: string };
+}
+
+/** How what a kind placed is taken back. */
+export interface Undoing {
+  readonly kind: string;
+  /** `first`: what runs uses what the others take away. `last`: what runs again needs what the others bring back. */
+  readonly undoWhen?: 'first' | 'last';
+  /**
+   * sh that takes back what the entries of this kind speak of; they are given newest first. Pure. See `undoFunctions` for
+   * what the scripts may call and how they tell; each runs in a subshell of its own, and its exit code counts. Safe to
+   * repeat, and at rest with what is gone already.
+   */
+  undo?(entries: readonly LedgerEntry[], context: UndoContext): readonly UndoStep[];
+}
+
+export interface UndoStep {
+  /** Whose words it tells: the key of an entry, or of them all. */
+  readonly key: string;
+  readonly script: string;
+}
+
+export interface UndoContext {
+  readonly facts: HostFacts;
+  readonly quote: (word: string) => string;
 }
 
 export interface DiffContext {
@@ -65,6 +95,8 @@ export interface FragmentContext extends DiffContext {
 
 export interface ApplyContext extends DiffContext {
   host: RemoteHost;
+  /** For the ledger, which an `apply` writes itself. */
+  phase: string;
   signal: AbortSignal;
   /** The step in words, for heartbeats. */
   onStep(step: string): void;

@@ -1,5 +1,6 @@
 import type { Change } from '../../contracts/operation.ts';
 import { digestOfParts, sha256 } from './digest.ts';
+import { entryKey, type LedgerEntry } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { unitStamp } from './paths.ts';
 import { type DiffContext, type Resource, type ResourceKind, resourceKey, type UnitActions } from './resource.ts';
@@ -14,6 +15,7 @@ export interface ServiceResource extends Resource {
   readonly enabled: boolean;
   readonly running: boolean;
   readonly reload: boolean;
+  readonly fills?: readonly string[];
   readonly wait: boolean;
 }
 
@@ -37,6 +39,7 @@ const UNIT_TIMEOUT_MS = 150_000;
  * A systemd unit: its files when they are ours, enabled, running, and restarted when something of `restartOn` (ids or
  * paths of resources of the same task) or its unit files changed since its last start.
  * - `reload`: changes of `restartOn` reload instead; changed unit files still restart.
+ * - `fills`: what its processes write, files or folders: a teardown removes it where nothing was before.
  * - `wait: false`: does not wait until a unit of Type=notify says that it is ready (members of one quorum, say).
  */
 export function service(
@@ -48,6 +51,7 @@ export function service(
     enabled?: boolean;
     running?: boolean;
     reload?: boolean;
+    fills?: readonly string[];
     wait?: boolean;
   } = {},
 ): ServiceResource {
@@ -64,6 +68,7 @@ export function service(
     enabled: options.enabled ?? true,
     running: options.running ?? true,
     reload: options.reload ?? false,
+    ...(options.fills ? { fills: options.fills.map(absolute) } : {}),
     wait: options.wait ?? true,
   };
 }
@@ -110,6 +115,27 @@ function needs(resource: ServiceResource, observed: ServiceState, context: DiffC
   else if (outdated) run = resource.reload ? 'reload' : 'restart';
   return { stale, enable, run };
 }
+
+const fileId = (unitName: string, path: string): string => `${unitName}#${path}`;
+
+/** All at once; what does not end by itself within a quarter of a minute is killed. */
+const STOP = `kw_up() {
+  systemctl is-active -- "$@" 2>/dev/null | grep -Eq '^(active|activating|deactivating|reloading)'
+}
+kw_stop_units() {
+  kw_up "$@" || return 0
+  systemctl stop --no-block -- "$@" 2>/dev/null
+  kw_tries=0
+  while kw_up "$@"; do
+    kw_tries=$((kw_tries + 1))
+    [ "$kw_tries" != 150 ] || systemctl kill --signal=KILL -- "$@"
+    [ "$kw_tries" -lt 300 ] || { systemctl is-active -- "$@" >&2; return 1; }
+    sleep 0.1
+  done
+}`;
+
+const disable = (unit: string): string =>
+  `if systemctl cat -- ${unit} >/dev/null 2>&1; then systemctl disable --quiet --no-reload -- ${unit} 2>/dev/null; kw_tell removed 'stopped, disabled'; fi`;
 
 export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
   kind: 'service',
@@ -178,6 +204,39 @@ export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
     };
   },
 
+  trace(resource, observed) {
+    const { unitName, fills = [] } = resource;
+    // systemd has a word on every unit that exists.
+    const existed = observed !== null && observed.unitFileState !== '';
+    const { active = '', unitFileState = '' } = observed ?? {};
+    return [
+      ...(existed ? [{ kind: 'unit-state', id: unitName, prior: { active, enabled: unitFileState } }] : []),
+      { id: unitName, prior: { existed }, fills },
+      ...ownFiles(resource).map(({ path }) => ({ id: fileId(unitName, path), prior: {}, replaces: [path] })),
+    ];
+  },
+  undoWhen: 'first',
+  undo(entries, { quote }) {
+    const units = entries.filter(({ id }) => !id.includes('#'));
+    const files = entries.filter(({ id }) => id.includes('#'));
+    // Of unknown times: a unit whose own file is ours.
+    const isOurs = ({ id, prior }: LedgerEntry) =>
+      prior ? prior['existed'] === false : files.some((file) => file.id === fileId(id, `${SYSTEMD_DIR}/${id}`));
+    const ours = units.filter(isOurs);
+    const names = ours.map(({ id }) => quote(id)).join(' ');
+    return [
+      ...(ours.length > 0 ? [{ key: 'service:*', script: `${STOP}\nkw_stop_units ${names}` }] : []),
+      ...ours.map((entry) => ({ key: entryKey(entry), script: disable(quote(entry.id)) })),
+      ...files.map(({ id }) => ({
+        key: `service:${id.slice(0, id.indexOf('#'))}`,
+        script: `kw_take_back ${quote(id.slice(id.indexOf('#') + 1))}`,
+      })),
+      {
+        key: 'service:*',
+        script: `systemctl daemon-reload && { systemctl reset-failed -- ${names} 2>/dev/null || :; }`,
+      },
+    ];
+  },
   digest: (resource) =>
     digestOfParts([filesDigest(resource), `${resource.enabled} ${resource.running}`, ...resource.restartOn]),
   restartsOn: (resource) => ({ references: resource.restartOn, stamp: unitStamp(resource.unitName) }),

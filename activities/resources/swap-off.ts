@@ -1,4 +1,5 @@
 import { sha256 } from './digest.ts';
+import { entryKey } from './ledger.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 
 export interface SwapOffResource extends Resource {
@@ -47,5 +48,23 @@ export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
     ].join('\n'),
     timeoutMs: 60_000,
   }),
+  trace: (_resource, observed) => [{ prior: { active: observed?.active ?? [] } }],
+  undo: (entries, { quote }) =>
+    entries.map((entry) => {
+      const active = (entry.prior?.['active'] ?? []) as string[];
+      return {
+        key: entryKey(entry),
+        script: [
+          `if grep -qs '^# kubewright: ' /etc/fstab; then`,
+          `  sed -i 's/^# kubewright: //' /etc/fstab && kw_tell restored 'its lines in /etc/fstab' || exit 1`,
+          'fi',
+          'rm -f -- /etc/fstab.kubewright-orig',
+          ...active.map(
+            (device) =>
+              `grep -qs ${quote(`^${device} `)} /proc/swaps || { swapon -- ${quote(device)} && kw_tell restored ${quote(device)}; } || kw_tell kept ${quote(`${device} cannot be switched on again`)}`,
+          ),
+        ].join('\n'),
+      };
+    }),
   digest: () => sha256('swap-off'),
 };

@@ -32,5 +32,6 @@ export const symlinkKind: ResourceKind<SymlinkResource, { target: string | null 
       ].join('\n'),
     };
   },
+  trace: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
   digest: ({ target }) => sha256(target),
 };

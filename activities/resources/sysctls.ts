@@ -1,5 +1,6 @@
 import { digestOfParts, octal, sha256 } from './digest.ts';
 import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
+import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { shCode } from './sh-code.ts';
@@ -66,6 +67,33 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
     });
     return { script: lines.join('\n') };
   },
+  trace(resource, observed) {
+    const { id, values } = resource;
+    const file = { kind: 'file', id, prior: {}, replaces: [id] };
+    const changed = values.flatMap(([key, ours], index) => {
+      const was = observed?.live[index] ?? null;
+      return was === null || was === ours ? [] : [{ id: key, prior: { was, ours } }];
+    });
+    return [...(observed && fileAsDesired(resource, observed.file) ? [] : [file]), ...changed];
+  },
+  undo: (entries, { quote }) =>
+    entries.map((entry) => {
+      const { was, ours } = (entry.prior ?? {}) as { was?: string; ours?: string };
+      const path = quote(procPath(entry.id));
+      return {
+        key: entryKey(entry),
+        script:
+          was === undefined || ours === undefined
+            ? "kw_tell kept 'what it was before is not known'"
+            : [
+                `[ -e ${path} ] || exit 0`,
+                `kw_now=$(tr '\\n\\t' '  ' <${path} | sed 's/  */ /g; s/ $//')`,
+                `[ "$kw_now" != ${quote(was)} ] || exit 0`,
+                `[ "$kw_now" = ${quote(ours)} ] || { kw_tell kept "somebody has set it to $kw_now since"; exit 0; }`,
+                `printf '%s\\n' ${quote(was)} >${path} && kw_tell restored ${quote(was)}`,
+              ].join('\n'),
+      };
+    }),
   digest: (resource) => digestOfParts([content(resource)]),
 };
 

@@ -1,4 +1,5 @@
 import { digestOfParts } from './digest.ts';
+import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 
@@ -49,5 +50,22 @@ export const userKind: ResourceKind<UserResource, UserState> = {
       'fi',
     ].join('\n'),
   }),
+  trace: (_resource, observed) => {
+    if (observed === null) return [{ prior: { made: true } }];
+    const { exists, home, shell } = observed;
+    return [{ prior: exists ? { home, shell } : { made: true } }];
+  },
+  undo: (entries, { quote }) =>
+    entries.map((entry) => {
+      const { home = '', shell = '' } = (entry.prior ?? {}) as { home?: string; shell?: string };
+      const name = quote(entry.id);
+      const there = `getent passwd -- ${name} >/dev/null`;
+      const script =
+        home === ''
+          ? `if ${there}; then userdel -- ${name} >&2 && kw_tell removed account || exit 1; fi
+if getent group -- ${name} >/dev/null; then groupdel -- ${name} || exit 1; fi`
+          : `if ${there}; then usermod --home ${quote(home)} --shell ${quote(shell)} -- ${name} && kw_tell restored 'home and shell' || exit 1; fi`;
+      return { key: entryKey(entry), script };
+    }),
   digest: ({ home, shell, system }) => digestOfParts([home, shell, String(system)]),
 };

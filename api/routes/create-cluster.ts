@@ -4,7 +4,7 @@ import { type ClusterSpec, clusterShape } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { validateClusterSpec } from '../../contracts/spec-parse.ts';
 import type { ApiDeps } from '../deps.ts';
-import { dryRunReport, waitForOperation } from '../dry-run.ts';
+import { answerDryRun } from '../dry-run.ts';
 import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
 import { requireCredentials } from '../require-credentials.ts';
@@ -59,16 +59,8 @@ export const createCluster: AddRoutes = (api, deps) => {
       void reply.header('location', links.operation);
       if (!dryRun) return reply.code(202).send({ cluster, operation, links });
 
-      const status = await waitForOperation(deps, cluster, operation);
-      if (status.state === 'blocked') {
-        // Nobody will decide about a dry run: what was found is the answer.
-        await deps.temporal
-          .cancel(cluster, { operationId: operation, actor: actorFor(request), requestId: `${operation}-end` })
-          .catch((error: unknown) => request.log.warn({ err: error }, 'a blocked dry run could not be ended'));
-      } else if (!['succeeded', 'failed', 'cancelled'].includes(status.state)) {
-        return reply.code(202).send({ cluster, operation, links });
-      }
-      return reply.code(200).send(dryRunReport(status, await deps.temporal.history(cluster, operation)));
+      const report = await answerDryRun(deps, { cluster, operation, actor: actorFor(request), log: request.log });
+      return report ? reply.code(200).send(report) : reply.code(202).send({ cluster, operation, links });
     },
   );
 };

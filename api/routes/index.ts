@@ -12,6 +12,7 @@ import { operations } from './operations.ts';
 import { phases } from './phases.ts';
 import { secrets } from './secrets.ts';
 import type { AddRoutes } from './shared.ts';
+import { teardown } from './teardown.ts';
 import { tokens } from './tokens.ts';
 
 /** Every route. Adding one is adding a file and its name here. */
@@ -21,6 +22,7 @@ export const routes: readonly AddRoutes[] = [
   operations,
   commands,
   decisions,
+  teardown,
   history,
   events,
   kubeconfig,

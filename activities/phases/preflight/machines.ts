@@ -3,7 +3,7 @@ import { type ClusterSpec, internalAddress } from '../../../contracts/cluster.ts
 import type { Host } from '../../../contracts/host.ts';
 import type { ClusterNotes } from '../cluster-notes.ts';
 
-const PREFIX = 'preflight/machine/';
+export const MACHINE_NOTE = 'preflight/machine/';
 
 /** As systemd and D-Bus write it. */
 export const isMachineId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
@@ -26,10 +26,13 @@ export async function noteMachine(
   { cluster, host, operation }: { cluster: ClusterSpec; host: Host; operation: string },
   machineId: string,
 ): Promise<Twin | null> {
-  await notes.set(`${PREFIX}${host.name}`, JSON.stringify({ machineId, address: internalAddress(host), operation }));
-  const known = await notes.list(PREFIX);
+  await notes.set(
+    `${MACHINE_NOTE}${host.name}`,
+    JSON.stringify({ machineId, address: internalAddress(host), operation }),
+  );
+  const known = await notes.list(MACHINE_NOTE);
   for (const other of cluster.spec.hosts) {
-    const note = known.get(`${PREFIX}${other.name}`);
+    const note = known.get(`${MACHINE_NOTE}${other.name}`);
     if (other.name === host.name || note === undefined) continue;
     const seen = machine.parse(JSON.parse(note));
     if (seen.machineId !== machineId || seen.address !== internalAddress(other)) continue;

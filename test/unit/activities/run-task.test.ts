@@ -51,6 +51,7 @@ function world(phase: Phase, remote = new FakeHost('worker-1')): TaskDeps & { re
     pki: () => fakePki,
     artifacts: () => fakeArtifacts(true),
     notes: memoryNotes(),
+    forget: () => Promise.resolve({ secrets: 0, hostKeys: 0 }),
   };
 }
 

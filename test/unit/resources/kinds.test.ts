@@ -27,7 +27,9 @@ import { swapOff } from '../../../activities/resources/swap-off.ts';
 import { symlink } from '../../../activities/resources/symlink.ts';
 import { sysctls } from '../../../activities/resources/sysctls.ts';
 import { makeTar } from '../../../activities/resources/tar.ts';
+import { undoScript } from '../../../activities/resources/undo.ts';
 import { user } from '../../../activities/resources/user.ts';
+import { witness } from '../../../activities/resources/witness.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 const resolved = {
@@ -67,6 +69,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   symlink('/opt/link', "it's & there"),
   sysctls({ 'net.ipv4.ip_forward': 1, 'net/ipv4/conf/eth0.1/forwarding': '1\t2' }, { file: '/etc/sysctl.d/k.conf' }),
   user('etcd'),
+  witness('tables', 'echo x'),
 ];
 
 let host: LocalHost;
@@ -113,7 +116,15 @@ describe.skipIf(!RUNS_HERE)('every kind', () => {
         return payloads.size - 1;
       };
       const fragment = kind.fragment(resource, kind.parse('', resource), { ...context, quote, payload });
-      check(batchScript({ lane: fragment.lane ?? 'quick', parts: [{ key: 'k', fragment }], payloads }, 'nonce'));
+      const batch = { lane: fragment.lane ?? ('quick' as const), parts: [{ key: 'k', fragment }], payloads };
+      check(batchScript({ ...batch, notes: 'x' }, 'nonce'));
+      const marks = [kind.trace?.(resource, kind.parse('', resource)), kind.trace?.(resource, null)];
+      for (const { kind: other, id = resource.id, prior } of marks.flatMap((each) => each ?? [])) {
+        for (const known of [prior, null]) {
+          const entry = { kind: other ?? resource.kind, id, phase: 'test', prior: known };
+          check(undoScript([entry], FACTS, 'nonce'));
+        }
+      }
     });
 
     it(`${resource.kind}: its probe reads only, whatever the names in it`, async () => {
@@ -144,7 +155,7 @@ describe.skipIf(!RUNS_HERE)('probe', () => {
 });
 
 describe.skipIf(!RUNS_HERE)('file', () => {
-  it('takes any name and any content', async () => {
+  it('takes any name and any content', { timeout: 60_000 }, async () => {
     const name = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }).filter((text) => {
       const plain = !/[\p{Cc}/]/u.test(text) && text !== '.' && text !== '..';
       return plain && Buffer.byteLength(text) < 200 && text.isWellFormed();

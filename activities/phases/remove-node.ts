@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import type { Change } from '../../contracts/operation.ts';
+import { KUBECTL_ENV } from '../kube/kubectl.ts';
+import { definePhase } from './phase.ts';
+
+const options = z.strictObject({
+  drainSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .default(60)
+    .describe('How long pods of a leaving node may take to end; then it is removed all the same'),
+});
+
+/** Nodes of leaving hosts are drained and leave the cluster, through a control plane that stays. */
+export default definePhase({
+  name: 'remove-node',
+  title: 'Remove nodes',
+  operations: ['teardown'],
+  hosts: 'one-control-plane',
+  needs: [],
+  timeouts: { applyMs: 65 * 60_000, verifyMs: 10_000 },
+  expectedMs: 10_000,
+  options,
+  async run({ remote, focus, options: { drainSeconds }, mode, fail }): Promise<Change[]> {
+    const changes: Change[] = [];
+    for (const node of focus ?? []) {
+      const { code, stdout, stderr } = await remote.script(SCRIPT, [node, String(drainSeconds), mode], {
+        env: KUBECTL_ENV,
+        okCodes: 'any',
+        timeoutMs: (drainSeconds + 90) * 1_000,
+      });
+      if (code !== 0) fail('COMMAND_FAILED', `the node ${node} could not be removed`, `${stdout}${stderr}`);
+      const detail = stdout.trim().split('\n').at(-1) ?? '';
+      if (detail !== '') changes.push({ resource: `node:${node}`, action: 'remove', detail });
+    }
+    return changes;
+  },
+});
+
+/** A node that does not answer is not drained: its pods cannot say that they ended. Prints what was done, last. */
+const SCRIPT = `
+kubectl get node "$1" --ignore-not-found -o name >/dev/null
+[ -n "$(kubectl get node "$1" --ignore-not-found -o name)" ] || exit 0
+[ "$3" = apply ] || { echo 'drained and removed'; exit 0; }
+ready=$(kubectl get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
+kubectl cordon "$1"
+says=drained
+if [ "$ready" != True ]; then
+  says='not drained: it does not answer'
+elif ! kubectl drain "$1" --ignore-daemonsets --delete-emptydir-data --force --timeout="$2s"; then
+  says="not drained within $2 s"
+fi
+kubectl delete node "$1" --ignore-not-found --timeout=30s
+echo "$says, removed"
+`;

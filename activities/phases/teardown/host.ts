@@ -1,0 +1,95 @@
+import type { Change } from '../../../contracts/operation.ts';
+import { entryKey, type LedgerEntry, readLedger } from '../../resources/ledger.ts';
+import { STATE_DIR } from '../../resources/paths.ts';
+import { kindOf } from '../../resources/resource-kinds.ts';
+import { undo } from '../../resources/undo.ts';
+import type { Phase, PhaseContext, PhaseRun } from '../phase.ts';
+import { placementOf } from '../placement.ts';
+
+/**
+ * Take back everything that Kubewright placed on a host, as its ledger says: units first, then what phases left beside
+ * their resources (pods, links, rules), then files, packages and settings in the reverse order of placing, what was
+ * there before last, and our own state at the very end. Returns what was removed, what was restored, and what was kept
+ * and why. Safe to repeat at any point; on a host without a trace of ours it does nothing.
+ * Mode `check` changes nothing and returns what would be taken back.
+ */
+export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
+  const { remote, facts, mode } = run;
+  const ledger = await readLedger(remote);
+  const older = ledger.complete ? { entries: [], changes: [] } : await unrecorded(run, ledger.entries);
+  const entries = [...older.entries, ...ledger.entries];
+  if (mode === 'check') {
+    return entries.map((entry) => ({
+      resource: entryKey(entry),
+      action: 'remove',
+      detail: `placed by ${entry.phase}`,
+    }));
+  }
+
+  const changes = [...older.changes, ...(await undo(remote, entries, { stage: 'first', facts }))];
+  const touched = new Set(entries.map(({ phase }) => phase));
+  for (const phase of [...run.phases.values()].reverse()) {
+    if (!touched.has(phase.name) || !phase.hooks?.teardown) continue;
+    run.signal.throwIfAborted();
+    const witnessed = (id: string) => witness(entries, id);
+    changes.push(...(await phase.hooks.teardown({ ...run, ...contextOf(run, phase), witnessed })));
+  }
+  for (const stage of ['middle', 'last'] as const) {
+    run.signal.throwIfAborted();
+    changes.push(...(await undo(remote, entries, { stage, facts })));
+  }
+  await remote.script(FORGET);
+  // What was kept is what somebody has to look at.
+  return [...changes.filter(({ action }) => action === 'keep'), ...changes.filter(({ action }) => action !== 'keep')];
+}
+
+/** Our own state, and what killed commands of ours left on /run. */
+const FORGET = `rm -rf -- ${STATE_DIR} /run/kubewright /run/kubewright.* /run/kubewright-*\n`;
+
+function witness(entries: readonly LedgerEntry[], id: string): string {
+  const said = entries.find((entry) => entry.kind === 'witness' && entry.id === id)?.prior?.['said'];
+  return typeof said === 'string' ? said : '';
+}
+
+function contextOf(run: PhaseRun<unknown>, phase: Phase): PhaseContext<unknown> {
+  return { ...run, peers: placementOf(run.cluster, phase.hosts), options: run.optionsOf(phase.name), mode: 'check' };
+}
+
+/**
+ * What a version without a ledger may have placed: all that the host's phases would place, without a word on what was
+ * there before. A phase that cannot tell (its mirror is away, say) is kept, and says so.
+ */
+async function unrecorded(
+  run: PhaseRun<unknown>,
+  known: readonly LedgerEntry[],
+): Promise<{ entries: LedgerEntry[]; changes: Change[] }> {
+  const keys = new Set(known.map(entryKey));
+  const entries: LedgerEntry[] = [];
+  const changes: Change[] = [];
+  const add = (entry: LedgerEntry) => {
+    if (keys.has(entryKey(entry))) return;
+    keys.add(entryKey(entry));
+    entries.push(entry);
+  };
+  for (const phase of run.phases.values()) {
+    const places = placementOf(run.cluster, phase.hosts).some(({ name }) => name === run.host.name);
+    if (!places || !phase.resources || phase.operations) continue;
+    try {
+      for (const resource of await phase.resources(contextOf(run, phase))) {
+        for (const { kind = resource.kind, id = resource.id, fills = [] } of kindOf(resource).trace?.(resource, null) ??
+          []) {
+          for (const path of fills) add({ kind: 'leftover', id: path, phase: phase.name, prior: null });
+          add({ kind, id, phase: phase.name, prior: null });
+        }
+      }
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      changes.push({
+        resource: `phase:${phase.name}`,
+        action: 'keep',
+        detail: `what it placed cannot be told: ${why}`,
+      });
+    }
+  }
+  return { entries, changes };
+}

@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { LIMITS } from '../../contracts/limits.ts';
+import type { Change } from '../../contracts/operation.ts';
+import { quote } from '../host/quote.ts';
+import type { HostFacts, RemoteHost } from '../host/types.ts';
+import { HOST_PATH } from './batch-script.ts';
+import { entryKey, type LedgerEntry, undoFunctions } from './ledger.ts';
+import { LEDGER } from './paths.ts';
+import { undoingOf } from './resource-kinds.ts';
+
+/** Purging packages and stopping units takes its time; a single step is bounded by the activity. */
+const UNDO_TIMEOUT_MS = 25 * 60_000;
+
+export type UndoStage = 'first' | 'middle' | 'last';
+
+/** Entries of a stage, the newest first. */
+export function entriesOf(entries: readonly LedgerEntry[], stage: UndoStage): LedgerEntry[] {
+  return entries.filter(({ kind }) => (undoingOf(kind)?.undoWhen ?? 'middle') === stage).reverse();
+}
+
+/**
+ * Take back what the entries of one stage speak of, and strike them off the host's ledger. Returns what was removed,
+ * restored, or kept and why; nothing for what is gone already. Safe to repeat. One round trip.
+ * Throws COMMAND_FAILED with what could not be taken back; everything else was.
+ */
+export async function undo(
+  remote: RemoteHost,
+  entries: readonly LedgerEntry[],
+  options: { stage: UndoStage; facts: HostFacts },
+): Promise<Change[]> {
+  const chosen = entriesOf(entries, options.stage);
+  if (chosen.length === 0) return [];
+  const nonce = `kw-${randomBytes(12).toString('hex')}`;
+  const { stdout } = await remote.script(undoScript(chosen, options.facts, nonce), [], {
+    okCodes: 'any',
+    timeoutMs: UNDO_TIMEOUT_MS,
+    maxOutputBytes: 4 * 1024 * 1024,
+  });
+  const told = parseTold(stdout, nonce);
+  if (told.failures.length > 0 || !told.ended) {
+    throw new KubewrightError('COMMAND_FAILED', failed(told.failures), {
+      host: remote.name,
+      evidence: told.failures.join('\n').slice(-LIMITS.evidenceChars) || stdout.slice(-LIMITS.evidenceChars),
+    });
+  }
+  return told.changes;
+}
+
+/** Run a script of a phase's teardown: as a step of `undo`, with arguments. Returns what it told. */
+export async function undoByScript(
+  remote: RemoteHost,
+  script: string,
+  args: readonly string[] = [],
+): Promise<Change[]> {
+  const nonce = `kw-${randomBytes(12).toString('hex')}`;
+  const text = `${undoFunctions(nonce)}\nexport PATH=${HOST_PATH}\nKW_KEY=host\n(\n${script}\n) </dev/null || exit 1\nprintf '%s end\\n' "$KW_N"\n`;
+  const { stdout, stderr } = await remote.script(text, args, { okCodes: 'any', timeoutMs: UNDO_TIMEOUT_MS });
+  const told = parseTold(stdout, nonce);
+  if (told.ended) return told.changes;
+  throw new KubewrightError('COMMAND_FAILED', failed([]), {
+    host: remote.name,
+    evidence: stderr.slice(-LIMITS.evidenceChars),
+  });
+}
+
+const failed = ([first]: readonly string[]): string =>
+  first === undefined ? 'the teardown of the host broke off' : `could not take back ${first.split(' ')[0]}`;
+
+/** The script that undoes: neighbours of one kind together, each step in a subshell, all steps whatever fails. */
+export function undoScript(entries: readonly LedgerEntry[], facts: HostFacts, nonce: string): string {
+  const lines = [
+    undoFunctions(nonce),
+    `export PATH=${HOST_PATH}`,
+    'umask 022',
+    'KW_TMP=$(mktemp -d /run/kubewright.XXXXXXXX) || exit 1',
+    `trap 'rm -rf -- "$KW_TMP"' EXIT`,
+    `trap 'exit 143' HUP INT TERM`,
+    ': >"$KW_TMP/done"',
+  ];
+  for (const group of neighbours(entries)) {
+    lines.push('kw_bad=');
+    for (const { key, script } of undoingOf(group[0]!.kind)?.undo?.(group, { facts, quote }) ?? []) {
+      lines.push(
+        `( KW_KEY=${quote(key)}\n${script}\n) </dev/null 2>"$KW_TMP/err"`,
+        `[ $? = 0 ] || { kw_bad=yes; printf '%s failed %s\\t%s\\n' "$KW_N" ${quote(key)} "$(tail -c 600 "$KW_TMP/err" | tr '\\n\\t' '  ')"; }`,
+      );
+    }
+    const keys = group.map((entry) => quote(entryKey(entry)));
+    lines.push(`[ -n "$kw_bad" ] || printf '%s\\n' ${keys.join(' ')} >>"$KW_TMP/done"`);
+  }
+  return `${[...lines, STRIKE_OFF].join('\n')}\n`;
+}
+
+/** In one move, so that a ledger is never half of itself. */
+const STRIKE_OFF = `if [ -f ${LEDGER} ]; then
+  kw_done="
+$(cat "$KW_TMP/done")
+"
+  kw_tab=$(printf '\\t')
+  while IFS= read -r kw_entry; do
+    case $kw_done in *"
+\${kw_entry%%"$kw_tab"*}
+"*) ;; *) printf '%s\\n' "$kw_entry" ;; esac
+  done <${LEDGER} >${LEDGER}.new && mv -f -T -- ${LEDGER}.new ${LEDGER}
+fi
+printf '%s end\\n' "$KW_N"`;
+
+function neighbours(entries: readonly LedgerEntry[]): LedgerEntry[][] {
+  const groups: LedgerEntry[][] = [];
+  for (const entry of entries) {
+    const last = groups.at(-1);
+    if (last?.[0]?.kind === entry.kind) last.push(entry);
+    else groups.push([entry]);
+  }
+  return groups;
+}
+
+const ACTIONS: Readonly<Record<string, Change['action']>> = { removed: 'remove', restored: 'update', kept: 'keep' };
+
+/** What a script told with `kw_tell` (ledger.ts). Lines that are not ours are left out. */
+export function parseTold(stdout: string, nonce: string): { changes: Change[]; failures: string[]; ended: boolean } {
+  const changes: Change[] = [];
+  const failures: string[] = [];
+  let ended = false;
+  for (const line of stdout.split('\n')) {
+    const [mark, verb = ''] = line.split(' ', 2);
+    if (mark !== nonce) continue;
+    if (verb === 'end') ended = true;
+    const rest = line.slice(nonce.length + verb.length + 2);
+    const [key = '', detail = ''] = rest.split('\t');
+    const action = ACTIONS[verb];
+    if (verb === 'failed') failures.push(`${key} ${detail}`.trim());
+    else if (action) changes.push({ resource: key, action, detail: detail.trim().slice(0, 500) });
+  }
+  return { changes, failures, ended };
+}

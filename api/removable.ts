@@ -1,0 +1,37 @@
+import { rawPhaseOptions } from '../activities/phases/options.ts';
+import type { Phase } from '../activities/phases/phase.ts';
+import { type ClusterSpec, hostsWithRole } from '../contracts/cluster.ts';
+import { KubewrightError } from '../contracts/errors.ts';
+import { validateClusterSpec } from '../contracts/spec-parse.ts';
+import { phaseValidator } from './validate-phases.ts';
+
+/** The spec without a host. */
+export function withoutHost(cluster: ClusterSpec, host: string): ClusterSpec {
+  return { ...cluster, spec: { ...cluster.spec, hosts: cluster.spec.hosts.filter(({ name }) => name !== host) } };
+}
+
+/**
+ * May the host leave, and a working cluster be left? Throws NOT_FOUND for a host that is not there, QUORUM_WOULD_BREAK
+ * for members of etcd and the last control plane, SPEC_INVALID for what else the others cannot do without.
+ */
+export function requireRemovable(cluster: ClusterSpec, name: string, phases: readonly Phase[]): void {
+  const host = cluster.spec.hosts.find((each) => each.name === name);
+  if (!host) throw new KubewrightError('NOT_FOUND', `the cluster ${cluster.metadata.name} has no host named ${name}`);
+  const refuse = (code: 'QUORUM_WOULD_BREAK' | 'SPEC_INVALID', why: string) => {
+    throw new KubewrightError(code, `host ${name} cannot leave: ${why}`);
+  };
+  const controlPlanes = hostsWithRole(cluster, 'control-plane');
+  if (host.roles.includes('control-plane') && controlPlanes.length === 1) {
+    refuse('QUORUM_WOULD_BREAK', 'the cluster would be without a control plane');
+  }
+  if (host.roles.includes('etcd')) {
+    const left = hostsWithRole(cluster, 'etcd').length - 1;
+    refuse('QUORUM_WOULD_BREAK', `etcd would have ${left} members, and a quorum needs an odd number`);
+  }
+  if (host.roles.includes('registry')) refuse('SPEC_INVALID', 'the others pull their images from its registry');
+  const isFirst = controlPlanes[0]?.name === name;
+  if (isFirst && rawPhaseOptions(cluster, 'master')['endpoint'] === undefined) {
+    refuse('SPEC_INVALID', 'the others reach the API server through it (spec.phases.master.endpoint is not set)');
+  }
+  validateClusterSpec(withoutHost(cluster, name), phaseValidator(phases));
+}

@@ -1,0 +1,125 @@
+import type { FastifyBaseLogger, FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { accepted, dryRunAnswer } from '../../contracts/api.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import type { Actor } from '../../contracts/operation.ts';
+import { dnsLabel } from '../../contracts/primitives.ts';
+import type { ApiDeps } from '../deps.ts';
+import { answerDryRun } from '../dry-run.ts';
+import { actorFor } from '../plugins/auth.ts';
+import { requireRemovable } from '../removable.ts';
+import { submitOperation } from '../submit.ts';
+import {
+  type AddRoutes,
+  clusterParams,
+  idempotencyHeaders,
+  operationLinks,
+  requireCluster,
+  responses,
+} from './shared.ts';
+
+const query = z.strictObject({
+  confirm: z.string().max(63).optional().describe('The name of what is to be removed, once more'),
+  dryRun: z.enum(['true', 'false']).default('false').describe('Change nothing; answer with what would be removed'),
+  ifBusy: z.enum(['queue', 'refuse']).default('queue').describe('What to do while another operation runs'),
+});
+
+/** DELETE /clusters/:name and DELETE /clusters/:name/hosts/:host: everything that Kubewright placed is taken back. */
+export const teardown: AddRoutes = (api, deps) => {
+  const schema = (operationId: string, summary: string) => ({
+    operationId,
+    summary,
+    tags: ['clusters'],
+    headers: idempotencyHeaders,
+    querystring: query,
+    response: responses({ 200: dryRunAnswer, 202: accepted }),
+  });
+
+  api.delete(
+    '/clusters/:name',
+    {
+      config: { role: 'admin' },
+      schema: {
+        ...schema('deleteCluster', 'Take back everything that Kubewright placed on the hosts; needs ?confirm=<name>'),
+        params: clusterParams,
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      requireConfirmed(name, request.query);
+      return await submit(deps, reply, {
+        cluster: name,
+        actor: actorFor(request),
+        query: request.query,
+        idempotencyKey: request.headers['idempotency-key'],
+        log: request.log,
+      });
+    },
+  );
+
+  api.delete(
+    '/clusters/:name/hosts/:host',
+    {
+      config: { role: 'operator' },
+      schema: {
+        ...schema(
+          'deleteHost',
+          'Drain a host, remove its node, take back what was placed there, and drop it from the spec',
+        ),
+        params: clusterParams.extend({ host: dnsLabel }),
+      },
+    },
+    async (request, reply) => {
+      const { name, host } = request.params;
+      const { specRef } = await requireCluster(deps, name);
+      requireRemovable(await deps.store.specs.get(specRef), host, deps.phases);
+      requireConfirmed(host, request.query);
+      return await submit(deps, reply, {
+        cluster: name,
+        hosts: [host],
+        actor: actorFor(request),
+        query: request.query,
+        idempotencyKey: request.headers['idempotency-key'],
+        log: request.log,
+      });
+    },
+  );
+};
+
+/** A dry run needs no word. Throws NOT_CONFIRMED. */
+function requireConfirmed(name: string, { confirm, dryRun }: z.output<typeof query>): void {
+  if (dryRun === 'true' || confirm === name) return;
+  const said = confirm === undefined ? 'the request does not say ?confirm=' : `?confirm=${confirm} is not`;
+  throw new KubewrightError('NOT_CONFIRMED', `${said}${confirm === undefined ? name : ` ${name}`}`);
+}
+
+async function submit(
+  deps: ApiDeps,
+  reply: FastifyReply,
+  request: {
+    cluster: string;
+    hosts?: string[];
+    actor: Actor;
+    query: z.output<typeof query>;
+    idempotencyKey: string | undefined;
+    log: FastifyBaseLogger;
+  },
+) {
+  const { cluster, hosts, actor, idempotencyKey, log } = request;
+  const dryRun = request.query.dryRun === 'true';
+  const { specRef } = await requireCluster(deps, cluster);
+  const operation = await submitOperation(deps, {
+    cluster,
+    kind: 'teardown',
+    mode: dryRun ? 'check' : 'apply',
+    specRef,
+    hosts,
+    actor,
+    ifBusy: request.query.ifBusy,
+    idempotencyKey,
+  });
+  const links = operationLinks(cluster, operation);
+  void reply.header('location', links.operation);
+  const report = dryRun ? await answerDryRun(deps, { cluster, operation, actor, log }) : null;
+  return report ? reply.code(200).send(report) : reply.code(202).send({ cluster, operation, links });
+}
