@@ -94,13 +94,7 @@ export const ERRORS = {
     'This Idempotency-Key was used for another request',
     'Use a new key for a different request.',
   ),
-  NOT_CONFIRMED: entry(
-    'request',
-    false,
-    400,
-    'The removal is not confirmed',
-    'Repeat the request with ?confirm= and the name of what is to be removed; ?dryRun=true shows what that is.',
-  ),
+  NOT_CONFIRMED: entry('request', false, 400, 'The removal is not confirmed', 'Add ?confirm= and the name.'),
   OPERATION_RUNNING: entry(
     'request',
     false,
