@@ -32,6 +32,7 @@ export const errorReport: z.ZodType<ErrorReport> = z.looseObject({
   message: text,
   host: text.optional(),
   phase: text.optional(),
+  blames: z.array(text).max(1000).optional().describe('Other hosts that are to blame'),
   evidence: text.optional(),
   errors: z
     .array(z.object({ path: text, message: text }))

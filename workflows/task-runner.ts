@@ -128,6 +128,11 @@ export class TaskRunner {
     }
   }
 
+  /** The run goes on without this host. */
+  hasLeft(host: string): boolean {
+    return this.left.has(host);
+  }
+
   /** Go on without a host: what runs there is cancelled, what is not done is skipped. */
   leaveOut(host: string): void {
     this.left.add(host);

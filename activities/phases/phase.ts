@@ -59,11 +59,11 @@ export interface PhaseRun<Options> extends PhaseContext<Options> {
   fail: (code: ErrorCode, message: string, evidence?: string) => never;
   /**
    * Bounded waiting: calls `probe` until it returns null; the text it returns is what is still missing and becomes the
-   * evidence. In mode `check` it waits for nothing. Prefer one remote command that waits by itself (kubectl wait, a sh loop with short sleeps) over many probes.
+   * evidence, if need be with the hosts to blame. In mode `check` it waits for nothing. Prefer one remote command that waits by itself (kubectl wait, a sh loop with short sleeps) over many probes.
    */
   waitFor: (
     what: { code: ErrorCode; message: string; timeoutMs: number; intervalMs?: number },
-    probe: () => Promise<string | null>,
+    probe: () => Promise<string | { missing: string; blames: string[] } | null>,
   ) => Promise<void>;
   /** Last lines of a unit's journal, as evidence. */
   unitJournal: (unit: string, lines?: number) => Promise<string>;

@@ -35,11 +35,12 @@ export class World {
     this.behaviours.set(task, behaviour);
   }
 
-  /** From now on the task fails with this code. */
-  failing(task: string, code: ErrorCode = 'COMMAND_FAILED', nonRetryable = false): void {
-    this.on(task, () => {
+  /** From now on the task fails with this code; one that blames hosts, until all of them are in quarantine. */
+  failing(task: string, code: ErrorCode = 'COMMAND_FAILED', nonRetryable = false, blames?: string[]): void {
+    this.on(task, ({ quarantined = [] }) => {
+      if (blames?.every((host) => quarantined.includes(host))) return Promise.resolve();
       const message = `${task} is made to fail`;
-      throw ApplicationFailure.create({ type: code, message, nonRetryable, details: [{ code, message }] });
+      throw ApplicationFailure.create({ type: code, message, nonRetryable, details: [{ code, message, blames }] });
     });
   }
 
