@@ -309,10 +309,17 @@ export class OperationRun {
   /** Nothing that is known of the old machine may confuse: its key is forgotten, and every task runs again. */
   private replace(host: string): void {
     this.runner!.restart(host, forgetHost({ cluster: this.input.cluster, host }));
-    // Others reach such a host by its address: what was done on them is looked at again.
-    if (!this.plan!.quorum.some(({ hosts }) => hosts.includes(host))) return;
+    // Others reach such a host by its address: what was done on them is looked at again. Of any other, it is only where
+    // they must let it in.
+    const followed = this.plan!.quorum.some(({ hosts }) => hosts.includes(host));
+    const admits = new Map(this.plan!.phases.map((phase) => [phase.name, phase.admits]));
     this.runner!.retry(
-      this.tasks.filter((task) => task.host !== host && (task.state === 'succeeded' || task.state === 'running')),
+      this.tasks.filter(
+        (task) =>
+          task.host !== host &&
+          (task.state === 'succeeded' || task.state === 'running') &&
+          (followed || admits.get(task.phase)!.includes(task.host)),
+      ),
     );
   }
 

@@ -89,6 +89,8 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   timeouts: { applyMs: number; verifyMs: number };
   /** For the progress display only. Measured on the lab. */
   expectedMs: number;
+  /** Hosts of this role let the others in by their addresses: when a host is replaced, they are told. */
+  admits?: Role;
   /** Of a `one-control-plane` phase: it does something for each node, so healing a node takes it too. */
   speaksOfNodes?: boolean;
   /** Other phases that cannot be in the same cluster. */

@@ -1,4 +1,4 @@
-import type { ClusterSpec } from '../../contracts/cluster.ts';
+import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { WORKER_HOST } from '../../contracts/messages.ts';
@@ -42,6 +42,7 @@ function placed(cluster: ClusterSpec, phase: Phase): PlanPhase | null {
     startToCloseMs: phase.timeouts.applyMs + phase.timeouts.verifyMs,
     expectedMs: phase.expectedMs,
     clusterWide: phase.hosts === 'one-control-plane' || phase.hosts === 'worker-process',
+    admits: phase.admits ? hostsWithRole(cluster, phase.admits).map(({ name }) => name) : [],
   };
 }
 

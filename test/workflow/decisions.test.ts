@@ -18,7 +18,7 @@ const HOSTS = ['h1', 'h2', 'h3', 'h4'];
 /** Two phases on every host, then one for the whole cluster on h1, which nobody can do without. */
 const four = (plan: Partial<Plan> = {}): ClusterHandle => {
   const cluster = harness.cluster([
-    { name: 'one', hosts: HOSTS },
+    { name: 'one', hosts: HOSTS, admits: ['h2'] },
     { name: 'two', hosts: HOSTS, needs: [sameHost('one')] },
     { name: 'three', hosts: ['h1'], needs: [everyHost('two')], clusterWide: true },
   ]);
@@ -206,7 +206,8 @@ describe('replace', () => {
       ['one', OTHER],
       ['two', OTHER],
     ]);
-    // Nobody reaches h4 by its address but the cluster's names, which the next build brings in step.
+    // Who lets others in by their addresses hears of the new one; /etc/hosts of the others waits for the next build.
+    expect(['h1', 'h2', 'h3'].map((each) => cluster.world.count(`one:${each}`))).toEqual([1, 2, 1]);
     for (const host of ['h1', 'h2', 'h3']) expect(cluster.world.count(`two:${host}`)).toBe(1);
   });
 
