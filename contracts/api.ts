@@ -158,6 +158,7 @@ export const clusterSummary = z.object({
 export const blockedHost = z.object({
   host: text,
   phase: text,
+  blames: z.array(text).max(1000).optional().describe('Other hosts that are to blame; they take decisions too'),
   code: z.enum(codes),
   cause: text,
   evidence: text.optional(),
