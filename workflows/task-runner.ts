@@ -184,7 +184,7 @@ export class TaskRunner {
     void outcome.then((how) => this.ended(task, status, how, scope.consideredCancelled));
   }
 
-  private inputOf({ phase, host, decision }: TaskStatus): TaskInput {
+  private inputOf({ phase, host, decision, attempt }: TaskStatus): TaskInput {
     const { mode } = this.plan;
     const wide = this.phases.get(phase)!.clusterWide;
     const quarantined = [...new Set([...this.plan.quarantined, ...this.left])].sort();
@@ -196,6 +196,7 @@ export class TaskRunner {
       mode,
       specRef: this.specRef,
       decision,
+      round: attempt,
       ...(wide && quarantined.length > 0 ? { quarantined } : {}),
       ...(wide && focus ? { focus } : {}),
     };

@@ -16,7 +16,7 @@ export type PlanMaker = (input: OperationInput, cluster: ClusterSpec, phases: re
 
 /** How a failed attempt is repeated before its host becomes `blocked`. */
 export const RETRY = {
-  // 1 + 2 + 4 s of waiting: a restarted sshd is forgiven, and a dead host is named within half a minute.
+  // For what passes by itself within 1 + 2 + 4 s. A host that cannot be reached is the SSH pool's business.
   maximumAttempts: 4,
   initialIntervalMs: 1_000,
   maximumIntervalMs: 10_000,

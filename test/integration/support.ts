@@ -34,6 +34,8 @@ export interface TaskCall {
 export class Workbench {
   readonly #lab: Lab;
   readonly #dataDir = mkdtempSync(join(tmpdir(), 'kubewright-tasks-'));
+  /** Each run is a later one of its task, as after a decision. */
+  #rounds = 0;
   #store: Store | undefined;
   #deps: (TaskDeps & { close(): Promise<void> }) | undefined;
 
@@ -81,6 +83,7 @@ export class Workbench {
 
   async run({ phase, host, change, mode = 'apply', ...more }: TaskCall): Promise<TaskResult> {
     const specRef = await this.store.specs.put(this.spec(change));
+    this.#rounds += 1;
     return runTask(
       this.deps,
       {
@@ -91,6 +94,7 @@ export class Workbench {
         mode,
         specRef,
         decision: 0,
+        round: this.#rounds,
         kind: 'build',
         actor: 'test',
         requestId: 'test',
