@@ -20,6 +20,10 @@ declare module 'fastify' {
      * limits itself, or tells nothing of any cluster.
      */
     anyCluster?: boolean;
+    /** A route that reads what must not be read unnoticed: in the trail of requests, as those that change something. */
+    audited?: boolean;
+    /** The body holds a secret: the trail keeps not even its digest. */
+    secretBody?: boolean;
     /** Name of a cookie that may hold the token: for browsers that are sent here by another page. */
     cookie?: string;
   }

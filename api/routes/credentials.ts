@@ -27,7 +27,7 @@ export const credentials: AddRoutes = (api, deps) => {
   api.put(
     '/credentials/:name',
     {
-      config: { role: 'admin' },
+      config: { role: 'admin', secretBody: true },
       schema: {
         operationId: 'putCredential',
         summary: 'Store a private key or a password; it is encrypted at rest',

@@ -32,7 +32,7 @@ export const kubeconfig: AddRoutes = (api, deps) => {
   api.get(
     '/clusters/:name/kubeconfig',
     {
-      config: { role: 'admin' },
+      config: { role: 'admin', audited: true },
       schema: { operationId: 'getKubeconfig', summary: "The cluster's admin kubeconfig", ...answer },
     },
     async (request, reply) => {
