@@ -91,8 +91,6 @@ export interface TaskInput {
   specRef: string;
   /** 0 at first; every decision that runs the task again adds one. */
   decision: number;
-  /** How often this task was started by now, 1 at first: by a decision, or again after an interruption. */
-  round: number;
   kind: OperationKind;
   /** Name of who asked for the operation, and under which request id. */
   actor: string;

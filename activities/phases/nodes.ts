@@ -96,7 +96,8 @@ export default definePhase({
     ];
   },
   hooks: {
-    teardown: ({ remote, witnessed }) => undoByScript(remote, NODE_TEARDOWN, [witnessed(PACKET_FILTER_WITNESS)]),
+    teardown: ({ remote, facts, witnessed }) =>
+      undoByScript(remote, NODE_TEARDOWN, [witnessed(PACKET_FILTER_WITNESS), isContainer(facts) ? 'net/' : '']),
   },
   async verify(run) {
     const { cluster, host, remote, fail, unitJournal } = run;

@@ -61,10 +61,7 @@ export default definePhase({
           out: run.quarantined,
           version: cluster.spec.kubernetes.version,
         });
-        if (unready.length === 0) return null;
-        const missing = unready.slice(0, 20).map(({ what }) => what);
-        const blames = [...new Set(unready.flatMap(({ node }) => node ?? []))].filter((name) => name !== run.host.name);
-        return { missing: `${missing.join('\n')}\n${stderr}`.trim(), blames };
+        return unready.length === 0 ? null : `${unready.slice(0, 20).join('\n')}\n${stderr}`.trim();
       });
     },
   },

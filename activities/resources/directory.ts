@@ -54,8 +54,12 @@ export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
       const { mode, owner, group } = (entry.prior ?? {}) as { mode?: string; owner?: string; group?: string };
       const path = quote(entry.id);
       if (mode === undefined) return { key: entryKey(entry), script: `kw_remove_folder ${path}` };
-      const back = `chown -- ${quote(`${owner}:${group}`)} ${path} && chmod -- ${mode} ${path} && kw_tell restored 'mode and owner'`;
-      return { key: entryKey(entry), script: `[ ! -d ${path} ] || { ${back}; }` };
+      const as = quote(`${mode.replace(/^0/, '')} ${owner}:${group}`);
+      const lines = [
+        `kw_now=$(stat -c '%a %U:%G' -- ${path} 2>/dev/null) && [ "$kw_now" != ${as} ] || exit 0`,
+        `chown -- ${quote(`${owner}:${group}`)} ${path} && chmod -- ${mode} ${path} && kw_tell restored 'mode and owner'`,
+      ];
+      return { key: entryKey(entry), script: lines.join('\n') };
     }),
   digest: ({ mode, owner, group }) => digestOfParts([octal(mode), owner, group]),
 };

@@ -75,14 +75,21 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
   },
 
   // The scripts write the ledger themselves, a line per package: only the package manager knows what comes along.
+  trace: ({ apt, dnf }, observed) =>
+    observed === null ? [...new Set([...apt, ...dnf])].map((id) => ({ id, prior: {} })) : [],
   undo(entries, { facts, quote }) {
     const named = (what: string) =>
       entries.filter(({ id, prior }) => NAME.test(id) && prior?.[what] === true).map(({ id }) => quote(id));
     const script = UNDO[facts.packageManager];
     if (!script) return [];
     const [ours, theirs] = [named('installed'), named('removed')];
+    const unknown = entries.filter(({ id, prior }) => NAME.test(id) && prior === null).map(({ id }) => quote(id));
     const lines = [
       script,
+      ...unknown.map(
+        (name) =>
+          `if kw_there ${name}; then KW_KEY=packages:${name} kw_tell kept 'it is not known who installed it'; fi`,
+      ),
       ...(ours.length > 0 ? [`kw_purge ${ours.join(' ')} || exit 1`] : []),
       ...(theirs.length > 0 ? [`kw_install_again ${theirs.join(' ')}`] : []),
     ];

@@ -36,12 +36,12 @@ DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nft
 nft add table inet theirs
 nft 'add chain inet theirs input { type filter hook input priority 0; }'
 nft add rule inet theirs input tcp dport 9 drop
-ip link add theirs0 type dummy
+ip link add theirs0 type bridge
 `;
 const snapshot = (host: string) => on(host, HOST_SNAPSHOT);
 
 beforeAll(async () => {
-  bench = await freshBench('kwt', 2);
+  bench = await freshBench('kwd', 2);
   for (const { name } of bench.lab.hosts) {
     await on(name, FOREIGN);
     before.set(name, await snapshot(name));
@@ -100,7 +100,12 @@ describe('a cluster beside things of others', () => {
       'directory:/opt/cni/bin',
       'directory:/opt/cni',
     ]);
-    for (const resource of ['service:etcd.service', 'leftover:/var/lib/etcd', 'link:flannel.1', 'rules:kube-proxy']) {
+    for (const resource of [
+      'service:etcd.service',
+      'leftover:/var/lib/etcd/member',
+      'link:flannel.1',
+      'rules:kube-proxy',
+    ]) {
       expect(told).toContainEqual(expect.objectContaining({ resource, action: 'remove' }));
     }
     await on('cp-1', 'test -e /etc/kubernetes/theirs; rm -r /etc/kubernetes /opt/cni');

@@ -26,6 +26,8 @@ export interface TaskCall {
   /** What differs from the lab's own spec. */
   change?: ((spec: SpecDraft) => void) | undefined;
   mode?: 'apply' | 'check';
+  /** Default: build. */
+  kind?: 'build' | 'teardown';
   signal?: AbortSignal;
   onStep?: (step: string) => void;
 }
@@ -34,8 +36,6 @@ export interface TaskCall {
 export class Workbench {
   readonly #lab: Lab;
   readonly #dataDir = mkdtempSync(join(tmpdir(), 'kubewright-tasks-'));
-  /** Each run is a later one of its task, as after a decision. */
-  #rounds = 0;
   #store: Store | undefined;
   #deps: (TaskDeps & { close(): Promise<void> }) | undefined;
 
@@ -81,9 +81,8 @@ export class Workbench {
     return clusterSpec.parse(draft);
   }
 
-  async run({ phase, host, change, mode = 'apply', ...more }: TaskCall): Promise<TaskResult> {
+  async run({ phase, host, change, mode = 'apply', kind = 'build', ...more }: TaskCall): Promise<TaskResult> {
     const specRef = await this.store.specs.put(this.spec(change));
-    this.#rounds += 1;
     return runTask(
       this.deps,
       {
@@ -94,8 +93,7 @@ export class Workbench {
         mode,
         specRef,
         decision: 0,
-        round: this.#rounds,
-        kind: 'build',
+        kind,
         actor: 'test',
         requestId: 'test',
       },

@@ -7,7 +7,6 @@ export interface PhaseSketch {
   needs?: Need[];
   maxParallel?: number;
   clusterWide?: boolean;
-  admits?: string[];
 }
 
 export const SPEC_REF = 'a'.repeat(64);
@@ -28,7 +27,7 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
     retry: { maximumAttempts: 2, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
     ...more,
     phases: phases.map(
-      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false, admits = [] }): PlanPhase => ({
+      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false }): PlanPhase => ({
         name,
         title: name,
         hosts,
@@ -37,7 +36,6 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
         startToCloseMs: 60_000,
         expectedMs: 1,
         clusterWide,
-        admits,
       }),
     ),
   };

@@ -17,7 +17,6 @@ const input: TaskInput = {
   mode: 'apply',
   specRef: 'ref',
   decision: 0,
-  round: 1,
   kind: 'build',
   actor: 'admin',
   requestId: 'request',

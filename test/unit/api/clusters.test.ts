@@ -130,7 +130,6 @@ describe('a dry run', () => {
             startToCloseMs: 1,
             expectedMs: 1,
             clusterWide: false,
-            admits: [],
           },
         ],
         quarantined: [],

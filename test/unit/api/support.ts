@@ -96,7 +96,6 @@ export class FakeTemporal implements TemporalGateway {
 }
 
 export interface TestApi {
-  deps: ApiDeps;
   app: FastifyInstance;
   store: Store;
   temporal: FakeTemporal;
@@ -121,7 +120,7 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
   const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-api-'));
   const store = await openStore({ dataDir, keyring: parseKeyring(Buffer.alloc(32, 7).toString('base64')) });
   const temporal = new FakeTemporal();
-  const deps: ApiDeps = {
+  const app = await buildApp({
     store,
     temporal,
     phases,
@@ -135,12 +134,10 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
     smokeImage: () => Promise.resolve('registry.example/busybox:1'),
     dryRunWaitMs: 2_000,
     ...more,
-  };
-  const app = await buildApp(deps);
+  });
   const make = async (role: 'viewer' | 'operator' | 'admin') => (await store.tokens.create(role, role)).token;
   const token = { viewer: await make('viewer'), operator: await make('operator'), admin: await make('admin') };
   return {
-    deps,
     app,
     store,
     temporal,

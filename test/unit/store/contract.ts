@@ -5,7 +5,6 @@ import type { OperationStatus, TaskStatus } from '../../../contracts/operation.t
 import type { Store } from '../../../store/index.ts';
 import type { CommandBegun, CommandEnded } from '../../../store/journal.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
-import { quarantineContract } from './quarantine-contract.ts';
 import { spec } from './sample-spec.ts';
 
 export const testKey = (fill: number): string => Buffer.alloc(32, fill).toString('base64');
@@ -295,8 +294,6 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       );
       expect(await store.projections.cluster(cluster)).toMatchObject({ state: 'ready', latestOperation: 'op-2' });
     });
-
-    quarantineContract(async (cluster, more) => ({ store, status: await status(cluster, more) }));
 
     it('list operations newest first and clusters by name, in pages', async () => {
       const cluster = unique('zzz');

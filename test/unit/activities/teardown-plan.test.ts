@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { loadPhases } from '../../../activities/phases/registry.ts';
+import { makePlan } from '../../../activities/plans/plan.ts';
+import type { OperationInput } from '../../../contracts/operation.ts';
+import { sampleCluster } from '../../golden/golden.ts';
+
+const phases = await loadPhases();
+const cluster = sampleCluster();
+const input = (more: Partial<OperationInput> = {}): OperationInput => ({
+  cluster: 'sample',
+  operationId: 'op',
+  kind: 'teardown',
+  mode: 'apply',
+  specRef: '0'.repeat(64),
+  requestId: 'r',
+  actor: { name: 'test', role: 'admin' },
+  ...more,
+});
+const shape = (more?: Partial<OperationInput>) =>
+  makePlan(input(more), cluster, phases).phases.map(({ name, hosts }) => `${name}: ${hosts.join(' ')}`);
+
+describe('the plan of a teardown', () => {
+  it('is every host, also those in quarantine, etcd last, and then the store', () => {
+    const names = cluster.spec.hosts.map(({ name }) => name);
+    const quarantine = [{ host: names.at(-1)!, since: '', by: '', why: '', phase: '', operationId: '' }];
+    const [first, second, ...rest] = shape({ quarantine });
+    expect(first!.split(': ')[1]!.split(' ').sort()).toEqual([...names].sort());
+    const last = first!.split(' ').at(-1)!;
+    expect(cluster.spec.hosts.find(({ name }) => name === last)!.roles).toContain('etcd');
+    expect([second, rest]).toEqual(['forget: cluster', []]);
+  });
+
+  it('of one host drains its node first, through a control plane, and knows which host it is about', () => {
+    const worker = cluster.spec.hosts.find(
+      ({ roles }) => !roles.includes('control-plane') && roles.includes('worker'),
+    )!.name;
+    const plan = makePlan(input({ hosts: [worker] }), cluster, phases);
+    expect(plan.focus).toEqual([worker]);
+    expect(plan.quorum).toEqual([]);
+    expect(plan.phases.map(({ name, hosts }) => [name, hosts.length])).toEqual([
+      ['remove-node', 1],
+      ['teardown', 1],
+      ['forget', 1],
+    ]);
+    expect(plan.phases.every(({ name, clusterWide }) => clusterWide === (name !== 'teardown'))).toBe(true);
+  });
+
+  it('has nothing of a build, and a build nothing of it', () => {
+    const build = makePlan(input({ kind: 'build' }), cluster, phases).phases.map(({ name }) => name);
+    expect(build).toContain('prepare');
+    for (const name of ['teardown', 'forget', 'remove-node']) expect(build).not.toContain(name);
+  });
+});
