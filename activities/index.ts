@@ -1,11 +1,12 @@
 import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { CloseInput, HostRef, TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, CloseResult, HostRef, TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 import type { Timeouts } from '../contracts/timeouts.ts';
 import { heartbeats } from './heartbeats.ts';
+import { closing, type OperationJournal, opening, type RunRef } from './operation-log.ts';
 import { makePlan } from './plans/plan.ts';
 import { withTimeouts } from './plans/plan-timeouts.ts';
 import { runTask, type TaskDeps } from './run-task.ts';
@@ -17,6 +18,7 @@ export interface Projections {
 }
 
 export type ActivityDeps = TaskDeps & {
+  journal: OperationJournal;
   projections: Projections;
   timeouts: Timeouts;
   /** Drops the recorded host key of a host. */
@@ -30,7 +32,7 @@ export interface Activities {
     makePlan(input: OperationInput): Promise<Plan>;
     projectStatus(status: OperationStatus): Promise<void>;
     projectTasks(input: TasksInput): Promise<void>;
-    closeOperation(input: CloseInput): Promise<void>;
+    closeOperation(input: CloseInput): Promise<CloseResult>;
     forgetHost(input: HostRef): Promise<void>;
   };
 }
@@ -46,20 +48,33 @@ export function createActivities(deps: ActivityDeps): Activities {
     phases,
     control: {
       makePlan: (input) =>
-        asFailure(async () => {
-          const spec = await deps.spec(input.specRef);
-          return withTimeouts(makePlan(input, spec, [...deps.phases.values()]), deps.timeouts);
-        }),
+        asFailure(() =>
+          opening(deps.journal, input, runRef(), async () => {
+            const spec = await deps.spec(input.specRef);
+            return withTimeouts(makePlan(input, spec, [...deps.phases.values()]), deps.timeouts);
+          }),
+        ),
       projectStatus: (status) => asFailure(() => deps.projections.saveOperation(status)),
       projectTasks: ({ cluster, operationId, tasks }) =>
         asFailure(() => deps.projections.saveTasks(cluster, operationId, tasks)),
-      closeOperation: ({ status }) => asFailure(() => deps.projections.saveOperation(status)),
+      closeOperation: (input) =>
+        asFailure(async () => {
+          // First the journal: who sees the end may ask for the whole of it.
+          const closed = await closing(deps.journal, input, runRef());
+          await deps.projections.saveOperation(input.status);
+          return closed;
+        }),
       forgetHost: ({ cluster, host }) =>
         asFailure(async () => {
           await deps.forgetHostKey(cluster, host);
         }),
     },
   };
+}
+
+function runRef(): RunRef {
+  const { workflowId = '', runId = '' } = activityInfo().workflowExecution ?? {};
+  return { workflowId, runId };
 }
 
 function runPhase(deps: ActivityDeps, input: TaskInput, step: (text: string) => void): Promise<TaskResult> {

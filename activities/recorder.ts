@@ -1,3 +1,4 @@
+import type { Change } from '../contracts/operation.ts';
 import type { CommandEnd, CommandRecorder, CommandStart } from './host/types.ts';
 
 /** Which attempt a command belongs to: joins the journal with Temporal's history. */
@@ -9,40 +10,99 @@ export interface AttemptRef {
   attempt: number;
 }
 
+/** Whose attempt it is. */
+export interface TaskRef extends AttemptRef {
+  cluster: string;
+  operation: string;
+  /** Who asked for the operation, and under which request id. */
+  actor: string;
+  requestId: string;
+  phase: string;
+}
+
+/** The last link of a chain. */
+export interface ChainHead {
+  n: number;
+  hash: string;
+}
+
+/** A record without its end. What else it carries is the journal's own affair. */
+interface OpenRecord {
+  readonly head: ChainHead;
+}
+
+type Begun = Omit<CommandStart, 'kind'> & TaskRef & { kind: CommandStart['kind'] | 'task'; seq: number };
+
 /** The journal's part that a task writes. Implemented by the store. */
-export interface JournalWriter {
-  begin(
-    record: CommandStart & AttemptRef & { cluster: string; operation: string; phase: string; seq: number },
-  ): Promise<string>;
-  end(id: string, record: CommandEnd): Promise<void>;
+export interface TaskJournal<Open extends OpenRecord = OpenRecord> {
+  begin(record: Begun): Promise<Open>;
+  end(open: Open, record: CommandEnd): Promise<ChainHead>;
+  /** Both at once, of what is over. */
+  record(begun: Begun, ended: CommandEnd): Promise<ChainHead>;
 }
 
 /** Records the commands of one attempt, numbered from 1, and adds up what they cost. */
-export class TaskRecorder implements CommandRecorder {
+export class TaskRecorder<Open extends OpenRecord> implements CommandRecorder {
   commands = 0;
   commandMs = 0;
-  readonly #journal: JournalWriter;
-  readonly #task: AttemptRef & { cluster: string; operation: string; phase: string };
-  readonly #open = new Map<number, { id: string; startedAt: Date }>();
+  /** The chain's head as far as this attempt has seen it. */
+  head: ChainHead | undefined;
+  readonly #journal: TaskJournal<Open>;
+  readonly #task: TaskRef;
+  readonly #open = new Map<number, { record: Open; startedAt: Date }>();
 
-  constructor(journal: JournalWriter, task: AttemptRef & { cluster: string; operation: string; phase: string }) {
+  constructor(journal: TaskJournal<Open>, task: TaskRef) {
     this.#journal = journal;
     this.#task = task;
   }
 
-  async begin(record: CommandStart): Promise<number> {
+  async begin(start: CommandStart): Promise<number> {
     this.commands += 1;
     const seq = this.commands;
-    const id = await this.#journal.begin({ ...record, ...this.#task, seq });
-    this.#open.set(seq, { id, startedAt: record.startedAt });
+    const record = await this.#journal.begin({ ...start, ...this.#task, seq });
+    this.#saw(record.head);
+    this.#open.set(seq, { record, startedAt: start.startedAt });
     return seq;
   }
 
-  async end(seq: number, record: CommandEnd): Promise<void> {
+  async end(seq: number, end: CommandEnd): Promise<void> {
     const open = this.#open.get(seq);
     if (!open) throw new Error(`command ${seq} was not begun`);
     this.#open.delete(seq);
-    this.commandMs += record.endedAt.getTime() - open.startedAt.getTime();
-    await this.#journal.end(open.id, record);
+    this.commandMs += end.endedAt.getTime() - open.startedAt.getTime();
+    this.#saw(await this.#journal.end(open.record, end));
+  }
+
+  /** Changes that no single command stands for. */
+  async note(host: string, changes: readonly Change[]): Promise<void> {
+    const at = new Date();
+    const begun: Begun = {
+      ...this.#task,
+      kind: 'task',
+      seq: 0,
+      host,
+      hostKeyFingerprint: '',
+      argv: ['changes'],
+      stdinSha256: null,
+      stdinBytes: 0,
+      changes,
+      startedAt: at,
+    };
+    this.#saw(await this.#journal.record(begun, { ...QUIET_END, endedAt: at }));
+  }
+
+  #saw(head: ChainHead): void {
+    if (head.n > (this.head?.n ?? 0)) this.head = head;
   }
 }
+
+const QUIET_END = {
+  code: 0,
+  signal: null,
+  stdout: '',
+  stderr: '',
+  stdoutBytes: 0,
+  stderrBytes: 0,
+  truncated: false,
+  error: null,
+} as const;

@@ -15,14 +15,14 @@ import type { Phase, PhaseContext } from './phases/phase.ts';
 import { phaseRun } from './phases/phase-run.ts';
 import { placementOf } from './phases/placement.ts';
 import type { Pki } from './pki/types.ts';
-import { type AttemptRef, type JournalWriter, TaskRecorder } from './recorder.ts';
+import { type AttemptRef, type TaskJournal, TaskRecorder } from './recorder.ts';
 import { type Convergence, converge, markVerified } from './resources/engine.ts';
 
 /** What tasks need from the outside world. */
 export interface TaskDeps {
   phases: ReadonlyMap<string, Phase>;
   hosts: HostOpener;
-  journal: JournalWriter;
+  journal: TaskJournal;
   spec(ref: string): Promise<ClusterSpec>;
   pki(cluster: string, mode: 'apply' | 'check', onSecret: (value: string) => void): Pki;
   artifacts(cluster: ClusterSpec): ArtifactSource;
@@ -85,6 +85,8 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       attempt: runtime.attempt,
       cluster: input.cluster,
       operation: input.operationId,
+      actor: input.actor,
+      requestId: input.requestId,
       phase: input.phase,
     });
 
@@ -124,7 +126,13 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       notes: clusterNotes(deps.notes, input.cluster, input.mode),
       mode: input.mode,
     };
-    const { changes, restarts } = await walk(phase, context, remote, guarded);
+    const { changes, restarts, unrecorded } = await walk(phase, context, remote, guarded);
+    if (unrecorded.length > 0) {
+      await recorder.note(
+        input.host,
+        unrecorded.map((change) => shown(change, secrets)),
+      );
+    }
 
     return {
       changes: changes.slice(0, 200).map((change) => shown(change, secrets)),
@@ -133,6 +141,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       commands: recorder.commands,
       commandMs: recorder.commandMs,
       durationMs: Date.now() - started,
+      ...(recorder.head ? { chainHead: `${recorder.head.n}:${recorder.head.hash}` } : {}),
     };
   } catch (thrown) {
     throw redactError(stopped(thrown, runtime.signal), secrets.redactor, input);
@@ -151,13 +160,14 @@ async function walk(
   context: PhaseContext<unknown>,
   remote: RemoteHost,
   runtime: TaskRuntime,
-): Promise<{ changes: Change[]; restarts: string[] }> {
+): Promise<{ changes: Change[]; restarts: string[]; unrecorded: Change[] }> {
   const run = (changes: readonly Change[], verified = false) =>
     phaseRun(context, { phase: phase.name, remote, changes, verified, signal: runtime.signal });
 
   if (phase.run) {
     runtime.step(phase.name);
-    return { changes: await phase.run(run([])), restarts: [] };
+    const changes = await phase.run(run([]));
+    return { changes, restarts: [], unrecorded: context.mode === 'check' ? [] : changes };
   }
   if (phase.hooks?.before) {
     runtime.step('before');
@@ -181,18 +191,21 @@ async function walk(
     });
   }
   const changes = [...outcome.changes];
-  if (context.mode === 'check') return { changes, restarts: [] };
+  if (context.mode === 'check') return { changes, restarts: [], unrecorded: [] };
 
+  // Commands say what they change; what a hook did is known only when it says so.
+  const unrecorded: Change[] = [];
   if (phase.hooks?.after) {
     runtime.step('after');
-    changes.push(...(await phase.hooks.after(run(changes, outcome.verified && changes.length === 0))));
+    unrecorded.push(...(await phase.hooks.after(run(changes, outcome.verified && changes.length === 0))));
+    changes.push(...unrecorded);
   }
   if (phase.verify && !(outcome.verified && changes.length === 0)) {
     runtime.step('verify');
     await phase.verify(run(changes));
     if (!local) await markVerified(remote, phase.name, outcome.desiredDigest);
   }
-  return { changes, restarts: outcome.restarts };
+  return { changes, restarts: outcome.restarts, unrecorded };
 }
 
 function findHost(cluster: ClusterSpec, name: string): Host {

@@ -148,3 +148,8 @@ export interface CloseInput {
   operationId: string;
   status: OperationStatus;
 }
+
+/** Its result: the head of the operation's journal with its last record, `<n>:<sha256>`. */
+export interface CloseResult {
+  chainHead?: string | undefined;
+}

@@ -114,6 +114,8 @@ export interface TaskResult {
   commandMs: number;
   /** Facts for later phases and the UI; small. */
   facts?: Record<string, string | number | boolean> | undefined;
+  /** The head of the operation's journal behind the last record of this attempt, `<n>:<sha256>`: history anchors it. */
+  chainHead?: string | undefined;
 }
 
 /** One task in a status answer or projection. */

@@ -1,46 +1,36 @@
-import type { Kysely } from 'kysely';
-import { monotonicFactory } from 'ulid';
+import type { Kysely, SelectQueryBuilder } from 'kysely';
+import { encodeTime } from 'ulid';
+import type { Change } from '../contracts/operation.ts';
 import type { BlobStore } from './blobs.ts';
+import {
+  begunColumns,
+  chainOf,
+  endedColumns,
+  type RecordBegun,
+  type RecordEnded,
+  type RecordKind,
+  type RecordResult,
+} from './journal-record.ts';
+import { type ChainHead, JournalWriter } from './journal-writer.ts';
+import { recordIds } from './record-id.ts';
 import type { JournalRow, Tables } from './schema.ts';
 
-/** A command as its attempt begins it. */
-export interface CommandBegun {
-  namespace: string;
-  cluster: string;
-  operation: string;
-  workflowId: string;
-  runId: string;
-  activityId: string;
-  attempt: number;
-  phase: string;
-  host: string;
-  hostKeyFingerprint: string;
-  /** From 1, within the attempt. */
-  seq: number;
-  kind: 'exec' | 'script' | 'upload';
-  /** Redacted. */
-  argv: string[];
-  stdinSha256: string | null;
-  stdinBytes: number;
-  startedAt: Date;
+/** A record that was begun, for its end. */
+export interface OpenRecord {
+  readonly id: string;
+  readonly kind: RecordKind;
+  readonly chain: string;
+  readonly operation: string;
+  /** The chain's head with the first half in it. */
+  readonly head: ChainHead;
 }
 
-/** How it ended. The texts are redacted and capped already. */
-export interface CommandEnded {
-  endedAt: Date;
-  code: number | null;
-  signal: string | null;
-  stdout: string;
-  stderr: string;
-  stdoutBytes: number;
-  stderrBytes: number;
-  truncated: boolean;
-  error: string | null;
-}
-
-/** A command as it is read back. Output stays behind its digest. */
+/** A record as it is read back. Output stays behind its digest. */
 export interface JournalEntry {
   id: string;
+  kind: string;
+  actor: string;
+  requestId: string;
   namespace: string;
   cluster: string;
   operation: string;
@@ -52,12 +42,13 @@ export interface JournalEntry {
   host: string;
   hostKeyFingerprint: string;
   seq: number;
-  kind: string;
   argv: string[];
   stdinSha256: string | null;
   stdinBytes: number;
+  /** What it was to change; it did, when the result is `ok`. */
+  changes: Change[];
   startedAt: string;
-  /** Null: it still runs, or the worker died under it. */
+  /** Null: it still runs, or who ran it died. */
   endedAt: string | null;
   exitCode: number | null;
   signal: string | null;
@@ -67,91 +58,164 @@ export interface JournalEntry {
   stderrBytes: number | null;
   truncated: boolean;
   error: string | null;
+  result: RecordResult;
+  /** Of an open record: a later attempt of its task began, or its operation is over. Nobody will end it. */
+  interrupted: boolean;
 }
 
-export interface JournalQuery {
+export interface JournalFilter {
   cluster: string;
   operation?: string | undefined;
   phase?: string | undefined;
   host?: string | undefined;
+  actor?: string | undefined;
+  kind?: RecordKind | undefined;
+  result?: RecordResult | undefined;
+  /** Begun at or after, before. */
+  since?: Date | undefined;
+  until?: Date | undefined;
+  /** Only what was to change something. */
+  changed?: boolean | undefined;
+}
+
+export interface JournalQuery extends JournalFilter {
   limit: number;
+  /** Default `oldest`: in the order of beginning. */
+  order?: 'oldest' | 'newest' | undefined;
   /** `next` of the page before. */
   cursor?: string | undefined;
 }
 
-/** Every command that ran on a host, appended before it starts and completed when it ended. */
+/** Everything that was done, by whom, and how it ended: written before it is done and after, chained, never changed. */
 export interface Journal {
-  begin(record: CommandBegun): Promise<string>;
-  end(id: string, record: CommandEnded): Promise<void>;
-  /** In the order of beginning. `next` is null on the last page. */
+  begin(record: RecordBegun): Promise<OpenRecord>;
+  /** Returns the chain's head with the second half in it. Throws STORE_FAILED when the record is not open. */
+  end(open: OpenRecord, record: RecordEnded): Promise<ChainHead>;
+  /** Both halves of what is over already. */
+  record(begun: RecordBegun, ended: RecordEnded): Promise<ChainHead>;
+  /** Null while the chain has no link. */
+  head(chain: string): Promise<ChainHead | null>;
+  /** `next` is null on the last page. */
   list(query: JournalQuery): Promise<{ items: JournalEntry[]; next: string | null }>;
-  /** True when a command of the cluster wrote this output. */
+  /** Halves written behind the position `after`, in the order of writing; each with the whole record as it is now. */
+  follow(
+    filter: JournalFilter,
+    after: number,
+    limit: number,
+  ): Promise<{ items: { pos: number; part: 'begin' | 'end'; entry: JournalEntry }[]; last: number }>;
+  /** The position of the newest half. */
+  position(): Promise<number>;
+  /** True when a record of the cluster wrote this output. */
   hasOutput(cluster: string, digest: string): Promise<boolean>;
 }
 
+const FILTERS = ['operation', 'phase', 'host', 'actor', 'kind', 'result'] as const;
+/** A ULID begins with its time, in 10 characters; this is the smallest rest. */
+const FIRST_OF_MS = '0'.repeat(16);
+
 export function journal(db: Kysely<Tables>, blobs: BlobStore): Journal {
-  const nextId = monotonicFactory();
+  const nextId = recordIds();
+  const writer = new JournalWriter(db);
+
+  async function outputs({ stdout, stderr }: RecordEnded) {
+    return {
+      stdout: stdout === '' ? null : await blobs.put(stdout),
+      stderr: stderr === '' ? null : await blobs.put(stderr),
+    };
+  }
+
+  /** Of the open ones among these: which nobody will end any more. */
+  async function interrupted(rows: readonly JournalRow[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    for (const row of rows) {
+      if (row.ended_at !== null || row.operation === '') continue;
+      const later = await db
+        .selectFrom('journal')
+        .select('id')
+        .where('cluster', '=', row.cluster)
+        .where('host', '=', row.host)
+        .where('id', '>', row.id)
+        .where('operation', '=', row.operation)
+        .where('activity_id', '=', row.activity_id)
+        .where('attempt', '>', row.attempt)
+        .limit(1)
+        .executeTakeFirst();
+      const closed = await db
+        .selectFrom('journal')
+        .select('id')
+        .where('cluster', '=', row.cluster)
+        .where('kind', '=', 'operation')
+        .where('operation', '=', row.operation)
+        .where('id', '>', row.id)
+        .where('argv', 'like', '["close"%')
+        .limit(1)
+        .executeTakeFirst();
+      if (later || closed) found.add(row.id);
+    }
+    return found;
+  }
+
   return {
     async begin(record) {
-      const id = nextId();
-      await db
-        .insertInto('journal')
-        .values({
-          id,
-          ns: record.namespace,
-          cluster: record.cluster,
-          operation: record.operation,
-          workflow_id: record.workflowId,
-          run_id: record.runId,
-          activity_id: record.activityId,
-          attempt: record.attempt,
-          phase: record.phase,
-          host: record.host,
-          host_key_fingerprint: record.hostKeyFingerprint,
-          seq: record.seq,
-          kind: record.kind,
-          argv: JSON.stringify(record.argv),
-          stdin_sha256: record.stdinSha256,
-          stdin_bytes: record.stdinBytes,
-          started_at: record.startedAt.toISOString(),
-          truncated: 0,
-        })
-        .execute();
-      return id;
+      const row = begunColumns(nextId(record.startedAt), record);
+      const chain = chainOf(record);
+      const head = await writer.append({ chain, begin: row });
+      return { id: row.id, kind: record.kind, chain, operation: row.operation, head };
     },
-    async end(id, record) {
-      const stdout = record.stdout === '' ? null : await blobs.put(record.stdout);
-      const stderr = record.stderr === '' ? null : await blobs.put(record.stderr);
-      await db
-        .updateTable('journal')
-        .set({
-          ended_at: record.endedAt.toISOString(),
-          exit_code: record.code,
-          signal: record.signal,
-          stdout_sha256: stdout,
-          stderr_sha256: stderr,
-          stdout_bytes: record.stdoutBytes,
-          stderr_bytes: record.stderrBytes,
-          truncated: record.truncated ? 1 : 0,
-          error: record.error,
-        })
-        .where('id', '=', id)
-        .execute();
+    async end({ id, kind, chain, operation }, record) {
+      const columns = endedColumns(kind, record, await outputs(record));
+      return writer.append({ chain, end: { ...columns, id, kind, operation: record.operation ?? operation } });
     },
-    async list({ cluster, operation, phase, host, limit, cursor }) {
-      let query = db
-        .selectFrom('journal')
-        .selectAll()
-        .where('cluster', '=', cluster)
-        .orderBy('id')
+    async record(begun, ended) {
+      const row = begunColumns(nextId(begun.startedAt), begun);
+      const columns = endedColumns(begun.kind, ended, await outputs(ended));
+      const end = { ...columns, id: row.id, kind: row.kind, operation: ended.operation ?? row.operation };
+      return writer.append({ chain: chainOf(begun), begin: row, end });
+    },
+    async head(chain) {
+      const row = await db.selectFrom('chains').select(['n', 'hash']).where('id', '=', chain).executeTakeFirst();
+      return row ?? null;
+    },
+    async list({ limit, cursor, order = 'oldest', ...filter }) {
+      let query = filtered(db.selectFrom('journal').selectAll(), filter)
+        .orderBy('journal.id', order === 'oldest' ? 'asc' : 'desc')
         .limit(limit + 1);
-      if (operation !== undefined) query = query.where('operation', '=', operation);
-      if (phase !== undefined) query = query.where('phase', '=', phase);
-      if (host !== undefined) query = query.where('host', '=', host);
-      if (cursor !== undefined) query = query.where('id', '>', cursor);
+      if (cursor !== undefined) query = query.where('journal.id', order === 'oldest' ? '>' : '<', cursor);
       const rows = await query.execute();
-      const items = rows.slice(0, limit).map(entryOf);
-      return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+      const page = rows.slice(0, limit);
+      const dead = await interrupted(page);
+      return {
+        items: page.map((row) => entryOf(row, dead)),
+        next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,
+      };
+    },
+    async follow(filter, after, limit) {
+      // A stretch of all links first: where the filter matches nothing in it, the reader goes on behind it.
+      const { last } = await db
+        .selectFrom(
+          db.selectFrom('links').select('pos').where('pos', '>', after).orderBy('pos').limit(limit).as('stretch'),
+        )
+        .select(({ fn }) => fn.max('pos').as('last'))
+        .executeTakeFirstOrThrow();
+      const end = Number(last ?? after);
+      const rows = await filtered(
+        db.selectFrom('links').innerJoin('journal', 'journal.id', 'links.record').selectAll('journal'),
+        filter,
+      )
+        .select(['links.pos', 'links.part'])
+        .where('links.pos', '>', after)
+        .where('links.pos', '<=', end)
+        .orderBy('links.pos')
+        .execute();
+      const dead = await interrupted(rows);
+      return { items: rows.map(({ pos, part, ...row }) => ({ pos, part, entry: entryOf(row, dead) })), last: end };
+    },
+    async position() {
+      const { last } = await db
+        .selectFrom('links')
+        .select(({ fn }) => fn.max('pos').as('last'))
+        .executeTakeFirstOrThrow();
+      return Number(last ?? 0);
     },
     async hasOutput(cluster, digest) {
       const row = await db
@@ -166,9 +230,31 @@ export function journal(db: Kysely<Tables>, blobs: BlobStore): Journal {
   };
 }
 
-function entryOf(row: JournalRow): JournalEntry {
+function filtered<Joined extends { journal: JournalRow }, Out>(
+  select: SelectQueryBuilder<Joined, keyof Joined & string, Out>,
+  filter: JournalFilter,
+): SelectQueryBuilder<Joined, keyof Joined & string, Out> {
+  // Typed as the plain table: with a join beside it the columns are the same.
+  let query = select as unknown as SelectQueryBuilder<Tables, 'journal', Out>;
+  query = query.where('journal.cluster', '=', filter.cluster);
+  for (const name of FILTERS) {
+    const value = filter[name];
+    if (value !== undefined) query = query.where(`journal.${name}`, '=', value);
+  }
+  if (filter.changed === true) query = query.where('journal.changes', 'is not', null);
+  if (filter.since !== undefined) query = query.where('journal.id', '>=', firstIdAt(filter.since));
+  if (filter.until !== undefined) query = query.where('journal.id', '<', firstIdAt(filter.until));
+  return query as unknown as SelectQueryBuilder<Joined, keyof Joined & string, Out>;
+}
+
+const firstIdAt = (at: Date): string => encodeTime(Math.max(0, at.getTime())) + FIRST_OF_MS;
+
+function entryOf(row: JournalRow, interrupted: ReadonlySet<string>): JournalEntry {
   return {
     id: row.id,
+    kind: row.kind,
+    actor: row.actor,
+    requestId: row.request_id,
     namespace: row.ns,
     cluster: row.cluster,
     operation: row.operation,
@@ -180,10 +266,10 @@ function entryOf(row: JournalRow): JournalEntry {
     host: row.host,
     hostKeyFingerprint: row.host_key_fingerprint,
     seq: row.seq,
-    kind: row.kind,
     argv: JSON.parse(row.argv) as string[],
     stdinSha256: row.stdin_sha256,
     stdinBytes: row.stdin_bytes,
+    changes: row.changes === null ? [] : (JSON.parse(row.changes) as Change[]),
     startedAt: row.started_at,
     endedAt: row.ended_at,
     exitCode: row.exit_code,
@@ -194,5 +280,7 @@ function entryOf(row: JournalRow): JournalEntry {
     stderrBytes: row.stderr_bytes,
     truncated: row.truncated === 1,
     error: row.error,
+    result: row.result as RecordResult,
+    interrupted: interrupted.has(row.id),
   };
 }

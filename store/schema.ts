@@ -39,13 +39,17 @@ export interface TokenRow {
   clusters: string | null;
 }
 
-/** One command of one attempt. `ended_at` null: it runs, or its worker died. */
+/** One record of the journal. `ended_at` null: it runs, or who ran it died. */
 export interface JournalRow {
-  /** ulid: text order is the order of writing within one process, and close to it across processes. */
+  /** ulid of the time when it began. */
   id: string;
-  ns: string;
+  kind: string;
+  actor: string;
+  request_id: string;
+  /** Empty where there is none, as in the other texts that are not null. */
   cluster: string;
   operation: string;
+  ns: string;
   workflow_id: string;
   run_id: string;
   activity_id: string;
@@ -54,10 +58,10 @@ export interface JournalRow {
   host: string;
   host_key_fingerprint: string;
   seq: number;
-  kind: string;
   argv: string;
   stdin_sha256: string | null;
   stdin_bytes: number;
+  changes: string | null;
   started_at: string;
   ended_at: string | null;
   exit_code: number | null;
@@ -68,6 +72,27 @@ export interface JournalRow {
   stderr_bytes: number | null;
   truncated: number;
   error: string | null;
+  result: string;
+}
+
+/** One link of a chain: the first or the second half of a record. */
+export interface LinkRow {
+  /** Of all links, in the order of commits, from 1. */
+  pos: number;
+  chain: string;
+  /** Within the chain, from 1. */
+  n: number;
+  /** sha256 of the half's canonical line, which names the hash of the link before it. */
+  hash: string;
+  record: string;
+  part: 'begin' | 'end';
+}
+
+/** The last link of a chain. The row `*` counts the links of all chains. */
+export interface ChainRow {
+  id: string;
+  n: number;
+  hash: string;
 }
 
 export interface BlobRow {
@@ -158,6 +183,8 @@ export interface Tables {
   host_keys: HostKeyRow;
   tokens: TokenRow;
   journal: JournalRow;
+  links: LinkRow;
+  chains: ChainRow;
   blobs: BlobRow;
   clusters: ClusterRow;
   operations: OperationRow;

@@ -1,6 +1,6 @@
 import type { DataConverter } from '@temporalio/common';
 import { NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker';
-import type { CloseInput, HostRef, TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, CloseResult, HostRef, TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { NAMESPACE } from '../contracts/messages.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../contracts/operation.ts';
@@ -15,7 +15,7 @@ export interface WorkerActivities {
     makePlan(input: OperationInput): Promise<Plan>;
     projectStatus(status: OperationStatus): Promise<void>;
     projectTasks(input: TasksInput): Promise<void>;
-    closeOperation(input: CloseInput): Promise<void>;
+    closeOperation(input: CloseInput): Promise<CloseResult>;
     forgetHost(input: HostRef): Promise<void>;
   };
 }

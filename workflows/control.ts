@@ -1,5 +1,5 @@
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { CloseInput, HostRef, TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, CloseResult, HostRef, TasksInput } from '../contracts/commands.ts';
 import { TASK_QUEUES } from '../contracts/messages.ts';
 import type { OperationInput, OperationStatus, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
@@ -9,7 +9,7 @@ export interface ControlActivities {
   makePlan(input: OperationInput): Promise<Plan>;
   projectStatus(status: OperationStatus): Promise<void>;
   projectTasks(input: TasksInput): Promise<void>;
-  closeOperation(input: CloseInput): Promise<void>;
+  closeOperation(input: CloseInput): Promise<CloseResult>;
   forgetHost(input: HostRef): Promise<void>;
 }
 

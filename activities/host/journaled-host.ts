@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Change } from '../../contracts/operation.ts';
 import { CommandError, checkCode, evidenceTail } from './command-error.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 import { withEnv } from './quote.ts';
@@ -39,7 +40,8 @@ export class JournaledHost implements RemoteHost {
 
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     const redactor = this.#options.secrets.with(options.secrets);
-    const start = { kind: 'exec' as const, argv: withEnv(argv, options.env), stdin: options.stdin };
+    const { stdin, changes } = options;
+    const start = { kind: 'exec' as const, argv: withEnv(argv, options.env), stdin, changes };
     return this.#journal(start, redactor, options.okCodes, argv, () =>
       this.#inner.exec(argv, { ...options, okCodes: 'any' }),
     );
@@ -52,7 +54,8 @@ export class JournaledHost implements RemoteHost {
   ): Promise<ExecResult> {
     const redactor = this.#options.secrets.with(options.secrets);
     const argv = scriptArgv(args);
-    const start = { kind: 'script' as const, argv: withEnv(argv, options.env), stdin: text };
+    const { changes } = options;
+    const start = { kind: 'script' as const, argv: withEnv(argv, options.env), stdin: text, changes };
     return this.#journal(start, redactor, options.okCodes, argv, () =>
       this.#inner.script(text, args, { ...options, okCodes: 'any' }),
     );
@@ -62,7 +65,7 @@ export class JournaledHost implements RemoteHost {
     const { mode, owner } = uploadAttributes(options);
     const argv = ['upload', path, mode, owner];
     await this.#journal(
-      { kind: 'upload', argv, stdin: content },
+      { kind: 'upload', argv, stdin: content, changes: options.changes },
       this.#options.secrets.with(options.secrets),
       [0],
       argv,
@@ -74,7 +77,7 @@ export class JournaledHost implements RemoteHost {
   }
 
   async #journal(
-    start: Pick<CommandStart, 'kind' | 'argv'> & { stdin: string | Uint8Array | undefined },
+    start: Pick<CommandStart, 'kind' | 'argv' | 'changes'> & { stdin: string | Uint8Array | undefined },
     redactor: Redactor,
     okCodes: ExecOptions['okCodes'],
     argv: readonly string[],
@@ -88,6 +91,7 @@ export class JournaledHost implements RemoteHost {
       argv: start.argv.map((word) => redactor.text(word)),
       stdinSha256: start.stdin === undefined ? null : createHash('sha256').update(start.stdin).digest('hex'),
       stdinBytes: start.stdin === undefined ? 0 : Buffer.byteLength(start.stdin),
+      ...(start.changes ? { changes: redacted(start.changes, redactor) } : {}),
       startedAt: new Date(),
     });
     let result: ExecResult;
@@ -122,6 +126,9 @@ function endRecord(redactor: Redactor, result: ExecResult | undefined, error: Co
     error,
   };
 }
+
+const redacted = (changes: readonly Change[], redactor: Redactor): Change[] =>
+  changes.map((change) => ({ ...change, detail: redactor.text(change.detail) }));
 
 /** Masked before it is cut, so that no half of a secret stays at the edge. */
 function redactedTail(redactor: Redactor, result: ExecResult): string {

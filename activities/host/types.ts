@@ -1,4 +1,5 @@
 import type { SshTarget } from '../../contracts/host.ts';
+import type { Change } from '../../contracts/operation.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 
 /** How a command runs on a host. */
@@ -17,6 +18,8 @@ export interface ExecOptions {
   maxOutputBytes?: number | undefined;
   /** Values masked wherever this command is recorded or reported. */
   secrets?: readonly string[] | undefined;
+  /** What it changes when it succeeds: for the journal. */
+  changes?: readonly Change[] | undefined;
 }
 
 export interface ExecResult {
@@ -41,6 +44,7 @@ export interface UploadOptions {
   /** Default: the login group of the owner. */
   group?: string | undefined;
   secrets?: readonly string[] | undefined;
+  changes?: readonly Change[] | undefined;
 }
 
 /**
@@ -94,6 +98,8 @@ export interface CommandStart {
   /** Hex, of the unredacted standard input or file content; null when there was none. */
   stdinSha256: string | null;
   stdinBytes: number;
+  /** What it is to change. */
+  changes?: readonly Change[] | undefined;
   startedAt: Date;
 }
 export interface CommandEnd {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
+import type { Change } from '../../contracts/operation.ts';
 import { quote } from '../host/quote.ts';
 import type { RemoteHost } from '../host/types.ts';
 import { batchPrelude, NOTES } from './batch-script.ts';
@@ -22,6 +23,8 @@ export interface Batch {
   readonly payloads: ReadonlyMap<number, Uint8Array>;
   /** For the host's ledger, before anything else: lines of `noteLine`. */
   readonly notes: string;
+  /** What it changes, for the journal. */
+  readonly changes?: readonly Change[] | undefined;
 }
 
 /** One argument of a process may hold 128 KiB on Linux, quoted twice on its way: batches end well below it. */
@@ -95,6 +98,7 @@ export async function runBatch(host: RemoteHost, batch: Batch, secrets: readonly
     okCodes: 'any',
     timeoutMs: Math.max(timeoutMs, MIN_BATCH_TIMEOUT_MS),
     secrets,
+    changes: batch.changes,
   });
   if (code !== 0) throw await batchError(host, { nonce, code, stdout, stderr });
 }

@@ -97,13 +97,24 @@ async function applyAll(run: Run): Promise<void> {
       if (notes.length > 0) queue.add({ key, fragment: { script: '' } }, [], { notes: notes.join('') });
       await queue.flush();
       onStep(`apply ${key}`);
-      await kind.apply(resource, observed, context);
+      const host = changing(remote, difference.perResource.get(key)!);
+      await kind.apply(resource, observed, { ...context, host });
     } else {
       throw new Error(`resource kind ${kind.kind} can neither be joined nor applied`);
     }
     signal.throwIfAborted();
   }
   await queue.flush();
+}
+
+/** The same host, whose commands say in the journal what they change. */
+function changing(remote: RemoteHost, changes: readonly Change[]): RemoteHost {
+  return {
+    name: remote.name,
+    exec: (argv, options) => remote.exec(argv, { ...options, changes }),
+    script: (text, args, options) => remote.script(text, args, { ...options, changes }),
+    upload: (path, content, options) => remote.upload(path, content, { ...options, changes }),
+  };
 }
 
 /** Stamps of units that this run may have to restart, and of the phase: gone before the first change is made. */
@@ -168,6 +179,7 @@ class BatchQueue {
       parts: this.#parts,
       payloads: this.#payloads,
       notes: this.#notes,
+      changes: this.#parts.flatMap(({ key }) => this.#run.difference.perResource.get(key) ?? []),
     };
     const rest = this.#parts.length - 1;
     const named = this.#parts.find(({ key }) => key !== 'stamps') ?? first;

@@ -3,7 +3,7 @@ import type { Tables } from '../schema.ts';
 
 /** The first schema. Every statement may run twice: SQLite has no transactional migration here, and a start may be killed. */
 export async function initial(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
-  const create = (name: keyof Tables) => db.schema.createTable(name).ifNotExists();
+  const create = (name: string) => db.schema.createTable(name).ifNotExists();
   const bytes = sql.raw<Uint8Array>(binary);
 
   await create('specs')

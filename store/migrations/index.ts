@@ -6,6 +6,7 @@ import { tasks } from './003-tasks.ts';
 import { quarantine } from './004-quarantine.ts';
 import { notes } from './005-notes.ts';
 import { tokenClusters } from './006-token-clusters.ts';
+import { journalChain } from './007-journal-chain.ts';
 
 /** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -19,6 +20,7 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
           '004-quarantine': { up: quarantine },
           '005-notes': { up: notes },
           '006-token-clusters': { up: tokenClusters },
+          '007-journal-chain': { up: journalChain },
         }),
     },
   });

@@ -9,7 +9,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureDebianPackages } from '../../lab/debian.ts';
 import { openStore } from '../../store/index.ts';
-import { keyring, storeContract, testKey } from '../unit/store/contract.ts';
+import { keyring, storeContract } from '../unit/store/contract.ts';
+import { testKey } from '../unit/store/journal-contract.ts';
 
 const run = promisify(execFile);
 

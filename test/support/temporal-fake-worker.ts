@@ -35,7 +35,7 @@ const { run } = await startWorkers({
       makePlan: async (input) => planOf(input.cluster, phases, { heartbeatTimeoutMs: 2_000 }),
       projectStatus: async () => undefined,
       projectTasks: async () => undefined,
-      closeOperation: async () => undefined,
+      closeOperation: async () => ({}),
       forgetHost: async () => undefined,
     },
   },

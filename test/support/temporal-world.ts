@@ -136,6 +136,7 @@ export function worldActivities(worlds: ReadonlyMap<string, World>, phaseNames: 
       async closeOperation({ status }) {
         const { closed, stored } = world(status.cluster);
         closed.push(stored(status));
+        return {};
       },
       async forgetHost({ cluster, host }) {
         world(cluster).forgotten.push(host);

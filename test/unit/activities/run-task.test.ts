@@ -31,6 +31,17 @@ const runtime = () => ({
   step: () => undefined,
 });
 
+/** Chains nothing: counts links. */
+function memoryJournal(): TaskDeps['journal'] {
+  let n = 0;
+  const next = () => ({ n: ++n, hash: 'f'.repeat(64) });
+  return {
+    begin: () => Promise.resolve({ head: next() }),
+    end: () => Promise.resolve(next()),
+    record: () => Promise.resolve(next()),
+  };
+}
+
 const base = {
   name: 'sample',
   title: 'Sample',
@@ -46,7 +57,7 @@ function world(phase: Phase, remote = new FakeHost('worker-1')): TaskDeps & { re
     remote,
     phases: new Map([[phase.name, phase]]),
     hosts: { open: () => Promise.resolve({ host: remote, facts: sampleFacts, hostKeyFingerprint: 'SHA256:x' }) },
-    journal: { begin: () => Promise.resolve('id'), end: () => Promise.resolve() },
+    journal: memoryJournal(),
     spec: () => Promise.resolve(sampleCluster()),
     pki: () => fakePki,
     artifacts: () => fakeArtifacts(true),
@@ -95,6 +106,8 @@ describe('a task', () => {
     const result = await runTask(deps, input, runtime());
     expect(seen).toEqual(['after 1', 'verify 2']);
     expect(result.changeCount).toBe(2);
+    // The hook's change is no command's: it has a record of its own. FakeHost writes none.
+    expect(result.chainHead).toBe(`1:${'f'.repeat(64)}`);
     expect(deps.remote.commands.at(-1)?.argv.some((word) => word.endsWith('/verified.sample'))).toBe(true);
   });
 

@@ -283,6 +283,8 @@ describe('history', () => {
   it('joins events with commands, and serves their output', async () => {
     await post(spec());
     const id = await api.store.journal.begin({
+      actor: 'admin',
+      requestId: 'request',
       namespace: 'kube',
       cluster: 'demo',
       operation: 'op-1',

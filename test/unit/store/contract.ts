@@ -3,44 +3,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
 import type { Store } from '../../../store/index.ts';
-import type { CommandBegun, CommandEnded } from '../../../store/journal.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
+import { begun, ended, journalContract, testKey } from './journal-contract.ts';
 import { spec } from './sample-spec.ts';
-
-export const testKey = (fill: number): string => Buffer.alloc(32, fill).toString('base64');
-
-const begun = (cluster: string, more: Partial<CommandBegun> = {}): CommandBegun => ({
-  namespace: 'kube',
-  cluster,
-  operation: 'op-1',
-  workflowId: `cluster/${cluster}/op/op-1`,
-  runId: 'run',
-  activityId: 'etcd:cp-1:0',
-  attempt: 1,
-  phase: 'etcd',
-  host: 'cp-1',
-  hostKeyFingerprint: 'SHA256:x',
-  seq: 1,
-  kind: 'exec',
-  argv: ['etcdctl', 'member', 'list'],
-  stdinSha256: null,
-  stdinBytes: 5_000_000_000,
-  startedAt: new Date('2026-11-21T12:00:00.000Z'),
-  ...more,
-});
-
-const ended = (more: Partial<CommandEnded> = {}): CommandEnded => ({
-  endedAt: new Date('2026-11-21T12:00:01.000Z'),
-  code: 0,
-  signal: null,
-  stdout: 'ok\n',
-  stderr: '',
-  stdoutBytes: 3,
-  stderrBytes: 0,
-  truncated: false,
-  error: null,
-  ...more,
-});
 
 const task = (phase: string, state: TaskStatus['state'], more: Partial<TaskStatus> = {}): TaskStatus => ({
   phase,
@@ -178,7 +143,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       const id = await store.journal.begin(begun(cluster));
       const [open] = (await store.journal.list({ cluster, limit: 10 })).items;
       expect(open).toMatchObject({
-        id,
+        id: id.id,
         endedAt: null,
         exitCode: null,
         stdinBytes: 5_000_000_000,
@@ -218,6 +183,8 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       }
     });
   });
+
+  journalContract(() => store, open, unique);
 
   it('blobs keep any text once', async () => {
     const text = `${randomBytes(2000).toString('base64')} ünï ☸`;

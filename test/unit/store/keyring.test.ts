@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { canonicalJson } from '../../../store/canonical.ts';
 import { openKeyring, parseKeyring } from '../../../store/keyring.ts';
-import { testKey } from './contract.ts';
+import { testKey } from './journal-contract.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -5,7 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../../store/index.ts';
 import { openKeyring } from '../../../store/keyring.ts';
-import { keyring, storeContract, testKey } from './contract.ts';
+import { keyring, storeContract } from './contract.ts';
+import { testKey } from './journal-contract.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-store-'));
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));

@@ -1,0 +1,101 @@
+import type { CloseInput, CloseResult } from '../contracts/commands.ts';
+import { KubewrightError } from '../contracts/errors.ts';
+import type { OperationInput } from '../contracts/operation.ts';
+import type { ChainHead } from './recorder.ts';
+
+interface Begun {
+  kind: 'operation';
+  actor: string;
+  requestId: string;
+  cluster: string;
+  operation: string;
+  workflowId: string;
+  runId: string;
+  argv: string[];
+  stdinSha256: null;
+  stdinBytes: number;
+  startedAt: Date;
+}
+
+interface Ended {
+  endedAt: Date;
+  code: null;
+  signal: null;
+  stdout: '';
+  stderr: '';
+  stdoutBytes: 0;
+  stderrBytes: 0;
+  truncated: false;
+  error: string | null;
+}
+
+/** The journal's part that writes how operations begin and end. Implemented by the store. */
+export interface OperationJournal {
+  record(begun: Begun, ended: Ended): Promise<ChainHead>;
+}
+
+/** Where an activity belongs. */
+export interface RunRef {
+  workflowId: string;
+  runId: string;
+}
+
+/**
+ * Make the plan, and write down that the operation was opened: `open <kind> <mode> <spec>`. Whoever reads the chain
+ * learns from its first record who asked for what.
+ */
+export async function opening<T>(
+  journal: OperationJournal,
+  input: OperationInput,
+  run: RunRef,
+  work: () => Promise<T>,
+): Promise<T> {
+  const startedAt = new Date();
+  const record = async (error: string | null): Promise<void> => {
+    await journal.record(
+      {
+        ...begun(input.cluster, input.operationId, run, startedAt),
+        actor: input.actor.name,
+        requestId: input.requestId,
+        argv: ['open', input.kind, input.mode, input.specRef],
+      },
+      ended(error),
+    );
+  };
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    await record(KubewrightError.is(error) ? error.code : 'INTERNAL');
+    throw error;
+  }
+  await record(null);
+  return result;
+}
+
+/** Write down that the operation is over: `close <state>`. Its head goes into Temporal's history with the result. */
+export async function closing(
+  journal: OperationJournal,
+  { cluster, operationId, status }: CloseInput,
+  run: RunRef,
+): Promise<CloseResult> {
+  const { n, hash } = await journal.record(
+    {
+      ...begun(cluster, operationId, run, new Date()),
+      actor: status.actor,
+      requestId: '',
+      argv: ['close', status.state],
+    },
+    ended(null),
+  );
+  return { chainHead: `${n}:${hash}` };
+}
+
+function begun(cluster: string, operation: string, run: RunRef, startedAt: Date) {
+  return { kind: 'operation' as const, cluster, operation, ...run, stdinSha256: null, stdinBytes: 0, startedAt };
+}
+
+function ended(error: string | null): Ended {
+  const nothing = { code: null, signal: null, stdout: '', stderr: '', stdoutBytes: 0, stderrBytes: 0 } as const;
+  return { ...nothing, endedAt: new Date(), truncated: false, error };
+}
