@@ -84,8 +84,8 @@ describe('a worker that is dead for good', () => {
       expect(await sessions(at, SPARE)).toBe(1);
       const commands = await at.services.api.commands(lab.name, { operation: replaced.operation });
       expect([...new Set(commands.map(({ host }) => host))].sort()).toEqual([CONTROL_PLANE, DEAD]);
-      figure('heal', {
-        host: 'SSH sessions during the heal',
+      figure('quarantine', {
+        what: 'SSH sessions while another machine is healed into its place',
         [UNTOUCHED]: String(after.untouched - before.untouched),
         [CONTROL_PLANE]: String(after.first - before.first),
         [`${SPARE} as ${DEAD}`]: '1',
