@@ -5,7 +5,7 @@ import type { KnownSecrets } from './known-secrets.ts';
 import { withEnv } from './quote.ts';
 import type { Redactor } from './redact.ts';
 import { redactError } from './redact-error.ts';
-import { scriptArgv, uploadAttributes } from './ssh-host.ts';
+import { scriptArgv, scriptInput, uploadAttributes } from './ssh-host.ts';
 import type {
   CommandEnd,
   CommandRecorder,
@@ -55,7 +55,8 @@ export class JournaledHost implements RemoteHost {
     const redactor = this.#options.secrets.with(options.secrets);
     const argv = scriptArgv(args);
     const { changes } = options;
-    const start = { kind: 'script' as const, argv: withEnv(argv, options.env), stdin: text, changes };
+    const input = scriptInput(text);
+    const start = { kind: 'script' as const, argv: withEnv(argv, options.env), stdin: input, changes };
     return this.#journal(start, redactor, options.okCodes, argv, () =>
       this.#inner.script(text, args, { ...options, okCodes: 'any' }),
     );

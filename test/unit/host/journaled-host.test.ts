@@ -4,6 +4,7 @@ import { CommandError } from '../../../activities/host/command-error.ts';
 import { JournaledHost } from '../../../activities/host/journaled-host.ts';
 import { KnownSecrets } from '../../../activities/host/known-secrets.ts';
 import { MASK } from '../../../activities/host/redact.ts';
+import { scriptInput } from '../../../activities/host/ssh-host.ts';
 import type { RemoteHost } from '../../../activities/host/types.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';
@@ -55,7 +56,7 @@ test('scripts and uploads are recorded with the digest of what went in', async (
   await host.script('mkdir "$1"', ['/x']);
   await host.upload('/etc/é', 'contént', { mode: 0o600, owner: 'etcd' });
   expect(recorder.entries.map(({ start }) => [start.kind, start.argv, start.stdinSha256, start.stdinBytes])).toEqual([
-    ['script', ['sh', '-eu', '-s', '--', '/x'], sha256('mkdir "$1"'), 10],
+    ['script', ['sh', '-eu', '-s', '--', '/x'], sha256(scriptInput('mkdir "$1"')), scriptInput('mkdir "$1"').length],
     ['upload', ['upload', '/etc/é', '0600', 'etcd:'], sha256('contént'), 8],
   ]);
   expect(fake.files.get('/etc/é')).toBe('contént');
