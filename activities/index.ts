@@ -7,13 +7,16 @@ import type { Plan } from '../contracts/plan.ts';
 import type { Timeouts } from '../contracts/timeouts.ts';
 import { heartbeats } from './heartbeats.ts';
 import { closing, type OperationJournal, opening, type RunRef } from './operation-log.ts';
+import { PauseWatch } from './pause-watch.ts';
 import { makePlan } from './plans/plan.ts';
 import { withTimeouts } from './plans/plan-timeouts.ts';
 import { runTask, type TaskDeps } from './run-task.ts';
+import { TaskStop } from './task-stop.ts';
 
 /** What the control activities write. Implemented by the store. */
 export interface Projections {
   saveOperation(status: OperationStatus): Promise<void>;
+  pauseOf(cluster: string, operationId: string): Promise<NonNullable<OperationStatus['pause']> | null>;
   saveTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void>;
 }
 
@@ -41,8 +44,9 @@ export interface Activities {
 export function createActivities(deps: ActivityDeps): Activities {
   const heartbeating = heartbeats(deps.timeouts.heartbeatMs, heartbeat);
   const phases: Activities['phases'] = {};
+  const pauses = new PauseWatch((cluster, operation) => deps.projections.pauseOf(cluster, operation));
   for (const name of deps.phases.keys()) {
-    phases[name] = (input) => asFailure(() => heartbeating((step) => runPhase(deps, input, step)));
+    phases[name] = (input) => asFailure(() => heartbeating((step) => runPhase(deps, pauses, input, step)));
   }
   return {
     phases,
@@ -77,17 +81,40 @@ function runRef(): RunRef {
   return { workflowId, runId };
 }
 
-function runPhase(deps: ActivityDeps, input: TaskInput, step: (text: string) => void): Promise<TaskResult> {
+async function runPhase(
+  deps: ActivityDeps,
+  pauses: PauseWatch,
+  input: TaskInput,
+  step: (text: string) => void,
+): Promise<TaskResult> {
   const info = activityInfo();
-  return runTask(deps, input, {
-    namespace: info.namespace,
-    workflowId: info.workflowExecution?.workflowId ?? '',
-    runId: info.workflowExecution?.runId ?? '',
-    activityId: info.activityId,
-    attempt: info.attempt,
-    signal: Context.current().cancellationSignal,
-    step,
-  });
+  const { cluster, operationId, scheduledAt } = input;
+  const stop = new TaskStop();
+  const unwatch =
+    scheduledAt === undefined
+      ? () => undefined
+      : pauses.watch({ cluster, operationId, since: scheduledAt }, (mode) => {
+          if (mode === 'interrupt') stop.now();
+          else stop.drain();
+        });
+  try {
+    return await runTask(deps, input, {
+      namespace: info.namespace,
+      workflowId: info.workflowExecution?.workflowId ?? '',
+      runId: info.workflowExecution?.runId ?? '',
+      activityId: info.activityId,
+      attempt: info.attempt,
+      signal: AbortSignal.any([Context.current().cancellationSignal, stop.signal]),
+      step,
+      stop,
+    });
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    const { phase, host } = input;
+    throw new KubewrightError('TASK_PAUSED', `${phase} on ${host} was paused`, { cause: error, phase, host });
+  } finally {
+    unwatch();
+  }
 }
 
 /**

@@ -17,6 +17,7 @@ import { placementOf } from './phases/placement.ts';
 import type { Pki } from './pki/types.ts';
 import { type AttemptRef, type TaskJournal, TaskRecorder } from './recorder.ts';
 import { type Convergence, converge, markVerified } from './resources/engine.ts';
+import { stoppable, type TaskStop } from './task-stop.ts';
 
 /** What tasks need from the outside world. */
 export interface TaskDeps {
@@ -38,6 +39,8 @@ export interface TaskRuntime extends AttemptRef {
   signal: AbortSignal;
   /** The step in words, for heartbeats: `probe`, `apply file:/etc/hosts`, `verify`. */
   step(text: string): void;
+  /** Ends the task for a pause; its signal is part of `signal`. */
+  stop?: TaskStop | undefined;
 }
 
 /** Facts of no machine: what a worker-process phase sees. */
@@ -97,7 +100,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       const session = await deps.hosts.open(sshTarget(cluster, host), {
         cluster: input.cluster,
         signal: runtime.signal,
-        recorder,
+        recorder: runtime.stop ? stoppable(recorder, runtime.stop) : recorder,
         secrets,
       });
       remote = session.host;

@@ -202,6 +202,7 @@ export const ERRORS = {
     'A command on the host took too long',
     'Look at the load and the disk of the host; then retry it.',
   ),
+  TASK_PAUSED: entry('host', false, 409, 'The operation is paused', 'The task runs again on resume.'),
   COMMAND_ABORTED: entry('host', true, 499, 'The command was stopped', 'It runs again on resume or retry.'),
 
   // What preflight finds.

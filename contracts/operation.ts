@@ -91,6 +91,8 @@ export interface TaskInput {
   specRef: string;
   /** 0 at first; every decision that runs the task again adds one. */
   decision: number;
+  /** When the workflow scheduled it, ISO: a later pause is meant for it. */
+  scheduledAt?: string | undefined;
   kind: OperationKind;
   /** Name of who asked for the operation, and under which request id. */
   actor: string;

@@ -43,6 +43,8 @@ export interface Projections {
   /** Keep changed tasks of an operation that has not ended, and an event for each. */
   saveTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void>;
   operation(cluster: string, id: string): Promise<OperationStatus | null>;
+  /** The pause in force, null when there is none. */
+  pauseOf(cluster: string, id: string): Promise<NonNullable<OperationStatus['pause']> | null>;
   /** Newest first. Operations of very many tasks come without them. */
   operations(
     cluster: string,
@@ -78,6 +80,9 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
     const head = headOf(row);
     return head && { ...head, tasks: await tasksOf(db, { cluster, operationId: head.operationId }) };
   };
+
+  const rowOf = (cluster: string, id: string) =>
+    db.selectFrom('operations').select('status').where('cluster', '=', cluster).where('id', '=', id).executeTakeFirst();
 
   async function tell(tx: Transaction<Tables>, cluster: string, operation: string, events: StatusEvent[]) {
     const at = now();
@@ -185,13 +190,10 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       if (saved) for (const listener of listeners) listener(cluster);
     },
     async operation(cluster, id) {
-      const row = await db
-        .selectFrom('operations')
-        .select('status')
-        .where('cluster', '=', cluster)
-        .where('id', '=', id)
-        .executeTakeFirst();
-      return await whole(cluster, row);
+      return await whole(cluster, await rowOf(cluster, id));
+    },
+    async pauseOf(cluster, id) {
+      return headOf(await rowOf(cluster, id))?.pause ?? null;
     },
     async operations(cluster, { limit, cursor }) {
       let query = db

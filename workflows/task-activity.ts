@@ -33,6 +33,8 @@ export async function runTaskActivity(
       summary: summaryOf(input),
       startToCloseTimeout: phase.startToCloseMs,
       heartbeatTimeout: plan.heartbeatTimeoutMs,
+      // It ends when nothing runs on the host any more: `paused` and `cancelled` mean just that.
+      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
       retry: {
         maximumAttempts: plan.retry.maximumAttempts,
         initialInterval: plan.retry.initialIntervalMs,

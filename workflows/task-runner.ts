@@ -191,6 +191,7 @@ export class TaskRunner {
       mode,
       specRef: this.specRef,
       decision,
+      scheduledAt: now(),
       ...(wide && quarantined.length > 0 ? { quarantined } : {}),
       ...(wide && focus ? { focus } : {}),
     };
@@ -200,6 +201,8 @@ export class TaskRunner {
     this.scopes.delete(task.key);
     status.endedAt = now();
     const again = this.redo.delete(task.key);
+    // One that is stopped may fail of it in its own words; a paused one says so.
+    const interrupted = wasInterrupted || (outcome.kind === 'failed' && outcome.error.code === 'TASK_PAUSED');
     if (outcome.kind !== 'done' && this.left.has(task.host)) {
       if (outcome.kind === 'failed') status.error = outcome.error;
       this.skip(task.key, status);
@@ -210,10 +213,10 @@ export class TaskRunner {
     } else if (outcome.kind === 'done') {
       this.graph.done(task.key);
       this.record(status, outcome);
-    } else if (outcome.kind === 'cancelled' && this.stopped) {
+    } else if (interrupted && this.stopped) {
       this.graph.hold(task.key);
       status.state = 'cancelled';
-    } else if (outcome.kind === 'cancelled' && wasInterrupted) {
+    } else if (interrupted) {
       this.graph.release(task.key);
       status.state = 'pending';
       this.reruns.set(task.key, (this.reruns.get(task.key) ?? 0) + 1);

@@ -33,7 +33,7 @@ says=$(mktemp /run/kubewright-apt.XXXXXXXX)
 trap 'rm -f -- "$says" "$says.sh" "$says.plan"' EXIT
 cat >"$says.sh" <<'KW_NOTE_PACKAGES'
 ${NOTE_PACKAGES}KW_NOTE_PACKAGES
-trap 'exit 143' HUP INT TERM
+trap 'exit 143' HUP INT TERM PIPE
 install() {
   apt-get install -y -q --no-install-recommends \\
     -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0 -o Acquire::Retries=2 \\

@@ -38,7 +38,7 @@ umask 022
 KW_N=@NONCE@
 KW_TMP=$(mktemp -d /run/kubewright.XXXXXXXX)
 trap 'rm -rf -- "$KW_TMP"' EXIT
-trap 'exit 143' HUP INT TERM`;
+trap 'exit 143' HUP INT TERM PIPE`;
 
 const FUNCTIONS = `kw_step() { printf '%s step %s\\n' "$KW_N" "$1"; }
 kw_fail() { printf '%s error %s %s\\n' "$KW_N" "$1" "$2"; }
@@ -88,7 +88,7 @@ kw_aside() {
   kw_gone=$1
   rm -rf -- "$kw_gone"
   trap 'rm -rf -- "$kw_gone"' EXIT
-  trap 'exit 143' HUP INT TERM
+  trap 'exit 143' HUP INT TERM PIPE
 }
 # fetch <name> <url> <path> <bytes, 0 = unknown> <sha256> <KiB needed>
 fetch() {

@@ -23,7 +23,7 @@ came_with() {
   kw_ledger_close
   exit 0
 }
-trap 'exit 143' HUP INT TERM
+trap 'exit 143' HUP INT TERM PIPE
 install() { timeout 900 dnf install -y -q --setopt=install_weak_deps=False "$@" </dev/null 2>"$says"; }
 install "$@" && came_with
 if grep -Eq 'Unable to find a match|No match for argument|Cannot download|Failed to download' "$says"; then

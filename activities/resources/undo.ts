@@ -75,7 +75,7 @@ export function undoScript(entries: readonly LedgerEntry[], facts: HostFacts, no
     'umask 022',
     'KW_TMP=$(mktemp -d /run/kubewright.XXXXXXXX) || exit 1',
     `trap 'rm -rf -- "$KW_TMP"' EXIT`,
-    `trap 'exit 143' HUP INT TERM`,
+    `trap 'exit 143' HUP INT TERM PIPE`,
     ': >"$KW_TMP/done"',
   ];
   for (const group of neighbours(entries)) {

@@ -1,3 +1,4 @@
+import { Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTOR, Harness, refusalOf } from '../support/temporal-harness.ts';
@@ -122,6 +123,55 @@ describe('an operation', () => {
     expect((await cluster.result(operationId)).state).toBe('succeeded');
     expect(cluster.world.count('one:h1')).toBe(2);
     expect(cluster.world.count('one:h2')).toBe(1);
+  });
+
+  it('is paused only when nothing runs on any host, even if the interrupted task takes its time or fails of it', async () => {
+    const cluster = chain();
+    let quiet = (): void => undefined;
+    const silence = new Promise<void>((resolve) => {
+      quiet = resolve;
+    });
+    cluster.world.on('one:h1', async () => {
+      const beat = setInterval(() => heartbeat(), 50);
+      await Context.current().cancelled.catch(() => undefined);
+      await silence;
+      clearInterval(beat);
+      throw ApplicationFailure.create({ type: 'SSH_CONNECTION_LOST', message: 'lost while it was being stopped' });
+    });
+    const { operationId } = await cluster.submit();
+    await cluster.projected((status) => status.tasks.filter((task) => task.state === 'succeeded').length === 4);
+    await cluster.pause('interrupt');
+    await cluster.projected((status) => status.state === 'pausing');
+    quiet();
+    const paused = await cluster.projected((status) => status.state !== 'pausing');
+    expect(paused).toMatchObject({ state: 'paused', blockedHosts: [] });
+    cluster.world.working('one:h1');
+    await cluster.resume();
+    expect((await cluster.result(operationId)).state).toBe('succeeded');
+  });
+
+  it('runs a task again on resume that a drain ended between two commands', async () => {
+    const cluster = chain();
+    let open = (): void => undefined;
+    const commandEnds = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    cluster.world.on('one:h1', async () => {
+      await commandEnds;
+      throw ApplicationFailure.nonRetryable('paused before its next command', 'TASK_PAUSED', {
+        code: 'TASK_PAUSED',
+        message: 'paused before its next command',
+      });
+    });
+    const { operationId } = await cluster.submit();
+    await cluster.projected((status) => status.tasks.filter((task) => task.state === 'succeeded').length === 4);
+    await cluster.pause('drain');
+    await cluster.projected((status) => status.state === 'pausing');
+    open();
+    await cluster.projected((status) => status.state === 'paused');
+    cluster.world.working('one:h1');
+    await cluster.resume();
+    expect((await cluster.result(operationId)).state).toBe('succeeded');
   });
 
   it('cancels: running tasks hear of it, the rest never starts', async () => {

@@ -13,7 +13,7 @@ cleanup() {
   k delete daemonset,service "$name" --ignore-not-found --wait=false >/dev/null 2>&1 || :
 }
 trap cleanup EXIT
-trap 'exit 143' HUP INT TERM
+trap 'exit 143' HUP INT TERM PIPE
 failed() { printf 'failed\\t%s\\t%s\\t%s\\t%s\\n' "$@"; }
 
 # Every node in one answer of the metrics API: two rounds of scraping after a kubelet's start.

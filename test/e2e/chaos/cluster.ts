@@ -3,6 +3,7 @@ import { demoRootOf } from '../../../cli/dev/paths.ts';
 import { type Lab, labDown, labUp } from '../../../lab/lab.ts';
 import { JournalWatch } from './journal.ts';
 import { Services } from './services.ts';
+import { countSessions } from './sessions.ts';
 
 /** Fresh hosts, with API, worker and Temporal as processes of their own beside them. */
 export interface Cluster {
@@ -30,6 +31,7 @@ export async function withCluster<T>(
   const services = await Services.start(folder, env);
   try {
     const lab = await labUp({ name, hosts });
+    await countSessions(lab);
     const journal = await JournalWatch.open(services.dataDir);
     try {
       return await work({ lab, services, journal });

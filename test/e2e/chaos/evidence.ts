@@ -2,7 +2,6 @@ import { Client, Connection } from '@temporalio/client';
 import { clusterWorkflowId, NAMESPACE, operationWorkflowId } from '../../../contracts/messages.ts';
 import { execInHost } from '../../../lab/faults.ts';
 import type { Lab } from '../../../lab/lab.ts';
-import { ssh } from '../support.ts';
 
 /** What Temporal wrote of one task's activity. */
 export interface CompletedTask {
@@ -81,8 +80,12 @@ ps -e -o cgroup=,comm=,args= | grep -E '(user\\.slice|/ssh\\.service)' | grep -v
 
 /** What kubectl says on the first control plane: nodes and pods that are not as they should be. Empty when all is well. */
 export async function clusterProblems(lab: Lab): Promise<string[]> {
-  const kubectl = (what: string): Promise<string> =>
-    ssh(lab.hosts[0]!, `kubectl --kubeconfig /etc/kubewright/admin.kubeconfig --request-timeout=10s ${what}`);
+  const kubectl = async (what: string): Promise<string> => {
+    const argv = ['kubectl', '--kubeconfig', '/etc/kubewright/admin.kubeconfig', '--request-timeout=10s'];
+    const { code, stdout, stderr } = await execInHost(lab, lab.hosts[0]!.name, [...argv, ...what.split(' ')]);
+    if (code !== 0) throw new Error(`kubectl ${what}: ${stderr}`);
+    return stdout;
+  };
   const nodes = (await kubectl('get nodes --no-headers')).trim().split('\n').map(words);
   const pods = (await kubectl('get pods --all-namespaces --no-headers')).trim().split('\n').map(words);
   const names = nodes.map(([name]) => name);

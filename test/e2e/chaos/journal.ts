@@ -71,10 +71,14 @@ export class JournalWatch {
     );
   }
 
-  /** Commands that run now, as `phase on host #n`. */
+  /** Commands that run now, as `phase on host #n`; not those of attempts whose worker died. */
   running(operation: string): string[] {
     const rows = this.#db
-      .prepare('select phase, host, seq from journal where operation = ? and ended_at is null order by id')
+      .prepare(
+        `select phase, host, seq from journal as own where operation = ? and ended_at is null and not exists
+           (select 1 from journal as later where later.operation = own.operation and later.phase = own.phase
+            and later.host = own.host and later.id > own.id and later.attempt <> own.attempt) order by id`,
+      )
       .all(operation) as unknown as { phase: string; host: string; seq: number }[];
     return rows.map(({ phase, host, seq }) => `${phase} on ${host} #${seq}`);
   }

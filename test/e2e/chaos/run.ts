@@ -6,6 +6,7 @@ import { clusterProblems, straysOn, temporalEvidence } from './evidence.ts';
 import { missingNumbers, repeatedAfterSuccess, unexplainedGaps } from './judge.ts';
 import { type Command, commandsOf, HOST_FAULTS, type Point } from './points.ts';
 import type { Services } from './services.ts';
+import { sessionsOf, untold } from './sessions.ts';
 
 /** Each killed worker costs a heartbeat timeout; with less, a busy machine would lose heartbeats of workers that live. */
 const CLUSTER = { name: 'kwx', hosts: 3, env: { KUBEWRIGHT_HEARTBEAT_TIMEOUT_MS: '8000' } };
@@ -64,6 +65,7 @@ export async function judged({ lab, services, journal }: Cluster, build: ChaosBu
       completed.filter((task) => task.operation === operation),
     ),
     ...missingNumbers(rows),
+    ...untold(await sessionsOf(lab), [...rows, ...journal.rows(again.operation)]),
     ...unexplainedGaps(rows, kills),
     ...failedWorkflowTasks.map((cause) => `failed workflow task: ${cause}`),
     ...(await gapsShown(services, lab.name, operation, rows.filter((row) => row.endedAt === null).length)),

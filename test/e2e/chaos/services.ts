@@ -29,6 +29,7 @@ export class Services {
   #temporal: { pid: number; port: number } | undefined;
   #apiPort = 0;
   #stopping = false;
+  #recording = Promise.resolve();
 
   private constructor(folder: string, env: Record<string, string>) {
     this.#folder = folder;
@@ -98,6 +99,7 @@ export class Services {
   /** End all three politely, as for an update, and start them again. */
   async restart(): Promise<void> {
     for (const name of PROCESSES) this.#held.add(name);
+    await this.#recording;
     await Services.endLeftovers(this.#folder);
     await Promise.all([this.#reaped('api'), this.#reaped('worker')]);
     await this.up('temporal');
@@ -106,6 +108,7 @@ export class Services {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    await this.#recording;
     await Services.endLeftovers(this.#folder);
   }
 
@@ -164,8 +167,13 @@ export class Services {
     return join(this.#folder, `${name}.log`);
   }
 
-  /** Which processes are ours, for the next run to end should this one be killed. */
-  async #record(): Promise<void> {
+  /** Which processes are ours, for the next run to end should this one be killed. One writing after the other. */
+  #record(): Promise<void> {
+    this.#recording = this.#recording.then(() => this.#write());
+    return this.#recording;
+  }
+
+  async #write(): Promise<void> {
     const pids = [this.#temporal?.pid, ...[...this.#children.values()].map((child) => child.pid)];
     const ids = await Promise.all(pids.map(async (pid) => (pid === undefined ? null : processId(pid))));
     writeFileSync(recordFile(this.#folder), JSON.stringify(ids.filter((id) => id !== null)));

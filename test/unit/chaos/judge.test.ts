@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { APT_INSTALL } from '../../../activities/resources/apt.ts';
 import type { Row } from '../../e2e/chaos/journal.ts';
 import { changesOf, missingNumbers, repeatedAfterSuccess, unexplainedGaps } from '../../e2e/chaos/judge.ts';
+import { untold } from '../../e2e/chaos/sessions.ts';
 
 const at = (seconds: number): string => new Date(seconds * 1000).toISOString();
 const row = (more: Partial<Row> = {}): Row => ({
@@ -69,4 +70,11 @@ describe('the judge of chaos builds', () => {
     expect(unexplainedGaps([open], [12_000])).toEqual([]);
     expect(unexplainedGaps([open], [9_000])).toHaveLength(1);
   });
+});
+
+it('finds commands that only sshd knows', () => {
+  const sessions = new Map([['cp-1', 3]]);
+  expect(untold(sessions, [row(), row({ seq: 2 }), row({ seq: 3 })])).toEqual([]);
+  expect(untold(sessions, [row(), row({ seq: 2 })])).toHaveLength(1);
+  expect(untold(sessions, [row(), row({ seq: 2, error: 'SSH_CONNECTION_LOST' })])).toEqual([]);
 });

@@ -1,0 +1,62 @@
+import { KubewrightError } from '../contracts/errors.ts';
+import type { CommandRecorder } from './host/types.ts';
+
+/** How a paused task ends: at once, or between two commands. Counts the commands that run. */
+export class TaskStop {
+  readonly #controller = new AbortController();
+  #running = 0;
+  #draining = false;
+
+  /** Fires when the task is to end because of a pause. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** End with what runs now. */
+  now(): void {
+    this.#controller.abort();
+  }
+
+  /** Let no further command begin, and end once none runs. */
+  drain(): void {
+    this.#draining = true;
+    this.#endWhenIdle();
+  }
+
+  /** A command is about to begin. Throws TASK_PAUSED when none may. */
+  begin(): void {
+    if (this.#draining) throw new KubewrightError('TASK_PAUSED', 'paused before its next command');
+    this.#running += 1;
+  }
+
+  end(): void {
+    this.#running -= 1;
+    this.#endWhenIdle();
+  }
+
+  #endWhenIdle(): void {
+    if (this.#draining && this.#running === 0) this.#controller.abort();
+  }
+}
+
+/** The same recorder, with the stop asked before each command and told of its end. */
+export function stoppable(recorder: CommandRecorder, stop: TaskStop): CommandRecorder {
+  return {
+    async begin(record) {
+      stop.begin();
+      try {
+        return await recorder.begin(record);
+      } catch (error) {
+        stop.end();
+        throw error;
+      }
+    },
+    async end(seq, record) {
+      try {
+        await recorder.end(seq, record);
+      } finally {
+        stop.end();
+      }
+    },
+  };
+}
