@@ -8,9 +8,6 @@ import type { ActivityDeps } from './index.ts';
 import { loadPhases } from './phases/registry.ts';
 import { createPki } from './pki/pki.ts';
 
-/** Logins that take longer than this are as good as down, ms; four attempts then name a dead host within half a minute. */
-const LOGIN_TIMEOUT_MS = 6_000;
-
 /** The real world for the activities: SSH, the store, the mirror. `close` ends the SSH connections, not the store. */
 export async function createActivityDeps(
   store: Store,
@@ -21,7 +18,7 @@ export async function createActivityDeps(
     credentials: createCredentialResolver({ named: (name) => store.credentials.get(name), logger }),
     hostKeys: store.hostKeys,
     logger,
-    limits: { readyTimeoutMs: LOGIN_TIMEOUT_MS, idleMs: timeouts.sshIdleMs },
+    limits: { idleMs: timeouts.sshIdleMs },
   });
   const artifacts = new ArtifactResolver();
   const phases = new Map((await loadPhases()).map((phase) => [phase.name, phase]));

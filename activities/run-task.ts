@@ -6,6 +6,7 @@ import { WORKER_HOST } from '../contracts/messages.ts';
 import type { Change, TaskInput, TaskResult } from '../contracts/operation.ts';
 import type { Notes } from '../store/notes.ts';
 import type { ArtifactSource } from './artifacts/source.ts';
+import { fenceToken } from './host/fence.ts';
 import { KnownSecrets } from './host/known-secrets.ts';
 import { redactError } from './host/redact-error.ts';
 import type { HostFacts, HostOpener, RemoteHost } from './host/types.ts';
@@ -102,6 +103,10 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
         signal: runtime.signal,
         recorder: runtime.stop ? stoppable(recorder, runtime.stop) : recorder,
         secrets,
+        // A dry run looks beside whatever runs; everything else has the phase on this host to itself.
+        ...(input.mode === 'check'
+          ? {}
+          : { fence: { scope: input.phase, token: fenceToken(input.operationId, input.round, runtime.attempt) } }),
       });
       remote = session.host;
       facts = session.facts;

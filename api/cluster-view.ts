@@ -62,6 +62,7 @@ export function blockedHostsOf(tasks: readonly TaskStatus[]): z.infer<typeof blo
         cause: error?.message ?? ERRORS[code].title,
         hint: ERRORS[code].hint,
         ...(error?.evidence === undefined ? {} : { evidence: error.evidence }),
+        ...(error?.blames?.length ? { blames: error.blames } : {}),
         ...(policy === undefined ? {} : { policy }),
       };
     });

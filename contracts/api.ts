@@ -32,6 +32,7 @@ export const errorReport: z.ZodType<ErrorReport> = z.looseObject({
   message: text,
   host: text.optional(),
   phase: text.optional(),
+  blames: z.array(text).max(1000).optional().describe('Other hosts that are to blame'),
   evidence: text.optional(),
   errors: z
     .array(z.object({ path: text, message: text }))
@@ -157,6 +158,7 @@ export const clusterSummary = z.object({
 export const blockedHost = z.object({
   host: text,
   phase: text,
+  blames: z.array(text).max(1000).optional().describe('Other hosts that are to blame; they take decisions too'),
   code: z.enum(codes),
   cause: text,
   evidence: text.optional(),

@@ -146,9 +146,10 @@ export const ERRORS = {
   ),
 
   // Reaching a host.
+  // Not retried any more: the pool has tried for long enough already.
   SSH_UNREACHABLE: entry(
     'ssh',
-    true,
+    false,
     502,
     'The host cannot be reached over SSH',
     'Check that the machine is up, sshd runs and the address, port and firewall are right; then retry the host.',
@@ -204,6 +205,21 @@ export const ERRORS = {
   ),
   TASK_PAUSED: entry('host', false, 409, 'The operation is paused', 'The task runs again on resume.'),
   COMMAND_ABORTED: entry('host', true, 499, 'The command was stopped', 'It runs again on resume or retry.'),
+
+  HOST_BUSY: entry(
+    'host',
+    true,
+    409,
+    'A later attempt or operation holds the host',
+    'Nothing, if that one is yours: it goes on. Else see docs/operations.md, "Who holds a host".',
+  ),
+  FENCE_LOST: entry(
+    'host',
+    true,
+    502,
+    'The host forgot who works on it',
+    'It was rebooted or re-imaged, or /var/lib/kubewright was removed, under a running task. The retry claims it again.',
+  ),
 
   // What preflight finds.
   OS_UNSUPPORTED: entry(

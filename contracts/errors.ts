@@ -14,6 +14,8 @@ export interface ErrorReport {
   message: string;
   host?: string | undefined;
   phase?: string | undefined;
+  /** Other hosts that are to blame: a check of the whole cluster names those that fail it. */
+  blames?: string[] | undefined;
   /** Lines that prove the cause: journal tail, stderr, port table. Redacted, at most LIMITS.evidenceChars. */
   evidence?: string | undefined;
   /** Field errors of a refused request. */
@@ -31,6 +33,7 @@ export class KubewrightError extends Error {
   readonly code: ErrorCode;
   readonly host: string | undefined;
   readonly phase: string | undefined;
+  readonly blames: string[] | undefined;
   readonly evidence: string | undefined;
   readonly errors: { path: string; message: string }[] | undefined;
 
@@ -41,6 +44,7 @@ export class KubewrightError extends Error {
       cause?: unknown;
       host?: string | undefined;
       phase?: string | undefined;
+      blames?: string[] | undefined;
       evidence?: string | undefined;
       errors?: { path: string; message: string }[] | undefined;
     } = {},
@@ -50,6 +54,7 @@ export class KubewrightError extends Error {
     this.code = code;
     this.host = more.host;
     this.phase = more.phase;
+    this.blames = more.blames;
     this.evidence = more.evidence === undefined ? undefined : printable(more.evidence).slice(-LIMITS.evidenceChars);
     this.errors = more.errors;
   }
@@ -61,8 +66,8 @@ export class KubewrightError extends Error {
 
   /** The plain data of this error. */
   report(): ErrorReport {
-    const { code, message, host, phase, evidence, errors } = this;
-    return { code, message, host, phase, evidence, errors };
+    const { code, message, host, phase, blames, evidence, errors } = this;
+    return { code, message, host, phase, blames, evidence, errors };
   }
 
   static is(value: unknown): value is KubewrightError {

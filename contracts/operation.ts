@@ -91,6 +91,8 @@ export interface TaskInput {
   specRef: string;
   /** 0 at first; every decision that runs the task again adds one. */
   decision: number;
+  /** How often this task was started by now, 1 at first: by a decision, or again after an interruption. */
+  round: number;
   /** When the workflow scheduled it, ISO: a later pause is meant for it. */
   scheduledAt?: string | undefined;
   kind: OperationKind;

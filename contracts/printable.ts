@@ -3,6 +3,7 @@
  * only some readers know, and marks that turn the direction of writing. Line feed and tab are not among them.
  */
 const ACTING =
+  // oxlint-disable-next-line no-control-regex -- these are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
 
 /**

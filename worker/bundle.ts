@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { KubewrightError } from '../contracts/errors.ts';
@@ -9,8 +9,8 @@ import { run } from './temporal-server/run.ts';
 const ROOT = join(import.meta.dirname, '..');
 /** Folders whose files can be in the bundle. */
 const INPUTS = ['workflows', 'contracts', 'codec'];
-/** Bundles kept beside the present one, for checkouts side by side. */
-const KEEP = 8;
+/** A bundle that nobody asked for in so long, ms, belongs to sources that are gone. Younger ones may be about to be read. */
+const KEEP_MS = 24 * 3600 * 1000;
 
 export interface BundleOptions {
   /** Default: `<cache>/bundles`. */
@@ -26,7 +26,10 @@ export async function workflowBundlePath(options: BundleOptions = {}): Promise<s
   const folder = options.cacheDir ?? join(cacheRoot(), 'bundles');
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${bundleDigest()}.js`);
-  if (existsSync(path)) return path;
+  if (existsSync(path)) {
+    utimesSync(path, new Date(), new Date());
+    return path;
+  }
   options.onProgress?.('bundling workflows');
   const draft = `${path}.${process.pid}`;
   try {
@@ -44,7 +47,7 @@ export async function workflowBundlePath(options: BundleOptions = {}): Promise<s
   } finally {
     rmSync(draft, { force: true });
   }
-  prune(folder, path);
+  prune(folder);
   return path;
 }
 
@@ -65,9 +68,11 @@ export function bundleDigest(): string {
   return hash.digest('hex').slice(0, 32);
 }
 
-function prune(folder: string, present: string): void {
-  const others = readdirSync(folder)
-    .filter((name) => name.endsWith('.js') && join(folder, name) !== present)
-    .sort();
-  for (const name of others.slice(0, Math.max(0, others.length - KEEP))) rmSync(join(folder, name), { force: true });
+function prune(folder: string): void {
+  for (const name of readdirSync(folder).filter((each) => each.endsWith('.js'))) {
+    const path = join(folder, name);
+    // Another process may prune at the same time.
+    const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };
+    if (Date.now() - mtimeMs > KEEP_MS) rmSync(path, { force: true });
+  }
 }

@@ -260,14 +260,14 @@ export class OperationRun {
 
   /** Every task is done or skipped. Hosts that were in quarantine before, took part, and were not left out again, are in. */
   private finishDone(): void {
-    const skipped = this.tasks.filter((task) => task.state === 'skipped');
-    const left = new Set(skipped.map((task) => task.host));
-    if (this.input.kind === 'heal' && this.plan!.focus?.every((host) => left.has(host))) {
-      return this.finish('failed', skipped.find((task) => task.error)?.error);
+    const { plan, runner, input } = this;
+    if (input.kind === 'heal' && plan!.focus?.every((host) => runner!.hasLeft(host))) {
+      return this.finish('failed', this.tasks.find((task) => task.state === 'skipped' && task.error)?.error);
     }
-    const out = new Set([...this.plan!.quarantined, ...left]);
-    if (this.input.mode === 'apply' && this.input.phases === undefined) {
-      for (const host of this.quarantine.keys()) if (!out.has(host)) this.quarantine.delete(host);
+    if (input.mode === 'apply' && input.phases === undefined) {
+      for (const host of this.quarantine.keys()) {
+        if (!plan!.quarantined.includes(host) && !runner!.hasLeft(host)) this.quarantine.delete(host);
+      }
     }
     // What is torn down is in nobody's quarantine.
     const gone = this.input.kind === 'teardown' ? (this.input.hosts ?? [...this.quarantine.keys()]) : [];
@@ -283,50 +283,71 @@ export class OperationRun {
       case 'retry':
         return this.runner!.retry(tasks);
       case 'skip':
-        return this.leaveOut(tasks[0]!, actor.name, reason);
+        this.leaveOut(host, tasks[0]!, actor.name, reason);
+        return this.retryBlaming(host, tasks);
       case 'replace':
-        return this.replace(host);
+        this.replace(host);
+        return this.retryBlaming(host, tasks);
       case 'abort':
-        return this.abort(tasks[0]!, actor.name);
+        return this.abort(host, actor.name);
     }
   }
 
-  private leaveOut({ host, phase, error }: TaskStatus, by: string, reason?: string): void {
+  /** Go on without a host, because of a blocked task. */
+  private leaveOut(host: string, { phase, error }: TaskStatus, by: string, reason?: string): void {
     const why = reason ?? (error ? `${error.code}: ${error.message}` : 'no reason given');
     const { operationId } = this.input;
     this.quarantine.set(host, { host, since: now(), by, why, phase, operationId });
     this.runner!.leaveOut(host);
   }
 
+  /** Others were blocked by the host alone. */
+  private retryBlaming(host: string, tasks: readonly TaskStatus[]): void {
+    this.runner!.retry(tasks.filter((task) => task.host !== host && task.state === 'blocked'));
+  }
+
   /** Nothing that is known of the old machine may confuse: its key is forgotten, and every task runs again. */
   private replace(host: string): void {
     this.runner!.restart(host, forgetHost({ cluster: this.input.cluster, host }));
-    // Others reach such a host by its address: what was done on them is looked at again.
-    if (!this.plan!.quorum.some(({ hosts }) => hosts.includes(host))) return;
+    // Others reach such a host by its address: what was done on them is looked at again. Of any other, it is only where
+    // they must let it in.
+    const followed = this.plan!.quorum.some(({ hosts }) => hosts.includes(host));
+    const admits = new Map(this.plan!.phases.map((phase) => [phase.name, phase.admits]));
     this.runner!.retry(
-      this.tasks.filter((task) => task.host !== host && (task.state === 'succeeded' || task.state === 'running')),
+      this.tasks.filter(
+        (task) =>
+          task.host !== host &&
+          (task.state === 'succeeded' || task.state === 'running') &&
+          (followed || admits.get(task.phase)!.includes(task.host)),
+      ),
     );
   }
 
-  private abort({ host }: TaskStatus, by: string): void {
+  private abort(host: string, by: string): void {
     const message = `aborted by ${by} after ${host} was blocked`;
     this.endAs({ as: 'failed', error: { code: 'OPERATION_ABORTED', message, host } });
   }
 
   /** A task is blocked and nobody was asked yet. */
   private applyPolicy(task: TaskStatus): void {
-    if (this.ending) return;
-    const answer = policyAnswer(this.plan!, task.host, new Set(this.quarantine.keys()));
-    if (answer.act === 'wait') {
-      if (answer.why !== undefined) task.policy = answer.why;
-      return;
-    }
-    const action = answer.act === 'abort' ? 'abort' : 'skip';
-    const { host, phase, error } = task;
+    const { phase, error } = task;
     const reason = error ? `${error.code}: ${error.message}` : undefined;
-    if (action === 'abort') this.abort(task, POLICY);
-    else this.leaveOut(task, POLICY);
-    this.log({ by: POLICY, action, host, phase, reason, requestId: this.input.requestId });
+    const { requestId } = this.input;
+    // Where others are to blame, the task's own host is not.
+    const hosts = error?.blames?.length ? error.blames : [task.host];
+    for (const host of hosts) {
+      if (this.ending || this.runner!.hasLeft(host)) continue;
+      const answer = policyAnswer(this.plan!, host, new Set(this.quarantine.keys()));
+      if (answer.act === 'wait') {
+        if (answer.why !== undefined) task.policy = answer.why;
+        continue;
+      }
+      const action = answer.act === 'abort' ? 'abort' : 'skip';
+      if (action === 'abort') this.abort(host, POLICY);
+      else this.leaveOut(host, task, POLICY);
+      this.log({ by: POLICY, action, host, phase, reason, requestId });
+    }
+    if (hosts.every((host) => this.runner!.hasLeft(host)) && task.state === 'blocked') this.runner!.retry([task]);
   }
 
   private correct(specRef: string): void {

@@ -128,6 +128,11 @@ export class TaskRunner {
     }
   }
 
+  /** The run goes on without this host. */
+  hasLeft(host: string): boolean {
+    return this.left.has(host);
+  }
+
   /** Go on without a host: what runs there is cancelled, what is not done is skipped. */
   leaveOut(host: string): void {
     this.left.add(host);
@@ -179,7 +184,7 @@ export class TaskRunner {
     void outcome.then((how) => this.ended(task, status, how, scope.consideredCancelled));
   }
 
-  private inputOf({ phase, host, decision }: TaskStatus): TaskInput {
+  private inputOf({ phase, host, decision, attempt }: TaskStatus): TaskInput {
     const { mode } = this.plan;
     const wide = this.phases.get(phase)!.clusterWide;
     const quarantined = [...new Set([...this.plan.quarantined, ...this.left])].sort();
@@ -191,6 +196,7 @@ export class TaskRunner {
       mode,
       specRef: this.specRef,
       decision,
+      round: attempt,
       scheduledAt: now(),
       ...(wide && quarantined.length > 0 ? { quarantined } : {}),
       ...(wide && focus ? { focus } : {}),

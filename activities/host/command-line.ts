@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { KubewrightError } from '../../contracts/errors.ts';
+import { type Fence, PASS, passArguments } from './fence.ts';
 import { quoteArgv } from './quote.ts';
 
 /**
@@ -20,8 +21,8 @@ const SETUP =
  * parent, group, session, and as the 22nd the start time. The line carries a random mark, so whatever a login shell
  * printed before it can be told apart.
  */
-const REPORT =
-  'read -r p c t q g s x x x x x x x x x x x x x x x b x </proc/$$/stat;echo "$1 $p $q $g $s $b";shift;exec "$@"';
+const WHO = 'read -r p c t q g s x x x x x x x x x x x x x x x b x </proc/$$/stat;';
+const REPORT = 'echo "$m $p $q $g $s $b";shift;exec "$@"';
 
 /**
  * Eats standard input up to the mark: sudo takes the password line only when it asks for one, and a NOPASSWD rule must
@@ -41,11 +42,16 @@ export interface CommandLine {
   stdinPrefix: string;
 }
 
-/** Wrap argv so that it runs with known settings, elevated as asked, and reports its process group first. */
-export function commandLine(argv: readonly string[], elevation: Elevation): CommandLine {
+/**
+ * Wrap argv so that it runs with known settings, elevated as asked, passes the fence when there is one, and reports its
+ * process group first.
+ */
+export function commandLine(argv: readonly string[], elevation: Elevation, fence?: Fence): CommandLine {
   const mark = `kw-${randomBytes(9).toString('hex')}`;
   const eat = elevation.kind === 'sudo-password' ? EAT : '';
-  const wrapped = [...elevate(elevation), 'sh', '-c', `${eat}${SETUP}${REPORT}`, 'sh', mark, ...argv];
+  const script = `${eat}${SETUP}${WHO}m=$1;${fence ? `${PASS};` : ''}${REPORT}`;
+  const pass = fence ? passArguments(fence, elevation.kind !== 'none') : [];
+  const wrapped = [...elevate(elevation), 'sh', '-c', script, 'sh', mark, ...pass, ...argv];
   // `exec` leaves the login shell out of the process tree: exit signals then come through unchanged.
   const line = `exec ${quoteArgv(wrapped)}`;
   if (Buffer.byteLength(line) > LINE_BYTES) {
@@ -65,7 +71,7 @@ export interface RemoteProcess {
 }
 
 /**
- * Signals everything of one command and waits until it is gone: TERM, then KILL after two seconds. A line of
+ * Signals everything of one command and waits until it is gone: TERM, then KILL after a short while. A line of
  * /proc/PID/stat: pid (name) state parent group session; the name may hold anything, so the last parenthesis counts.
  * With a third and fourth argument only if that process, by pid and start time, still runs.
  */
@@ -90,14 +96,17 @@ end() {
 }
 end TERM
 n=0
-while [ $n -lt 20 ]; do
-  sleep 0.1
+while [ $n -lt 14 ]; do
+  sleep 0.05
   [ -n "$(list)" ] || exit 0
   n=$((n + 1))
 done
-end KILL
-sleep 0.1
-end KILL
+n=0
+while [ $n -lt 30 ]; do
+  end KILL
+  sleep 0.1
+  n=$((n + 1))
+done
 `;
 
 /**

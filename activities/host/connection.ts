@@ -5,9 +5,11 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import { connectError } from './connect-error.ts';
 import type { Credential } from './credentials.ts';
 import { fingerprint, formatHostKey } from './host-keys.ts';
+import { watchSilence } from './socket.ts';
 
-/** Times of a connection, ms, and how many unanswered keepalives mean that it is dead. */
+/** Times of a connection, ms, and after how many keepalives without a byte it is dead. */
 export interface ConnectionTimes {
+  /** For key exchange and login. */
   readyTimeoutMs: number;
   keepaliveMs: number;
   keepaliveCount: number;
@@ -21,8 +23,8 @@ export interface ConnectOptions {
   user: string;
   credential: Credential;
   times: ConnectionTimes;
-  /** A stream to use in place of a TCP connection: the bastion's forwarded channel. */
-  sock?: Duplex | undefined;
+  /** A TCP connection, or the bastion's forwarded channel. */
+  sock: Duplex;
   algorithms: ServerHostKeyAlgorithm[];
   /** Null trusts any key. */
   expectedFingerprint: string | null;
@@ -88,10 +90,17 @@ export class SshConnection {
   }
 
   /** A TCP connection from the server on to another address. Not counted among the session channels by sshd either. */
-  forward(address: string, port: number): Promise<Duplex> {
+  forward(address: string, port: number, timeoutMs: number): Promise<Duplex> {
     return new Promise((resolve, reject) => {
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        reject(new Error(`connecting timed out after ${timeoutMs} ms`));
+      }, timeoutMs);
       this.#client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
+        clearTimeout(timer);
         if (error) reject(error);
+        else if (late) channel.destroy();
         else resolve(channel);
       });
     });
@@ -126,24 +135,27 @@ export class SshConnection {
   }
 }
 
-/**
- * Connect and log in. Throws SSH_UNREACHABLE, SSH_AUTH_FAILED or SSH_HOST_KEY_MISMATCH with what was found as evidence.
- */
+/** How messages name a login. */
+export const whereIs = ({ host, address, port, user }: Pick<ConnectOptions, 'host' | 'address' | 'port' | 'user'>) =>
+  `${host} (${user}@${address}, port ${port})`;
+
+/** Log in. Throws SSH_UNREACHABLE, SSH_AUTH_FAILED or SSH_HOST_KEY_MISMATCH with what was found as evidence. */
 export async function connect(options: ConnectOptions): Promise<SshConnection> {
-  const { host, address, port, user, expectedFingerprint } = options;
-  const where = `${host} (${user}@${address}, port ${port})`;
+  const { host, user, sock, times, expectedFingerprint } = options;
+  const where = whereIs(options);
   let blob: Buffer | undefined;
   let refused: KubewrightError | undefined;
   let connection: SshConnection | undefined;
 
   const ssh = new NodeSSH();
   const ready = ssh.connect({
-    ...(options.sock ? { sock: options.sock } : { host: address, port }),
+    sock,
     username: user,
     ...login(options.credential),
-    readyTimeout: options.times.readyTimeoutMs,
-    keepaliveInterval: options.times.keepaliveMs,
-    keepaliveCountMax: options.times.keepaliveCount,
+    readyTimeout: times.readyTimeoutMs,
+    keepaliveInterval: times.keepaliveMs,
+    // The judgement is ours, see watchSilence.
+    keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     algorithms: { serverHostKey: options.algorithms },
     hostVerifier: (key: Buffer) => {
       blob = Buffer.from(key);
@@ -172,9 +184,6 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
     closed = true;
     if (connection) connection.lostBecause = cause;
   });
-  // Nagle's algorithm costs up to 40 ms for each small packet that follows another.
-  client.on('connect', () => client.setNoDelay(true));
-
   try {
     await ready;
   } catch (error) {
@@ -184,6 +193,10 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
   if (!blob) throw new KubewrightError('INTERNAL', 'the connection is ready but no host key was seen');
   connection = new SshConnection(client, blob);
   if (closed) connection.lostBecause = cause;
+  watchSilence(sock, times.keepaliveMs, times.keepaliveCount, () => {
+    cause = `no answer to ${times.keepaliveCount} keepalives, one every ${times.keepaliveMs / 1000} s`;
+    client.destroy();
+  });
   return connection;
 }
 

@@ -4,11 +4,12 @@ import type { ErrorCode } from '../../contracts/errors.ts';
 import { CommandError, commandName, evidenceTail } from './command-error.ts';
 import { commandLine, type Elevation, endLine } from './command-line.ts';
 import type { SshConnection } from './connection.ts';
+import { type Fence, fenced } from './fence.ts';
 import { OutputSink } from './output.ts';
 import { ReportLine } from './report-line.ts';
 import type { ExecResult } from './types.ts';
 
-/** How long a stopped command's end is waited for, ms: TERM, two seconds, KILL, and the round trips. */
+/** How long a stopped command's end is waited for, ms: TERM, 0.7 s, KILL, and the round trips. */
 const STOP_MS = 5_000;
 /** How long a stopped command may still take to report its process group while the caller waits, ms; and without him. */
 const REPORT_MS = 1_000;
@@ -21,6 +22,8 @@ export interface Command {
   host: string;
   argv: readonly string[];
   elevation: Elevation;
+  /** Must be held for the command to run. */
+  fence: Fence | undefined;
   stdin: string | Uint8Array | undefined;
   timeoutMs: number;
   maxOutputBytes: number;
@@ -44,11 +47,11 @@ export interface Enders {
 /**
  * Run one command on one channel and wait for its end. Any exit code is a result here. Throws COMMAND_TIMEOUT and
  * COMMAND_ABORTED after the remote processes were ended, SSH_CONNECTION_LOST when it is unknown how the command ended,
- * SUDO_REFUSED when it never began, and ChannelOpenError when nothing was sent.
+ * SUDO_REFUSED, HOST_BUSY or FENCE_LOST when it never began, and ChannelOpenError when nothing was sent.
  */
 export async function runCommand(connection: SshConnection, command: Command, enders: Enders): Promise<ExecResult> {
   if (command.signal.aborted) throw notStarted(command, 'COMMAND_ABORTED');
-  const { line, mark, stdinPrefix } = commandLine(command.argv, command.elevation);
+  const { line, mark, stdinPrefix } = commandLine(command.argv, command.elevation, command.fence);
   const started = performance.now();
   let running: Running | undefined;
   let given: 'COMMAND_TIMEOUT' | 'COMMAND_ABORTED' | null = null;
@@ -226,6 +229,10 @@ class Running {
         evidence: evidenceTail(`${evidence}\n${cause}`),
         result,
       });
+    }
+    if (this.#report.fenced && this.#command.fence) {
+      const { code, message, evidence: who = '' } = fenced(host, this.#command.fence, this.#report.fenced);
+      throw new CommandError(code, message, { host, evidence: who, result });
     }
     if (!this.#report.process) {
       const said = evidenceTail(`${this.#report.preamble}\n${this.#stderr.end()}`);

@@ -1,18 +1,19 @@
 import { once } from 'node:events';
-import type { Duplex } from 'node:stream';
 import pLimit from 'p-limit';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { SshTarget } from '../../contracts/host.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import type { Elevation } from './command-line.ts';
 import { connectError } from './connect-error.ts';
-import { type ConnectOptions, connect, type SshConnection } from './connection.ts';
+import { type ConnectOptions, connect, type SshConnection, whereIs } from './connection.ts';
 import type { Credential, CredentialResolver, HostLogger } from './credentials.ts';
 import { readFacts } from './facts.ts';
+import { claim } from './fence.ts';
 import { type HostKeyStore, hostKeyAlgorithms, pinnedFingerprint } from './host-keys.ts';
 import { JournaledHost } from './journaled-host.ts';
 import { credentialSecrets } from './known-secrets.ts';
 import { abortable, type Login, PooledTarget } from './pooled.ts';
+import { openSocket } from './socket.ts';
 import { SshHost } from './ssh-host.ts';
 import type { HostOpener, HostSession } from './types.ts';
 
@@ -24,19 +25,28 @@ export interface SshPoolLimits {
   logins?: number;
   /** A connection unused for so long is closed, ms. */
   idleMs?: number;
-  /** From the first packet to the end of the login, ms. */
+  /** For a TCP connection, and then for key exchange and login, ms. */
+  connectTimeoutMs?: number;
   readyTimeoutMs?: number;
-  /** A keepalive is sent after so much silence, ms; `keepaliveCount` unanswered ones mean that the host is gone. */
+  /** How long a host that cannot be reached is tried again before that is the verdict, ms. */
+  patienceMs?: number;
+  /** A keepalive is sent so often, ms; no byte for `keepaliveCount` of them means that the host is gone. */
   keepaliveMs?: number;
   keepaliveCount?: number;
 }
 
+/**
+ * A host that goes away under a command is missed after 6 to 10 s, and its name is told when `patienceMs` and one try
+ * more have passed: together below half a minute. A restarted sshd or a quick reboot is forgiven.
+ */
 const DEFAULTS: Required<SshPoolLimits> = {
   channels: LIMITS.channelsPerHost,
   logins: 32,
   idleMs: 5 * 60_000,
-  readyTimeoutMs: 20_000,
-  keepaliveMs: 10_000,
+  connectTimeoutMs: 3_000,
+  readyTimeoutMs: 10_000,
+  patienceMs: 13_000,
+  keepaliveMs: 2_000,
   keepaliveCount: 3,
 };
 
@@ -55,7 +65,8 @@ export interface SshPool extends HostOpener {
 
 /**
  * A pool of SSH connections: one per login (cluster, host, address, port, user, credential, jump host, pinned key).
- * `open` throws SSH_UNREACHABLE, SSH_AUTH_FAILED, SSH_HOST_KEY_MISMATCH, SSH_CREDENTIAL_UNUSABLE or COMMAND_ABORTED.
+ * `open` throws SSH_UNREACHABLE, SSH_AUTH_FAILED, SSH_HOST_KEY_MISMATCH, SSH_CREDENTIAL_UNUSABLE, COMMAND_ABORTED,
+ * and with a fence what `claim` throws.
  */
 export function createSshPool(deps: SshPoolDeps): SshPool {
   const limits = { ...DEFAULTS, ...deps.limits };
@@ -72,8 +83,9 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
       name,
       channels: limits.channels,
       idleMs: limits.idleMs,
+      patienceMs: limits.patienceMs,
       logger: deps.logger,
-      login: () => login(cluster, target),
+      login: (leftMs) => login(cluster, target, leftMs),
       onIdle: () => {
         if (targets.get(key) === made) targets.delete(key);
       },
@@ -83,21 +95,27 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
   };
 
   /** One login: credential, host key, way (direct or through a bastion), first use recorded. */
-  const login = async (cluster: string, target: SshTarget): Promise<Login> => {
+  const login = async (cluster: string, target: SshTarget, leftMs: number): Promise<Login> => {
     const { name, address, port, user } = target;
+    const times = { ...limits, readyTimeoutMs: Math.min(limits.readyTimeoutMs, leftMs) };
+    const connectMs = Math.min(limits.connectTimeoutMs, leftMs);
     const credential = await deps.credentials.resolve(target.credential);
     const known = target.hostKey ?? (await deps.hostKeys.get(cluster, name));
     const expectedFingerprint = known === null ? null : pinnedFingerprint(known);
     const secrets = credentialSecrets(credential);
     const attempt = async (algorithms: ConnectOptions['algorithms']): Promise<SshConnection> => {
-      const jump = target.jump && (await throughJump(cluster, target, target.jump));
-      const sock = jump?.stream;
+      const jump = target.jump && (await throughJump(cluster, target, target.jump, connectMs));
       if (jump) secrets.push(...jump.secrets);
-      const times = { ...limits };
+      // Outside the limit: dead hosts must not keep the others waiting.
+      const sock =
+        jump?.stream ??
+        (await openSocket(address, port, connectMs).catch((error: unknown) => {
+          throw connectError(error, name, whereIs({ host: name, address, port, user }));
+        }));
       return logins(() =>
         connect({ host: name, address, port, user, credential, times, sock, algorithms, expectedFingerprint }),
       ).catch((error: unknown) => {
-        sock?.destroy();
+        sock.destroy();
         throw error;
       });
     };
@@ -113,12 +131,17 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
   };
 
   /** A stream from the bastion to the host. The bastion is a target of the pool like any other, with its own key check. */
-  const throughJump = async (cluster: string, target: SshTarget, jump: NonNullable<SshTarget['jump']>) => {
+  const throughJump = async (
+    cluster: string,
+    target: SshTarget,
+    jump: NonNullable<SshTarget['jump']>,
+    timeoutMs: number,
+  ) => {
     const bastion = pooled(cluster, { ...jump, name: `jump:${jump.address}:${jump.port}` });
     const release = bastion.hold();
     try {
       const { connection, secrets } = await bastion.login();
-      const stream: Duplex = await connection.forward(target.address, target.port);
+      const stream = await connection.forward(target.address, target.port, timeoutMs);
       void once(stream, 'close').then(release, release);
       return { stream, secrets };
     } catch (error) {
@@ -132,7 +155,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
   };
 
   return {
-    async open(target, { cluster, signal, recorder, secrets }): Promise<HostSession> {
+    async open(target, { cluster, signal, recorder, secrets, fence }): Promise<HostSession> {
       if (closed) throw new KubewrightError('COMMAND_ABORTED', 'the SSH pool is closed', { host: target.name });
       const entry = pooled(cluster, target);
       const release = entry.hold();
@@ -140,16 +163,21 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
         const { connection, secrets: own } = await abortable(entry.login(), signal, target.name);
         secrets.add(...own);
         const { fingerprint } = connection;
-        const journaled = (until: AbortSignal) =>
-          new JournaledHost(new SshHost(target.name, entry, until), {
+        const journaled = (inner: SshHost) =>
+          new JournaledHost(inner, {
             recorder,
             hostKeyFingerprint: fingerprint,
             secrets,
           });
+        const { name } = target;
         // Shared by all who wait for them, so no single caller's abort may end the reading; it has a timeout of its own.
-        const reading = entry.facts(connection, () => readFacts(journaled(new AbortController().signal)));
-        const facts = await abortable(reading, signal, target.name);
-        return { host: journaled(signal), facts, hostKeyFingerprint: fingerprint };
+        const reading = entry.facts(connection, () =>
+          readFacts(journaled(new SshHost(name, entry, new AbortController().signal))),
+        );
+        const facts = await abortable(reading, signal, name);
+        const held = fence && { cluster, ...fence };
+        if (held) await claim(journaled(new SshHost(name, entry.beside, signal)), held);
+        return { host: journaled(new SshHost(name, entry, signal, held)), facts, hostKeyFingerprint: fingerprint };
       } finally {
         release();
       }

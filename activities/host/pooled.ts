@@ -5,6 +5,7 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import type { Elevation } from './command-line.ts';
 import { ChannelOpenError, type SshConnection } from './connection.ts';
 import type { HostLogger } from './credentials.ts';
+import { dial } from './dial.ts';
 import type { Enders, SideLine } from './exec.ts';
 import type { ConnectionSource, ConnectionUse } from './source.ts';
 import type { HostFacts } from './types.ts';
@@ -13,8 +14,12 @@ import type { HostFacts } from './types.ts';
 const CHANNEL_ATTEMPTS = 4;
 /** How long a new connection may first be busy with what the lost one left running, ms. */
 const ORPHANS_MS = 5_000;
+/** For so long after a verdict the host is known as down: the next who asks gets one try, not the whole patience. ms. */
+const DOWN_MS = 10_000;
 /** No more commands than this can have been running on one connection. */
 const MOST_ORPHANS = 10;
+
+type Work<T> = (connection: SshConnection, use: ConnectionUse) => Promise<T>;
 
 /** A fresh login: the connection and how it becomes root. */
 export interface Login {
@@ -26,7 +31,10 @@ export interface Login {
 
 export interface PooledOptions {
   name: string;
-  login(): Promise<Login>;
+  /** One try, which may take so long, ms. */
+  login(leftMs: number): Promise<Login>;
+  /** How long a host that cannot be reached is tried again, ms. */
+  patienceMs: number;
   channels: number;
   idleMs: number;
   logger: HostLogger | undefined;
@@ -51,7 +59,11 @@ export class PooledTarget implements ConnectionSource {
   #idle: NodeJS.Timeout | undefined;
   /** Lines that end what lost connections left running. */
   readonly #orphans: SideLine[] = [];
-  #closed = false;
+  /** This very login has worked before. */
+  #proven = false;
+  /** When it was last found to be unreachable, by performance.now(). */
+  #downAt = Number.NEGATIVE_INFINITY;
+  readonly #closing = new AbortController();
 
   constructor(options: PooledOptions) {
     this.#options = options;
@@ -62,7 +74,7 @@ export class PooledTarget implements ConnectionSource {
   /** A live connection with less than `channels` in use; concurrent callers share one login. */
   async login(channels = Number.POSITIVE_INFINITY): Promise<Login> {
     for (;;) {
-      if (this.#closed) {
+      if (this.#closing.signal.aborted) {
         throw new KubewrightError('COMMAND_ABORTED', 'the SSH pool is closed', { host: this.#options.name });
       }
       this.#logins = this.#logins.filter(({ connection }) => connection.usable);
@@ -75,42 +87,67 @@ export class PooledTarget implements ConnectionSource {
 
   async #logIn(): Promise<Login> {
     try {
-      const login = await this.#options.login();
+      const login = await this.#dial();
       // Without a terminal the host does not end what a lost connection left running. A retry must not run beside it.
       const orphans = this.#orphans.splice(0).map((end) => runLine(login.connection, end).catch(() => {}));
       if (orphans.length > 0) await Promise.race([Promise.all(orphans), sleep(ORPHANS_MS, null, { ref: false })]);
       this.#logins.push(login);
-      if (this.#closed) login.connection.close();
+      if (this.#closing.signal.aborted) login.connection.close();
       return login;
     } finally {
       this.#pending = null;
     }
   }
 
-  use<T>(signal: AbortSignal, work: (connection: SshConnection, use: ConnectionUse) => Promise<T>): Promise<T> {
-    return this.#limit(async () => {
-      const release = this.hold();
-      try {
-        for (let refusals = 0; ; ) {
-          const login = this.login(this.#perConnection);
-          const { connection, elevation } = await abortable(login, signal, this.#options.name);
-          try {
-            return await work(connection, { elevation, enders: this.#enders(connection) });
-          } catch (error) {
-            if (!(error instanceof ChannelOpenError)) throw error;
-            refusals += this.#refused(connection, error);
-            if (refusals < CHANNEL_ATTEMPTS) continue;
-            throw new KubewrightError('SSH_CONNECTION_LOST', `${this.#options.name} gives no channel for a command`, {
-              cause: error,
-              host: this.#options.name,
-              evidence: error.message,
-            });
-          }
+  /** The verdict on the host is one for all who wait for it; who comes right after it does not wait as long again. */
+  async #dial(): Promise<Login> {
+    const unreachable = (error: unknown) => KubewrightError.is(error) && error.code === 'SSH_UNREACHABLE';
+    // While a host boots, its login may be refused for a moment.
+    const booting = (error: unknown) => this.#proven && KubewrightError.is(error) && error.code === 'SSH_AUTH_FAILED';
+    try {
+      const login = await dial((leftMs) => this.#options.login(leftMs), {
+        patienceMs: performance.now() - this.#downAt < DOWN_MS ? 0 : this.#options.patienceMs,
+        passes: (error) => unreachable(error) || booting(error),
+        signal: this.#closing.signal,
+      });
+      this.#proven = true;
+      this.#downAt = Number.NEGATIVE_INFINITY;
+      return login;
+    } catch (error) {
+      if (unreachable(error)) this.#downAt = performance.now();
+      throw error;
+    }
+  }
+
+  use<T>(signal: AbortSignal, work: Work<T>): Promise<T> {
+    return this.#limit(() => this.#use(signal, work));
+  }
+
+  /** For what must not queue behind the commands that it is there to end. */
+  readonly beside: ConnectionSource = { use: (signal, work) => this.#use(signal, work) };
+
+  async #use<T>(signal: AbortSignal, work: Work<T>): Promise<T> {
+    const release = this.hold();
+    try {
+      for (let refusals = 0; ; ) {
+        const login = this.login(this.#perConnection);
+        const { connection, elevation } = await abortable(login, signal, this.#options.name);
+        try {
+          return await work(connection, { elevation, enders: this.#enders(connection) });
+        } catch (error) {
+          if (!(error instanceof ChannelOpenError)) throw error;
+          refusals += this.#refused(connection, error);
+          if (refusals < CHANNEL_ATTEMPTS) continue;
+          throw new KubewrightError('SSH_CONNECTION_LOST', `${this.#options.name} gives no channel for a command`, {
+            cause: error,
+            host: this.#options.name,
+            evidence: error.message,
+          });
         }
-      } finally {
-        release();
       }
-    });
+    } finally {
+      release();
+    }
   }
 
   /**
@@ -145,7 +182,7 @@ export class PooledTarget implements ConnectionSource {
     clearTimeout(this.#idle);
     return () => {
       this.#users -= 1;
-      if (this.#users > 0 || this.#closed) return;
+      if (this.#users > 0 || this.#closing.signal.aborted) return;
       clearTimeout(this.#idle);
       this.#idle = setTimeout(() => {
         this.#options.onIdle();
@@ -155,7 +192,7 @@ export class PooledTarget implements ConnectionSource {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     clearTimeout(this.#idle);
     await this.#drop();
   }
@@ -174,7 +211,7 @@ export class PooledTarget implements ConnectionSource {
           await runLine(connection, end);
         } catch (error) {
           if (!(error instanceof ChannelOpenError)) throw error;
-          const login = await this.#options.login();
+          const login = await this.#dial();
           await runLine(login.connection, end).finally(() => login.connection.close());
         }
       },

@@ -20,6 +20,7 @@ export function redactError(
   const shown = new KubewrightError(ours?.code ?? 'INTERNAL', redactor.text(message), {
     host: ours?.host ?? where.host,
     phase: ours?.phase ?? where.phase,
+    blames: ours?.blames,
     evidence: ours?.evidence === undefined ? undefined : redactor.cut(ours.evidence).slice(-LIMITS.evidenceChars),
     errors: ours?.errors?.map((each) => ({ path: each.path, message: redactor.text(each.message) })),
     cause: redactCause(cause, redactor, DEPTH),

@@ -4,6 +4,7 @@ import { LIMITS } from '../../contracts/limits.ts';
 import { checkCode } from './command-error.ts';
 import type { Elevation } from './command-line.ts';
 import { type Command, runCommand } from './exec.ts';
+import type { Fence } from './fence.ts';
 import { withEnv } from './quote.ts';
 import type { ConnectionSource } from './source.ts';
 import type { ExecOptions, ExecResult, RemoteHost, UploadOptions } from './types.ts';
@@ -34,16 +35,21 @@ chmod "$4" "$part"
 mv -f -T "$part" "$1"
 `;
 
-/** A host behind the pool: every call takes a channel of its shared connection, connecting again when it was lost. */
+/**
+ * A host behind the pool: every call takes a channel of its shared connection, connecting again when it was lost. With a
+ * fence, whatever runs as root runs only while that is held: HOST_BUSY or FENCE_LOST otherwise.
+ */
 export class SshHost implements RemoteHost {
   readonly name: string;
   readonly #source: ConnectionSource;
   readonly #signal: AbortSignal;
+  readonly #fence: Fence | undefined;
 
-  constructor(name: string, source: ConnectionSource, signal: AbortSignal) {
+  constructor(name: string, source: ConnectionSource, signal: AbortSignal, fence?: Fence) {
     this.name = name;
     this.#source = source;
     this.#signal = signal;
+    this.#fence = fence;
   }
 
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
@@ -81,6 +87,8 @@ export class SshHost implements RemoteHost {
         host: this.name,
         argv,
         elevation: how,
+        // Another user can write nothing of ours, not even that he is here.
+        fence: options.sudo === false ? undefined : this.#fence,
         stdin: options.stdin,
         timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
         maxOutputBytes: options.maxOutputBytes ?? LIMITS.commandOutputBytes,

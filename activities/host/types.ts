@@ -121,10 +121,20 @@ export interface CommandRecorder {
   end(seq: number, record: CommandEnd): Promise<void>;
 }
 
-/** Opens hosts. The pool keeps one connection per target. The login's own secrets are added to `secrets`. */
+/**
+ * Opens hosts. The pool keeps one connection per target. The login's own secrets are added to `secrets`. With `fence`
+ * (scope: a phase; token: fenceToken() of fence.ts) the host is claimed first: what older holders still run there ends,
+ * and every command then runs only while no newer one has come.
+ */
 export interface HostOpener {
   open(
     target: SshTarget,
-    more: { cluster: string; signal: AbortSignal; recorder: CommandRecorder; secrets: KnownSecrets },
+    more: {
+      cluster: string;
+      signal: AbortSignal;
+      recorder: CommandRecorder;
+      secrets: KnownSecrets;
+      fence?: { scope: string; token: string } | undefined;
+    },
   ): Promise<HostSession>;
 }

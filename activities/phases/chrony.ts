@@ -30,6 +30,7 @@ export default definePhase({
   name: 'chrony',
   title: 'Time synchronisation',
   hosts: 'all',
+  admits: 'time-server',
   needs: [{ phase: 'prepare', on: 'same-host' }],
   timeouts: { applyMs: 5 * 60_000, verifyMs: 60_000 },
   expectedMs: 3_000,

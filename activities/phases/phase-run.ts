@@ -13,10 +13,11 @@ export function phaseRun(
   context: PhaseContext<unknown>,
   more: { phase: string; remote: RemoteHost; changes: readonly Change[]; verified: boolean; signal: AbortSignal },
 ): PhaseRun<unknown> {
-  const fail = (code: ErrorCode, message: string, evidence?: string): never => {
+  const fail = (code: ErrorCode, message: string, evidence?: string, blames?: string[]): never => {
     throw new KubewrightError(code, message, {
       host: context.host.name,
       phase: more.phase,
+      blames,
       evidence: evidence?.slice(-LIMITS.evidenceChars),
     });
   };
@@ -36,7 +37,8 @@ export function phaseRun(
         const missing = await probe();
         if (missing === null) return;
         if (Date.now() >= deadline) {
-          fail(what.code, `${what.message} (waited ${Math.round(what.timeoutMs / 1000)} s)`, missing);
+          const { missing: evidence, blames } = typeof missing === 'string' ? { missing, blames: undefined } : missing;
+          fail(what.code, `${what.message} (waited ${Math.round(what.timeoutMs / 1000)} s)`, evidence, blames);
         }
         await sleep(what.intervalMs ?? PROBE_INTERVAL_MS, undefined, { signal: more.signal });
       }

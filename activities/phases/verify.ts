@@ -61,7 +61,10 @@ export default definePhase({
           out: run.quarantined,
           version: cluster.spec.kubernetes.version,
         });
-        return unready.length === 0 ? null : `${unready.slice(0, 20).join('\n')}\n${stderr}`.trim();
+        if (unready.length === 0) return null;
+        const missing = unready.slice(0, 20).map(({ what }) => what);
+        const blames = [...new Set(unready.flatMap(({ node }) => node ?? []))].filter((name) => name !== run.host.name);
+        return { missing: `${missing.join('\n')}\n${stderr}`.trim(), blames };
       });
     },
   },

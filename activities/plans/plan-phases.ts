@@ -1,4 +1,4 @@
-import type { ClusterSpec } from '../../contracts/cluster.ts';
+import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { WORKER_HOST } from '../../contracts/messages.ts';
@@ -16,7 +16,7 @@ export type PlanMaker = (input: OperationInput, cluster: ClusterSpec, phases: re
 
 /** How a failed attempt is repeated before its host becomes `blocked`. */
 export const RETRY = {
-  // 1 + 2 + 4 s of waiting: a restarted sshd is forgiven, and a dead host is named within half a minute.
+  // For what passes by itself within 1 + 2 + 4 s. A host that cannot be reached is the SSH pool's business.
   maximumAttempts: 4,
   initialIntervalMs: 1_000,
   maximumIntervalMs: 10_000,
@@ -42,6 +42,7 @@ function placed(cluster: ClusterSpec, phase: Phase): PlanPhase | null {
     startToCloseMs: phase.timeouts.applyMs + phase.timeouts.verifyMs,
     expectedMs: phase.expectedMs,
     clusterWide: phase.hosts === 'one-control-plane' || phase.hosts === 'worker-process',
+    admits: phase.admits ? hostsWithRole(cluster, phase.admits).map(({ name }) => name) : [],
   };
 }
 

@@ -60,8 +60,8 @@ export class TestSshServer {
     this.#ssh = this.#makeServer(options.hostKeys);
   }
 
-  async listen(): Promise<this> {
-    this.#tcp.listen(0, '127.0.0.1');
+  async listen(port = 0): Promise<this> {
+    this.#tcp.listen(port, '127.0.0.1');
     await once(this.#tcp, 'listening');
     this.port = (this.#tcp.address() as AddressInfo).port;
     return this;

@@ -34,10 +34,15 @@ export interface TestPool {
   hostKeys: MemoryHostKeys;
   recorder: MemoryRecorder;
   warnings: string[];
-  open: (target?: Partial<SshTarget>, more?: { signal?: AbortSignal; secrets?: string[] }) => Promise<HostSession>;
+  /** Logins tried by now. */
+  tries: () => number;
+  open: (
+    target?: Partial<SshTarget>,
+    more?: { signal?: AbortSignal; secrets?: string[]; fence?: { scope: string; token: string } },
+  ) => Promise<HostSession>;
 }
 
-/** Credentials by name; `target` is what `open` uses where the caller says nothing else. */
+/** Credentials by name; one try per login unless the limits say more; `target` is what `open` uses where the caller says nothing else. */
 export function testPool(
   credentials: Readonly<Record<string, Credential>>,
   target: Pick<SshTarget, 'port'> & Partial<SshTarget>,
@@ -46,12 +51,14 @@ export function testPool(
   const hostKeys = new MemoryHostKeys();
   const recorder = new MemoryRecorder();
   const warnings: string[] = [];
+  let tries = 0;
   const pool = createSshPool({
     hostKeys,
-    limits,
+    limits: { patienceMs: 0, ...limits },
     logger: { debug: () => {}, warn: (_details, message) => warnings.push(message) },
     credentials: {
       async resolve(ref) {
+        tries += 1;
         const found = 'name' in ref ? credentials[ref.name] : undefined;
         if (!found) throw new Error(`no test credential for ${JSON.stringify(ref)}`);
         return found;
@@ -70,10 +77,11 @@ export function testPool(
     hostKeys,
     recorder,
     warnings,
-    open: (overrides = {}, { signal = new AbortController().signal, secrets = [] } = {}) =>
+    tries: () => tries,
+    open: (overrides = {}, { signal = new AbortController().signal, secrets = [], fence } = {}) =>
       pool.open(
         { ...defaults, ...overrides },
-        { cluster: 'test', signal, recorder, secrets: new KnownSecrets(secrets) },
+        { cluster: 'test', signal, recorder, secrets: new KnownSecrets(secrets), fence },
       ),
   };
 }

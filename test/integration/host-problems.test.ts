@@ -109,7 +109,7 @@ describe('reaching a host', () => {
     await bench.run(preflight('worker-1')).catch(() => {});
     await bench.stops(preflight('worker-1'), {
       code: 'SSH_UNREACHABLE',
-      retryable: true,
+      retryable: false,
       cause: /nothing listens there/,
       evidence: /ECONNREFUSED/,
     });
@@ -126,13 +126,13 @@ describe('reaching a host', () => {
     await Promise.all([
       bench.stops(preflight('worker-1', at(nobody)), {
         code: 'SSH_UNREACHABLE',
-        retryable: true,
+        retryable: false,
         cause: new RegExp(`${nobody}.*(no route|does not answer)`),
         evidence: /EHOSTUNREACH|timed out/i,
       }),
       bench.stops(preflight('worker-1', at('kubewright-test.invalid')), {
         code: 'SSH_UNREACHABLE',
-        retryable: true,
+        retryable: false,
         cause: /kubewright-test\.invalid.*cannot be resolved/,
         evidence: /ENOTFOUND|EAI_AGAIN/,
       }),

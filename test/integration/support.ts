@@ -36,6 +36,8 @@ export interface TaskCall {
 export class Workbench {
   readonly #lab: Lab;
   readonly #dataDir = mkdtempSync(join(tmpdir(), 'kubewright-tasks-'));
+  /** Each run is a later one of its task, as after a decision. */
+  #rounds = 0;
   #store: Store | undefined;
   #deps: (TaskDeps & { close(): Promise<void> }) | undefined;
 
@@ -83,6 +85,7 @@ export class Workbench {
 
   async run({ phase, host, change, mode = 'apply', kind = 'build', ...more }: TaskCall): Promise<TaskResult> {
     const specRef = await this.store.specs.put(this.spec(change));
+    this.#rounds += 1;
     return runTask(
       this.deps,
       {
@@ -93,6 +96,7 @@ export class Workbench {
         mode,
         specRef,
         decision: 0,
+        round: this.#rounds,
         kind,
         actor: 'test',
         requestId: 'test',

@@ -7,6 +7,7 @@ export interface PhaseSketch {
   needs?: Need[];
   maxParallel?: number;
   clusterWide?: boolean;
+  admits?: string[];
 }
 
 export const SPEC_REF = 'a'.repeat(64);
@@ -27,7 +28,7 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
     retry: { maximumAttempts: 2, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
     ...more,
     phases: phases.map(
-      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false }): PlanPhase => ({
+      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false, admits = [] }): PlanPhase => ({
         name,
         title: name,
         hosts,
@@ -36,6 +37,7 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
         startToCloseMs: 60_000,
         expectedMs: 1,
         clusterWide,
+        admits,
       }),
     ),
   };

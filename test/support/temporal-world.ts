@@ -35,11 +35,12 @@ export class World {
     this.behaviours.set(task, behaviour);
   }
 
-  /** From now on the task fails with this code. */
-  failing(task: string, code: ErrorCode = 'COMMAND_FAILED', nonRetryable = false): void {
-    this.on(task, () => {
+  /** From now on the task fails with this code; one that blames hosts, until all of them are in quarantine. */
+  failing(task: string, code: ErrorCode = 'COMMAND_FAILED', nonRetryable = false, blames?: string[]): void {
+    this.on(task, ({ quarantined = [] }) => {
+      if (blames?.every((host) => quarantined.includes(host))) return Promise.resolve();
       const message = `${task} is made to fail`;
-      throw ApplicationFailure.create({ type: code, message, nonRetryable, details: [{ code, message }] });
+      throw ApplicationFailure.create({ type: code, message, nonRetryable, details: [{ code, message, blames }] });
     });
   }
 
@@ -89,14 +90,19 @@ async function untilCancelled(opened: Promise<void>): Promise<void> {
 }
 
 /** As the real plans: a build leaves out who is in quarantine unless it is named, a heal is about them. */
-function outAndFocus({ kind, hosts, quarantine = [] }: OperationInput): Pick<Plan, 'quarantined' | 'focus'> {
+function outAndFocus(
+  { kind, hosts, quarantine = [] }: OperationInput,
+  phases: readonly PhaseSketch[],
+): Pick<Plan, 'quarantined' | 'focus'> {
+  const known = new Set(phases.flatMap((phase) => phase.hosts));
   const all = quarantine.map(({ host }) => host);
   const focus = kind === 'heal' ? (hosts ?? all) : undefined;
-  return { quarantined: all.filter((host) => !(focus ?? hosts ?? []).includes(host)), ...(focus ? { focus } : {}) };
+  const stay = all.filter((host) => known.has(host) && !(focus ?? hosts ?? []).includes(host));
+  return { quarantined: stay, ...(focus ? { focus } : {}) };
 }
 
 function phasesFor(input: OperationInput, phases: readonly PhaseSketch[]): PhaseSketch[] {
-  const { quarantined, focus } = outAndFocus(input);
+  const { quarantined, focus } = outAndFocus(input, phases);
   const wanted = focus ?? input.hosts;
   return phases
     .map((phase) => ({
@@ -122,7 +128,13 @@ export function worldActivities(worlds: ReadonlyMap<string, World>, phaseNames: 
         const { phases, makePlanFailure, plan } = world(input.cluster);
         if (makePlanFailure) throw makePlanFailure;
         const { kind, specRef, mode } = input;
-        return planOf(input.cluster, phasesFor(input, phases), { kind, specRef, mode, ...outAndFocus(input), ...plan });
+        return planOf(input.cluster, phasesFor(input, phases), {
+          kind,
+          specRef,
+          mode,
+          ...outAndFocus(input, phases),
+          ...plan,
+        });
       },
       async projectStatus(status) {
         const { statuses, stored } = world(status.cluster);

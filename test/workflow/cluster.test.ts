@@ -88,8 +88,9 @@ describe('the cluster entity', () => {
     expect((await cluster.result((await cluster.submit()).operationId)).state).toBe('succeeded');
   });
 
-  it('carries requests, queue and past operations into its next run', async () => {
-    const cluster = single();
+  it('carries requests, queue, past operations and quarantine into its next run', async () => {
+    const cluster = harness.cluster([{ name: 'one', hosts: ['h1', 'h2', 'h3'] }]);
+    const out = { host: 'h2', since: 't', by: 'ann', why: 'dead', phase: 'one', operationId: '0000000000000000' };
     const request = { kind: 'build', specRef: SPEC_REF, mode: 'apply', actor: { name: 'x', role: 'admin' } } as const;
     const queued = { ...request, requestId: 'waiting', cluster: cluster.name, operationId: '0000000000000001' };
     await harness.client.workflow.start(WORKFLOWS.cluster, {
@@ -101,13 +102,18 @@ describe('the cluster entity', () => {
           state: {
             queue: [queued],
             recent: [],
+            quarantine: [out, { ...out, host: 'gone-from-spec' }],
             requests: [{ requestId: 'old', digest: requestDigest(request), operationId: '0000000000000000' }],
           },
         },
       ],
     });
     expect(await cluster.submit({ requestId: 'old' })).toEqual({ operationId: '0000000000000000', created: false });
-    expect((await cluster.result('0000000000000001')).state).toBe('succeeded');
+    // The waiting build goes on without h2; a host that the plan does not know is forgotten.
+    expect(await cluster.result('0000000000000001')).toMatchObject({ state: 'succeeded', quarantine: [out] });
+    expect([...cluster.world.attempts].sort()).toEqual(['one:h1', 'one:h3']);
+    await cluster.until(async () => (await cluster.status()).running === null);
+    expect((await cluster.status()).quarantine).toEqual([out]);
   });
 
   it('takes no more than its queue holds', async () => {

@@ -18,7 +18,7 @@ const HOSTS = ['h1', 'h2', 'h3', 'h4'];
 /** Two phases on every host, then one for the whole cluster on h1, which nobody can do without. */
 const four = (plan: Partial<Plan> = {}): ClusterHandle => {
   const cluster = harness.cluster([
-    { name: 'one', hosts: HOSTS },
+    { name: 'one', hosts: HOSTS, admits: ['h2'] },
     { name: 'two', hosts: HOSTS, needs: [sameHost('one')] },
     { name: 'three', hosts: ['h1'], needs: [everyHost('two')], clusterWide: true },
   ]);
@@ -123,6 +123,29 @@ describe('skip', () => {
   });
 });
 
+describe('a host that the check of the whole cluster blames', () => {
+  it('can be skipped, though none of its own tasks is blocked', async () => {
+    const cluster = four();
+    cluster.world.failing('three:h1', 'NODE_NOT_READY', true, ['h4']);
+    const { operationId } = await cluster.submit();
+    const status = await blocked(cluster, 'h4');
+    expect(status.blockedHosts).toEqual(['h1', 'h4']);
+    expect(await refusalOf(cluster.say('skip', 'h1'))).toBe('QUORUM_WOULD_BREAK');
+    await cluster.say('skip', 'h4');
+    const result = await cluster.result(operationId);
+    expect(result).toMatchObject({ state: 'succeeded', quarantine: [{ host: 'h4', phase: 'three' }] });
+    expect(states(cluster.world.closed[0]!, 'h4')).toEqual(['succeeded', 'succeeded']);
+  });
+
+  it('is what the policy leaves out', async () => {
+    const cluster = four({ policy: { onHostFailure: 'quarantine', maxQuarantined: 2 } });
+    cluster.world.failing('three:h1', 'NODE_NOT_READY', true, ['h2', 'h4']);
+    const { operationId } = await cluster.submit();
+    expect((await cluster.result(operationId)).quarantine.map(({ host }) => host)).toEqual(['h2', 'h4']);
+    expect(cluster.world.count('three:h1')).toBe(2);
+  });
+});
+
 describe('the policy', () => {
   it('quarantines without a person, and says who and why', async () => {
     const cluster = four({ policy: { onHostFailure: 'quarantine', maxQuarantined: 1 } });
@@ -183,7 +206,8 @@ describe('replace', () => {
       ['one', OTHER],
       ['two', OTHER],
     ]);
-    // Nobody reaches h4 by its address but the cluster's names, which the next build brings in step.
+    // Who lets others in by their addresses hears of the new one; /etc/hosts of the others waits for the next build.
+    expect(['h1', 'h2', 'h3'].map((each) => cluster.world.count(`one:${each}`))).toEqual([1, 2, 1]);
     for (const host of ['h1', 'h2', 'h3']) expect(cluster.world.count(`two:${host}`)).toBe(1);
   });
 

@@ -14,19 +14,22 @@ export interface DecisionView {
   specRef: string;
 }
 
-/** The blocked tasks that a decision speaks of, in the order of the plan. */
+/** The hosts that a blocked task waits for a decision about: its own, and those that its error blames. */
+const concerned = ({ host, error }: TaskStatus): string[] => [host, ...(error?.blames ?? [])];
+
+/** The blocked tasks that a decision speaks of, in the order of the plan: of the host, or because of it. */
 export function decidedTasks(decision: Pick<Decision, 'host' | 'phase'>, tasks: readonly TaskStatus[]): TaskStatus[] {
   return tasks.filter(
     (task) =>
       task.state === 'blocked' &&
-      task.host === decision.host &&
+      concerned(task).includes(decision.host) &&
       (decision.phase === undefined || task.phase === decision.phase),
   );
 }
 
-/** Hosts with a blocked task, sorted. */
+/** Hosts that a blocked task waits for a decision about, sorted. */
 export function blockedHosts(tasks: readonly TaskStatus[]): string[] {
-  return [...new Set(tasks.filter((task) => task.state === 'blocked').map((task) => task.host))].sort();
+  return [...new Set(tasks.filter((task) => task.state === 'blocked').flatMap(concerned))].sort();
 }
 
 /** Why these decisions cannot be taken together now, or null. Pure. */

@@ -5,25 +5,33 @@ kubectl -n kube-system get pods --field-selector status.phase!=Running,status.ph
 echo end
 `;
 
-/** What is wrong, one sentence each; empty when every wanted node is Ready at the version and system pods run. Pure. */
+/** One thing that is wrong, in a sentence. */
+export interface Unready {
+  /** The node that it is about; of a pod, null. */
+  node: string | null;
+  what: string;
+}
+
+/** What is wrong; empty when every wanted node is Ready at the version and system pods run. Pure. */
 export function unreadyNodes(
   output: string,
   { wanted, out = [], version }: { wanted: readonly string[]; out?: readonly string[]; version: string },
-): string[] {
+): Unready[] {
   const rows = output.split('\n').map((line) => line.split('\t'));
-  if (!rows.some(([kind]) => kind === 'end')) return ['the API server did not answer'];
+  if (!rows.some(([kind]) => kind === 'end')) return [{ node: null, what: 'the API server did not answer' }];
   const nodes = new Map(rows.filter(([kind]) => kind === 'node').map(([, name = '', ...rest]) => [name, rest]));
   const problems = wanted.flatMap((name) => {
     const node = nodes.get(name);
-    if (!node) return [`${name} is not registered`];
+    const problem = (what: string): Unready[] => [{ node: name, what: `${name} ${what}` }];
+    if (!node) return problem('is not registered');
     const [kubelet = '', ready = '', message = ''] = node;
-    if (ready !== 'True') return [`${name} is not Ready: ${message}`];
-    return kubelet === `v${version}` ? [] : [`${name} runs kubelet ${kubelet}, not v${version}`];
+    if (ready !== 'True') return problem(`is not Ready: ${message}`);
+    return kubelet === `v${version}` ? [] : problem(`runs kubelet ${kubelet}, not v${version}`);
   });
   const pods = rows
     // What is left on a node that is out says nothing of the others.
     .filter(([kind, , , node = '']) => kind === 'pod' && !out.includes(node))
-    .map(([, name, phase, node]) => `pod ${name} is ${phase}${node ? ` on ${node}` : ''}`);
+    .map(([, name, phase, node]) => ({ node: null, what: `pod ${name} is ${phase}${node ? ` on ${node}` : ''}` }));
   return [...problems, ...pods];
 }
 

@@ -112,6 +112,15 @@ describe('plans with hosts in quarantine', () => {
     expect(plan.phases.find(({ name }) => name === 'per-node')?.clusterWide).toBe(true);
   });
 
+  it('a heal with a new machine tells those that let others in by their addresses', () => {
+    const admitting = [phase('everywhere'), phase('time', { admits: 'time-server' })];
+    const heal: OperationInput = { ...input, kind: 'heal', quarantine };
+    const timeHosts = (more: Partial<OperationInput>) =>
+      makePlan({ ...heal, ...more }, sampleCluster(), admitting).phases.map(({ hosts }) => hosts);
+    expect(timeHosts({})).toEqual([['worker-2'], ['worker-2']]);
+    expect(timeHosts({ replaced: ['worker-2'] })).toEqual([['worker-2'], ['cp-1', 'worker-2']]);
+  });
+
   it('a heal refuses hosts that are in', () => {
     expect(() => hostsOf({ kind: 'heal', hosts: ['worker-1'] })).toThrow(/worker-1 .* not in quarantine/);
     expect(() => hostsOf({ kind: 'heal', quarantine: [] })).toThrow(/no host .* in quarantine/);

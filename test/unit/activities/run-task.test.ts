@@ -17,6 +17,7 @@ const input: TaskInput = {
   mode: 'apply',
   specRef: 'ref',
   decision: 0,
+  round: 1,
   kind: 'build',
   actor: 'admin',
   requestId: 'request',

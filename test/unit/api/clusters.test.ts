@@ -130,6 +130,7 @@ describe('a dry run', () => {
             startToCloseMs: 1,
             expectedMs: 1,
             clusterWide: false,
+            admits: [],
           },
         ],
         quarantined: [],

@@ -96,6 +96,7 @@ export class FakeTemporal implements TemporalGateway {
 }
 
 export interface TestApi {
+  deps: ApiDeps;
   app: FastifyInstance;
   store: Store;
   temporal: FakeTemporal;
@@ -120,7 +121,7 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
   const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-api-'));
   const store = await openStore({ dataDir, keyring: parseKeyring(Buffer.alloc(32, 7).toString('base64')) });
   const temporal = new FakeTemporal();
-  const app = await buildApp({
+  const deps: ApiDeps = {
     store,
     temporal,
     phases,
@@ -134,10 +135,12 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
     smokeImage: () => Promise.resolve('registry.example/busybox:1'),
     dryRunWaitMs: 2_000,
     ...more,
-  });
+  };
+  const app = await buildApp(deps);
   const make = async (role: 'viewer' | 'operator' | 'admin') => (await store.tokens.create(role, role)).token;
   const token = { viewer: await make('viewer'), operator: await make('operator'), admin: await make('admin') };
   return {
+    deps,
     app,
     store,
     temporal,

@@ -186,8 +186,8 @@ test('a lost connection is never a result', async () => {
   const { open, pool: own } = pool(server);
   const session = await open();
   for (const [how, nap] of [
-    ['reset', '3.1008'],
-    ['end', '3.1009'],
+    ['reset', '31.008'],
+    ['end', '31.009'],
   ] as const) {
     const lost = failure(session.host.exec(['sh', '-c', 'echo begun; sleep "$1"', how, nap]));
     await expect.poll(() => running(`sleep ${nap}`).length).toBe(1);

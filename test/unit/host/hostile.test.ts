@@ -41,7 +41,7 @@ const failure = (promise: Promise<unknown>): Promise<KubewrightError> =>
 const markIn = (line: string): string => /kw-[0-9a-f]{18}/.exec(line)?.[0] ?? '';
 const REPORT = '100 1 100 100 5';
 /** Everything that acts on a terminal, a log reader or the direction of writing. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+// oxlint-disable-next-line no-control-regex -- these are what is looked for
 const ACTING = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202e]/;
 const EVIL = '\x1b[2J\x1b]0;owned\x07\x9b31m\r\u202eabc\u2028{"level":30}\x00';
 

@@ -135,7 +135,7 @@ test('a dead link is noticed by keepalives, on idle connections and under comman
   sshd.freeze();
   const error = await running;
   expect(error.code).toBe('SSH_CONNECTION_LOST');
-  expect(error.evidence).toMatch(/Keepalive timeout/);
+  expect(error.evidence).toMatch(/no answer to 2 keepalives/);
   await host.exec(['true']);
   expect(sshd.connections).toBe(2);
 });
@@ -212,6 +212,31 @@ test('a port where nothing listens, a silent server and a stranger protocol are 
   expect(unknown.code).toBe('SSH_UNREACHABLE');
 });
 
+test('a host that restarts its sshd is waited for; one that stays away has one verdict for all who ask', async () => {
+  const port = await freePort();
+  const made = testPool({ login: { kind: 'key', privateKey: login.private } }, { port }, { patienceMs: 10_000 });
+  cleanups.push(() => made.pool.close());
+  const opening = made.open();
+  await expect.poll(() => made.tries()).toBeGreaterThan(1);
+  const sshd = await new TestSshServer({ hostKeys: [hostKey], authorized: [login] }).listen(port);
+  await (await opening).host.exec(['true']);
+  await sshd.close();
+
+  const other = testPool({ login: { kind: 'key', privateKey: login.private } }, { port }, { patienceMs: 1_000 });
+  cleanups.push(() => other.pool.close());
+  const errors = await Promise.all([failure(other.open()), failure(other.open()), failure(other.open())]);
+  for (const { message } of errors)
+    expect(message).toMatch(/refuses connections: nothing listens there \(tried for 1 s\)/);
+  const before = other.tries();
+  // Known as down: one try, in the hope that somebody has put it right.
+  const again = await failure(other.open());
+  expect(again.message).not.toMatch(/tried for/);
+  expect(other.tries()).toBe(before + 1);
+  const back = await new TestSshServer({ hostKeys: [hostKey], authorized: [login] }).listen(port);
+  cleanups.push(() => back.close());
+  await (await other.open()).host.exec(['true']);
+});
+
 test('after a failed connect the next open tries again', async () => {
   const sshd = await server({ authorized: [] });
   const { open } = pool(sshd);
@@ -265,6 +290,15 @@ test('a closed pool opens nothing', async () => {
   expect((await failure(open())).code).toBe('COMMAND_ABORTED');
   expect((await failure(host.exec(['true']))).code).toBe('COMMAND_ABORTED');
 });
+
+/** A port where nothing listens. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
 
 /** Says in the test's text that this part is expected to work. */
 const failureFree = <T>(promise: Promise<T>): Promise<T> => promise;

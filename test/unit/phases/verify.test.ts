@@ -18,10 +18,10 @@ test('each problem is one sentence that names the node', () => {
     'end',
   ].join('\n');
   expect(unreadyNodes(output, { wanted: ['cp-1', 'w-1', 'w-2'], version: '1.36.3' })).toEqual([
-    'cp-1 is not Ready: container runtime is down',
-    'w-1 runs kubelet v1.35.4, not v1.36.3',
-    'w-2 is not registered',
-    'pod coredns-1 is Pending',
+    { node: 'cp-1', what: 'cp-1 is not Ready: container runtime is down' },
+    { node: 'w-1', what: 'w-1 runs kubelet v1.35.4, not v1.36.3' },
+    { node: 'w-2', what: 'w-2 is not registered' },
+    { node: null, what: 'pod coredns-1 is Pending' },
   ]);
 });
 
@@ -36,7 +36,9 @@ test('a node in quarantine is neither waited for nor are its pods', () => {
 });
 
 test('no answer is not a healthy cluster', () => {
-  expect(unreadyNodes('', { wanted: ['cp-1'], version: '1.36.3' })).toEqual(['the API server did not answer']);
+  expect(unreadyNodes('', { wanted: ['cp-1'], version: '1.36.3' })).toMatchObject([
+    { what: 'the API server did not answer' },
+  ]);
 });
 
 test('failures name the check and both nodes', () => {

@@ -5,6 +5,7 @@ import type { OperationStatus, TaskStatus } from '../../../contracts/operation.t
 import type { Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
 import { begun, ended, journalContract, testKey } from './journal-contract.ts';
+import { quarantineContract } from './quarantine-contract.ts';
 import { spec } from './sample-spec.ts';
 
 const task = (phase: string, state: TaskStatus['state'], more: Partial<TaskStatus> = {}): TaskStatus => ({
@@ -261,6 +262,8 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       );
       expect(await store.projections.cluster(cluster)).toMatchObject({ state: 'ready', latestOperation: 'op-2' });
     });
+
+    quarantineContract(async (cluster, more) => ({ store, status: await status(cluster, more) }));
 
     it('list operations newest first and clusters by name, in pages', async () => {
       const cluster = unique('zzz');
