@@ -3,7 +3,7 @@ import type { Payload, PayloadCodec } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { openMessage } from '../codec/open-messages.ts';
 import { KubewrightError } from '../contracts/errors.ts';
-import { CONTROL_ACTIVITIES } from '../contracts/messages.ts';
+import { CONTROL_ACTIVITIES, WORKFLOWS } from '../contracts/messages.ts';
 import type { TaskInput, TaskResult } from '../contracts/operation.ts';
 import { type Plan, plan as planSchema } from '../contracts/plan.ts';
 import type { OperationHistory, WorkflowEvent } from './temporal-gateway.ts';
@@ -14,16 +14,37 @@ type Read = (payload: Payload | null | undefined) => unknown;
 /** A run that is longer was ended by the server: limit.historyCount.error is 51,200. */
 const EVENTS = 60_000;
 
-/** The history of one workflow, as events in words, with its plan and the results of its tasks. */
+/**
+ * The history of an operation, as events in words, with its plan and the results of its tasks. Those of its batches follow
+ * in the order of their starts, their event ids marked with the batch's: `b0.12`.
+ */
 export async function readOperationHistory(
   client: Client,
   namespace: string,
   workflowId: string,
 ): Promise<OperationHistory> {
+  const { history, batches } = await readHistory(client, namespace, workflowId, '', EVENTS);
+  if (history.events.length === 0) throw new KubewrightError('NOT_FOUND', `there is no history of ${workflowId}`);
+  for (const batch of batches) {
+    const mark = `b${batch.slice(batch.lastIndexOf('/') + 1)}.`;
+    const more = await readHistory(client, namespace, batch, mark, EVENTS - history.events.length);
+    history.events.push(...more.history.events);
+    history.results.push(...more.history.results);
+  }
+  return history;
+}
+
+/** At most `limit` events of one workflow, and a few more: pages are whole. */
+async function readHistory(
+  client: Client,
+  namespace: string,
+  workflowId: string,
+  mark: string,
+  limit: number,
+): Promise<HistoryReader> {
   const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
-  const reader = new HistoryReader((payload) => (payload ? payloadConverter.fromPayload(payload) : undefined));
+  const reader = new HistoryReader((payload) => (payload ? payloadConverter.fromPayload(payload) : undefined), mark);
   let nextPageToken: Uint8Array | null = null;
-  let count = 0;
   do {
     const page: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse =
       await client.workflowService.getWorkflowExecutionHistory({
@@ -34,11 +55,9 @@ export async function readOperationHistory(
     // As they are stored: sealed.
     const events = await openMessage(page.history?.events ?? [], { decode: throughAll(payloadCodecs) });
     for (const event of events) reader.add(event);
-    count += events.length;
     nextPageToken = page.nextPageToken && page.nextPageToken.length > 0 ? page.nextPageToken : null;
-  } while (nextPageToken !== null && count < EVENTS);
-  if (count === 0) throw new KubewrightError('NOT_FOUND', `there is no history of ${workflowId}`);
-  return reader.history;
+  } while (nextPageToken !== null && reader.history.events.length < limit);
+  return reader;
 }
 
 /** What went through the codecs comes back through them, the last one first. */
@@ -60,18 +79,22 @@ interface Scheduled {
 /** Puts the events of an activity together: only the first of them says what it is. */
 class HistoryReader {
   readonly history: OperationHistory = { events: [], plan: null, results: [] };
+  /** Workflow ids of the batches that were started. */
+  readonly batches: string[] = [];
   readonly #read: Read;
+  readonly #mark: string;
   readonly #scheduled = new Map<string, Scheduled>();
 
-  constructor(read: Read) {
+  constructor(read: Read, mark: string) {
     this.#read = read;
+    this.#mark = mark;
   }
 
   add(event: HistoryEvent): void {
     const id = String(event.eventId);
     const summary = this.#read(event.userMetadata?.summary);
     const seen: WorkflowEvent = {
-      id,
+      id: `${this.#mark}${id}`,
       time: timeOf(event),
       type: typeOf(event),
       ...(typeof summary === 'string' ? { summary } : {}),
@@ -96,6 +119,9 @@ class HistoryReader {
       event.workflowExecutionFailedEventAttributes?.failure;
     if (failure) seen.error = (failure.message || failure.cause?.message || 'failed').slice(0, 2000);
     this.history.events.push(seen);
+    const child = event.childWorkflowExecutionStartedEventAttributes;
+    if (child?.workflowType?.name === WORKFLOWS.phaseBatch)
+      this.batches.push(child.workflowExecution?.workflowId ?? '');
     this.#keepResult(event, of);
   }
 

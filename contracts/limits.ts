@@ -16,12 +16,16 @@ export const LIMITS = {
   requestIds: 200,
   /** Operations the cluster entity remembers in its state; the store keeps them all. */
   operationsInState: 50,
+  /** Commands that one operation takes: some 14 events each, and Temporal ends a history at 51,200, updates at 2,000. */
+  commandsPerOperation: 1000,
   /** Decisions and pauses that an operation's status shows. */
   decisionsInStatus: 100,
   /** Operations that may wait behind the running one. */
   queuedOperations: 20,
   /** Tasks in flight per operation. */
   maxParallelTasks: 100,
+  /** Tasks that one workflow runs: at 6 events each, and a write of their state now and then, below Temporal's 4,096. */
+  tasksPerWorkflow: 500,
   /** Channels per SSH connection: OpenSSH's MaxSessions is 10 and the excess fails. */
   channelsPerHost: 5,
   /** Items of one page of a list. */

@@ -11,7 +11,7 @@ export const TASK_QUEUES = {
   ssh: 'ssh.default',
 } as const;
 
-export const WORKFLOWS = { cluster: 'cluster', operation: 'operation' } as const;
+export const WORKFLOWS = { cluster: 'cluster', operation: 'operation', phaseBatch: 'phaseBatch' } as const;
 
 export const UPDATES = {
   submitOperation: 'submitOperation',
@@ -27,6 +27,9 @@ export const SIGNALS = {
   cancel: 'cancel',
   /** Operation to entity: its state changed. */
   operationEvent: 'operationEvent',
+  /** Operation to batch: orders. Batch to operation: how far it is. */
+  batchCommand: 'batchCommand',
+  batchReport: 'batchReport',
 } as const;
 
 export const QUERIES = { status: 'status' } as const;
@@ -46,6 +49,10 @@ export const clusterWorkflowId = (cluster: string): string => `cluster/${cluster
 /** Workflow id of one operation. */
 export const operationWorkflowId = (cluster: string, operationId: string): string =>
   `cluster/${cluster}/op/${operationId}`;
+
+/** Workflow id of a batch of an operation; `run` counts its repetitions. */
+export const batchWorkflowId = (cluster: string, operationId: string, batch: number, run: number): string =>
+  `${operationWorkflowId(cluster, operationId)}/batch/${batch}${run === 0 ? '' : `.${run}`}`;
 
 /** Host name of tasks that run in the worker process itself. Not a legal host of a spec with this role. */
 export const WORKER_HOST = 'cluster';

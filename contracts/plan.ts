@@ -71,6 +71,8 @@ export const plan = z.strictObject({
   /** What cluster-wide phases limit themselves to: the hosts of a heal. Absent = every host that is in. */
   focus: hosts.optional(),
   maxParallel: z.int().min(1).max(2000),
+  /** A plan of more tasks is run in batches of at most so many: histories stay short. */
+  tasksPerWorkflow: z.int().min(1).max(2000).default(LIMITS.tasksPerWorkflow),
   heartbeatTimeoutMs: milliseconds,
   retry: retryPolicy,
 });

@@ -1,5 +1,6 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { ApplicationFailure, defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { BatchCommand, BatchReport } from '../contracts/batch.ts';
 import type {
   AmendInput,
   CancelInput,
@@ -24,6 +25,8 @@ export const amend = defineUpdate<CommandResult, [AmendInput]>(UPDATES.amend);
 export const cancelOperation = defineUpdate<CommandResult, [CancelInput]>(UPDATES.cancelOperation);
 export const operationEvent = defineSignal<[OperationEvent]>(SIGNALS.operationEvent);
 export const cancel = defineSignal<[CancelInput]>(SIGNALS.cancel);
+export const batchCommand = defineSignal<[BatchCommand]>(SIGNALS.batchCommand);
+export const batchReport = defineSignal<[BatchReport]>(SIGNALS.batchReport);
 export const clusterStatus = defineQuery<ClusterStatus>(QUERIES.status);
 export const operationStatus = defineQuery<OperationStatus>(QUERIES.status);
 

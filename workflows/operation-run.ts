@@ -1,4 +1,5 @@
 import { CancellationScope, condition, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import type { BatchReport } from '../contracts/batch.ts';
 import type {
   AmendInput,
   CommandBase,
@@ -9,22 +10,26 @@ import type {
   ResumeInput,
 } from '../contracts/commands.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
+import { LIMITS } from '../contracts/limits.ts';
 import type {
   Decision,
   DecisionRecord,
   OperationInput,
   OperationResult,
+  OperationState,
   OperationStatus,
   QuarantinedHost,
   TaskStatus,
 } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
+import { BatchedRunner } from './batched-runner.ts';
 import { closeOperation, forgetHost, makePlan, writeStatus, writeTasks } from './control.ts';
 import { blockedHosts, correctionProblem, decidedTasks, decisionProblem, logged } from './lib/decisions.ts';
 import { planProblem } from './lib/expand.ts';
 import { policyAnswer } from './lib/failure-policy.ts';
 import { PauseGate } from './lib/pause-gate.ts';
 import { operationState, progressMarkdown } from './lib/progress.ts';
+import { slicesOf } from './lib/slices.ts';
 import { TaskChanges } from './lib/task-changes.ts';
 import { attributes, refusal } from './messages.ts';
 import { Projector } from './projector.ts';
@@ -50,13 +55,17 @@ export class OperationRun {
   private readonly quarantine: Map<string, QuarantinedHost>;
   private planning: CancellationScope | undefined;
   private plan: Plan | undefined;
-  private runner: TaskRunner | undefined;
+  private runner: TaskRunner | BatchedRunner | undefined;
   private decisions: DecisionRecord[] = [];
   private ending: { as: Exclude<Ended, 'succeeded'>; error?: ErrorReport } | undefined;
   private end: { state: Ended; at: string; error?: ErrorReport } | undefined;
   private version = 0;
+  /** Messages taken: each is some events of a history that must end somewhere. */
+  private commands = 0;
   private seen = '';
   private told = '';
+  /** The state that was last written. */
+  private published: OperationState | undefined;
 
   /** `notify` tells the entity; it is called only when state, blocked hosts or quarantine changed. */
   constructor(input: OperationInput, notify: (event: OperationEvent) => Promise<void>) {
@@ -78,7 +87,7 @@ export class OperationRun {
     await condition(() => this.end !== undefined);
     await this.projector.settled();
     const { cluster, operationId } = this.input;
-    await writeTasks(cluster, operationId, this.changes.take(this.tasks));
+    await writeTasks(cluster, operationId, this.changes.take(this.runner?.own ?? []));
     await closeOperation({ cluster, operationId, status: { ...this.status(), tasks: [] } });
     const { state, error } = this.end!;
     const changeCount = this.runner?.changeCount ?? 0;
@@ -94,14 +103,7 @@ export class OperationRun {
       cluster,
       kind,
       mode,
-      state: operationState({
-        planned: this.runner !== undefined,
-        paused: !this.gate.open,
-        running: this.runner?.running ?? 0,
-        blocked: this.tasks.filter((task) => task.state === 'blocked').length,
-        ended: this.end?.state,
-        ending: this.ending !== undefined,
-      }),
+      state: this.state,
       actor: actor.name,
       specRef: this.specRef,
       queuedAt,
@@ -129,6 +131,7 @@ export class OperationRun {
 
   /** Start nothing new; with `interrupt`, also cancel what runs, to run it again later. */
   pause(input: PauseInput): CommandResult {
+    this.commands += 1;
     this.gate.close(input, now());
     this.runner?.pause();
     if (input.mode === 'interrupt') this.runner?.interrupt();
@@ -141,6 +144,7 @@ export class OperationRun {
   }
 
   resume(input: ResumeInput): CommandResult {
+    this.commands += 1;
     this.gate.reopen();
     this.runner?.resume();
     return this.took(input, { action: 'resume' });
@@ -159,6 +163,7 @@ export class OperationRun {
   }
 
   decide({ items }: DecideInput): CommandResult {
+    this.commands += 1;
     for (const item of items) {
       this.apply(item);
       const { host, phase, action } = item;
@@ -178,6 +183,7 @@ export class OperationRun {
 
   /** Tasks that start from now on are given the corrected spec. */
   amend(input: AmendInput): CommandResult {
+    this.commands += 1;
     this.correct(input.specRef);
     return this.took(input, { action: 'amend', host: input.host });
   }
@@ -192,8 +198,24 @@ export class OperationRun {
     else this.pump();
   }
 
+  /** A batch of this operation tells how far it is. */
+  batchReport(report: BatchReport): void {
+    if (this.runner instanceof BatchedRunner && !this.end) this.runner.report(report);
+  }
+
   private get tasks(): TaskRunner['tasks'] {
     return this.runner?.tasks ?? [];
+  }
+
+  private get state(): OperationState {
+    return operationState({
+      planned: this.runner !== undefined,
+      paused: !this.gate.open,
+      running: this.runner?.running ?? 0,
+      blocked: this.tasks.filter((task) => task.state === 'blocked').length,
+      ended: this.end?.state,
+      ending: this.ending !== undefined,
+    });
   }
 
   private get specRef(): string {
@@ -221,10 +243,16 @@ export class OperationRun {
         for (const host of this.input.replaced ?? []) await forgetHost({ cluster: this.input.cluster, host });
       });
       const { cluster, operationId, kind, actor, requestId, specRef } = this.input;
-      this.runner = new TaskRunner(plan, { cluster, operationId, kind, actor: actor.name, requestId }, specRef, {
-        blocked: (task) => this.applyPolicy(task),
-        changed: () => this.conclude(),
-      });
+      const facts = { cluster, operationId, kind, actor: actor.name, requestId };
+      const events = { blocked: (task: TaskStatus) => this.applyPolicy(task), changed: () => this.conclude() };
+      const slices = slicesOf(plan);
+      const runner =
+        slices.length === 0
+          ? new TaskRunner(plan, facts, specRef, events)
+          : new BatchedRunner(plan, slices, facts, specRef, events);
+      // Before batches begin to write theirs: the order of writing is the order of showing.
+      if (slices.length > 0) await writeTasks(cluster, operationId, this.changes.take(runner.tasks));
+      this.runner = runner;
       if (!this.gate.open) this.runner.pause();
       if (this.ending) this.runner.stop();
     } catch (error) {
@@ -251,7 +279,7 @@ export class OperationRun {
     this.changed();
   }
 
-  private concludeIdle(runner: TaskRunner): void {
+  private concludeIdle(runner: TaskRunner | BatchedRunner): void {
     if (runner.finished) return this.finishDone();
     if (this.ending) return this.finish(this.ending.as, this.ending.error);
     const waits = !this.gate.open || this.tasks.some((task) => task.state === 'blocked');
@@ -371,6 +399,10 @@ export class OperationRun {
     const { operationId } = this.input;
     if (this.end) throw refusal('CONFLICT', `operation ${operationId} has ended`);
     if (this.ending) throw refusal('CONFLICT', `operation ${operationId} is about to end`);
+    if (this.commands >= LIMITS.commandsPerOperation) {
+      const much = `operation ${operationId} has taken ${this.commands} commands, as many as it can`;
+      throw refusal('CONFLICT', `${much}; cancel it, and start another: it goes on where this one stopped`);
+    }
     if (expectedVersion === undefined || expectedVersion === this.version) return;
     throw refusal('STALE_VERSION', `operation ${operationId} is at version ${this.version}, not ${expectedVersion}`);
   }
@@ -403,16 +435,19 @@ export class OperationRun {
       this.specRef,
       this.end?.state,
     ]);
-    if (seen !== this.seen) {
+    const isNew = seen !== this.seen;
+    if (isNew) {
       this.seen = seen;
       this.version += 1;
     }
-    this.projector.touch();
+    // Somebody may wait for it.
+    this.projector.touch(isNew || this.state !== this.published);
   }
 
   /** Tell everybody: store, entity, search attributes, Temporal's UI. */
   private async publish(): Promise<void> {
     const status = this.status();
+    this.published = status.state;
     setCurrentDetails(progressMarkdown(status.state, this.plan?.phases ?? [], this.tasks));
     const { operationId, state, blockedHosts: hosts, quarantine = [] } = status;
     const told = JSON.stringify([state, hosts, quarantine]);
@@ -429,7 +464,7 @@ export class OperationRun {
       if (!this.end) await this.notify({ operationId, state, blockedHosts: hosts, quarantine });
     }
     // The end is written by closeOperation.
-    if (!this.end) await writeStatus({ ...status, tasks: this.changes.take(this.tasks) });
+    if (!this.end) await writeStatus({ ...status, tasks: this.changes.take(this.runner?.own ?? []) });
   }
 }
 

@@ -20,6 +20,7 @@ export async function operation(input: OperationInput): Promise<OperationResult>
   setHandler(messages.resume, (request) => run.resume(request), { validator: (request) => run.checkResume(request) });
   setHandler(messages.decide, (request) => run.decide(request), { validator: (request) => run.checkDecide(request) });
   setHandler(messages.amend, (request) => run.amend(request), { validator: (request) => run.checkAmend(request) });
+  setHandler(messages.batchReport, (report) => run.batchReport(report));
   // Temporal's own cancel means the same as ours: end cleanly, with the result written.
   CancellationScope.current().cancelRequested.catch(() => run.cancel());
   return await CancellationScope.nonCancellable(() => run.execute());

@@ -1,10 +1,13 @@
-import { CancellationScope, condition, sleep } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 
-/** Statuses up to this many tasks are written with every change; larger ones are spaced out. */
+/** Changes of up to this many tasks are written at once. */
 const SMALL = 100;
-/** A 600-task status of 100 KiB is written every 1.2 s. */
-const MS_PER_TASK = 2;
-const LONGEST_MS = 5_000;
+/** Above, writes are spaced out; ever more, so that an operation of hours does not fill its history with them. */
+const FIRST_MS = 1_000;
+const MORE_MS = 20;
+const LONGEST_MS = 10_000;
+/** A write that is due goes out with whatever happens next: cheaper than a timer, which is for when nothing does. */
+const PATIENCE = 3;
 
 /**
  * Carries every change out of the workflow: coalesced per activation, one write at a time, the last state always
@@ -14,8 +17,10 @@ export class Projector {
   private readonly write: () => Promise<void>;
   private readonly size: () => number;
   private dirty = false;
+  private urgent = false;
   private busy = false;
   private lastMs = 0;
+  private writes = 0;
 
   /** `write` takes the state of the moment when it is called; `size` is the number of tasks. */
   constructor(write: () => Promise<void>, size: () => number) {
@@ -23,15 +28,17 @@ export class Projector {
     this.size = size;
   }
 
-  /** Something changed. */
-  touch(): void {
+  /** Something changed. `urgent`: somebody may wait for this. */
+  touch(urgent = false): void {
     this.dirty = true;
+    this.urgent ||= urgent;
     // A cancelled workflow still has to say so.
     if (!this.busy) void CancellationScope.nonCancellable(() => this.drain());
   }
 
   /** Resolves when everything is written. */
   async settled(): Promise<void> {
+    this.urgent = true;
     await condition(() => !this.busy && !this.dirty);
   }
 
@@ -42,10 +49,13 @@ export class Projector {
         // Conditions are asked again after all jobs of an activation: ten completions in one are one write.
         let asked = 0;
         await condition(() => asked++ > 0);
-        const pauseMs = this.lastMs + this.intervalMs() - Date.now();
-        if (pauseMs > 0) await sleep(pauseMs);
+        const interval = this.intervalMs();
+        const isDue = () => this.urgent || Date.now() >= this.lastMs + interval;
+        if (!isDue()) await condition(isDue, PATIENCE * interval);
         this.dirty = false;
+        this.urgent = false;
         this.lastMs = Date.now();
+        this.writes += 1;
         await this.write();
       }
     } finally {
@@ -54,6 +64,6 @@ export class Projector {
   }
 
   private intervalMs(): number {
-    return this.size() <= SMALL ? 0 : Math.min(LONGEST_MS, this.size() * MS_PER_TASK);
+    return this.size() <= SMALL ? 0 : Math.min(LONGEST_MS, FIRST_MS + this.writes * MORE_MS);
   }
 }

@@ -1,19 +1,16 @@
 import { CancellationScope } from '@temporalio/workflow';
+import type { RunFacts } from '../contracts/batch.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
-import type { OperationKind, TaskInput, TaskStatus } from '../contracts/operation.ts';
-import type { Plan } from '../contracts/plan.ts';
+import type { TaskInput, TaskState, TaskStatus } from '../contracts/operation.ts';
+import type { Need, Plan } from '../contracts/plan.ts';
 import { type GraphTask, taskKey } from './lib/expand.ts';
-import { TaskGraph } from './lib/graph.ts';
+import { type GraphScope, TaskGraph } from './lib/graph.ts';
 import { runTaskActivity, type TaskOutcome } from './task-activity.ts';
 
-/** What every task of a run is told, beside its phase and host. */
-export interface RunFacts {
-  cluster: string;
-  operationId: string;
-  kind: OperationKind;
-  /** Name of who asked for the operation. */
-  actor: string;
-  requestId: string;
+/** What a runner of a part of a plan may not decide alone. */
+export interface RunnerScope extends GraphScope {
+  /** Tasks in flight at once; default: the plan's limit. */
+  slots?: (() => number) | undefined;
 }
 
 /** What the owner of a runner learns. Both are called synchronously, and may call the runner. */
@@ -36,6 +33,7 @@ export class TaskRunner {
   private readonly plan: Plan;
   private readonly facts: RunFacts;
   private readonly events: RunnerEvents;
+  private readonly scope: RunnerScope;
   private readonly graph: TaskGraph;
   private readonly byKey: ReadonlyMap<string, TaskStatus>;
   private readonly phases: ReadonlyMap<string, Plan['phases'][number]>;
@@ -52,12 +50,13 @@ export class TaskRunner {
   private stopped = false;
 
   /** `plan` has passed planProblem(). Nothing starts before the first `pump`. */
-  constructor(plan: Plan, facts: RunFacts, specRef: string, events: RunnerEvents) {
+  constructor(plan: Plan, facts: RunFacts, specRef: string, events: RunnerEvents, scope: RunnerScope = {}) {
     this.plan = plan;
     this.facts = facts;
     this.specRef = specRef;
     this.events = events;
-    this.graph = new TaskGraph(plan);
+    this.scope = scope;
+    this.graph = new TaskGraph(plan, scope);
     this.tasks = this.graph.tasks.map(({ phase, host }) => ({
       phase,
       host,
@@ -72,6 +71,21 @@ export class TaskRunner {
   /** Tasks in flight. */
   get running(): number {
     return this.graph.running;
+  }
+
+  /** Tasks that are in flight, or would be were there no limit. */
+  get demand(): number {
+    return this.graph.running + this.graph.ready;
+  }
+
+  /** Tasks of which this runner's owner tells the store. */
+  get own(): readonly TaskStatus[] {
+    return this.tasks;
+  }
+
+  /** True when a need that spans hosts is met. */
+  met(need: Need): boolean {
+    return this.graph.met(need);
   }
 
   /** Nothing is in flight, and nothing starts until the owner acts. */
@@ -91,7 +105,9 @@ export class TaskRunner {
 
   /** Start what may start. */
   pump(): void {
-    if (!this.stopped && !this.paused) for (const task of this.graph.take()) this.start(task);
+    if (!this.stopped && !this.paused) {
+      for (const task of this.graph.take(this.scope.slots?.())) this.start(task);
+    }
     this.events.changed();
   }
 
@@ -159,6 +175,20 @@ export class TaskRunner {
       for (const task of own) if (task.state === 'pending') this.graph.release(taskKey(task.phase, host));
       this.pump();
     });
+  }
+
+  /** Another workflow tells what became of a task. What was decided in the meantime counts more. */
+  note(status: TaskStatus): void {
+    const key = taskKey(status.phase, status.host);
+    const task = this.byKey.get(key);
+    const final = status.state === 'succeeded' || status.state === 'skipped';
+    if (!task || status.decision < task.decision || (this.left.has(task.host) && !final)) return;
+    const isNews = task.state !== status.state;
+    delete task.error;
+    delete task.endedAt;
+    Object.assign(task, status);
+    this.graph[MOVES[status.state]](key);
+    if (isNews && status.state === 'blocked') this.events.blocked(task);
   }
 
   /** The run is over: what has not ended, ends now. */
@@ -250,6 +280,17 @@ export class TaskRunner {
     this.changes += result.changeCount;
   }
 }
+
+/** What a noted state means to the graph. */
+const MOVES = {
+  pending: 'release',
+  running: 'release',
+  succeeded: 'done',
+  skipped: 'skip',
+  blocked: 'hold',
+  failed: 'hold',
+  cancelled: 'hold',
+} as const satisfies Record<TaskState, keyof TaskGraph>;
 
 /** A task is to run again, by decision. */
 function reset(task: TaskStatus): void {

@@ -83,6 +83,7 @@ export function planOfPhases(
     quorum: quorumGroups(cluster),
     policy: { onHostFailure: cluster.spec.policy.onHostFailure, maxQuarantined: maxQuarantined(cluster) },
     maxParallel: LIMITS.maxParallelTasks,
+    tasksPerWorkflow: LIMITS.tasksPerWorkflow,
     heartbeatTimeoutMs: DEFAULT_TIMEOUTS.heartbeatMs,
     retry: RETRY,
     ...more,

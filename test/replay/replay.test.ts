@@ -4,7 +4,7 @@ import proto from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { clusterWorkflowId, operationWorkflowId } from '../../contracts/messages.ts';
+import { batchWorkflowId, clusterWorkflowId, operationWorkflowId } from '../../contracts/messages.ts';
 import { TEST_CONVERTER } from '../support/temporal-codec.ts';
 import { type ClusterHandle, Harness } from '../support/temporal-harness.ts';
 import { everyHost, sameHost } from '../support/temporal-plan.ts';
@@ -102,12 +102,42 @@ it('an eventful operation and its entity replay, and can be recorded', async () 
     'operation-blocked-retried-interrupted': operationWorkflowId(cluster.name, blocked.operationId),
     'operation-cancelled': operationWorkflowId(cluster.name, cancelled.operationId),
   };
-  for (const [name, workflowId] of Object.entries(ids)) {
-    const recorded = await fetch(cluster, workflowId);
-    await replay(code(), recorded);
-    if (RECORD) writeFileSync(join(FOLDER, `${name}.json`), `${JSON.stringify(recorded)}\n`);
+  for (const [name, workflowId] of Object.entries(ids)) await replayed(cluster, name, workflowId);
+});
+
+it('a large operation and its batches replay, and can be recorded', async () => {
+  const workers = ['w1', 'w2', 'w3', 'w4'];
+  const cluster = harness.cluster([
+    { name: 'one', hosts: ['cp', ...workers] },
+    { name: 'two', hosts: ['cp', ...workers], needs: [sameHost('one'), everyHost('one')] },
+    { name: 'three', hosts: ['cp'], needs: [everyHost('two')] },
+  ]);
+  cluster.world.plan = { tasksPerWorkflow: 4 };
+  cluster.world.failing('one:w3', 'SSH_UNREACHABLE');
+  const { operationId } = await cluster.submit();
+  await cluster.projected((status) => status.state === 'blocked');
+  cluster.world.working('one:w3');
+  cluster.world.gate('two:w1');
+  await cluster.retry('w3', 'b'.repeat(64));
+  await cluster.until(async () => cluster.world.count('two:w1') === 1);
+  await cluster.pause('interrupt');
+  await cluster.projected((status) => status.state === 'paused');
+  cluster.world.working('two:w1');
+  await cluster.resume();
+  expect((await cluster.result(operationId)).state).toBe('succeeded');
+
+  await replayed(cluster, 'operation-in-batches', operationWorkflowId(cluster.name, operationId));
+  for (const index of [0, 1]) {
+    await replayed(cluster, `batch-${index}`, batchWorkflowId(cluster.name, operationId, index, 0));
   }
 });
+
+/** The present history replays; recorded on demand. */
+async function replayed(cluster: ClusterHandle, name: string, workflowId: string): Promise<void> {
+  const recorded = await fetch(cluster, workflowId);
+  await replay(code(), recorded);
+  if (RECORD) writeFileSync(join(FOLDER, `${name}.json`), `${JSON.stringify(recorded)}\n`);
+}
 
 async function fetch(cluster: ClusterHandle, workflowId: string): Promise<Recorded> {
   const history = await cluster.client.workflow.getHandle(workflowId).fetchHistory();

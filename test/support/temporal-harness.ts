@@ -40,30 +40,32 @@ export const PHASES = ['one', 'two', 'three', 'four'];
 
 /** Our workflows on the run's Temporal server, in a namespace of the file's own, with fake activities. */
 export class Harness {
+  readonly address: string;
   readonly namespace: string;
   readonly client: Client;
   private readonly worlds = new Map<string, World>();
   private workers: RunningWorkers | undefined;
 
-  private constructor(namespace: string, client: Client) {
+  private constructor(address: string, namespace: string, client: Client) {
+    this.address = address;
     this.namespace = namespace;
     this.client = client;
   }
 
-  static async create(): Promise<Harness> {
+  /** `address`: a server of the file's own; default: the run's. */
+  static async create(address: string = inject('temporalAddress')): Promise<Harness> {
     // Failures are what these tests are about: the SDK's reports of them would bury the results.
     quietRuntime();
-    const address = inject('temporalAddress');
     const namespace = `test-${randomUUID()}`;
     await prepareNamespace({ address, namespace });
     const connection = await Connection.connect({ address });
-    return new Harness(namespace, new Client({ connection, namespace, dataConverter: TEST_CONVERTER }));
+    return new Harness(address, namespace, new Client({ connection, namespace, dataConverter: TEST_CONVERTER }));
   }
 
   /** Workers in this process. */
   async work(): Promise<void> {
     this.workers = await startWorkers({
-      address: inject('temporalAddress'),
+      address: this.address,
       namespace: this.namespace,
       bundlePath: inject('workflowBundle'),
       activities: worldActivities(this.worlds, PHASES),

@@ -24,6 +24,7 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
     quorum: [],
     policy: { onHostFailure: 'wait', maxQuarantined: 0 },
     maxParallel: 100,
+    tasksPerWorkflow: 500,
     heartbeatTimeoutMs: 5_000,
     retry: { maximumAttempts: 2, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
     ...more,
@@ -46,3 +47,4 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
 export const sameHost = (phase: string): Need => ({ phase, on: 'same-host' });
 export const everyHost = (phase: string): Need => ({ phase, on: 'every-host' });
 export const quorum = (phase: string): Need => ({ phase, on: 'quorum' });
+export const anyHost = (phase: string): Need => ({ phase, on: 'any-host' });

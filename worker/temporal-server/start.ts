@@ -20,8 +20,10 @@ const LOOPBACK = '127.0.0.1';
  * embedded server has one, so that after a first burst every step of every workflow waited for 50 ms: 98 ms from the end
  * of a task to the start of the next, measured, against 25 ms with this.
  */
-const QUEUE_READS = ['history.transferProcessorMaxPollRPS', 'history.timerProcessorMaxPollRPS'];
-const QUEUE_READS_PER_SECOND = 1_000;
+const QUEUE_READS = {
+  'history.transferProcessorMaxPollRPS': 1_000,
+  'history.timerProcessorMaxPollRPS': 1_000,
+};
 
 export interface StartOptions {
   /** Data directory of the service; the server's files lie in `<dataDir>/temporal`. */
@@ -36,6 +38,8 @@ export interface StartOptions {
   codecEndpoint?: string | undefined;
   /** No web UI: for tests. */
   headless?: boolean | undefined;
+  /** Dynamic configuration of the server beside ours, such as limits lowered for a test. */
+  dynamicConfig?: Readonly<Record<string, number | boolean>> | undefined;
 }
 
 export interface RunningTemporal {
@@ -97,7 +101,10 @@ async function launch(folder: string, binary: TemporalBinary, options: StartOpti
         '--search-attribute',
         `${name}=${cliType(type)}`,
       ]),
-      ...QUEUE_READS.flatMap((key) => ['--dynamic-config-value', `${key}=${QUEUE_READS_PER_SECOND}`]),
+      ...Object.entries({ ...QUEUE_READS, ...options.dynamicConfig }).flatMap(([key, value]) => [
+        '--dynamic-config-value',
+        `${key}=${value}`,
+      ]),
       ...['--log-level', 'warn', '--log-format', 'json'],
     ],
     // Its output goes to a file: a pipe would end the server together with us.

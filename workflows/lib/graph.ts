@@ -9,6 +9,14 @@ import { expand, type GraphTask, taskKey } from './expand.ts';
  */
 type NodeState = 'pending' | 'running' | 'done' | 'held' | 'skipped';
 
+/** What a graph may not judge alone. */
+export interface GraphScope {
+  /** Hosts whose tasks another workflow runs: they are never taken. */
+  away?: ReadonlySet<string> | undefined;
+  /** Judges needs that span hosts, where the plan does not hold all of them. */
+  gate?: ((need: Need) => boolean) | undefined;
+}
+
 interface PhaseCounts {
   phase: PlanPhase;
   hosts: ReadonlySet<string>;
@@ -27,18 +35,21 @@ export class TaskGraph {
   private readonly byKey: Map<string, GraphTask>;
   private readonly states: Map<string, NodeState>;
   private readonly phases: Map<string, PhaseCounts>;
+  /** Tasks that wait to be taken. */
   private readonly pending: Set<string>;
+  private readonly scope: GraphScope;
   private inFlight = 0;
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, scope: GraphScope = {}) {
     this.plan = plan;
+    this.scope = scope;
     this.tasks = expand(plan);
     this.byKey = new Map(this.tasks.map((task) => [task.key, task]));
     this.states = new Map(this.tasks.map((task) => [task.key, 'pending']));
     this.phases = new Map(
       plan.phases.map((phase) => [phase.name, { phase, hosts: new Set(phase.hosts), running: 0, done: 0, skipped: 0 }]),
     );
-    this.pending = new Set(this.tasks.map((task) => task.key));
+    this.pending = new Set(this.tasks.filter((task) => !this.isAway(task)).map((task) => task.key));
   }
 
   /** Tasks in flight. */
@@ -56,14 +67,21 @@ export class TaskGraph {
     return this.states.get(key) === state;
   }
 
+  /** Tasks that could start now were there no limits. */
+  get ready(): number {
+    let count = 0;
+    for (const key of this.pending) if (this.needsMet(this.byKey.get(key)!)) count += 1;
+    return count;
+  }
+
   /**
-   * Take every task that may start now, in the fixed order, within the limits of the plan and of each phase. The taken
-   * ones count as running from here on.
+   * Take every task that may start now, in the fixed order, within the limit of each phase and of tasks in flight. The
+   * taken ones count as running from here on.
    */
-  take(): GraphTask[] {
+  take(limit: number = this.plan.maxParallel): GraphTask[] {
     const taken: GraphTask[] = [];
     for (const key of this.ordered()) {
-      if (this.inFlight >= this.plan.maxParallel) break;
+      if (this.inFlight >= limit) break;
       const task = this.byKey.get(key)!;
       const counts = this.phases.get(task.phase)!;
       if (counts.running >= counts.phase.maxParallel || !this.needsMet(task)) continue;
@@ -95,10 +113,12 @@ export class TaskGraph {
 
   /** True when every need of the task is met. */
   needsMet(task: GraphTask): boolean {
-    return this.phases.get(task.phase)!.phase.needs.every((need) => this.isMet(need, task.host));
+    return this.phases.get(task.phase)!.phase.needs.every((need) => this.met(need, task.host));
   }
 
-  private isMet(need: Need, host: string): boolean {
+  /** True when a need is met; `host` is whose, where it matters. */
+  met(need: Need, host = ''): boolean {
+    if (this.scope.gate && need.on !== 'same-host') return this.scope.gate(need);
     const counts = this.phases.get(need.phase);
     if (!counts) return true; // Not part of this plan: taken as given.
     const size = counts.phase.hosts.length;
@@ -108,6 +128,10 @@ export class TaskGraph {
     // A phase of the worker process has one pseudo host, which is nobody's own.
     if (need.on === 'every-host' || counts.hosts.has(WORKER_HOST)) return counts.done + counts.skipped === size;
     return !counts.hosts.has(host) || this.is(taskKey(need.phase, host), 'done');
+  }
+
+  private isAway({ host }: GraphTask): boolean {
+    return this.scope.away?.has(host) ?? false;
   }
 
   private *ordered(): Iterable<string> {
@@ -129,7 +153,7 @@ export class TaskGraph {
     }
     if (from === 'done') counts.done -= 1;
     if (from === 'skipped') counts.skipped -= 1;
-    if (to === 'pending') this.pending.add(key);
+    if (to === 'pending' && !this.isAway(task)) this.pending.add(key);
     if (to === 'running') {
       counts.running += 1;
       this.inFlight += 1;

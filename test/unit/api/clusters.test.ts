@@ -134,6 +134,7 @@ describe('a dry run', () => {
           },
         ],
         quarantined: [],
+        tasksPerWorkflow: 500,
         quorum: [],
         policy: { onHostFailure: 'wait', maxQuarantined: 0 },
         maxParallel: 1,

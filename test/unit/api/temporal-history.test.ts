@@ -57,6 +57,26 @@ it('joins the events of an activity over pages, with its result', async () => {
   expect(history.results).toEqual([{ phase: 'etcd', host: 'cp-1', result }]);
 });
 
+it('reads on in the batches of a large operation', async () => {
+  const batch = 'cluster/c/op/x/batch/0';
+  const started = {
+    eventId: 1,
+    eventTime,
+    childWorkflowExecutionStartedEventAttributes: {
+      workflowType: { name: 'phaseBatch' },
+      workflowExecution: { workflowId: batch },
+    },
+  };
+  const client = fakeClient([]);
+  client.workflowService.getWorkflowExecutionHistory = ((asked: { execution: { workflowId: string } }) =>
+    Promise.resolve({
+      history: { events: asked.execution.workflowId === batch ? events : [started] },
+    })) as unknown as typeof client.workflowService.getWorkflowExecutionHistory;
+  const history = await readOperationHistory(client, 'kube', 'w');
+  expect(history.events.map(({ id }) => id)).toEqual(['1', 'b0.1', 'b0.2', 'b0.3', 'b0.4']);
+  expect(history.results).toEqual([{ phase: 'etcd', host: 'cp-1', result }]);
+});
+
 it('an empty history is NOT_FOUND', async () => {
   await expect(readOperationHistory(fakeClient([[]]), 'kube', 'w')).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });

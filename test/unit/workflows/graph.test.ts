@@ -1,65 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Need, Plan } from '../../../contracts/plan.ts';
+import type { Plan } from '../../../contracts/plan.ts';
 import { majority } from '../../../contracts/quorum.ts';
 import { planProblem } from '../../../workflows/lib/expand.ts';
 import { TaskGraph } from '../../../workflows/lib/graph.ts';
-import { everyHost, type PhaseSketch, planOf, quorum, sameHost } from '../../support/temporal-plan.ts';
+import { everyHost, planOf, quorum, sameHost } from '../../support/temporal-plan.ts';
+import { met, plansOf } from './plans.ts';
 
 const HOSTS = ['h1', 'h2', 'h3', 'h4', 'h5'];
 
-/** Any plan without circles: needs point to earlier phases, to phases that are not in the plan, on any scope. */
-const plans: fc.Arbitrary<Plan> = fc
-  .array(
-    fc.record({
-      hosts: fc.oneof(
-        { weight: 6, arbitrary: fc.subarray(HOSTS, { minLength: 1 }) },
-        { weight: 1, arbitrary: fc.constant<string[]>(['cluster']) },
-      ),
-      needs: fc.array(
-        fc.record({
-          back: fc.integer({ min: 1, max: 12 }),
-          on: fc.constantFrom('same-host', 'every-host', 'quorum', 'any-host') as fc.Arbitrary<Need['on']>,
-        }),
-        { maxLength: 4 },
-      ),
-      maxParallel: fc.integer({ min: 1, max: 5 }),
-    }),
-    { minLength: 1, maxLength: 10 },
-  )
-  .chain((drafts) => fc.tuple(fc.constant(drafts), fc.integer({ min: 1, max: 12 })))
-  .map(([drafts, maxParallel]) =>
-    planOf(
-      'c',
-      drafts.map(
-        (draft, index): PhaseSketch => ({
-          name: `p${index}`,
-          hosts: draft.hosts,
-          needs: draft.needs.map(({ back, on }) => ({ phase: `p${index - back}`, on })),
-          maxParallel: draft.maxParallel,
-        }),
-      ),
-      { maxParallel },
-    ),
-  );
-
-/** An independent reading of what a need means, straight from the contract's words. */
-function met(plan: Plan, need: Need, host: string, done: ReadonlySet<string>): boolean {
-  const target = plan.phases.find((phase) => phase.name === need.phase);
-  if (!target) return true;
-  const count = target.hosts.filter((each) => done.has(`${need.phase}:${each}`)).length;
-  switch (need.on) {
-    case 'any-host':
-      return count > 0;
-    case 'quorum':
-      return count * 2 > target.hosts.length;
-    case 'every-host':
-      return count === target.hosts.length;
-    case 'same-host':
-      if (target.hosts[0] === 'cluster') return count === 1;
-      return !target.hosts.includes(host) || done.has(`${need.phase}:${host}`);
-  }
-}
+const plans = plansOf(HOSTS);
 
 /** Runs a plan to its end; `pick` chooses which running task ends next. Returns starts in order. */
 function play(plan: Plan, pick: (running: string[]) => number): string[] {
