@@ -16,7 +16,7 @@ import { swapOff } from '../resources/swap-off.ts';
 import { sysctls } from '../resources/sysctls.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
 import { CLUSTER_MARK, formatMark, markOf } from './preflight/cluster-mark.ts';
-import { trustClusterInFirewalld } from './prepare/firewalld.ts';
+import { distrustCluster, firewalldWitness, trustClusterInFirewalld } from './prepare/firewalld.ts';
 import { basePackages } from './prepare/packages.ts';
 
 const options = z.strictObject({
@@ -58,6 +58,7 @@ export default definePhase({
       directory(KUBEWRIGHT_DIR),
       file(CLUSTER_MARK, formatMark(await markOf(cluster, context.pki))),
       packages(wanted),
+      ...(facts.packageManager === 'dnf' ? [firewalldWitness()] : []),
       ...(kube
         ? [
             kernelModules(['overlay', 'br_netfilter', 'nf_conntrack'], { file: '/etc/modules-load.d/kubewright.conf' }),
@@ -73,6 +74,7 @@ export default definePhase({
   },
   hooks: {
     after: (run) => (run.facts.packageManager === 'dnf' ? trustClusterInFirewalld(run) : Promise.resolve([])),
+    teardown: (run) => (run.facts.packageManager === 'dnf' ? distrustCluster(run) : Promise.resolve([])),
   },
 });
 

@@ -1,7 +1,10 @@
 import { internalAddress } from '../../../contracts/cluster.ts';
 import type { Change } from '../../../contracts/operation.ts';
 import { ipv4 } from '../../../contracts/primitives.ts';
-import type { PhaseRun } from '../phase.ts';
+import type { Resource } from '../../resources/resource.ts';
+import { undoByScript } from '../../resources/undo.ts';
+import { witness } from '../../resources/witness.ts';
+import type { PhaseRun, TeardownRun } from '../phase.ts';
 
 /**
  * Adds sources to the zone `trusted` where they are missing, for good and at once. Arguments: sources. Prints those
@@ -19,11 +22,40 @@ for source in "$@"; do
 done
 `;
 
+/** Takes sources out of the zone again. Arguments: those that were in it before us, as one word, then ours. */
+const TAKE_BACK = `
+seen=$1
+shift
+command -v firewall-cmd >/dev/null 2>&1 && firewall-cmd --state >/dev/null 2>&1 || exit 0
+for source in "$@"; do
+  case " $seen " in *" $source "*) continue ;; esac
+  firewall-cmd --quiet --permanent --zone=trusted --query-source="$source" || continue
+  KW_KEY=firewalld:trusted/$source
+  firewall-cmd --quiet --permanent --zone=trusted --remove-source="$source" || exit 1
+  firewall-cmd --quiet --zone=trusted --remove-source="$source"
+  kw_tell removed "no longer trusts $source"
+done
+`;
+
+const WITNESS = 'firewalld-trusted';
+
+/** Which sources firewalld trusted before us. */
+export const firewalldWitness = (): Resource =>
+  witness(WITNESS, 'firewall-cmd --permanent --zone=trusted --list-sources');
+
+/** What `trustClusterInFirewalld` added, taken out again. */
+export const distrustCluster = (run: TeardownRun<unknown>): Promise<Change[]> =>
+  undoByScript(run.remote, TAKE_BACK, [run.witnessed(WITNESS).trim(), ...sourcesOf(run)]);
+
+function sourcesOf({ cluster }: PhaseRun<unknown>): string[] {
+  const { hosts, network } = cluster.spec;
+  const addresses = hosts.map(internalAddress).filter((address) => ipv4.safeParse(address).success);
+  return [network.podCidr, ...addresses.sort()];
+}
+
 /** The RHEL family comes with firewalld, closed: the cluster's hosts and pods may talk to each other through it. */
 export async function trustClusterInFirewalld(run: PhaseRun<unknown>): Promise<Change[]> {
-  const { hosts, network } = run.cluster.spec;
-  const addresses = hosts.map(internalAddress).filter((address) => ipv4.safeParse(address).success);
-  const { stdout } = await run.remote.script(SCRIPT, [network.podCidr, ...addresses.sort()]);
+  const { stdout } = await run.remote.script(SCRIPT, sourcesOf(run));
   return stdout
     .split('\n')
     .filter((line) => line !== '')

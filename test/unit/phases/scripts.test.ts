@@ -8,9 +8,10 @@ import chrony from '../../../activities/phases/chrony.ts';
 import imageRegistry from '../../../activities/phases/image-registry.ts';
 import type { Phase, PhaseRun } from '../../../activities/phases/phase.ts';
 import { phaseRun } from '../../../activities/phases/phase-run.ts';
-import { trustClusterInFirewalld } from '../../../activities/phases/prepare/firewalld.ts';
+import { distrustCluster, trustClusterInFirewalld } from '../../../activities/phases/prepare/firewalld.ts';
 import runtime from '../../../activities/phases/runtime.ts';
 import { sampleContext } from '../../golden/golden.ts';
+import { LocalHost } from '../resources/support/local-host.ts';
 
 /** Phases' own scripts with this machine's sh; stand-ins for the programs that they call come first in PATH. */
 let bin: string;
@@ -131,4 +132,28 @@ test('firewalld: only missing sources are added, for good and at once', async ()
 
   await program('firewall-cmd', 'exit 252');
   expect(await trustClusterInFirewalld(run)).toEqual([]);
+});
+
+test('firewalld: only sources that we added are taken out again', async () => {
+  const host = new LocalHost();
+  host.program(
+    'firewall-cmd',
+    `case "$*" in
+      --state) exit 0 ;;
+      *--query-source=10.20.0.13) exit 1 ;;
+      *--query-source=*) exit 0 ;;
+      *) echo "$*" >>$LOG ;;
+    esac`,
+  );
+  // 10.20.0.11 was trusted before us, and 10.20.0.13 is no longer.
+  const run = { ...(await runOf(chrony)), remote: host, witnessed: () => '10.20.0.11 192.0.2.0/24\n' };
+  const changes = await distrustCluster(run);
+  expect(changes.map((change) => change.detail)).toEqual(
+    ['10.244.0.0/16', '10.20.0.12'].map((each) => `no longer trusts ${each}`),
+  );
+  expect((await readFile(host.path('log'), 'utf8')).split('\n').slice(0, 2)).toEqual([
+    '--quiet --permanent --zone=trusted --remove-source=10.244.0.0/16',
+    '--quiet --zone=trusted --remove-source=10.244.0.0/16',
+  ]);
+  host.dispose();
 });
