@@ -88,6 +88,8 @@ export default definePhase({
           service: hardening,
         }),
         restartOn: [`${BIN_DIR}/kube-controller-manager`, ...controllerManager.restartOn],
+        // It looks for volume plugins there, and makes the folder; so does the kubelet.
+        fills: ['/usr/libexec/kubernetes'],
       }),
       service('kube-scheduler', {
         unit: daemonUnit({
