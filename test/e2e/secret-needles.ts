@@ -18,7 +18,11 @@ export function needlesOf(name: string, value: string): Needle[] {
   };
   for (const [index, middle] of base64Middles(Buffer.from(value.trim())).entries()) forms[`base64+${index}`] = middle;
   if (value.includes('-----BEGIN')) {
-    const lines = value.split('\n').filter((line) => line.length >= 40 && !line.startsWith('-----'));
+    // The last line of an EC key is the public one's, which certificates hold too. OpenSSH begins every key that has no
+    // passphrase with the same bytes.
+    const lines = value
+      .split('\n')
+      .filter((line) => line.length >= 60 && !line.startsWith('-----') && !line.startsWith('b3BlbnNzaC1rZXktdjE'));
     for (const [index, line] of lines.entries()) {
       forms[`line ${index}`] = line;
       for (const [offset, middle] of base64Middles(Buffer.from(line)).entries())
