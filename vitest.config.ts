@@ -52,6 +52,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          retry,
           testTimeout: 900_000,
           hookTimeout: 2_400_000,
           fileParallelism: false,
