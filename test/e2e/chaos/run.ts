@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { OperationStatus } from '../../../contracts/operation.ts';
 import { type ChaosBuild, chaosBuild } from './build.ts';
 import { type Cluster, withCluster } from './cluster.ts';
 import { clusterProblems, straysOn, temporalEvidence } from './evidence.ts';
@@ -7,6 +6,7 @@ import { missingNumbers, repeatedAfterSuccess, unexplainedGaps } from './judge.t
 import { type Command, commandsOf, HOST_FAULTS, type Point } from './points.ts';
 import type { Services } from './services.ts';
 import { sessionsOf, untold } from './sessions.ts';
+import { WatchedBuild } from './watched-build.ts';
 
 /** Each killed worker costs a heartbeat timeout; with less, a busy machine would lose heartbeats of workers that live. */
 const CLUSTER = { name: 'kwx', hosts: 3, env: { KUBEWRIGHT_HEARTBEAT_TIMEOUT_MS: '8000' } };
@@ -52,7 +52,7 @@ export async function judged({ lab, services, journal }: Cluster, build: ChaosBu
     problems.push(`decisions without a lost host: ${JSON.stringify(decided)}`);
 
   problems.push(...(await atLast(() => clusterProblems(lab))));
-  const again = await unchangedBuild(services, lab);
+  const again = await unchangedBuild({ lab, services, journal });
   problems.push(...again.problems);
 
   const rows = journal.rows(operation);
@@ -75,13 +75,10 @@ export async function judged({ lab, services, journal }: Cluster, build: ChaosBu
 }
 
 /** A further build finds everything as it should be. */
-async function unchangedBuild(
-  services: Services,
-  lab: Cluster['lab'],
-): Promise<{ operation: string; problems: string[] }> {
-  const { api } = services;
-  const { operation } = await api.request<{ operation: string }>('POST', '/clusters', lab.spec);
-  const status: OperationStatus = await api.follow(lab.name, operation);
+async function unchangedBuild(at: Cluster): Promise<{ operation: string; problems: string[] }> {
+  const build = await WatchedBuild.start(at);
+  const { operation } = build;
+  const status = await build.until(({ state }) => state === 'blocked');
   const changed = status.tasks.filter((task) => (task.changeCount ?? 0) > 0 || (task.restarts ?? 0) > 0);
   return {
     operation,

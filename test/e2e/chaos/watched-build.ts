@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OperationStatus } from '../../../contracts/operation.ts';
 import type { Cluster } from './cluster.ts';
@@ -6,6 +7,8 @@ import type { Place } from './points.ts';
 /** How often the journal is looked at while a command is waited for, ms. */
 const LOOK_MS = 2;
 const STATUS_MS = 25;
+/** From the start of the processes to the first answer on a busy machine. */
+const ACCEPTED_MS = 4 * 60_000;
 /** A build takes about a minute, each fault up to half a minute more; a hung one ends with what was seen. */
 const LIMIT_MS = 10 * 60_000;
 const ENDED: readonly OperationStatus['state'][] = ['succeeded', 'failed', 'cancelled'];
@@ -21,10 +24,24 @@ export class WatchedBuild {
     this.operation = operation;
   }
 
-  /** POST the lab's spec. */
+  /** POST the lab's spec; again under the same key while no worker takes it, for a process may just be starting. */
   static async start(at: Cluster): Promise<WatchedBuild> {
-    const { operation } = await at.services.api.request<{ operation: string }>('POST', '/clusters', at.lab.spec);
-    return new WatchedBuild(at, operation);
+    const key = { 'idempotency-key': randomUUID() };
+    const deadline = Date.now() + ACCEPTED_MS;
+    for (;;) {
+      try {
+        const { operation } = await at.services.api.request<{ operation: string }>(
+          'POST',
+          '/clusters',
+          at.lab.spec,
+          key,
+        );
+        return new WatchedBuild(at, operation);
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await sleep(500);
+      }
+    }
   }
 
   /** Throws with all that is known once the build has taken too long. */
