@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { scriptInput } from '../../../activities/host/ssh-host.ts';
 import { APT_INSTALL } from '../../../activities/resources/apt.ts';
 import type { CompletedTask } from './evidence.ts';
 import type { Row } from './journal.ts';
@@ -48,7 +49,8 @@ function changedTwice(rows: readonly Row[]): string[] {
 }
 
 const KUBECTL_CHANGES = ['apply', 'create', 'patch', 'label', 'annotate', 'taint', 'delete', 'cordon', 'drain'];
-const APT_SHA256 = createHash('sha256').update(APT_INSTALL).digest('hex');
+/** As the host gets it, and the journal records it. */
+const APT_SHA256 = createHash('sha256').update(scriptInput(APT_INSTALL)).digest('hex');
 
 /** What a command changes on its host, one name per thing; empty for what only looks. */
 export function changesOf(row: Row): string[] {
