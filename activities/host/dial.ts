@@ -17,7 +17,7 @@ export async function dial<T>(
   const until = performance.now() + patienceMs;
   for (;;) {
     try {
-      return await login(Math.max(until - performance.now(), LEAST_MS));
+      return await login(Math.max(Math.round(until - performance.now()), LEAST_MS));
     } catch (error) {
       if (!passes(error) || signal.aborted) throw error;
       if (performance.now() + PAUSE_MS >= until) throw patienceMs > 0 ? worn(error, patienceMs) : error;

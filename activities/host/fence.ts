@@ -16,10 +16,20 @@ export interface Fence {
 
 /** Who holds a scope now, as the host remembers it: across reboots, for a late attempt may come after one. */
 const HELD_DIR = '/var/lib/kubewright/fence';
-/** What runs under which token: one empty file per command, `<pid>.<start time>.<session or 0>.<token>`. */
+/**
+ * What runs under which token, in memory: one empty file per command, `<pid>.<start time>.<session or 0>.<token>`, and
+ * its temporary files, `tmp.<token>.<random>`, which a claim removes when their owner could not.
+ */
 const RUNNING_DIR = '/run/kubewright/fence';
 /** In the environment of every fenced command: knows its children when it is gone itself. */
 const MARKER = 'KUBEWRIGHT_FENCE';
+
+/**
+ * sh for a new temporary folder (`-d`) or file (``) of a command: one that a killed command leaves behind is found by the
+ * next claim. Without a fence below /run as well.
+ */
+export const makeTemporary = (option: '-d' | ''): string =>
+  `mktemp ${option === '' ? '' : `${option} `}"\${KUBEWRIGHT_TMP:-/run/kubewright-tmp}.XXXXXXXX"`;
 
 const WORD = /^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/;
 const TOKEN = /^[a-z0-9-]{1,63}(\.[0-9]{6,})+$/;
@@ -48,7 +58,7 @@ export const PASS = [
   'n=0;case $s in "$p")n=$s;;"$q")[ -z "$7" ]||n=$s;;esac',
   'o= h=;{ true >"$3/$4/$p.$b.$n.$6"&&read -r o <"$2/.operation"&&read -r h <"$2/$4"; } 2>/dev/null',
   '[ "$o" = "$5" ]&&[ "$h" = "$6" ]||{ echo "$1 fenced ${h:--} ${o:--}";exit 75; }',
-  `${MARKER}=$6;export ${MARKER}`,
+  `${MARKER}=$6 KUBEWRIGHT_TMP=$3/$4/tmp.$6;export ${MARKER} KUBEWRIGHT_TMP`,
   'shift 6',
 ].join(';');
 
@@ -97,13 +107,17 @@ exec 9>&-
 old= files=
 for file in "$running"/*/*; do
   name=\${file##*/} of=\${file%/*}
-  owner=\${name#*.*.*.}
-  case $name in *.*.*.*.*) ;; *) continue ;; esac
+  case $name in
+    tmp.*) owner=\${name#tmp.} ;;
+    *.*.*.*) owner=\${name#*.*.*.} ;;
+    *) continue ;;
+  esac
   if [ "\${owner%%.*}" \\< "$op" ] || { [ "\${of##*/}" = "$scope" ] && [ "$owner" \\< "$token" ]; }; then
-    old="$old $name" files="$files $file"
+    files="$files $file"
+    case $name in tmp.*) ;; *) old="$old $name" ;; esac
   fi
 done
-[ -n "$old" ] || exit 0
+[ -n "$files" ] || exit 0
 
 # found: pids of what still runs; packing: set when a package manager is among them
 targets() {
@@ -160,7 +174,7 @@ if [ -n "$found" ]; then
   for pid in $found; do cat "/proc/$pid/stat" 2>/dev/null || :; done
   exit 76
 fi
-rm -f -- $files
+rm -rf -- $files
 `;
 
 /**

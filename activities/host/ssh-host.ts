@@ -16,7 +16,8 @@ const UPLOAD_MS = 60_000;
 const UPLOAD_BYTES_PER_SECOND = 256 * 1024;
 
 /**
- * Writes standard input to a file beside the target, then renames it over. The size is checked because a lost connection
+ * Writes standard input to a file beside the target, then renames it over. Its name is always the same: one that a kill
+ * left half-written is overwritten by the next upload. The size is checked because a lost connection
  * looks like the end of the content. Arguments: path, directory, bytes, mode, owner.
  */
 const UPLOAD = `
@@ -24,7 +25,7 @@ set -eu
 umask 077
 [ -d "$2" ] || { echo "the directory $2 does not exist" >&2; exit 72; }
 [ ! -d "$1" ] || { echo "$1 is a directory" >&2; exit 72; }
-part="$1.kubewright.$$"
+part="$2/.\${1##*/}.kubewright-new"
 trap 'rm -f "$part"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 cat >"$part"

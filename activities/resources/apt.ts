@@ -1,5 +1,7 @@
+import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from './batch-script.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
+import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
 
 /**
  * What apt calls before dpkg begins: the ledger gets every package that is to be installed, those that others need
@@ -21,26 +23,28 @@ kw_ledger_close
 `;
 
 /**
- * apt: one transaction for what is missing ($2...), noted in the ledger under the phase $1. Repairs an interrupted dpkg
- * first; reads the package lists anew only when there are none, or when apt cannot find or fetch a package with those it
- * has. Exit codes: 75 = somebody else holds the lock, 1 = failed; what apt said is on standard error.
+ * apt: one transaction for what is missing ($2..., none: only the repair), noted in the ledger under the phase $1. Repairs
+ * what a killed apt or dpkg left first, and reads the package lists anew then, when there are none, or when apt cannot find
+ * or fetch a package with those it has. Exit codes: 75 = somebody else holds the lock, 1 = failed; what apt said is on
+ * standard error.
  */
 export const APT_INSTALL = `set +e
 export LC_ALL=C PATH=${HOST_PATH} DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 phase=$1
 shift
-says=$(mktemp /run/kubewright-apt.XXXXXXXX)
+at_work=${PACKAGES_AT_WORK}
+says=$(${makeTemporary('')})
 trap 'rm -f -- "$says" "$says.sh" "$says.plan"' EXIT
 cat >"$says.sh" <<'KW_NOTE_PACKAGES'
 ${NOTE_PACKAGES}KW_NOTE_PACKAGES
 trap 'exit 143' HUP INT TERM PIPE
-install() {
-  apt-get install -y -q --no-install-recommends \\
-    -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0 -o Acquire::Retries=2 \\
+apt() {
+  apt-get -y -q -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0 -o Acquire::Retries=2 \\
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \\
     -o DPkg::Pre-Install-Pkgs::="/usr/bin/env sh $says.sh $says $phase" \\
-    -o DPkg::Tools::Options::/usr/bin/env::Version=2 -- "$@" </dev/null 2>"$says"
+    -o DPkg::Tools::Options::/usr/bin/env::Version=2 "$@" </dev/null 2>"$says"
 }
+install() { apt install --no-install-recommends "$@"; }
 # The lock of the lists has no timeout of its own.
 update() {
   tries=0
@@ -50,29 +54,40 @@ update() {
     sleep 1
   done
 }
+repair() {
+  echo 'a package manager was interrupted earlier: dpkg --configure -a'
+  dpkg --configure -a --force-confdef --force-confold </dev/null || apt install --fix-broken || :
+}
+finish() {
+  rm -f -- "$at_work"
+  exit "$1"
+}
 give_up() {
   cat "$says" >&2
-  if grep -Eq 'Could not get lock|Unable to acquire the dpkg' "$says"; then exit 75; fi
-  exit 1
+  if grep -Eq 'Could not get lock|Unable to acquire the dpkg' "$says"; then finish 75; fi
+  finish 1
 }
-if [ -n "$(ls -A /var/lib/dpkg/updates 2>/dev/null)" ]; then
-  echo 'dpkg was interrupted earlier: dpkg --configure -a'
-  dpkg --configure -a --force-confdef --force-confold </dev/null
-fi
-if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
+interrupted=
+[ ! -e "$at_work" ] || interrupted=yes
+mkdir -p -m 0700 -- ${STATE_DIR}
+: >"$at_work"
+if [ -n "$interrupted" ] || [ -n "$(ls -A /var/lib/dpkg/updates 2>/dev/null)" ]; then repair; fi
+[ $# -gt 0 ] || finish 0
+if [ -n "$interrupted" ] || ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
   update || give_up
 fi
-install "$@" && exit 0
+install "$@" && finish 0
 if grep -Eq 'dpkg was interrupted|dpkg --configure -a' "$says"; then
-  dpkg --configure -a --force-confdef --force-confold </dev/null || :
+  repair
 elif grep -Eq 'Unable to locate package|has no installation candidate|Unable to fetch|Failed to fetch|404 +Not Found' "$says"; then
   update || give_up
 elif grep -q 'Unmet dependencies' "$says"; then
-  apt-get install -y -q --fix-broken -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0 </dev/null || :
+  apt install --fix-broken
 else
   give_up
 fi
-install "$@" || give_up
+install "$@" && finish 0
+give_up
 `;
 
 /** sh that prints the version of each installed package: `<name> <version>`. Half-installed ones are left out, held ones count. */

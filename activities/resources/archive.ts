@@ -87,11 +87,13 @@ export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
         `chown -R root:root -- ${at('out')}`,
         `chmod -R u=rwX,go=rX -- ${at('out')}`,
         `kw_list=$(cd ${at('out')} && find . ! -type d -exec stat -c '%s %.9Y %i %a %n' -- {} + | sort)`,
-        `kw_stamp ${quote(stampOf(resource))} ${quote(`${file.sha256} ${selectionDigest(resource)}`)}"\n$kw_list"`,
         `(cd ${at('out')} && find . ! -type d) | while IFS= read -r kw_f; do`,
         `  mkdir -p -- ${quote(into)}/"$(dirname -- "$kw_f")"`,
         `  mv -f -T -- ${at('out')}/"$kw_f" ${quote(into)}/"$kw_f"`,
         'done',
+        'kw_clear',
+        // Last: what a crash left half-way is no "unchanged", whatever the old stamp says.
+        `kw_stamp ${quote(stampOf(resource))} ${quote(`${file.sha256} ${selectionDigest(resource)}`)}"\n$kw_list"`,
       ].join('\n'),
     };
   },

@@ -1,3 +1,4 @@
+import { makeTemporary } from '../host/fence.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { STATE_DIR } from './paths.ts';
 import { PUSH_FUNCTIONS } from './push-script.ts';
@@ -36,7 +37,7 @@ const BASE = `set -eu
 export LC_ALL=C PATH=@PATH@
 umask 022
 KW_N=@NONCE@
-KW_TMP=$(mktemp -d /run/kubewright.XXXXXXXX)
+KW_TMP=$(${makeTemporary('-d')})
 trap 'rm -rf -- "$KW_TMP"' EXIT
 trap 'exit 143' HUP INT TERM PIPE`;
 
@@ -83,10 +84,12 @@ kw_room() {
   kw_free=$(df -Pk -- "$1" | { read -r _; read -r _ _ _ kw_avail _; echo "$kw_avail"; })
   [ "$kw_free" -ge "$2" ] || kw_full "$1" "$kw_free KiB free, $2 KiB needed"
 }
-# kw_aside <path>: nothing is there now, nor once this download ends in whatever way
+# kw_aside <path>: nothing is there now, nor once this download ends, unless it is killed: then the next one sees to it.
+# So a stamp that says "done" comes after kw_clear, or is for something of which nothing stays there.
+kw_clear() { rm -rf -- "$kw_gone"; }
 kw_aside() {
   kw_gone=$1
-  rm -rf -- "$kw_gone"
+  kw_clear
   trap 'rm -rf -- "$kw_gone"' EXIT
   trap 'exit 143' HUP INT TERM PIPE
 }

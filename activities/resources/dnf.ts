@@ -1,37 +1,58 @@
+import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from './batch-script.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
+import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
 
 /**
  * dnf: one transaction for what is missing ($2...), noted in the ledger under the phase $1: what was asked for before it
  * begins, what came with it afterwards. dnf waits for its lock by itself; metadata is read anew once when a
- * package is not found. Exit codes as in apt.ts.
+ * package is not found. After a killed dnf ($2... is then everything wanted, maybe nothing) also what is there is installed
+ * once more: its scripts may not have run. Exit codes as in apt.ts.
  */
 export const DNF_INSTALL = `set +e
 export LC_ALL=C PATH=${HOST_PATH}
 ${LEDGER_FUNCTIONS}
 phase=$1
 shift
-says=$(mktemp /run/kubewright-dnf.XXXXXXXX)
+at_work=${PACKAGES_AT_WORK}
+says=$(${makeTemporary('')})
 trap 'rm -f -- "$says" "$says.was"' EXIT
+trap 'exit 143' HUP INT TERM PIPE
+interrupted=
+[ ! -e "$at_work" ] || interrupted=yes
+mkdir -p -m 0700 -- ${STATE_DIR}
 rpm -qa --qf '%{NAME}\\n' | sort -u >"$says.was"
 kw_ledger_open
-for kw_p; do kw_line "packages:$kw_p" "$phase" '{"installed":true}'; done
+for kw_p; do grep -Fqx -- "$kw_p" "$says.was" || kw_line "packages:$kw_p" "$phase" '{"installed":true}'; done
 kw_ledger_close
+: >"$at_work"
+run() { timeout 900 dnf -y -q --setopt=install_weak_deps=False "$@" </dev/null 2>"$says"; }
+finish() {
+  rm -f -- "$at_work"
+  exit "$1"
+}
 came_with() {
   rpm -qa --qf '%{NAME}\\n' | sort -u | comm -13 "$says.was" - >"$says"
   while read -r kw_p; do kw_line "packages:$kw_p" "$phase" '{"installed":true}'; done <"$says"
   kw_ledger_close
-  exit 0
+  finish 0
 }
-trap 'exit 143' HUP INT TERM PIPE
-install() { timeout 900 dnf install -y -q --setopt=install_weak_deps=False "$@" </dev/null 2>"$says"; }
-install "$@" && came_with
-if grep -Eq 'Unable to find a match|No match for argument|Cannot download|Failed to download' "$says"; then
-  install --refresh "$@" && came_with
+give_up() {
+  cat "$says" >&2
+  if grep -Eq 'Waiting for process|another app.* holding the (yum|dnf) lock' "$says"; then finish 75; fi
+  finish 1
+}
+[ $# -gt 0 ] || finish 0
+if [ -n "$interrupted" ]; then
+  echo 'a package manager was interrupted earlier: installed once more'
+  run install --refresh "$@" && run reinstall "$@" && came_with
+  give_up
 fi
-cat "$says" >&2
-if grep -Eq 'Waiting for process|another app.* holding the (yum|dnf) lock' "$says"; then exit 75; fi
-exit 1
+run install "$@" && came_with
+if grep -Eq 'Unable to find a match|No match for argument|Cannot download|Failed to download' "$says"; then
+  run install --refresh "$@" && came_with
+fi
+give_up
 `;
 
 /** sh that prints the version of each installed package: `<name> <version>`. */

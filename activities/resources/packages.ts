@@ -4,6 +4,7 @@ import type { HostFacts } from '../host/types.ts';
 import { APT_INSTALL, APT_UNDO, aptQuery } from './apt.ts';
 import { digestOfParts } from './digest.ts';
 import { DNF_INSTALL, DNF_UNDO, rpmQuery } from './dnf.ts';
+import { PACKAGES_AT_WORK } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 
 export interface PackagesResource extends Resource {
@@ -15,12 +16,20 @@ export interface PackagesResource extends Resource {
 interface PackagesState {
   /** Names of installed packages. */
   installed: ReadonlySet<string>;
+  /** A package manager of ours was killed: it may have left any package half-way. */
+  interrupted: boolean;
 }
+
+const INTERRUPTED = 'kubewright: interrupted';
 
 /** Whole distributions have been upgraded in less. */
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
-const SCRIPTS: Readonly<Record<string, string>> = { apt: APT_INSTALL, dnf: DNF_INSTALL };
+/** By package manager; `resumes`: which packages its script wants to hear of after an interruption. */
+const SCRIPTS: Readonly<Record<string, { install: string; resumes: 'missing' | 'wanted' }>> = {
+  apt: { install: APT_INSTALL, resumes: 'missing' },
+  dnf: { install: DNF_INSTALL, resumes: 'wanted' },
+};
 const UNDO: Readonly<Record<string, string>> = { apt: APT_UNDO, dnf: DNF_UNDO };
 
 /** Packages of the distribution, any version. Only what is missing is installed, in one transaction. */
@@ -42,18 +51,25 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
   kind: 'packages',
   probe({ apt, dnf }, quote) {
     const words = (names: readonly string[]): string => names.map(quote).join(' ');
-    const lines = [];
+    const lines = [`if [ -e ${PACKAGES_AT_WORK} ]; then echo ${quote(INTERRUPTED)}; fi`];
     if (apt.length > 0) lines.push(`if command -v dpkg-query >/dev/null; then ${aptQuery(words(apt))}; fi`);
     if (dnf.length > 0)
       lines.push(`if command -v rpm >/dev/null && command -v dnf >/dev/null; then ${rpmQuery(words(dnf))}; fi`);
-    return lines.join('\n') || ':';
+    return lines.join('\n');
   },
-  parse: (output) => ({ installed: new Set(output.split('\n').map((line) => line.split(' ')[0] ?? '')) }),
+  parse(output) {
+    const lines = output.split('\n');
+    return {
+      installed: new Set(lines.map((line) => line.split(' ')[0] ?? '')),
+      interrupted: lines.includes(INTERRUPTED),
+    };
+  },
 
   diff(resource, observed, { facts }) {
     const names = missing(resource, observed, facts);
-    if (names.length === 0) return [];
-    return [{ resource: resourceKey(resource), action: 'create', detail: names.join(' ') }];
+    if (names.length > 0) return [{ resource: resourceKey(resource), action: 'create', detail: names.join(' ') }];
+    if (!observed.interrupted || wanted(resource, facts).length === 0) return [];
+    return [{ resource: resourceKey(resource), action: 'update', detail: 'finish what was interrupted' }];
   },
 
   async apply(resource, observed, { facts, host, phase }) {
@@ -61,14 +77,15 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
     if (!script) {
       throw new KubewrightError('OS_UNSUPPORTED', `${host.name} has neither apt nor dnf`, { host: host.name });
     }
-    const names = missing(resource, observed, facts);
-    const { code, stdout, stderr } = await host.script(script, [phase, ...names], {
+    const all = observed.interrupted && script.resumes === 'wanted';
+    const names = all ? wanted(resource, facts) : missing(resource, observed, facts);
+    const { code, stdout, stderr } = await host.script(script.install, [phase, ...names], {
       okCodes: 'any',
       timeoutMs: INSTALL_TIMEOUT_MS,
     });
     if (code === 0) return;
     const evidence = `${stdout.slice(-LIMITS.evidenceChars / 2)}\n${stderr}`.trim().slice(-LIMITS.evidenceChars);
-    const what = `${facts.packageManager} could not install ${names.join(', ')}`;
+    const what = `${facts.packageManager} could not install ${names.join(', ') || 'anything'}`;
     if (code === 75) throw new KubewrightError('PACKAGE_MANAGER_BUSY', what, { host: host.name, evidence });
     const full = /No space left on device|enough free space/.test(`${stdout}${stderr}`);
     throw new KubewrightError(full ? 'DISK_FULL' : 'PACKAGE_INSTALL_FAILED', what, { host: host.name, evidence });

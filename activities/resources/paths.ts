@@ -24,6 +24,9 @@ export const KEPT_DIR = `${LEDGER_DIR}/kept`;
 /** There when the ledger was begun on a host that a version without one had built. */
 export const LEDGER_PARTIAL = `${LEDGER_DIR}/partial`;
 
+/** There while a package manager of ours works: found later, it says that one was killed. */
+export const PACKAGES_AT_WORK = `${STATE_DIR}/packages-at-work`;
+
 /** Digest of all that a unit depends on, at its last (re)start. */
 export const unitStamp = (unit: string): string => `${STAMP_DIR}/unit.${unit}`;
 

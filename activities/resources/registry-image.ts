@@ -91,6 +91,7 @@ export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> 
         fetchCall(file, at('image.tar'), { quote, times: 2 }),
         `tar -xf ${at('image.tar')} --no-same-owner -C ${at('layout')}`,
         `push_image ${push.join(' ')}`,
+        'kw_clear',
         `kw_stamp ${quote(`${base(resource)}.stamp`)} ${quote(file.sha256)}" sha256:$kw_manifest"`,
       ].join('\n'),
     };

@@ -41,10 +41,21 @@ export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
     const details = [...active.map((device) => `swapoff ${device}`), ...(fstab > 0 ? [`${fstab} lines of fstab`] : [])];
     return [{ resource: resourceKey(resource), action: 'update', detail: details.join(', ') || 'swapoff' }];
   },
-  fragment: () => ({
+  fragment: (_resource, { active, known }) => ({
     script: [
-      'swapoff -a',
-      `if [ -f /etc/fstab ]; then sed -E -i.kubewright-orig 's/${FSTAB_LINE}/# kubewright: &/' /etc/fstab; fi`,
+      // Only then: it also fails for a device of /etc/fstab that is not there.
+      ...(active.length > 0 || !known ? ['swapoff -a'] : []),
+      // Not by sed's own -i: that leaves a moment without any fstab.
+      'kw_new=/etc/.fstab.kubewright-new',
+      'if [ -f /etc/fstab ]; then',
+      '  if ! [ -e /etc/fstab.kubewright-orig ]; then',
+      '    cp -p -- /etc/fstab "$kw_new"',
+      '    mv -f -T -- "$kw_new" /etc/fstab.kubewright-orig',
+      '  fi',
+      '  cp -p -- /etc/fstab "$kw_new"',
+      `  sed -E 's/${FSTAB_LINE}/# kubewright: &/' /etc/fstab >"$kw_new"`,
+      '  mv -f -T -- "$kw_new" /etc/fstab',
+      'fi',
     ].join('\n'),
     timeoutMs: 60_000,
   }),

@@ -25,11 +25,13 @@ export function user(name: string, options: { home?: string; shell?: string; sys
 
 export const userKind: ResourceKind<UserResource, UserState> = {
   kind: 'user',
-  probe: ({ id }, quote) => `getent passwd -- ${quote(id)} && getent group -- ${quote(id)}`,
+  // The shadow entry comes last; its fields stay on the host.
+  probe: ({ id }, quote) =>
+    `getent passwd -- ${quote(id)} && getent group -- ${quote(id)} && getent shadow -- ${quote(id)} | cut -d: -f1`,
   parse(output, { id }) {
-    const [account = '', group = ''] = output.split('\n');
+    const [account = '', group = '', shadow = ''] = output.split('\n');
     const fields = account.split(':');
-    const exists = fields[0] === id && group.startsWith(`${id}:`);
+    const exists = fields[0] === id && group.startsWith(`${id}:`) && shadow === id;
     return { exists, home: fields[5] ?? '', shell: fields[6] ?? '' };
   },
   diff(resource, { exists, home, shell }) {
@@ -44,6 +46,7 @@ export const userKind: ResourceKind<UserResource, UserState> = {
     script: [
       `getent group -- ${quote(id)} >/dev/null || groupadd ${system ? '--system ' : ''}-- ${quote(id)}`,
       `if getent passwd -- ${quote(id)} >/dev/null; then`,
+      `  getent shadow -- ${quote(id)} >/dev/null || pwconv`,
       `  usermod --home ${quote(home)} --shell ${quote(shell)} -- ${quote(id)}`,
       'else',
       `  useradd ${system ? '--system ' : ''}--gid ${quote(id)} --home-dir ${quote(home)} --shell ${quote(shell)} --no-create-home -- ${quote(id)}`,

@@ -1,3 +1,5 @@
+import { makeTemporary } from '../../host/fence.ts';
+
 /**
  * The smoke test as one script on a control plane: `<manifests as JSON> <name> <url of the service> <neighbours> <node>...`.
  * Prints `failed <check> <from> <to> <what>` per failure, tab-separated, and ends with `end`. Everything that it made is
@@ -6,7 +8,7 @@
 export const SMOKE_SCRIPT = `
 manifests=$1 name=$2 url=$3 neighbours=$4
 shift 4
-tmp=$(mktemp -d)
+tmp=$(${makeTemporary('-d')})
 k() { kubectl -n kube-system "$@"; }
 cleanup() {
   rm -rf -- "$tmp"

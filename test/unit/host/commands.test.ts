@@ -186,8 +186,8 @@ test('a lost connection is never a result', async () => {
   const { open, pool: own } = pool(server);
   const session = await open();
   for (const [how, nap] of [
-    ['reset', '31.008'],
-    ['end', '31.009'],
+    ['reset', `31.${OWN}8`],
+    ['end', `31.${OWN}9`],
   ] as const) {
     const lost = failure(session.host.exec(['sh', '-c', 'echo begun; sleep "$1"', how, nap]));
     await expect.poll(() => running(`sleep ${nap}`).length).toBe(1);
@@ -334,10 +334,10 @@ test('upload: a connection lost on the way does not replace the file by half of 
   const path = join(dir, 'half');
   writeFileSync(path, 'old');
   const lost = failure(session.host.upload(path, Buffer.alloc(50_000_000, 'x'), { owner: me }));
-  await expect.poll(() => readdirSync(dir).some((name) => name.startsWith('half.kubewright'))).toBe(true);
+  await expect.poll(() => readdirSync(dir).some((name) => name.startsWith('.half.kubewright'))).toBe(true);
   server.drop();
   expect((await lost).code).toBe('SSH_CONNECTION_LOST');
-  await expect.poll(() => readdirSync(dir).some((name) => name.startsWith('half.kubewright'))).toBe(false);
+  await expect.poll(() => readdirSync(dir).some((name) => name.startsWith('.half.kubewright'))).toBe(false);
   expect(readFileSync(path, 'utf8')).toBe('old');
   await own.close();
 });

@@ -226,10 +226,13 @@ describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
     expect(of(swapOff(), 'swap /dev/sda2\nfstab 1\n')[0]?.detail).toBe('swapoff /dev/sda2, 1 lines of fstab');
   });
 
-  it('see an account whose group is gone, or whose home moved', () => {
-    expect(of(user('etcd'), 'etcd:x:9:9::/nonexistent:/usr/sbin/nologin\netcd:x:9:\n')).toEqual([]);
-    expect(of(user('etcd'), 'etcd:x:9:9::/nonexistent:/usr/sbin/nologin\n')).toMatchObject([{ action: 'create' }]);
-    expect(of(user('etcd', { home: '/x' }), 'etcd:x:9:9::/y:/usr/sbin/nologin\netcd:x:9:\n')).toMatchObject([
+  it('see an account whose group or shadow entry is gone, or whose home moved', () => {
+    const account = 'etcd:x:9:9::/nonexistent:/usr/sbin/nologin\n';
+    expect(of(user('etcd'), `${account}etcd:x:9:\netcd\n`)).toEqual([]);
+    for (const less of [account, `${account}etcd:x:9:\n`]) {
+      expect(of(user('etcd'), less)).toMatchObject([{ action: 'create' }]);
+    }
+    expect(of(user('etcd', { home: '/x' }), 'etcd:x:9:9::/y:/usr/sbin/nologin\netcd:x:9:\netcd\n')).toMatchObject([
       { detail: 'home /y → /x' },
     ]);
   });

@@ -75,6 +75,15 @@ describe.skipIf(!RUNS_HERE)('apt', () => {
     expect(log()).toEqual(['install chrony socat', 'dpkg --configure', 'install chrony socat']);
   });
 
+  it('that was killed is made up for, even when every package looks installed', async () => {
+    const kill = 'kill -KILL $PPID; sleep 1';
+    apt(`${ok()}; ${kill}`, ok());
+    await expect(run()).rejects.toBeDefined();
+    expect((await run()).changes).toMatchObject([{ action: 'update', detail: 'finish what was interrupted' }]);
+    expect(log()).toEqual(['install chrony socat', 'dpkg --configure']);
+    expect((await run()).changes).toEqual([]);
+  });
+
   it('tells a held lock from a failure, with the words of apt', async () => {
     const lock = 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 77';
     apt(`echo "${lock}" >&2; exit 100`);
@@ -102,8 +111,21 @@ describe.skipIf(!RUNS_HERE)('dnf', () => {
     );
     await run('dnf');
     expect(log()).toEqual([
-      'install -y -q --setopt=install_weak_deps=False chrony',
-      'install -y -q --setopt=install_weak_deps=False --refresh chrony',
+      '-y -q --setopt=install_weak_deps=False install chrony',
+      '-y -q --setopt=install_weak_deps=False install --refresh chrony',
+    ]);
+    expect((await run('dnf')).changes).toEqual([]);
+  });
+
+  it('that was killed: everything wanted is installed once more, and then nothing is left to do', async () => {
+    host.program('rpm', 'echo "chrony 4.5-1"');
+    host.program('dnf', 'echo "$*" >>"$LOG"');
+    mkdirSync(host.path('state/kubewright'));
+    writeFileSync(host.path('state/kubewright/packages-at-work'), '');
+    expect((await run('dnf')).changes).toMatchObject([{ action: 'update', detail: 'finish what was interrupted' }]);
+    expect(log()).toEqual([
+      '-y -q --setopt=install_weak_deps=False install --refresh chrony',
+      '-y -q --setopt=install_weak_deps=False reinstall chrony',
     ]);
     expect((await run('dnf')).changes).toEqual([]);
   });
