@@ -87,7 +87,7 @@ export function shellWords(line: string): string[] {
     if (part) {
       word = (word ?? '') + part[1]!;
       at += part[0].length;
-    } else if (/^ /.test(rest)) {
+    } else if (rest.startsWith(' ')) {
       if (word !== null) words.push(word);
       word = null;
       at += 1;
