@@ -11,6 +11,7 @@ import { parseBodies } from './plugins/body.ts';
 import { addressProblem, answerClientError, handleErrors, sendProblem } from './plugins/errors.ts';
 import { handleNotFound } from './plugins/not-found.ts';
 import { documentApi } from './plugins/openapi.ts';
+import { recordRequests } from './plugins/trail.ts';
 import { validate } from './plugins/validation.ts';
 import { routes } from './routes/index.ts';
 
@@ -58,6 +59,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   await app.register(helmet, { contentSecurityPolicy: false });
   await app.register(rateLimit, { global: false });
   await app.register(sse.default, { heartbeatInterval: HEARTBEAT_MS });
+  recordRequests(app, deps.store.journal);
   authenticate(app, deps.store.tokens);
   handleNotFound(app);
   const api = validate(app);

@@ -17,6 +17,7 @@ const environment = z.object({
     'must begin with postgres://',
   ),
   KUBEWRIGHT_SECRET_KEY: optional,
+  KUBEWRIGHT_AUDIT_KEY: optional,
   KUBEWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   KUBEWRIGHT_ALLOW_PLAINTEXT: z.enum(['0', '1', 'true', 'false', '']).default('0'),
   KUBEWRIGHT_TLS_CERT: optional,
@@ -71,6 +72,8 @@ export interface ApiConfig {
   port: number;
   databaseUrl: string | undefined;
   secretKey: string | undefined;
+  /** Ed25519 in PEM; without it the file `audit.key` of the data directory. */
+  auditKey: string | undefined;
   logLevel: string;
   /** Of the workers that run in this process. */
   timeouts: Timeouts;
@@ -100,6 +103,7 @@ export function parseConfig(env: Environment): ApiConfig {
     port: data.KUBEWRIGHT_PORT,
     databaseUrl: data.KUBEWRIGHT_DATABASE_URL,
     secretKey: data.KUBEWRIGHT_SECRET_KEY,
+    auditKey: data.KUBEWRIGHT_AUDIT_KEY,
     logLevel: data.KUBEWRIGHT_LOG_LEVEL,
     timeouts: timeoutsOf(data),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },

@@ -2,12 +2,14 @@ import type { PayloadCodec } from '@temporalio/common';
 import type { Phase } from '../activities/phases/phase.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import type { Store } from '../store/index.ts';
+import type { Archivist } from './archivist.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 
 /** What the API needs of the world. Tests give fakes. */
 export interface ApiDeps {
   store: Store;
   temporal: TemporalGateway;
+  archivist: Pick<Archivist, 'bundle' | 'signer'>;
   /** In the order of the plan. */
   phases: readonly Phase[];
   /** The admin kubeconfig of a built cluster; null when there is none yet. */

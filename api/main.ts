@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 import { loadPhases } from '../activities/phases/registry.ts';
+import { openSigner } from '../audit/signing-key.ts';
 import { dataConverter } from '../codec/data-converter.ts';
 import { payloadCodec } from '../codec/payload-codec.ts';
 import { KubewrightError } from '../contracts/errors.ts';
@@ -10,6 +12,7 @@ import { openStore } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import { buildApp } from './app.ts';
+import { createArchivist } from './archivist.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { type ApiConfig, parseConfig } from './config.ts';
 import type { Embedded } from './embedded.ts';
@@ -69,13 +72,17 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
   const connection = Connection.lazy({ address: embedded?.temporalAddress ?? config.temporalAddress! });
   parts.push(() => connection.close());
 
+  const temporal = temporalGateway(connection, {
+    namespace: config.temporalNamespace,
+    dataConverter: dataConverter(store.payloadKeys),
+  });
+  const signer = openSigner(dataDir, config.auditKey);
+  const archivist = createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool'), logger });
   const app = await buildApp(
     {
       store,
-      temporal: temporalGateway(connection, {
-        namespace: config.temporalNamespace,
-        dataConverter: dataConverter(store.payloadKeys),
-      }),
+      temporal,
+      archivist,
       phases: await loadPhases(),
       ...clusterAccess(store),
       codec: payloadCodec(store.payloadKeys),
@@ -87,6 +94,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
     },
   );
   parts.push(() => app.close());
+  parts.push(archivist.start());
   const url = await app.listen({ host: config.host, port: config.port });
   embedded?.run.catch((error: unknown) => {
     logger.fatal({ err: error }, 'a worker died; ending, to be started again');

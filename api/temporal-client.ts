@@ -17,6 +17,7 @@ import {
   UPDATES,
   WORKFLOWS,
 } from '../contracts/messages.ts';
+import { exportHistories } from './temporal-export.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 import { readOperationHistory } from './temporal-history.ts';
 
@@ -95,6 +96,13 @@ export function temporalGateway(
           readOperationHistory(client, namespace, operationWorkflowId(cluster, operationId)),
         ),
       ),
+    async *histories(cluster, operationId) {
+      try {
+        yield* exportHistories(client, namespace, operationWorkflowId(cluster, operationId));
+      } catch (error) {
+        throw translated(cluster, error);
+      }
+    },
     ping: () =>
       asked('', async () => {
         await connection.withDeadline(Date.now() + PING_DEADLINE_MS, () =>

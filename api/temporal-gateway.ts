@@ -1,3 +1,4 @@
+import type { WorkflowHistory } from '../audit/make-bundle.ts';
 import type {
   AmendInput,
   CancelInput,
@@ -46,5 +47,7 @@ export interface TemporalGateway {
   /** To the entity: the running operation, or one that waits. */
   cancel(cluster: string, input: CancelInput): Promise<CommandResult>;
   history(cluster: string, operationId: string): Promise<OperationHistory>;
+  /** Of an operation that is over: its workflow's history and those of its parts. CONFLICT while one still runs. */
+  histories(cluster: string, operationId: string): AsyncIterable<WorkflowHistory>;
   ping(): Promise<void>;
 }

@@ -1,12 +1,16 @@
 import { deflateSync, inflateSync } from 'node:zlib';
 import type { Kysely } from 'kysely';
 import { sha256 } from './canonical.ts';
-import type { Tables } from './schema.ts';
+import type { BlobRow, Tables } from './schema.ts';
 
 /** Output of commands, by the sha256 of its text (UTF-8). */
 export interface BlobStore {
   put(text: string): Promise<string>;
   get(digest: string): Promise<string | null>;
+  /** What is wrong with stored texts, behind a digest: see each of them. For the audit. */
+  check(after: string, limit: number): Promise<{ digest: string; problem: string | null }[]>;
+  /** Bytes of those among the digests that are stored. */
+  sizes(digests: readonly string[]): Promise<Map<string, number>>;
 }
 
 /** Below this, compression costs more than it saves. */
@@ -22,19 +26,36 @@ export function blobStore(db: Kysely<Tables>): BlobStore {
       const digest = sha256(bytes);
       if (known.has(digest)) return digest;
       const small = bytes.length < COMPRESS_FROM_BYTES;
+      const data = small ? bytes : deflateSync(bytes, { level: 1 });
       await db
         .insertInto('blobs')
         .values({
           sha256: digest,
           size: bytes.length,
           encoding: small ? 'raw' : 'deflate',
-          data: small ? bytes : deflateSync(bytes, { level: 1 }),
+          data,
+          data_sha256: sha256(data),
         })
         .onConflict((conflict) => conflict.column('sha256').doNothing())
         .execute();
       if (known.size >= KNOWN) known.clear();
       known.add(digest);
       return digest;
+    },
+    async check(after, limit) {
+      const rows = await db
+        .selectFrom('blobs')
+        .selectAll()
+        .where('sha256', '>', after)
+        .orderBy('sha256')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({ digest: row.sha256, problem: problemOf(row) }));
+    },
+    async sizes(digests) {
+      if (digests.length === 0) return new Map();
+      const rows = await db.selectFrom('blobs').select(['sha256', 'size']).where('sha256', 'in', digests).execute();
+      return new Map(rows.map((row) => [row.sha256, row.size]));
     },
     async get(digest) {
       const row = await db
@@ -46,4 +67,17 @@ export function blobStore(db: Kysely<Tables>): BlobStore {
       return (row.encoding === 'raw' ? Buffer.from(row.data) : inflateSync(row.data)).toString('utf8');
     },
   };
+}
+
+function problemOf({ sha256: digest, size, encoding, data, data_sha256: stored }: BlobRow): string | null {
+  if (encoding !== 'raw' && encoding !== 'deflate') return `its encoding is ${JSON.stringify(encoding)}`;
+  if (stored !== null && sha256(data) !== stored) return 'its stored bytes were changed';
+  let text: Uint8Array;
+  try {
+    text = encoding === 'raw' ? data : inflateSync(data);
+  } catch {
+    return 'it cannot be decompressed';
+  }
+  if (sha256(text) !== digest) return 'its content is not what its digest says';
+  return text.length === size ? null : `its size is ${text.length}, not ${size}`;
 }

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { KubewrightError } from '../contracts/errors.ts';
 import { type BlobStore, blobStore } from './blobs.ts';
+import { type BundleStore, bundleStore } from './bundles.ts';
+import { type ChainReader, chainReader } from './chain-reader.ts';
 import { type CredentialStore, credentialStore } from './credentials.ts';
 import { asStoreError, guarded } from './guard.ts';
 import { type HostKeys, hostKeyStore } from './host-keys.ts';
@@ -30,6 +32,8 @@ export interface Store {
   hostKeys: HostKeys;
   tokens: TokenStore;
   journal: Journal;
+  chains: ChainReader;
+  bundles: BundleStore;
   blobs: BlobStore;
   projections: Projections;
   requests: RequestStore;
@@ -81,6 +85,8 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
     hostKeys: guarded(hostKeyStore(db)),
     tokens: guarded(tokenStore(db)),
     journal: guarded(journal(db, blobs)),
+    chains: guarded(chainReader(db)),
+    bundles: guarded(bundleStore(db)),
     projections: guarded(projections(db, specs)),
     requests: guarded(requestStore(db)),
     notes: guarded(notes(db)),

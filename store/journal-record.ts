@@ -78,6 +78,20 @@ export type EndedColumns = Pick<
   | 'result'
 >;
 
+/** Of a record that has not ended. */
+export const NOT_ENDED: EndedColumns = {
+  ended_at: null,
+  exit_code: null,
+  signal: null,
+  stdout_sha256: null,
+  stderr_sha256: null,
+  stdout_bytes: null,
+  stderr_bytes: null,
+  truncated: 0,
+  error: null,
+  result: 'open',
+};
+
 /** Where a link stands. */
 export interface LinkPlace {
   chain: string;
@@ -96,7 +110,7 @@ export function chainOf({ cluster, operation }: { cluster: string; operation?: s
 }
 
 /** Requests learn their operation at the end: in their first half there is none. */
-const learnsOperation = (kind: string): boolean => kind === 'request' || kind === 'decision';
+export const learnsOperation = (kind: string): boolean => kind === 'request' || kind === 'decision';
 
 /**
  * The text whose sha256 is the hash of a link: one line of canonical JSON with everything that the half of the record

@@ -7,6 +7,7 @@ import {
   type LinkPlace,
   lineHash,
   NO_HASH,
+  NOT_ENDED,
 } from './journal-record.ts';
 import type { JournalRow, LinkRow, Tables } from './schema.ts';
 
@@ -126,19 +127,6 @@ async function write(tx: Transaction<Tables>, batch: readonly Append[]): Promise
   await saveHeads(tx, [...heads]);
   return answers;
 }
-
-const NOT_ENDED: EndedColumns = {
-  ended_at: null,
-  exit_code: null,
-  signal: null,
-  stdout_sha256: null,
-  stderr_sha256: null,
-  stdout_bytes: null,
-  stderr_bytes: null,
-  truncated: 0,
-  error: null,
-  result: 'open',
-};
 
 /** The heads of these chains. `*` comes first: until the transaction ends, no other one appends. */
 async function lock(tx: Transaction<Tables>, chains: readonly string[]): Promise<Map<string, ChainHead>> {

@@ -95,6 +95,24 @@ export interface ChainRow {
   hash: string;
 }
 
+export interface BundleRow {
+  cluster: string;
+  operation: string;
+  id: string;
+  size: number;
+  sha256: string;
+  created_at: string;
+}
+
+export interface BundlePieceRow {
+  bundle: string;
+  n: number;
+  /** Deflated. */
+  data: Uint8Array;
+  /** Of `data` as it is stored. */
+  sha256: string;
+}
+
 export interface BlobRow {
   sha256: string;
   /** Bytes before compression. */
@@ -102,6 +120,8 @@ export interface BlobRow {
   /** 'raw' or 'deflate'. */
   encoding: string;
   data: Uint8Array;
+  /** sha256 of `data` as it is stored: a compressed text has more than one form. Null: from before there was this. */
+  data_sha256: string | null;
 }
 
 export interface ClusterRow {
@@ -185,6 +205,8 @@ export interface Tables {
   journal: JournalRow;
   links: LinkRow;
   chains: ChainRow;
+  bundles: BundleRow;
+  bundle_pieces: BundlePieceRow;
   blobs: BlobRow;
   clusters: ClusterRow;
   operations: OperationRow;

@@ -53,11 +53,12 @@ export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'ver
       throw new KubewrightError('UNAUTHENTICATED', 'this route needs a valid bearer token');
     }
     const { actor, clusters } = holder;
+    // Before anything is refused: the trail names who asked.
+    request.actor = actor;
     if (RANK[actor.role] < RANK[role]) {
       throw new KubewrightError('FORBIDDEN', `this needs the role ${role}; the token ${actor.name} has ${actor.role}`);
     }
     if (clusters && !request.is404) requireRouteWithin(request, clusters, actor.name);
-    request.actor = actor;
     request.clusters = clusters;
   });
 }

@@ -1,54 +1,110 @@
+import { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { historyPage, operationId } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
+import type { JournalFilter } from '../../store/journal.ts';
+import { RECORD_KINDS, RECORD_RESULTS } from '../../store/journal-record.ts';
+import type { ApiDeps } from '../deps.ts';
+import { csvOf, followed, listed, ndjsonOf, serverSentOf } from '../history-stream.ts';
 import type { OperationHistory } from '../temporal-gateway.ts';
 import { type AddRoutes, clusterParams, page, responses } from './shared.ts';
 
 const NO_HISTORY: OperationHistory = { events: [], plan: null, results: [] };
+/** A person who reads the journal does not wait longer for Temporal than this, ms. */
+const EVENTS_WAIT_MS = 1_500;
 
-/** GET /clusters/:name/history: what was scheduled, and every command that ran. */
+const time = z.iso
+  .datetime({ offset: true })
+  .max(40)
+  .transform((text) => new Date(text));
+
+export const historyFilter = {
+  operation: operationId.optional(),
+  phase: dnsLabel.optional(),
+  host: dnsLabel.optional(),
+  actor: z.string().max(63).optional().describe('Token name, or `anonymous`'),
+  kind: z.enum(RECORD_KINDS).optional(),
+  result: z.enum(RECORD_RESULTS).optional().describe('`open`: without an end'),
+  since: time.optional().describe('Begun at or after this time'),
+  until: time.optional().describe('Begun before this time'),
+  changed: z.literal('true').optional().describe('Only records of what was to change something'),
+};
+
+const query = z.strictObject({
+  ...page,
+  ...historyFilter,
+  order: z.enum(['oldest', 'newest']).default('oldest').describe('By the time of beginning'),
+  format: z.enum(['json', 'ndjson', 'csv']).optional().describe('ndjson and csv: all pages; default by Accept'),
+  follow: z.enum(['true', 'false']).default('false').describe('Stay, and send what is written from now on'),
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('With follow: go on behind this position (`pos` of a line, id of an event); 0 = from the beginning'),
+});
+type Query = z.infer<typeof query>;
+
+/** The filter of a query on one cluster. */
+export function filterOf(cluster: string, given: Partial<Query>): JournalFilter {
+  const { operation, phase, host, actor, kind, result, since, until } = given;
+  const changed = given.changed === 'true' ? true : undefined;
+  return { cluster, operation, phase, host, actor, kind, result, since, until, changed };
+}
+
+/** GET /clusters/:name/history: everything that was done, who asked for it, and how it ended. */
 export const history: AddRoutes = (api, deps) => {
+  const closing = new AbortController();
+  api.addHook('preClose', async () => closing.abort());
   api.get(
     '/clusters/:name/history',
     {
       config: { role: 'viewer' },
       schema: {
         operationId: 'getHistory',
-        summary: 'Workflow events of an operation (default: the latest) with the commands that ran',
+        summary: 'Commands, requests and decisions, oldest first; as pages, NDJSON, CSV or live',
         tags: ['history'],
         params: clusterParams,
-        querystring: z.strictObject({
-          ...page,
-          operation: operationId.optional(),
-          phase: dnsLabel.optional(),
-          host: dnsLabel.optional(),
-        }),
+        querystring: query,
+        produces: ['application/json', 'application/x-ndjson', 'text/csv', 'text/event-stream'],
         response: responses({ 200: historyPage }),
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { name } = request.params;
-      const { phase, host, limit, cursor } = request.query;
-      const status =
-        request.query.operation === undefined
-          ? await deps.store.projections.latestOperation(name)
-          : await deps.store.projections.operation(name, request.query.operation);
-      if (!status) {
-        throw new KubewrightError(
-          'NOT_FOUND',
-          `there is no ${request.query.operation === undefined ? 'cluster named' : `operation ${request.query.operation} of`} ${name}`,
-        );
+      const latest = await deps.store.projections.latestOperation(name);
+      const filter = filterOf(name, request.query);
+      await requireTrail(deps, name, request.query.operation, latest !== null);
+
+      const format = formatOf(request, request.query);
+      if (request.query.follow === 'true' || format === 'sse') {
+        const after = resumeAt(request) ?? request.query.after ?? (await deps.store.journal.position());
+        const entries = followed(deps.store.journal, filter, after, closing.signal);
+        const lines = format === 'sse' ? serverSentOf(entries) : ndjsonOf(entries);
+        const type = format === 'sse' ? 'text/event-stream' : 'application/x-ndjson';
+        // Typed for the schema's page; a stream is sent as it is.
+        return reply
+          .type(type)
+          .header('cache-control', 'no-store')
+          .send(Readable.from(lines) as never);
       }
-      const operation = status.operationId;
+      if (format !== 'json') {
+        const entries = listed(deps.store.journal, { ...filter, order: request.query.order });
+        const lines = format === 'csv' ? csvOf(entries) : ndjsonOf(entries);
+        const type = format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson';
+        return reply
+          .type(type)
+          .header('content-disposition', `attachment; filename="${name}-history.${format}"`)
+          .send(Readable.from(lines) as never);
+      }
+
+      const { limit, cursor, order, phase, host } = request.query;
+      const operation = request.query.operation ?? latest?.operationId ?? null;
       const [{ items, next }, { events }] = await Promise.all([
-        deps.store.journal.list({ cluster: name, operation, phase, host, limit, cursor }),
-        deps.temporal.history(name, operation).catch((error: unknown) => {
-          // The journal is ours and stays; Temporal may have forgotten, or be away.
-          if (KubewrightError.is(error) && ['NOT_FOUND', 'TEMPORAL_UNAVAILABLE'].includes(error.code))
-            return NO_HISTORY;
-          throw error;
-        }),
+        deps.store.journal.list({ ...filter, limit, cursor, order }),
+        operation === null || cursor !== undefined ? NO_HISTORY : workflowEvents(deps, name, operation),
       ]);
       const scheduled = new Map(
         events.flatMap(({ activityId, id, type }) =>
@@ -60,8 +116,11 @@ export const history: AddRoutes = (api, deps) => {
       );
       return {
         operation,
-        events: cursor === undefined ? wanted.map(({ activityId: _activityId, ...event }) => event) : [],
-        items: items.map((item) => ({ ...item, eventId: scheduled.get(item.activityId) ?? null })),
+        events: wanted.map(({ activityId: _activityId, ...event }) => event),
+        items: items.map((item) => ({
+          ...item,
+          eventId: item.operation === operation ? (scheduled.get(item.activityId) ?? null) : null,
+        })),
         next,
       };
     },
@@ -88,3 +147,41 @@ export const history: AddRoutes = (api, deps) => {
     },
   );
 };
+
+/** Throws NOT_FOUND for clusters that nobody ever spoke of, and operations that they do not have. */
+async function requireTrail(deps: ApiDeps, name: string, operation: string | undefined, known: boolean): Promise<void> {
+  if (operation !== undefined) {
+    if (await deps.store.projections.operation(name, operation)) return;
+    throw new KubewrightError('NOT_FOUND', `there is no operation ${operation} of ${name}`);
+  }
+  if (known || (await deps.store.journal.list({ cluster: name, limit: 1 })).items.length > 0) return;
+  throw new KubewrightError('NOT_FOUND', `there is no cluster named ${name}`);
+}
+
+function formatOf(request: FastifyRequest, { format }: Query): 'json' | 'ndjson' | 'csv' | 'sse' {
+  if (format !== undefined) return format;
+  const accept = request.headers.accept ?? '';
+  if (accept.includes('text/event-stream')) return 'sse';
+  if (accept.includes('application/x-ndjson')) return 'ndjson';
+  return accept.includes('text/csv') ? 'csv' : 'json';
+}
+
+function resumeAt(request: FastifyRequest): number | undefined {
+  const given = request.headers['last-event-id'];
+  if (given === undefined) return undefined;
+  if (typeof given === 'string' && /^\d{1,15}$/.test(given)) return Number(given);
+  throw new KubewrightError('BAD_REQUEST', 'headers.last-event-id must be the id of an event');
+}
+
+/** What the workflow did, if Temporal says so soon: it may have forgotten, be busy, or be away. The journal is ours. */
+async function workflowEvents(deps: ApiDeps, cluster: string, operation: string): Promise<OperationHistory> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<OperationHistory>((resolve) => {
+    timer = setTimeout(() => resolve(NO_HISTORY), EVENTS_WAIT_MS);
+  });
+  const found = deps.temporal.history(cluster, operation).catch((error: unknown) => {
+    if (KubewrightError.is(error) && ['NOT_FOUND', 'TEMPORAL_UNAVAILABLE'].includes(error.code)) return NO_HISTORY;
+    throw error;
+  });
+  return Promise.race([found, late]).finally(() => clearTimeout(timer));
+}

@@ -7,6 +7,7 @@ import { decisions } from './decisions.ts';
 import { events } from './events.ts';
 import { health } from './health.ts';
 import { history } from './history.ts';
+import { historyExport } from './history-export.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { operations } from './operations.ts';
 import { phases } from './phases.ts';
@@ -24,6 +25,7 @@ export const routes: readonly AddRoutes[] = [
   decisions,
   teardown,
   history,
+  historyExport,
   events,
   kubeconfig,
   phases,

@@ -48,7 +48,7 @@ export const kubeconfig: AddRoutes = (api, deps) => {
   api.post(
     '/clusters/:name/kubeconfig',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', audited: true },
       schema: {
         operationId: 'issueKubeconfig',
         summary: 'A kubeconfig of your own: a client certificate with your name, a group, and an end',

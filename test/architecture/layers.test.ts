@@ -10,8 +10,9 @@ const MAY_IMPORT: Record<string, { values: string[]; types?: string[] }> = {
   codec: { values: ['codec', 'contracts', 'store'] },
   activities: { values: ['activities', 'contracts', 'store'] },
   worker: { values: ['worker', 'contracts', 'store', 'codec', 'workflows', 'activities'] },
-  api: { values: ['api', 'contracts', 'store', 'codec', 'activities'], types: ['workflows', 'worker'] },
-  cli: { values: ['cli', 'contracts'] },
+  api: { values: ['api', 'contracts', 'store', 'codec', 'activities', 'audit'], types: ['workflows', 'worker'] },
+  audit: { values: ['audit', 'contracts', 'store'] },
+  cli: { values: ['cli', 'contracts', 'audit'] },
   lab: { values: ['lab', 'contracts', 'activities'] },
 };
 /** The embedded product is one process: its entry alone also starts the worker. */

@@ -7,6 +7,7 @@ export const FOLDERS = [
   'workflows',
   'activities',
   'store',
+  'audit',
   'api',
   'worker',
   'cli',

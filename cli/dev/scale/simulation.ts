@@ -8,7 +8,9 @@ import { createActivityDeps } from '../../../activities/deps.ts';
 import { createActivities } from '../../../activities/index.ts';
 import { ensureAdminToken } from '../../../api/admin-token.ts';
 import { buildApp } from '../../../api/app.ts';
+import { createArchivist } from '../../../api/archivist.ts';
 import { temporalGateway } from '../../../api/temporal-client.ts';
+import { openSigner } from '../../../audit/signing-key.ts';
 import { dataConverter } from '../../../codec/data-converter.ts';
 import { clusterWorkflowId, NAMESPACE } from '../../../contracts/messages.ts';
 import type { OperationStatus } from '../../../contracts/operation.ts';
@@ -91,9 +93,12 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
     parts.push(() => workers.shutdown());
     const connection = await Connection.connect({ address: server.address });
     parts.push(() => connection.close());
+    const temporal = temporalGateway(connection, { dataConverter: converter });
+    const signer = openSigner(dataDir);
     const app = await buildApp({
       store,
-      temporal: temporalGateway(connection, { dataConverter: converter }),
+      temporal,
+      archivist: createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool') }),
       phases: [...phases.values()],
       kubeconfig: async () => null,
       personalKubeconfig: async () => null,

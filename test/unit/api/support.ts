@@ -5,8 +5,10 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { definePhase } from '../../../activities/phases/phase.ts';
 import { buildApp } from '../../../api/app.ts';
+import { createArchivist } from '../../../api/archivist.ts';
 import type { ApiDeps } from '../../../api/deps.ts';
 import type { OperationHistory, TemporalGateway } from '../../../api/temporal-gateway.ts';
+import { openSigner } from '../../../audit/signing-key.ts';
 import { payloadCodec } from '../../../codec/payload-codec.ts';
 import type { SubmitOperation } from '../../../contracts/commands.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
@@ -88,6 +90,9 @@ export class FakeTemporal implements TemporalGateway {
     this.#check();
     return this.answers;
   };
+  histories = async function* (): AsyncGenerator<never> {
+    // Temporal has forgotten.
+  };
   ping = async () => this.#check();
 
   #check(): void {
@@ -121,9 +126,11 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
   const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-api-'));
   const store = await openStore({ dataDir, keyring: parseKeyring(Buffer.alloc(32, 7).toString('base64')) });
   const temporal = new FakeTemporal();
+  const signer = openSigner(dataDir);
   const deps: ApiDeps = {
     store,
     temporal,
+    archivist: createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool') }),
     phases,
     kubeconfig: (cluster) => Promise.resolve(cluster === 'demo' ? 'apiVersion: v1\nkind: Config\n' : null),
     personalKubeconfig: (cluster, _spec, { person, group, lifeMs }) =>

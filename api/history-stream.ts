@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Journal, JournalEntry, JournalFilter } from '../store/journal.ts';
+
+/** Records read at once. */
+const PAGE = 500;
+/** How long we wait before we look again, ms. */
+const POLL_MS = 500;
+/** An empty line now and then keeps proxies from closing a quiet stream, ms. */
+const HEARTBEAT_MS = 15_000;
+
+/** A line of a stream: a record, with its position when it is followed. */
+export type Streamed = { entry: JournalEntry; pos?: number; part?: 'begin' | 'end' } | null;
+
+/** Every record that the filter names, page by page. */
+export async function* listed(
+  journal: Journal,
+  filter: JournalFilter & { order: 'oldest' | 'newest' },
+): AsyncGenerator<Streamed> {
+  for (let cursor: string | undefined; ; ) {
+    const { items, next } = await journal.list({ ...filter, limit: PAGE, cursor });
+    for (const entry of items) yield { entry };
+    if (next === null) return;
+    cursor = next;
+  }
+}
+
+/** Halves of records behind a position, as they are written, until the signal. Null: still here. */
+export async function* followed(
+  journal: Journal,
+  filter: JournalFilter,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<Streamed> {
+  let quietSince = Date.now();
+  yield null;
+  for (let last = after; !signal.aborted; ) {
+    const stretch = await journal.follow(filter, last, PAGE);
+    yield* stretch.items;
+    if (stretch.items.length > 0) quietSince = Date.now();
+    const idle = stretch.last === last;
+    last = stretch.last;
+    if (!idle) continue;
+    if (Date.now() - quietSince >= HEARTBEAT_MS) {
+      quietSince = Date.now();
+      yield null;
+    }
+    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+export async function* ndjsonOf(entries: AsyncIterable<Streamed>): AsyncGenerator<string> {
+  for await (const each of entries) {
+    yield each === null ? '\n' : `${JSON.stringify({ ...each.entry, pos: each.pos, part: each.part })}\n`;
+  }
+}
+
+export async function* serverSentOf(entries: AsyncIterable<Streamed>): AsyncGenerator<string> {
+  for await (const each of entries) {
+    yield each === null
+      ? ': here\n\n'
+      : `id: ${each.pos}\nevent: ${each.part}\ndata: ${JSON.stringify(each.entry)}\n\n`;
+  }
+}
+
+const COLUMNS = [
+  ...([
+    'id',
+    'startedAt',
+    'endedAt',
+    'result',
+    'interrupted',
+    'kind',
+    'actor',
+    'requestId',
+    'cluster',
+    'operation',
+  ] as const),
+  ...(['phase', 'host', 'attempt', 'seq', 'argv', 'exitCode', 'signal', 'error', 'changes', 'stdinSha256'] as const),
+  ...(['stdinBytes', 'stdoutSha256', 'stdoutBytes', 'stderrSha256', 'stderrBytes', 'truncated'] as const),
+  ...(['hostKeyFingerprint', 'workflowId', 'runId', 'activityId'] as const),
+] satisfies readonly (keyof JournalEntry)[];
+
+/** RFC 4180, with a header line. */
+export async function* csvOf(entries: AsyncIterable<Streamed>): AsyncGenerator<string> {
+  yield `${COLUMNS.join(',')}\r\n`;
+  for await (const each of entries) {
+    if (each === null) continue;
+    yield `${COLUMNS.map((name) => csvCell(each.entry[name])).join(',')}\r\n`;
+  }
+}
+
+/**
+ * A value as a cell. Spreadsheets run what begins as a formula: such a text gets an apostrophe before it. Control
+ * characters are written as JSON writes them, so that no terminal obeys them.
+ */
+export function csvCell(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  // oxlint-disable-next-line no-control-regex
+  const visible = text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>
+    JSON.stringify(char)
+      .slice(1, -1)
+      .replace(/^(?!\\).$/s, escapeOf(char)),
+  );
+  const harmless = /^\s*[=+\-@|%]/.test(visible) && typeof value === 'string' ? `'${visible}` : visible;
+  return /[",\\']/.test(harmless) || harmless !== text ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}
+
+const escapeOf = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;

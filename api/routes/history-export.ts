@@ -1,0 +1,56 @@
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { operationId } from '../../contracts/api.ts';
+import { type AddRoutes, clusterParams, responses } from './shared.ts';
+
+/** The sealed operation, and the key that seals. */
+export const historyExport: AddRoutes = (api, deps) => {
+  api.get(
+    '/clusters/:name/history/export',
+    {
+      config: { role: 'operator', audited: true },
+      schema: {
+        operationId: 'exportOperation',
+        summary: 'One operation as one signed file (tar); check it with `kubewright audit verify`',
+        tags: ['history'],
+        params: clusterParams,
+        querystring: z.strictObject({ operation: operationId }),
+        produces: ['application/x-tar'],
+        response: responses({ 200: z.string().describe('A tar; see its README.txt') }),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { operation } = request.query;
+      const { id, size, sha256 } = await deps.archivist.bundle(name, operation);
+      return (
+        reply
+          .type('application/x-tar')
+          .header('content-length', size)
+          .header('content-disposition', `attachment; filename="${name}-${operation}.tar"`)
+          .header('digest', `sha-256=${Buffer.from(sha256, 'hex').toString('base64')}`)
+          // Typed for the schema's text; a stream is sent as it is.
+          .send(Readable.from(deps.store.bundles.read(id)) as never)
+      );
+    },
+  );
+
+  api.get(
+    '/audit/key',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'getAuditKey',
+        summary: 'The public key (PEM) that signs exported operations',
+        tags: ['history'],
+        produces: ['application/x-pem-file'],
+        response: responses({ 200: z.string().max(1_000) }),
+      },
+    },
+    async (_request, reply) =>
+      reply
+        .type('application/x-pem-file')
+        .header('x-fingerprint', deps.archivist.signer.fingerprint)
+        .send(deps.archivist.signer.publicKey),
+  );
+};

@@ -1,0 +1,139 @@
+import { canonicalJson, sha256 } from '../store/canonical.ts';
+import { NO_HASH } from '../store/journal-record.ts';
+import type { Problem } from './problem.ts';
+
+/** A link as it was found: its number and hash as written, and the line that it stands for. */
+export interface FoundLink {
+  n: number;
+  hash: string;
+  line: string | null;
+  /** What a lost line belonged to, where that is known. */
+  record?: string | undefined;
+}
+
+interface Half {
+  chain?: unknown;
+  n?: unknown;
+  prev?: unknown;
+  part?: unknown;
+  id?: unknown;
+  kind?: unknown;
+  host?: unknown;
+  argv?: unknown;
+  workflowId?: unknown;
+  activityId?: unknown;
+  attempt?: unknown;
+  stdoutSha256?: unknown;
+  stderrSha256?: unknown;
+}
+
+/** Kinds of records that are commands on hosts. */
+const COMMANDS: ReadonlySet<unknown> = new Set(['exec', 'script', 'upload']);
+
+/**
+ * Goes along one chain, link by link, and says of each what is wrong with it. Remembers what others must agree with:
+ * hashes by number, outputs named, commands counted per attempt.
+ */
+export class ChainCheck {
+  /** Hash of each link by number, from 1. */
+  readonly hashes: string[] = [NO_HASH];
+  /** Digest of each output, and the record that named it first. */
+  readonly outputs = new Map<string, string>();
+  /** Commands begun per attempt: `<workflow id>\0<activity id>\0<attempt>`. */
+  readonly attempts = new Map<string, { commands: number; record: string }>();
+  /** Specs that the chain says it was about. */
+  readonly specs = new Set<string>();
+  opened = false;
+  closed = false;
+  readonly #chain: string;
+  readonly #where: string;
+  readonly #open = new Map<string, string>();
+  readonly #ended = new Set<string>();
+
+  constructor(chain: string, where: string) {
+    this.#chain = chain;
+    this.#where = where;
+  }
+
+  /** The number of links seen, and records without an end. */
+  get length(): number {
+    return this.hashes.length - 1;
+  }
+  get openRecords(): readonly string[] {
+    return [...this.#open.keys()];
+  }
+
+  /** The next link. Null: it is as it was written. */
+  next(link: FoundLink): Problem | null {
+    const expected = this.hashes.length;
+    const name = (half?: Half): string => {
+      const id = typeof half?.id === 'string' ? half.id : link.record;
+      const whose = typeof half?.host === 'string' && half.host !== '' ? ` (${String(half.kind)} on ${half.host})` : '';
+      return `link ${link.n}${id === undefined ? '' : `, record ${id}${whose}`}`;
+    };
+    const bad = (what: string, half?: Half): Problem => ({ where: this.#where, record: name(half), what });
+    const previous = this.hashes.at(-1)!;
+    // Whatever is wrong with it: the next one is judged by what this one was.
+    this.hashes.push(link.hash);
+
+    if (link.n !== expected) {
+      const what =
+        link.n > expected
+          ? `link ${expected} is missing before it`
+          : 'it stands there a second time, or in the wrong place';
+      return bad(what);
+    }
+    if (link.line === null) return bad('the record of this link is missing');
+    const half = parse(link.line);
+    if (sha256(link.line) !== link.hash) return bad('its content is not what was written: the hash differs', half);
+    if (half === undefined) return bad('it is not a line of canonical JSON');
+    if (half.chain !== this.#chain) return bad(`it belongs to the chain ${String(half.chain)}`, half);
+    if (half.n !== expected) return bad(`it says that it is link ${String(half.n)}`, half);
+    if (half.prev !== previous) return bad('it does not follow on the link before it', half);
+    return this.#pair(half, bad);
+  }
+
+  #pair(half: Half, bad: (what: string, half?: Half) => Problem): Problem | null {
+    const id = half.id;
+    if (typeof id !== 'string') return bad('it names no record');
+    if (half.part === 'begin') {
+      if (this.#open.has(id) || this.#ended.has(id)) return bad('the record begins a second time', half);
+      this.#open.set(id, String(half.kind));
+      this.#note(half, id);
+      return null;
+    }
+    if (half.part !== 'end') return bad('it is neither a begin nor an end', half);
+    if (!this.#open.delete(id)) return bad('the record ends without having begun', half);
+    this.#ended.add(id);
+    for (const digest of [half.stdoutSha256, half.stderrSha256]) {
+      if (typeof digest === 'string' && !this.outputs.has(digest)) this.outputs.set(digest, id);
+    }
+    return null;
+  }
+
+  #note(half: Half, id: string): void {
+    if (COMMANDS.has(half.kind)) {
+      const key = [half.workflowId, half.activityId, half.attempt].join('\0');
+      const known = this.attempts.get(key) ?? { commands: 0, record: id };
+      known.commands += 1;
+      this.attempts.set(key, known);
+    }
+    if (half.kind !== 'operation' || !Array.isArray(half.argv)) return;
+    if (half.argv[0] === 'close') this.closed = true;
+    if (half.argv[0] === 'open') {
+      this.opened = true;
+      this.specs.add(String(half.argv[3]));
+    }
+  }
+}
+
+/** The half of a record that a line is; undefined when it is not the one text that such an object has. */
+function parse(line: string): Half | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== 'object' || value === null || canonicalJson(value) !== line) return undefined;
+    return value;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { canonicalJson } from '../store/canonical.ts';
+import type { ChainCheck } from './chain-check.ts';
+import type { Problem } from './problem.ts';
+
+const text = z.string();
+const payloads = z.object({ payloads: z.array(z.object({ data: text.optional() })).optional() });
+
+/** The part of an event in proto-JSON that anchors the journal. */
+const event = z.object({
+  eventId: text,
+  workflowExecutionStartedEventAttributes: z.object({ workflowId: text.optional() }).optional(),
+  activityTaskScheduledEventAttributes: z
+    .object({ activityId: text, activityType: z.object({ name: text }) })
+    .optional(),
+  activityTaskStartedEventAttributes: z.object({ scheduledEventId: text, attempt: z.int().optional() }).optional(),
+  activityTaskCompletedEventAttributes: z
+    .object({ scheduledEventId: text, startedEventId: text, result: payloads.optional() })
+    .optional(),
+});
+const history = z.object({ events: z.array(event) });
+
+const taskResult = z.object({ chainHead: text.optional(), commands: z.int().optional() });
+
+/** Compares what Temporal remembers with the chain: either one shows a change in the other. */
+export class HistoryCheck {
+  /** Anchors that were found and held. */
+  anchors = 0;
+  /** The plan as the workflow got it, as canonical JSON. */
+  plan: string | undefined;
+  readonly #chain: ChainCheck;
+  readonly #scheduled = new Set<string>();
+  #histories = 0;
+
+  constructor(chain: ChainCheck) {
+    this.#chain = chain;
+  }
+
+  /** One history, as JSON. The chain must have been walked. */
+  add(where: string, json: string): Problem[] {
+    let events: z.infer<typeof event>[];
+    try {
+      ({ events } = history.parse(JSON.parse(json)));
+    } catch {
+      return [{ where, what: 'it is no history of a workflow in proto-JSON' }];
+    }
+    this.#histories += 1;
+    const workflowId = events[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? '';
+    const byId = new Map(events.map((each) => [each.eventId, each]));
+    const problems: Problem[] = [];
+    for (const each of events) {
+      const scheduled = each.activityTaskScheduledEventAttributes;
+      if (scheduled) this.#scheduled.add(`${workflowId}\0${scheduled.activityId}`);
+      const completed = each.activityTaskCompletedEventAttributes;
+      if (!completed) continue;
+      const activity = byId.get(completed.scheduledEventId)?.activityTaskScheduledEventAttributes;
+      const attempt = byId.get(completed.startedEventId)?.activityTaskStartedEventAttributes?.attempt ?? 1;
+      const result = decoded(completed.result?.payloads?.[0]?.data);
+      if (activity?.activityType.name === 'makePlan') this.plan = canonicalJson(result);
+      const parsed = taskResult.safeParse(result);
+      if (!parsed.success || !activity) continue;
+      const bad = (what: string): Problem => ({
+        where,
+        record: `event ${each.eventId} (${activity.activityId})`,
+        what,
+      });
+      problems.push(...this.#anchor(parsed.data, `${workflowId}\0${activity.activityId}\0${attempt}`, bad));
+    }
+    return problems;
+  }
+
+  #anchor(
+    { chainHead, commands }: z.infer<typeof taskResult>,
+    attempt: string,
+    bad: (what: string) => Problem,
+  ): Problem[] {
+    if (chainHead === undefined) return [];
+    const [n = '', hash] = chainHead.split(':');
+    const problems: Problem[] = [];
+    if (this.#chain.hashes[Number(n)] !== hash) {
+      problems.push(bad(`its result says that link ${n} is ${String(hash)}, and the chain says otherwise`));
+    } else this.anchors += 1;
+    const recorded = this.#chain.attempts.get(attempt)?.commands ?? 0;
+    if (commands !== undefined && recorded !== commands) {
+      problems.push(bad(`its result counts ${commands} commands, and the chain holds ${recorded}`));
+    }
+    return problems;
+  }
+
+  /** Once all histories were read: records of tasks that no workflow ever scheduled. */
+  end(where: string): Problem[] {
+    if (this.#histories === 0) return [];
+    return [...this.#chain.attempts].flatMap(([key, { record }]) => {
+      const [workflowId, activityId] = key.split('\0');
+      if (this.#scheduled.has(`${workflowId}\0${activityId}`)) return [];
+      return [{ where, record: `record ${record}`, what: `no workflow scheduled the task ${String(activityId)}` }];
+    });
+  }
+}
+
+function decoded(data: string | undefined): unknown {
+  if (data === undefined) return undefined;
+  try {
+    return JSON.parse(Buffer.from(data, 'base64').toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,90 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomUUID,
+  sign,
+  verify,
+} from 'node:crypto';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Signs bundles. Ed25519: one signature for one text, 64 bytes. */
+export interface Signer {
+  /** PEM (SubjectPublicKeyInfo). */
+  publicKey: string;
+  /** Of the public key: SHA256:..., as `ssh-keygen` shows fingerprints, over its DER form. */
+  fingerprint: string;
+  sign(bytes: Uint8Array): Buffer;
+}
+
+/** The file beside `secret.key`. */
+export const SIGNING_KEY_FILE = 'audit.key';
+
+/**
+ * The installation's signing key: `given` (PEM, KUBEWRIGHT_AUDIT_KEY), else the file `audit.key` in the data directory,
+ * which the first start makes with mode 0600. The folder must exist.
+ */
+export function openSigner(dataDir: string, given?: string): Signer {
+  if (given !== undefined && given !== '') return signerOf(given.replaceAll('\\n', '\n'));
+  const file = join(dataDir, SIGNING_KEY_FILE);
+  const known = read(file);
+  if (known !== undefined) return signerOf(known);
+  // Written aside and linked: two first starts at once agree on one key, and a crash leaves no half-written one.
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const fresh = `${file}.${randomUUID()}`;
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  writeFileSync(fresh, pem, { mode: 0o600, flag: 'wx', flush: true });
+  try {
+    linkSync(fresh, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(fresh, { force: true });
+  }
+  return signerOf(readFileSync(file, 'utf8'));
+}
+
+/** Throws when the text is no Ed25519 private key. */
+export function signerOf(pem: string): Signer {
+  const key = createPrivateKey(pem);
+  if (key.asymmetricKeyType !== 'ed25519') throw new Error('the signing key of the audit must be an Ed25519 key');
+  const publicKey = createPublicKey(key);
+  return {
+    publicKey: pemOf(publicKey),
+    fingerprint: fingerprintOf(publicKey),
+    sign: (bytes) => sign(null, bytes, key),
+  };
+}
+
+/** A public key in PEM, checked. Throws when it is no Ed25519 key in just this form. */
+export function readPublicKey(pem: string): {
+  fingerprint: string;
+  verify(bytes: Uint8Array, signature: Uint8Array): boolean;
+} {
+  const key = createPublicKey(pem);
+  if (key.asymmetricKeyType !== 'ed25519') throw new Error('it is not an Ed25519 key');
+  return {
+    fingerprint: fingerprintOf(key),
+    verify: (bytes, signature) => verify(null, bytes, key, signature),
+  };
+}
+
+const pemOf = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }).toString();
+
+const fingerprintOf = (key: KeyObject): string =>
+  `SHA256:${createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('base64')
+    .replace(/=+$/, '')}`;
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

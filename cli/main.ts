@@ -1,0 +1,18 @@
+import { Command } from 'commander';
+import { auditCheck } from './commands/audit-check.ts';
+import { auditVerify } from './commands/audit-verify.ts';
+import { secretsRotate } from './commands/secrets-rotate.ts';
+
+/** `kubewright`: one command per file under commands/. Exit codes: 0 well, 1 not. */
+const program = new Command('kubewright').description('Builds, operates and audits Kubernetes clusters');
+const audit = program.command('audit').description('Check what was recorded');
+audit.addCommand(auditVerify());
+audit.addCommand(auditCheck());
+program.command('secrets').description('Keys of stored secrets').addCommand(secretsRotate());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`kubewright: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

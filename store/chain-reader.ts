@@ -1,0 +1,111 @@
+import type { Kysely, SelectQueryBuilder } from 'kysely';
+import { beginLine, endLine, learnsOperation, NO_HASH, NOT_ENDED } from './journal-record.ts';
+import type { JournalRow, LinkRow, Tables } from './schema.ts';
+
+/** A link as it stands in the database, with the line that its record gives now. */
+export interface ChainLine {
+  pos: number;
+  n: number;
+  /** As it was written. Right, when it is the sha256 of the line. */
+  hash: string;
+  record: string;
+  part: 'begin' | 'end';
+  /** Null: there is no such record. */
+  line: string | null;
+  /** Digests of the outputs that an end names. */
+  outputs: string[];
+}
+
+/** Reads chains as they can be checked: in order, each half of a record as the canonical line that was hashed. */
+export interface ChainReader {
+  /** Links behind `after` (0: from the beginning). */
+  lines(chain: string, after: number, limit: number): Promise<ChainLine[]>;
+  /** All links of these records, whatever their chains, by chain and number. */
+  linesOf(records: readonly string[]): Promise<(ChainLine & { chain: string })[]>;
+  /** Every chain with its head, behind a name. */
+  heads(after: string, limit: number): Promise<{ id: string; n: number; hash: string }[]>;
+  /** Of records without an end: those whose columns say something of an end all the same. */
+  halfEnded(records: readonly string[]): Promise<string[]>;
+  /** What no chain leads to: records without a link, chains of links without a head. At most `limit` of each. */
+  strays(limit: number): Promise<{ records: string[]; chains: string[] }>;
+  /** How many links there are, and the highest position. */
+  totals(): Promise<{ links: number; last: number }>;
+}
+
+type Joined = LinkRow & { prev: string | null; row: JournalRow | null };
+
+export function chainReader(db: Kysely<Tables>): ChainReader {
+  const select = () =>
+    db
+      .selectFrom('links')
+      .leftJoin('links as before', (join) =>
+        join
+          .onRef('before.chain', '=', 'links.chain')
+          .on((on) => on.eb(on.ref('before.n'), '=', on.eb(on.ref('links.n'), '-', 1))),
+      )
+      .leftJoin('journal', 'journal.id', 'links.record')
+      .selectAll('journal')
+      .select(['links.pos', 'links.chain', 'links.n', 'links.hash', 'links.record', 'links.part'])
+      .select('before.hash as prev');
+  const read = async (query: ReturnType<typeof select>): Promise<(ChainLine & { chain: string })[]> => {
+    const rows = await (query as SelectQueryBuilder<Tables, 'links', Record<string, unknown>>).execute();
+    return rows.map((row) => {
+      const { pos, chain, n, hash, record, part, prev, ...journal } = row as unknown as LinkRow & JournalRow & Joined;
+      return lineOf({ pos, chain, n, hash, record, part, prev, row: journal.id === null ? null : journal });
+    });
+  };
+  return {
+    lines: (chain, after, limit) =>
+      read(select().where('links.chain', '=', chain).where('links.n', '>', after).orderBy('links.n').limit(limit)),
+    async linesOf(records) {
+      if (records.length === 0) return [];
+      return read(select().where('links.record', 'in', records).orderBy('links.chain').orderBy('links.n'));
+    },
+    async halfEnded(records) {
+      if (records.length === 0) return [];
+      const rows = await db.selectFrom('journal').selectAll().where('id', 'in', records).execute();
+      return rows.filter((row) => !untouched(row)).map(({ id }) => id);
+    },
+    async strays(limit) {
+      const records = await db
+        .selectFrom('journal')
+        .leftJoin('links', (join) => join.onRef('links.record', '=', 'journal.id').on('links.part', '=', 'begin'))
+        .select('journal.id')
+        .where('links.pos', 'is', null)
+        .limit(limit)
+        .execute();
+      const chains = await db
+        .selectFrom('links')
+        .leftJoin('chains', 'chains.id', 'links.chain')
+        .select('links.chain')
+        .distinct()
+        .where('chains.id', 'is', null)
+        .limit(limit)
+        .execute();
+      return { records: records.map(({ id }) => id), chains: chains.map(({ chain }) => chain) };
+    },
+    async totals() {
+      const row = await db
+        .selectFrom('links')
+        .select(({ fn }) => [fn.countAll().as('links'), fn.max('pos').as('last')])
+        .executeTakeFirstOrThrow();
+      return { links: Number(row.links), last: Number(row.last ?? 0) };
+    },
+    heads: (after, limit) =>
+      db.selectFrom('chains').selectAll().where('id', '>', after).orderBy('id').limit(limit).execute(),
+  };
+}
+
+/** As it was begun: nothing in it says that it ended. */
+function untouched(row: JournalRow): boolean {
+  const names = Object.keys(NOT_ENDED) as (keyof typeof NOT_ENDED)[];
+  return names.every((name) => row[name] === NOT_ENDED[name]) && !(learnsOperation(row.kind) && row.operation !== '');
+}
+
+function lineOf({ pos, chain, n, hash, record, part, prev, row }: Joined): ChainLine & { chain: string } {
+  const place = { chain, n, prev: prev ?? NO_HASH };
+  const half = { begin: beginLine, end: endLine }[part] ?? (() => '');
+  const line = row === null ? null : half(row, place);
+  const outputs = row !== null && part === 'end' ? [row.stdout_sha256, row.stderr_sha256] : [];
+  return { pos, chain, n, hash, record, part, line, outputs: outputs.filter((digest) => digest !== null) };
+}

@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { csvCell } from '../../../api/history-stream.ts';
+import { verifyBundle } from '../../../audit/verify-bundle.ts';
+import { begun, ended } from '../store/journal-contract.ts';
+import { type Json, spec, type TestApi, testApi } from './support.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await testApi();
+});
+afterAll(() => api.close());
+
+const items = (body: Json) => body['items'] as Json[];
+const trail = async (cluster: string) => (await api.store.journal.list({ cluster, limit: 100 })).items;
+
+describe('the trail of requests', () => {
+  it('holds what was asked, by whom, and what we answered', async () => {
+    const made = await api.call('POST', '/clusters', { body: spec(), as: 'operator' });
+    expect(made.status).toBe(202);
+    expect(await trail('demo')).toMatchObject([
+      {
+        ...{ kind: 'request', actor: 'operator', operation: made.body['operation'], exitCode: 202, result: 'ok' },
+        ...{ requestId: made.headers['x-request-id'], argv: ['POST', '/clusters', 'from 127.0.0.1'] },
+        stdinSha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      },
+    ]);
+  });
+
+  it('holds what was refused: by role, by rule, by form', async () => {
+    await api.call('POST', '/clusters/demo/pause', { as: 'viewer' });
+    await api.call('POST', '/clusters/demo/pause', { body: { mode: 'never' } });
+    await api.call('POST', '/clusters/demo/hosts/cp-1/retry', { body: {} });
+    const seen = (await trail('demo'))
+      .slice(1)
+      .map(({ kind, actor, exitCode, result, error }) => [kind, actor, exitCode, result, error]);
+    expect(seen[0]).toEqual(['request', 'viewer', 403, 'refused', 'FORBIDDEN']);
+    expect(seen[1]).toEqual(['request', 'admin', 400, 'refused', 'BAD_REQUEST']);
+    expect(seen[2]!.slice(0, 2)).toEqual(['decision', 'admin']);
+  });
+
+  it('of a flood without a token is bounded', async () => {
+    for (let n = 0; n < 100; n += 1) await api.call('POST', '/clusters', { as: null });
+    const written = (await api.store.journal.list({ cluster: '', actor: 'anonymous', limit: 200 })).items;
+    expect(written.length).toBeGreaterThan(10);
+    expect(written.length).toBeLessThanOrEqual(60);
+  });
+
+  it('keeps no digest of a body that holds a secret', async () => {
+    await api.call('PUT', '/credentials/key', { body: { kind: 'password', password: 'hunter2' } });
+    const [put] = (await api.store.journal.list({ cluster: '', actor: 'admin', limit: 9 })).items;
+    expect(put).toMatchObject({
+      argv: ['PUT', '/credentials/key', 'from 127.0.0.1'],
+      stdinSha256: null,
+      exitCode: 200,
+    });
+  });
+});
+
+describe('history', () => {
+  it('filters, as pages and as files', async () => {
+    await api.store.journal.record(begun('demo', { host: 'w-1', argv: ['=cmd()', 'a,"b"'] }), ended({ code: 3 }));
+    const of = async (query: string) => items((await api.call('GET', `/clusters/demo/history?${query}`)).body).length;
+    expect(await of('host=w-1')).toBe(1);
+    expect(await of('host=w-1&result=ok')).toBe(0);
+    expect(await of('kind=exec&actor=admin&since=2026-11-21T12:00:00Z&until=2026-11-21T12:00:01Z')).toBe(1);
+    expect(await of('result=refused&kind=request')).toBe(2);
+    expect((await api.call('GET', '/clusters/demo/history?since=yesterday')).status).toBe(400);
+
+    const lines = (await api.call('GET', '/clusters/demo/history?format=ndjson&host=w-1')).text.trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as Json)).toMatchObject([
+      { host: 'w-1', exitCode: 3, result: 'failed' },
+    ]);
+    const csv = await api.call('GET', '/clusters/demo/history?host=w-1', { headers: { accept: 'text/csv' } });
+    expect(csv.headers['content-type']).toContain('text/csv');
+    expect(csv.text.split('\r\n')).toHaveLength(3);
+  });
+
+  it('cells of a spreadsheet run nothing', () => {
+    expect(csvCell('=1+1')).toBe(`"'=1+1"`);
+    expect(csvCell(' @sum')).toBe(`"' @sum"`);
+    expect(csvCell('-rf')).toBe(`"'-rf"`);
+    expect(csvCell('plain')).toBe('plain');
+    expect(csvCell('a"b')).toBe('"a""b"');
+    expect(csvCell('\u001b[31mred\r\n')).toBe('"\\u001b[31mred\\r\\n"');
+    expect(csvCell(-5)).toBe('-5');
+  });
+
+  it('can be followed, and gone on with', async () => {
+    const from = await api.store.journal.position();
+    await api.store.journal.record(begun('demo', { host: 'w-7' }), ended());
+    const url = await api.app.listen({ host: '127.0.0.1', port: 0 });
+    const stop = new AbortController();
+    const response = await fetch(`${url}/clusters/demo/history?follow=true&after=${from}&host=w-7`, {
+      headers: { authorization: `Bearer ${api.token.viewer}` },
+      signal: stop.signal,
+    });
+    let text = '';
+    for await (const chunk of response.body!) {
+      text += Buffer.from(chunk).toString('utf8');
+      if (text.includes('"part":"end"')) break;
+    }
+    stop.abort();
+    const seen = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Json);
+    expect(seen.map(({ part, pos }) => [part, pos])).toEqual([
+      ['begin', from + 1],
+      ['end', from + 2],
+    ]);
+  });
+});
+
+describe('export', () => {
+  it('is one signed file, only of what is over', async () => {
+    const { operation } = (await api.call('POST', '/clusters', { body: spec() })).body as { operation: string };
+    expect((await api.call('GET', `/clusters/demo/history/export?operation=${operation}`)).status).toBe(409);
+    const status = (await api.store.projections.operation('demo', operation))!;
+    const close = { ...begun('demo', { operation, argv: ['close', 'succeeded'] }), kind: 'operation' as const };
+    await api.store.journal.record(close, ended({ code: null, stdout: '', stdoutBytes: 0 }));
+    await api.store.projections.saveOperation({ ...status, state: 'succeeded' });
+    expect(
+      (await api.call('GET', `/clusters/demo/history/export?operation=${operation}`, { as: 'viewer' })).status,
+    ).toBe(403);
+
+    const answer = await api.app.inject({
+      url: `/clusters/demo/history/export?operation=${operation}`,
+      headers: { authorization: `Bearer ${api.token.operator}` },
+    });
+    expect(answer.headers).toMatchObject({ 'content-disposition': `attachment; filename="demo-${operation}.tar"` });
+    const folder = mkdtempSync(join(tmpdir(), 'kubewright-export-'));
+    writeFileSync(join(folder, 'bundle.tar'), answer.rawPayload);
+    const { text: publicKey } = await api.call('GET', '/audit/key', { as: 'viewer' });
+    expect(verifyBundle(join(folder, 'bundle.tar'), { publicKey })).toMatchObject({ problems: [], operation });
+    rmSync(folder, { recursive: true });
+  });
+});
