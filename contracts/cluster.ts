@@ -127,6 +127,11 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
     issue(['network', 'serviceCidr'], `overlaps podCidr (${network.podCidr})`);
   if (Number(network.podCidr.split('/')[1]) > 22)
     issue(['network', 'podCidr'], 'must be /22 or larger: every node takes a /24');
+  const room = 2 ** (24 - Number(network.podCidr.split('/')[1]));
+  const nodes = hosts.filter(({ roles }) => roles.includes('worker') || roles.includes('control-plane')).length;
+  if (nodes > room) {
+    issue(['network', 'podCidr'], `has room for ${Math.floor(room)} nodes, a /24 each; ${nodes} hosts are nodes`);
+  }
   if (Number(network.serviceCidr.split('/')[1]) > 24 || Number(network.serviceCidr.split('/')[1]) < 12)
     issue(['network', 'serviceCidr'], 'must be between /12 and /24');
 });

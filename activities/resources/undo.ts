@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import type { Change } from '../../contracts/operation.ts';
+import { makeTemporary } from '../host/fence.ts';
 import { quote } from '../host/quote.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
 import { HOST_PATH } from './batch-script.ts';
@@ -73,7 +74,7 @@ export function undoScript(entries: readonly LedgerEntry[], facts: HostFacts, no
     undoFunctions(nonce),
     `export PATH=${HOST_PATH}`,
     'umask 022',
-    'KW_TMP=$(mktemp -d /run/kubewright.XXXXXXXX) || exit 1',
+    `KW_TMP=$(${makeTemporary('-d')}) || exit 1`,
     `trap 'rm -rf -- "$KW_TMP"' EXIT`,
     `trap 'exit 143' HUP INT TERM PIPE`,
     ': >"$KW_TMP/done"',

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { historyPage, operationId } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
+import { printable } from '../../contracts/printable.ts';
 import type { JournalFilter } from '../../store/journal.ts';
 import { RECORD_KINDS, RECORD_RESULTS } from '../../store/journal-record.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -134,8 +135,12 @@ export const history: AddRoutes = (api, deps) => {
         operationId: 'getCommandOutput',
         summary: 'What a command wrote, by its sha256',
         tags: ['history'],
+        description:
+          'Characters that act on a terminal come as escapes (\\u{1b}). With `raw=true` a file of just the bytes that the ' +
+          'digest is of.',
         params: clusterParams.extend({ sha: z.string().regex(/^[0-9a-f]{64}$/, 'must be a sha256') }),
-        produces: ['text/plain'],
+        querystring: z.strictObject({ raw: z.enum(['true', 'false']).default('false') }),
+        produces: ['text/plain', 'application/octet-stream'],
         response: responses({ 200: z.string() }),
       },
     },
@@ -143,7 +148,9 @@ export const history: AddRoutes = (api, deps) => {
       const { name, sha } = request.params;
       const text = (await deps.store.journal.hasOutput(name, sha)) ? await deps.store.blobs.get(sha) : null;
       if (text === null) throw new KubewrightError('NOT_FOUND', `no command of ${name} wrote an output of this digest`);
-      return reply.type('text/plain; charset=utf-8').send(text);
+      if (request.query.raw === 'false') return reply.type('text/plain; charset=utf-8').send(printable(text));
+      void reply.header('content-disposition', `attachment; filename="${sha}"`);
+      return reply.type('application/octet-stream').send(text);
     },
   );
 };

@@ -68,7 +68,7 @@ describe('the build plan', () => {
           address: `10.20.${Math.floor(index / 250)}.${(index % 250) + 1}`,
           roles: index === 0 ? ['control-plane', 'etcd'] : ['worker'],
         }));
-        const cluster = sampleCluster({ hosts });
+        const cluster = sampleCluster({ hosts, network: { podCidr: '10.128.0.0/10' } });
         const phases = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => phase(name));
         const text = JSON.stringify(makeBuildPlan(input, cluster, phases));
         expect(JSON.stringify(makeBuildPlan(input, cluster, phases))).toBe(text);

@@ -305,7 +305,7 @@ describe('history', () => {
       startedAt: new Date(),
     });
     const ended = { endedAt: new Date(), code: 0, signal: null, stderr: '', stdoutBytes: 2, stderrBytes: 0 };
-    await api.store.journal.end(id, { ...ended, stdout: 'hi', truncated: false, error: null });
+    await api.store.journal.end(id, { ...ended, stdout: 'hi\x1b[2J', truncated: false, error: null });
     const event = { time: new Date().toISOString(), activityId: 'prepare:cp-1:0', phase: 'prepare', host: 'cp-1' };
     api.temporal.answers.events = [
       { id: '1', time: event.time, type: 'WorkflowExecutionStarted' },
@@ -320,7 +320,12 @@ describe('history', () => {
       next: null,
     });
     const sha = (body['items'] as { stdoutSha256: string }[])[0]!.stdoutSha256;
-    expect(await api.call('GET', `/clusters/demo/history/output/${sha}`)).toMatchObject({ status: 200, text: 'hi' });
+    expect(await api.call('GET', `/clusters/demo/history/output/${sha}`)).toMatchObject({
+      status: 200,
+      text: 'hi\\u{1b}[2J',
+    });
+    const raw = await api.call('GET', `/clusters/demo/history/output/${sha}?raw=true`);
+    expect(raw).toMatchObject({ status: 200, text: 'hi\x1b[2J' });
     expect((await api.call('GET', `/clusters/other/history/output/${sha}`)).status).toBe(404);
 
     api.temporal.down = true;

@@ -284,6 +284,16 @@ describe('what an attacker or a tired person sends', () => {
     ]);
   });
 
+  it('refuses a network of pods without room for every node', () => {
+    const hosts = Array.from({ length: 5 }, (_, at) => ({
+      name: `h-${at}`,
+      address: `192.0.2.${at + 1}`,
+      roles: at === 0 ? ['control-plane', 'etcd'] : ['worker'],
+    }));
+    const errors = refused(spec({ hosts, network: { podCidr: '10.244.0.0/22' } })).errors.join();
+    expect(errors).toContain('has room for 4 nodes, a /24 each; 5 hosts are nodes');
+  });
+
   it.each(['127.0.0.0/16', '169.254.0.0/16', '224.0.0.0/16'])('refuses %s as a network of pods', (podCidr) => {
     expect(refused(spec({ network: { podCidr } })).errors.join()).toContain('is reserved for other uses');
   });
