@@ -197,8 +197,12 @@ export async function claim(host: RemoteHost, fence: Fence): Promise<void> {
     throw new KubewrightError('HOST_BUSY', message, { host: host.name, evidence });
   }
   const full = /No space left on device/.test(stderr);
-  const message = `${host.name} cannot be held for ${scope} (exit code ${code})`;
-  throw new KubewrightError(full ? 'DISK_FULL' : 'COMMAND_FAILED', message, { host: host.name, evidence });
+  const why = full ? 'there is no space left for our own state' : `exit code ${code}`;
+  const message = `${host.name} cannot be held for ${scope}: ${why}`;
+  throw new KubewrightError(full ? 'DISK_FULL' : 'COMMAND_FAILED', message, {
+    host: host.name,
+    evidence: `${HELD_DIR}: ${evidence}`,
+  });
 }
 
 /** What stopped at the fence: says who holds the scope, by what the host remembers ('-' = nothing). */

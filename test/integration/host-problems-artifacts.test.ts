@@ -130,7 +130,7 @@ test('no room for our own state', async () => {
     await bench.stops(runtime(), {
       code: 'DISK_FULL',
       retryable: false,
-      cause: /no space left while applying/,
+      cause: /no space left for our own state/,
       evidence: [/No space left on device/, /\/var\/lib\/kubewright/],
     });
   } finally {
