@@ -6,6 +6,8 @@ import { defineConfig } from 'vitest/config';
  */
 const retry = process.env['CI'] === 'true' ? 1 : 0;
 
+const KILLED_AT_EVERY_COMMAND = ['test/integration/repeat*.test.ts'];
+
 /** One project per tier. `unit` needs nothing but Node; the others need what `npm test` installs. */
 export default defineConfig({
   test: {
@@ -40,9 +42,23 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: KILLED_AT_EVERY_COMMAND,
           globalSetup: ['test/support/lab-global-setup.ts'],
           retry,
           testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // Minutes long: runs with e2e, on the bare hosts of the integration tier.
+          name: 'repeat',
+          include: KILLED_AT_EVERY_COMMAND,
+          globalSetup: ['test/support/lab-global-setup.ts'],
+          retry,
+          testTimeout: 600_000,
           hookTimeout: 300_000,
           fileParallelism: false,
         },

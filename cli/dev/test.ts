@@ -13,7 +13,7 @@ import { checkoutRoot } from './paths.ts';
  */
 const PROJECTS: Record<string, string[]> = {
   fast: ['unit', 'workflow', 'integration'],
-  e2e: ['e2e'],
+  e2e: ['repeat', 'e2e'],
 };
 
 /** What unit tests call on this machine; the other tiers install their own. */
