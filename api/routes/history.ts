@@ -37,6 +37,10 @@ const query = z.strictObject({
   ...page,
   ...historyFilter,
   order: z.enum(['oldest', 'newest']).default('oldest').describe('By the time of beginning'),
+  events: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe("Also the workflow's events, of the operation or else the latest one; default: when one is named"),
   format: z.enum(['json', 'ndjson', 'csv']).optional().describe('ndjson and csv: all pages; default by Accept'),
   follow: z.enum(['true', 'false']).default('false').describe('Stay, and send what is written from now on'),
   after: z.coerce
@@ -103,9 +107,13 @@ export const history: AddRoutes = (api, deps) => {
 
       const { limit, cursor, order, phase, host } = request.query;
       const operation = request.query.operation ?? latest?.operationId ?? null;
+      // Temporal takes its time: a page of the journal alone does not wait for it.
+      const wants = request.query.events ?? (request.query.operation === undefined ? 'false' : 'true');
       const [{ items, next }, { events }] = await Promise.all([
         deps.store.journal.list({ ...filter, limit, cursor, order }),
-        operation === null || cursor !== undefined ? NO_HISTORY : workflowEvents(deps, name, operation),
+        operation === null || cursor !== undefined || wants === 'false'
+          ? NO_HISTORY
+          : workflowEvents(deps, name, operation),
       ]);
       const scheduled = new Map(
         events.flatMap(({ activityId, id, type }) =>

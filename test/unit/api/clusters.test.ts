@@ -312,7 +312,7 @@ describe('history', () => {
       { ...event, id: '5', type: 'ActivityTaskScheduled' },
       { ...event, id: '7', type: 'ActivityTaskCompleted' },
     ];
-    const { body } = await api.call('GET', '/clusters/demo/history?phase=prepare');
+    const { body } = await api.call('GET', '/clusters/demo/history?operation=op-1&phase=prepare');
     expect(body).toMatchObject({
       operation: 'op-1',
       events: [{ id: '5', type: 'ActivityTaskScheduled' }, { id: '7' }],
@@ -329,7 +329,7 @@ describe('history', () => {
     expect((await api.call('GET', `/clusters/other/history/output/${sha}`)).status).toBe(404);
 
     api.temporal.down = true;
-    const without = await api.call('GET', '/clusters/demo/history?kind=exec');
+    const without = await api.call('GET', '/clusters/demo/history?operation=op-1&kind=exec');
     expect(without).toMatchObject({ status: 200, body: { events: [], items: [{ eventId: null }] } });
   });
 });
