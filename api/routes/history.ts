@@ -21,7 +21,7 @@ const time = z.iso
   .max(40)
   .transform((text) => new Date(text));
 
-export const historyFilter = {
+const historyFilter = {
   operation: operationId.optional(),
   phase: dnsLabel.optional(),
   host: dnsLabel.optional(),
@@ -33,15 +33,20 @@ export const historyFilter = {
   changed: z.literal('true').optional().describe('Only records of what was to change something'),
 };
 
-const query = z.strictObject({
+/** How a list of records may be asked for. */
+export const listing = {
   ...page,
   ...historyFilter,
   order: z.enum(['oldest', 'newest']).default('oldest').describe('By the time of beginning'),
+  format: z.enum(['json', 'ndjson', 'csv']).optional().describe('ndjson and csv: all pages; default by Accept'),
+};
+
+const query = z.strictObject({
+  ...listing,
   events: z
     .enum(['true', 'false'])
     .optional()
     .describe("Also the workflow's events, of the operation or else the latest one; default: when one is named"),
-  format: z.enum(['json', 'ndjson', 'csv']).optional().describe('ndjson and csv: all pages; default by Accept'),
   follow: z.enum(['true', 'false']).default('false').describe('Stay, and send what is written from now on'),
   after: z.coerce
     .number()
@@ -173,7 +178,10 @@ async function requireTrail(deps: ApiDeps, name: string, operation: string | und
   throw new KubewrightError('NOT_FOUND', `there is no cluster named ${name}`);
 }
 
-function formatOf(request: FastifyRequest, { format }: Query): 'json' | 'ndjson' | 'csv' | 'sse' {
+export function formatOf(
+  request: FastifyRequest,
+  { format }: Pick<Query, 'format'>,
+): 'json' | 'ndjson' | 'csv' | 'sse' {
   if (format !== undefined) return format;
   const accept = request.headers.accept ?? '';
   if (accept.includes('text/event-stream')) return 'sse';

@@ -1,3 +1,4 @@
+import { auditHistory } from './audit-history.ts';
 import { clusters } from './clusters.ts';
 import { codec } from './codec.ts';
 import { commands } from './commands.ts';
@@ -26,6 +27,7 @@ export const routes: readonly AddRoutes[] = [
   teardown,
   history,
   historyExport,
+  auditHistory,
   events,
   kubeconfig,
   phases,

@@ -1,0 +1,37 @@
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { commandEntry, pageOf } from '../../contracts/api.ts';
+import { csvOf, listed, ndjsonOf } from '../history-stream.ts';
+import { filterOf, formatOf, listing } from './history.ts';
+import { type AddRoutes, responses } from './shared.ts';
+
+/** GET /audit/history: what concerns no cluster: tokens, credentials, keys, and callers without a token. */
+export const auditHistory: AddRoutes = (api, deps) => {
+  api.get(
+    '/audit/history',
+    {
+      config: { role: 'admin' },
+      schema: {
+        operationId: 'getAuditHistory',
+        summary: 'Requests that concern no cluster, those without a valid token included',
+        tags: ['history'],
+        querystring: z.strictObject(listing),
+        produces: ['application/json', 'application/x-ndjson', 'text/csv'],
+        response: responses({ 200: pageOf(commandEntry.omit({ eventId: true })) }),
+      },
+    },
+    async (request, reply) => {
+      const filter = filterOf('', request.query);
+      const { limit, cursor, order } = request.query;
+      const format = formatOf(request, request.query);
+      if (format === 'json' || format === 'sse') {
+        const { items, next } = await deps.store.journal.list({ ...filter, limit, cursor, order });
+        return { items: items.map((item) => ({ ...item })), next };
+      }
+      const entries = listed(deps.store.journal, { ...filter, order });
+      const type = format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson';
+      // Typed for the schema's page; a stream is sent as it is.
+      return reply.type(type).send(Readable.from(format === 'csv' ? csvOf(entries) : ndjsonOf(entries)) as never);
+    },
+  );
+};
