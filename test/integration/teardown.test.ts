@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Change } from '../../contracts/operation.ts';
 import { rebootHost } from '../../lab/faults.ts';
+import { labDown, labUp } from '../../lab/lab.ts';
 import { differences, HOST_SNAPSHOT } from '../support/host-snapshot.ts';
 import { makeBare, onHost, packageNames, type SpecDraft, Workbench } from './support.ts';
 import { fillMirror, SmallMirror } from './support-mirror.ts';
@@ -10,7 +11,8 @@ import { fillMirror, SmallMirror } from './support-mirror.ts';
 const HOST = 'cp-1';
 /** A build and a teardown or two: seconds, and minutes where many work. */
 const SLOW = { timeout: 600_000 };
-const lab = inject('lab');
+/** A lab of its own: the shared hosts have seen other tests, and what was there before a build is what this is about. */
+const lab = await labUp({ name: inject('lab').name.replace('kwt', 'kwh'), hosts: 2, mirror: false });
 const bench = new Workbench(lab);
 const mirror = new SmallMirror();
 let packages: string[] = [];
@@ -45,15 +47,9 @@ beforeAll(async () => {
   before = await snapshot();
 });
 afterAll(async () => {
-  await makeBare(lab, HOST, packages);
-  await onHost(
-    lab,
-    HOST,
-    `rm -rf /etc/chrony; hostname "$1"; echo "$1" >/etc/hostname; sysctl -q -w net.ipv4.conf.all.rp_filter=0`,
-    HOST,
-  );
   await mirror.stop();
   await bench.close();
+  await labDown(lab.name);
 });
 
 describe('a teardown', () => {

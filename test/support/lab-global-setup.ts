@@ -11,7 +11,7 @@ declare module 'vitest' {
 }
 
 /** Labs of test runs: `kwt` is the one that is kept, others end with the pid of their run in base 36. */
-const OF_A_RUN = /^kw[tk]([0-9a-z]{1,5})$/;
+const OF_A_RUN = /^kw[tkh]([0-9a-z]{1,5})$/;
 
 /**
  * Lab of the integration tier, one per run so that runs do not disturb each other. With KUBEWRIGHT_KEEP_LAB=1 it is
