@@ -36,8 +36,8 @@ export interface TaskCall {
 export class Workbench {
   readonly #lab: Lab;
   readonly #dataDir = mkdtempSync(join(tmpdir(), 'kubewright-tasks-'));
-  /** Each run is a later one of its task, as after a decision. */
-  #rounds = 0;
+  /** Each run is a later one of its task, as after a decision; over all benches of a file, for they share the hosts. */
+  static #rounds = 0;
   #store: Store | undefined;
   #deps: (TaskDeps & { close(): Promise<void> }) | undefined;
 
@@ -85,7 +85,7 @@ export class Workbench {
 
   async run({ phase, host, change, mode = 'apply', kind = 'build', ...more }: TaskCall): Promise<TaskResult> {
     const specRef = await this.store.specs.put(this.spec(change));
-    this.#rounds += 1;
+    Workbench.#rounds += 1;
     return runTask(
       this.deps,
       {
@@ -96,7 +96,7 @@ export class Workbench {
         mode,
         specRef,
         decision: 0,
-        round: this.#rounds,
+        round: Workbench.#rounds,
         kind,
         actor: 'test',
         requestId: 'test',
