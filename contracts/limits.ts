@@ -26,7 +26,7 @@ export const LIMITS = {
   maxParallelTasks: 100,
   /** Tasks that one workflow runs: at 6 events each, and a write of their state now and then, below Temporal's 4,096. */
   tasksPerWorkflow: 500,
-  /** Channels per SSH connection: OpenSSH's MaxSessions is 10 and the excess fails. */
+  /** Commands at once on one host: OpenSSH's MaxSessions is 10, and claims of the fence run beside them. */
   channelsPerHost: 5,
   /** Items of one page of a list. */
   pageSize: 200,

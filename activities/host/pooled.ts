@@ -10,6 +10,8 @@ import type { Enders, SideLine } from './exec.ts';
 import type { ConnectionSource, ConnectionUse } from './source.ts';
 import type { HostFacts } from './types.ts';
 
+/** OpenSSH's MaxSessions unless its configuration says otherwise: what one connection is given at most. */
+const MAX_SESSIONS = 10;
 /** How often one command may look for a connection that gives it a channel. */
 const CHANNEL_ATTEMPTS = 4;
 /** How long a new connection may first be busy with what the lost one left running, ms. */
@@ -52,7 +54,7 @@ export class PooledTarget implements ConnectionSource {
   #logins: Login[] = [];
   #pending: Promise<Login> | null = null;
   /** Channels that one connection is known to bear: learnt from refusals. */
-  #perConnection: number;
+  #perConnection = MAX_SESSIONS;
   #facts: { connection: SshConnection; read: Promise<HostFacts> } | null = null;
   /** Users of the connection now: commands, and streams through a jump host. */
   #users = 0;
@@ -68,7 +70,6 @@ export class PooledTarget implements ConnectionSource {
   constructor(options: PooledOptions) {
     this.#options = options;
     this.#limit = pLimit(options.channels);
-    this.#perConnection = options.channels;
   }
 
   /** A live connection with less than `channels` in use; concurrent callers share one login. */
@@ -123,7 +124,7 @@ export class PooledTarget implements ConnectionSource {
     return this.#limit(() => this.#use(signal, work));
   }
 
-  /** For what must not queue behind the commands that it is there to end. */
+  /** For what must not queue behind the commands that it is there to end: beside `channels`, on the same connection. */
   readonly beside: ConnectionSource = { use: (signal, work) => this.#use(signal, work) };
 
   async #use<T>(signal: AbortSignal, work: Work<T>): Promise<T> {

@@ -83,6 +83,26 @@ test('at most five channels are open at once', async () => {
   expect(sshd.connections).toBe(1);
 });
 
+test('a claim beside a full connection needs no second one', async () => {
+  const sshd = await server();
+  const { open } = pool(sshd);
+  const { host } = await open();
+  const running = Promise.all(Array.from({ length: 8 }, () => host.exec(['sleep', '0.5'])));
+  await expect.poll(() => sshd.peakSessions).toBe(5);
+  const claims: string[] = [];
+  // Not run: its folders would be this machine's.
+  sshd.when(/op\.000001/, (channel, line) => {
+    claims.push(line);
+    channel.exit(75);
+    channel.end();
+  });
+  await failure(open({}, { fence: { scope: 'etcd', token: 'op.000001.000001' } }));
+  expect(claims).toHaveLength(1);
+  await running;
+  expect(sshd.peakSessions).toBe(6);
+  expect(sshd.connections).toBe(1);
+});
+
 test('a host that allows fewer channels than we use still gets everything done', async () => {
   const sshd = await server({ maxSessions: 2 });
   const { open, warnings } = pool(sshd);
