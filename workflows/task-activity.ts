@@ -13,7 +13,8 @@ import type { Plan, PlanPhase } from '../contracts/plan.ts';
 /** How a task ended, all its attempts together. */
 export type TaskOutcome =
   | { kind: 'done'; result: TaskResult }
-  | { kind: 'failed'; error: ErrorReport }
+  /** `workerLost`: the last attempt ended because its worker fell silent, which says nothing about the host. */
+  | { kind: 'failed'; error: ErrorReport; workerLost: boolean }
   | { kind: 'cancelled' };
 
 /**
@@ -45,7 +46,8 @@ export async function runTaskActivity(
     return { kind: 'done', result };
   } catch (error) {
     if (isCancellation(error)) return { kind: 'cancelled' };
-    return { kind: 'failed', error: { ...reportOf(error), host: input.host, phase: input.phase } };
+    const report = { ...reportOf(error), host: input.host, phase: input.phase };
+    return { kind: 'failed', error: report, workerLost: isWorkerLost(error) };
   }
 }
 
@@ -53,6 +55,9 @@ function summaryOf({ phase, host, mode }: TaskInput): string {
   const what = mode === 'check' ? `${phase} check` : phase;
   return host === WORKER_HOST ? what : `${what} on ${host}`;
 }
+
+const isWorkerLost = (error: unknown): boolean =>
+  error instanceof ActivityFailure && error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'HEARTBEAT';
 
 /** The report that an activity's failure carries, or one made from what Temporal says. */
 export function reportOf(error: unknown): ErrorReport {

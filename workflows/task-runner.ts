@@ -7,6 +7,12 @@ import { type GraphTask, taskKey } from './lib/expand.ts';
 import { type GraphScope, TaskGraph } from './lib/graph.ts';
 import { runTaskActivity, type TaskOutcome } from './task-activity.ts';
 
+/**
+ * How often a task whose worker fell silent at its last attempt starts anew before it asks for a decision: enough for a
+ * worker that crashes again and again, and an end for a task that takes its worker down with it.
+ */
+const LOST_WORKERS = 5;
+
 /** What a runner of a part of a plan may not decide alone. */
 export interface RunnerScope extends GraphScope {
   /** Tasks in flight at once; default: the plan's limit. */
@@ -39,6 +45,8 @@ export class TaskRunner {
   private readonly phases: ReadonlyMap<string, Plan['phases'][number]>;
   private readonly scopes = new Map<string, CancellationScope>();
   private readonly reruns = new Map<string, number>();
+  /** Lost workers of tasks since their last decision. */
+  private readonly losses = new Map<string, number>();
   /** Hosts that have left. */
   private readonly left = new Set<string>();
   /** Hosts of which nothing may start yet. */
@@ -137,6 +145,7 @@ export class TaskRunner {
       const key = taskKey(task.phase, task.host);
       if (task.state === 'running') this.redo.add(key);
       else if (task.state !== 'pending') {
+        this.losses.delete(key);
         reset(task);
         if (this.awaited.has(task.host)) this.graph.hold(key);
         else this.graph.release(key);
@@ -245,6 +254,7 @@ export class TaskRunner {
     } else if (again && !this.stopped) {
       if (this.awaited.has(task.host)) this.graph.hold(task.key);
       else this.graph.release(task.key);
+      this.losses.delete(task.key);
       reset(status);
     } else if (outcome.kind === 'done') {
       this.graph.done(task.key);
@@ -252,7 +262,7 @@ export class TaskRunner {
     } else if (interrupted && this.stopped) {
       this.graph.hold(task.key);
       status.state = 'cancelled';
-    } else if (interrupted) {
+    } else if (interrupted || this.isWorthAnother(task.key, outcome)) {
       this.graph.release(task.key);
       status.state = 'pending';
       this.reruns.set(task.key, (this.reruns.get(task.key) ?? 0) + 1);
@@ -263,6 +273,14 @@ export class TaskRunner {
       this.events.blocked(status);
     }
     this.pump();
+  }
+
+  /** A host does not answer for our workers: the attempts that these used up do not count against it. */
+  private isWorthAnother(key: string, outcome: TaskOutcome): boolean {
+    if (outcome.kind !== 'failed' || !outcome.workerLost || this.stopped) return false;
+    const losses = (this.losses.get(key) ?? 0) + 1;
+    this.losses.set(key, losses);
+    return losses <= LOST_WORKERS;
   }
 
   private skip(key: string, status: TaskStatus): void {

@@ -77,6 +77,40 @@ describe('an operation', () => {
     await cluster.cancel();
   });
 
+  it('does not count attempts against a host whose workers were lost', async () => {
+    const cluster = chain();
+    cluster.world.plan = { heartbeatTimeoutMs: 300 };
+    const silent = Promise.withResolvers<void>();
+    // Five workers say nothing any more; a task has two attempts.
+    cluster.world.on('one:h2', () => (cluster.world.count('one:h2') <= 5 ? silent.promise : Promise.resolve()));
+    const { operationId } = await cluster.submit();
+    expect((await cluster.result(operationId)).state).toBe('succeeded');
+    silent.resolve();
+    expect(cluster.world.count('one:h2')).toBe(6);
+    const rounds = cluster.world.finished.filter(({ host, phase }) => `${phase}:${host}` === 'one:h2');
+    expect(rounds.at(-1)).toMatchObject({ round: 3, decision: 0 });
+    expect(cluster.world.statuses.some(({ state }) => state === 'blocked')).toBe(false);
+  });
+
+  it('a task that takes down every worker asks for a decision in the end', async () => {
+    const cluster = harness.cluster([{ name: 'one', hosts: ['h1'] }]);
+    cluster.world.plan = {
+      heartbeatTimeoutMs: 300,
+      retry: { maximumAttempts: 1, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
+    };
+    const silent = Promise.withResolvers<void>();
+    cluster.world.on('one:h1', () => silent.promise);
+    await cluster.submit();
+    const blocked = await cluster.projected((status) => status.state === 'blocked');
+    silent.resolve();
+    expect(cluster.world.count('one:h1')).toBe(6);
+    expect(blocked.tasks[0]).toMatchObject({
+      attempt: 6,
+      error: { message: expect.stringMatching(/stopped answering/) },
+    });
+    await cluster.cancel();
+  });
+
   it('aborts on a decision: running tasks end first, nothing new starts', async () => {
     const cluster = chain();
     cluster.world.failing('one:h2');

@@ -1,7 +1,10 @@
 import { Client, Connection } from '@temporalio/client';
+import { openMessage } from '../../../codec/open-messages.ts';
+import { payloadCodec } from '../../../codec/payload-codec.ts';
 import { clusterWorkflowId, NAMESPACE, operationWorkflowId } from '../../../contracts/messages.ts';
 import { execInHost } from '../../../lab/faults.ts';
 import type { Lab } from '../../../lab/lab.ts';
+import type { PayloadKeys } from '../../../store/payload-keys.ts';
 
 /** What Temporal wrote of one task's activity. */
 export interface CompletedTask {
@@ -19,11 +22,12 @@ export interface TemporalEvidence {
   completed: CompletedTask[];
 }
 
-/** Histories of the cluster's entity and of its operations, read from Temporal itself. */
+/** Histories of the cluster's entity and of its operations, read from Temporal itself and opened with our keys. */
 export async function temporalEvidence(
   address: string,
   cluster: string,
   operations: readonly string[],
+  keys: PayloadKeys,
 ): Promise<TemporalEvidence> {
   const connection = await Connection.connect({ address });
   try {
@@ -39,7 +43,11 @@ export async function temporalEvidence(
       const attempts = new Map<string, number>();
       for (const event of events ?? []) {
         const failed = event.workflowTaskFailedEventAttributes;
-        if (failed) found.failedWorkflowTasks.push(`${id}: ${failed.failure?.message ?? String(failed.cause)}`);
+        if (failed) {
+          const { failure, cause } = await openMessage(failed, payloadCodec(keys));
+          const words = [failure?.message, failure?.stackTrace, failure?.cause?.message].filter(Boolean).join(' | ');
+          found.failedWorkflowTasks.push(`${id}, event ${event.eventId} (cause ${cause}): ${words}`);
+        }
         const scheduled = event.activityTaskScheduledEventAttributes;
         if (scheduled) activities.set(String(event.eventId), scheduled.activityId ?? '');
         const started = event.activityTaskStartedEventAttributes;

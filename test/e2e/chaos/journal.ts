@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { OperationStatus } from '../../../contracts/operation.ts';
 import { openStore, type Store } from '../../../store/index.ts';
 import { openKeyring } from '../../../store/keyring.ts';
+import type { PayloadKeys } from '../../../store/payload-keys.ts';
 
 /** A command as the judge sees it: a row of the journal, read from outside the processes under test. */
 export interface Row {
@@ -42,6 +43,11 @@ export class JournalWatch {
 
   static async open(dataDir: string): Promise<JournalWatch> {
     return new JournalWatch(dataDir, await openStore({ dataDir, keyring: openKeyring(dataDir) }));
+  }
+
+  /** What opens the histories of the services under test. */
+  get payloadKeys(): PayloadKeys {
+    return this.#store.payloadKeys;
   }
 
   async close(): Promise<void> {

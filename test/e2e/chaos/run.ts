@@ -57,7 +57,12 @@ export async function judged({ lab, services, journal }: Cluster, build: ChaosBu
 
   const rows = journal.rows(operation);
   const operations = [operation, again.operation];
-  const { failedWorkflowTasks, completed } = await temporalEvidence(services.temporalAddress, lab.name, operations);
+  const { failedWorkflowTasks, completed } = await temporalEvidence(
+    services.temporalAddress,
+    lab.name,
+    operations,
+    journal.payloadKeys,
+  );
   const kills = struck.filter(({ point }) => ['worker', 'all'].includes(point.fault)).map(({ overAt }) => overAt);
   problems.push(
     ...repeatedAfterSuccess(
