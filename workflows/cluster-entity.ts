@@ -98,7 +98,7 @@ export class ClusterEntity {
     const { ifBusy: _ifBusy, ...request } = submitted;
     const known = this.requests.find(request.requestId);
     if (known) return { operationId: known.operationId, created: false };
-    const operationId = newOperationId(Date.now(), Math.random);
+    const operationId = newOperationId(Date.now(), Math.random, this.requests.lastOperationId);
     this.requests.remember({ requestId: request.requestId, digest: requestDigest(request), operationId });
     const input: OperationInput = { ...request, cluster: this.cluster, operationId, queuedAt: now() };
     this.entering += 1;

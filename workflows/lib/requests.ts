@@ -18,6 +18,11 @@ export class RequestMemory {
     if (this.known.length > LIMITS.requestIds) this.known.shift();
   }
 
+  /** The newest operation id that was given out. */
+  get lastOperationId(): string | undefined {
+    return this.known.at(-1)?.operationId;
+  }
+
   get all(): KnownRequest[] {
     return [...this.known];
   }
