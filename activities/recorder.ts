@@ -1,5 +1,5 @@
 import type { Change } from '../contracts/operation.ts';
-import type { CommandEnd, CommandRecorder, CommandStart } from './host/types.ts';
+import type { CommandEnd, CommandRecorder, CommandStart, OpenCommand } from './host/types.ts';
 
 /** Which attempt a command belongs to: joins the journal with Temporal's history. */
 export interface AttemptRef {
@@ -31,7 +31,7 @@ interface OpenRecord {
   readonly head: ChainHead;
 }
 
-type Begun = Omit<CommandStart, 'kind'> & TaskRef & { kind: CommandStart['kind'] | 'task'; seq: number };
+type Begun = Omit<CommandStart, 'kind' | 'ends'> & TaskRef & { kind: CommandStart['kind'] | 'task'; seq: number };
 
 /** The journal's part that a task writes. Implemented by the store. */
 export interface TaskJournal<Open extends OpenRecord = OpenRecord> {
@@ -49,28 +49,25 @@ export class TaskRecorder<Open extends OpenRecord> implements CommandRecorder {
   head: ChainHead | undefined;
   readonly #journal: TaskJournal<Open>;
   readonly #task: TaskRef;
-  readonly #open = new Map<number, { record: Open; startedAt: Date }>();
 
   constructor(journal: TaskJournal<Open>, task: TaskRef) {
     this.#journal = journal;
     this.#task = task;
   }
 
-  async begin(start: CommandStart): Promise<number> {
-    this.commands += 1;
-    const seq = this.commands;
+  async begin({ ends, ...start }: CommandStart): Promise<OpenCommand> {
+    // A stop is no command of the task's own: it may come after the task's result, which counts them.
+    if (ends === undefined) this.commands += 1;
+    const seq = ends ?? this.commands;
     const record = await this.#journal.begin({ ...start, ...this.#task, seq });
     this.#saw(record.head);
-    this.#open.set(seq, { record, startedAt: start.startedAt });
-    return seq;
-  }
-
-  async end(seq: number, end: CommandEnd): Promise<void> {
-    const open = this.#open.get(seq);
-    if (!open) throw new Error(`command ${seq} was not begun`);
-    this.#open.delete(seq);
-    this.commandMs += end.endedAt.getTime() - open.startedAt.getTime();
-    this.#saw(await this.#journal.end(open.record, end));
+    return {
+      seq,
+      end: async (end) => {
+        if (ends === undefined) this.commandMs += end.endedAt.getTime() - start.startedAt.getTime();
+        this.#saw(await this.#journal.end(record, end));
+      },
+    };
   }
 
   /** Changes that no single command stands for. */

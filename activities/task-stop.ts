@@ -39,23 +39,18 @@ export class TaskStop {
   }
 }
 
-/** The same recorder, with the stop asked before each command and told of its end. */
+/** The same recorder, with the stop asked before each command and told of its end; not before what ends a command. */
 export function stoppable(recorder: CommandRecorder, stop: TaskStop): CommandRecorder {
   return {
     async begin(record) {
+      if (record.kind === 'stop') return recorder.begin(record);
       stop.begin();
       try {
-        return await recorder.begin(record);
+        const open = await recorder.begin(record);
+        return { seq: open.seq, end: (ended) => open.end(ended).finally(() => stop.end()) };
       } catch (error) {
         stop.end();
         throw error;
-      }
-    },
-    async end(seq, record) {
-      try {
-        await recorder.end(seq, record);
-      } finally {
-        stop.end();
       }
     },
   };

@@ -3,14 +3,20 @@ import { canonicalJson, sha256 } from './canonical.ts';
 import type { JournalRow } from './schema.ts';
 
 /**
- * What a record is of. `request`: a request to the API that changes something; `decision`: what somebody said of a
- * blocked host; `operation`: an operation was opened or closed; `task`: changes that no single command stands for.
+ * What a record is of. `stop`: what was run to end command `seq` of the same attempt; `request`: a request to the API that changes something; `decision`: what somebody said of a
+ * blocked host; `issue`: who was given a certificate or a token; `operation`: an operation was opened or closed; `task`: changes that no single command stands for.
  */
-export const RECORD_KINDS = ['exec', 'script', 'upload', 'request', 'decision', 'operation', 'task'] as const;
+export const RECORD_KINDS = [
+  ...(['exec', 'script', 'upload', 'stop'] as const),
+  ...(['request', 'decision', 'issue', 'operation', 'task'] as const),
+] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
-/** How a record ended. `open`: it has no end; `refused`: a request that we answered with 4xx. */
-export const RECORD_RESULTS = ['open', 'ok', 'failed', 'refused'] as const;
+/**
+ * How a record ended. `open`: it has no end; `refused`: a request that we answered with 4xx; `not-run`: a command that
+ * failed before its host was asked to run it.
+ */
+export const RECORD_RESULTS = ['open', 'ok', 'failed', 'refused', 'not-run'] as const;
 export type RecordResult = (typeof RECORD_RESULTS)[number];
 
 /** The first half of a record, written before the thing is done. Texts are redacted already. */
@@ -58,6 +64,8 @@ export interface RecordEnded {
   truncated: boolean;
   /** Catalogue code when it failed. */
   error: string | null;
+  /** Of a command: it failed before its host was asked to run it. */
+  notRun?: boolean | undefined;
   /** Of a request: the operation that it started or spoke to. */
   operation?: string | undefined;
 }
@@ -178,8 +186,9 @@ function embedded(json: string | null): unknown {
 /** What is to be said of how a record ended. */
 export function resultOf(
   kind: string,
-  { code, error, signal }: Pick<RecordEnded, 'code' | 'error' | 'signal'>,
+  { code, error, signal, notRun }: Pick<RecordEnded, 'code' | 'error' | 'signal' | 'notRun'>,
 ): RecordResult {
+  if (notRun === true) return 'not-run';
   if (learnsOperation(kind)) return code === null || code >= 500 ? 'failed' : code >= 400 ? 'refused' : 'ok';
   return error === null && signal === null && (code === null || code === 0) ? 'ok' : 'failed';
 }

@@ -113,15 +113,20 @@ done
  * The command that ends another one. sshd starts each command in a session of its own, and the session also holds what
  * `timeout` or a shell's job control moved to other process groups. Its leader is the command itself, or sudo in its
  * place. When the report does not look like that (a server that makes no session), only what is surely ours is ended.
- * `orphan`: the connection was lost meanwhile, so make sure that the pid still means the same process.
+ * `orphan`: the connection was lost meanwhile, so make sure that the pid still means the same process. `argv` is what the
+ * line runs, without what elevates it.
  */
-export function endLine(target: RemoteProcess, elevation: Elevation, orphan = false): { line: string; stdin: string } {
+export function endLine(
+  target: RemoteProcess,
+  elevation: Elevation,
+  orphan = false,
+): { argv: string[]; line: string; stdin: string } {
   const { pid, parent, group, session, startTime } = target;
   const own = session === pid || (elevation.kind !== 'none' && session === parent);
   const [by, id] = own ? ['session', session] : group === pid ? ['group', group] : ['pid', pid];
   const numbers = orphan ? [id, pid, startTime] : [id];
-  const argv = [...elevate(elevation), 'sh', '-c', `${SETUP}${END}`, 'sh', String(by), ...numbers.map(String)];
-  return { line: `exec ${quoteArgv(argv)}`, stdin: passwordLine(elevation) };
+  const argv = ['sh', '-c', `${SETUP}${END}`, 'sh', String(by), ...numbers.map(String)];
+  return { argv, line: `exec ${quoteArgv([...elevate(elevation), ...argv])}`, stdin: passwordLine(elevation) };
 }
 
 function elevate(elevation: Elevation): string[] {

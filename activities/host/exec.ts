@@ -2,12 +2,12 @@ import { constants } from 'node:os';
 import type { ClientChannel } from 'ssh2';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import { CommandError, commandName, evidenceTail } from './command-error.ts';
-import { commandLine, type Elevation, endLine } from './command-line.ts';
+import { commandLine, type Elevation, endLine, type RemoteProcess } from './command-line.ts';
 import type { SshConnection } from './connection.ts';
 import { type Fence, fenced } from './fence.ts';
 import { OutputSink } from './output.ts';
 import { ReportLine } from './report-line.ts';
-import type { ExecResult } from './types.ts';
+import type { CommandObserver, ExecResult } from './types.ts';
 
 /** How long a stopped command's end is waited for, ms: TERM, 0.7 s, KILL, and the round trips. */
 const STOP_MS = 5_000;
@@ -28,12 +28,15 @@ export interface Command {
   timeoutMs: number;
   maxOutputBytes: number;
   signal: AbortSignal;
+  /** Of what is run to end it. */
+  observer: Pick<CommandObserver, 'stopping'>;
 }
 
-/** A line to run beside a command, with its standard input. */
+/** A line that ends a command, with its standard input. Whoever runs it, and whenever, does so by `observed`. */
 export interface SideLine {
   line: string;
   stdin: string;
+  observed(send: () => Promise<ExecResult>): Promise<unknown>;
 }
 
 /** What a running command needs when it has to be ended. */
@@ -105,6 +108,8 @@ class Running {
   readonly #report: ReportLine;
   #exit: { code: number | null; signal: string | null } | null = null;
   #stopping: ErrorCode | null = null;
+  /** Why the remote processes could not be ended. */
+  #survives = '';
   #linger: NodeJS.Timeout | undefined;
   #settle: () => void = () => {};
   readonly #settled: Promise<void>;
@@ -197,11 +202,20 @@ class Running {
       }
       const target = this.#report.process;
       if (target && !this.#connection.lostBecause) {
-        await within(STOP_MS, this.#enders.aside(endLine(target, this.#command.elevation)));
+        const ending = this.#enders.aside(this.#ender(target)).catch((error: unknown) => {
+          this.#survives = `it may still run: ${error instanceof Error ? error.message : String(error)}`;
+        });
+        await within(STOP_MS, ending);
       }
     }
     this.#channel.close();
     this.#settle();
+  }
+
+  #ender(target: RemoteProcess, orphan = false): SideLine {
+    const { elevation, observer } = this.#command;
+    const { argv, ...line } = endLine(target, elevation, orphan);
+    return { ...line, observed: (send) => observer.stopping(argv, send) };
   }
 
   /** Waits for the wrapper's report, or for the end. */
@@ -213,10 +227,11 @@ class Running {
     const { host, argv, elevation } = this.#command;
     const result = this.#result();
     if (!this.#exit && this.#report.process && this.#connection.lostBecause) {
-      this.#enders.later(endLine(this.#report.process, elevation, true));
+      this.#enders.later(this.#ender(this.#report.process, true));
     }
     const name = commandName(argv);
-    const evidence = evidenceTail([this.#stdout.end(), this.#stderr.end()].filter((text) => text !== '').join('\n'));
+    const said = [this.#stdout.end(), this.#stderr.end(), this.#survives];
+    const evidence = evidenceTail(said.filter((text) => text !== '').join('\n'));
     if (this.#stopping) {
       const what =
         this.#stopping === 'COMMAND_TIMEOUT' ? `took longer than ${this.#command.timeoutMs / 1000} s` : 'was stopped';
@@ -235,14 +250,14 @@ class Running {
       throw new CommandError(code, message, { host, evidence: who, result });
     }
     if (!this.#report.process) {
-      const said = evidenceTail(`${this.#report.preamble}\n${this.#stderr.end()}`);
+      const why = evidenceTail(`${this.#report.preamble}\n${this.#stderr.end()}`);
       if (elevation.kind === 'none') {
         const message = `the login shell of ${host} did not run ${name} (code ${this.#exit.code})`;
-        throw new CommandError('COMMAND_FAILED', message, { host, evidence: said, result });
+        throw new CommandError('COMMAND_FAILED', message, { host, evidence: why, result });
       }
       throw new CommandError('SUDO_REFUSED', `sudo on ${host} refused to run commands`, {
         host,
-        evidence: said,
+        evidence: why,
         result,
       });
     }

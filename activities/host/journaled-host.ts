@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { KubewrightError } from '../../contracts/errors.ts';
 import type { Change } from '../../contracts/operation.ts';
 import { CommandError, checkCode, evidenceTail } from './command-error.ts';
+import type { HostLogger } from './credentials.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 import { withEnv } from './quote.ts';
 import type { Redactor } from './redact.ts';
@@ -8,6 +10,7 @@ import { redactError } from './redact-error.ts';
 import { scriptArgv, scriptInput, uploadAttributes } from './ssh-host.ts';
 import type {
   CommandEnd,
+  CommandObserver,
   CommandRecorder,
   CommandStart,
   ExecOptions,
@@ -21,6 +24,7 @@ export interface JournalOptions {
   /** SHA256:... of the host's key. */
   hostKeyFingerprint: string;
   secrets: KnownSecrets;
+  logger?: HostLogger | undefined;
 }
 
 /**
@@ -42,8 +46,8 @@ export class JournaledHost implements RemoteHost {
     const redactor = this.#options.secrets.with(options.secrets);
     const { stdin, changes } = options;
     const start = { kind: 'exec' as const, argv: withEnv(argv, options.env), stdin, changes };
-    return this.#journal(start, redactor, options.okCodes, argv, () =>
-      this.#inner.exec(argv, { ...options, okCodes: 'any' }),
+    return this.#journal(start, redactor, options.okCodes, argv, (observer) =>
+      this.#inner.exec(argv, { ...options, okCodes: 'any', observer }),
     );
   }
 
@@ -57,8 +61,8 @@ export class JournaledHost implements RemoteHost {
     const { changes } = options;
     const input = scriptInput(text);
     const start = { kind: 'script' as const, argv: withEnv(argv, options.env), stdin: input, changes };
-    return this.#journal(start, redactor, options.okCodes, argv, () =>
-      this.#inner.script(text, args, { ...options, okCodes: 'any' }),
+    return this.#journal(start, redactor, options.okCodes, argv, (observer) =>
+      this.#inner.script(text, args, { ...options, okCodes: 'any', observer }),
     );
   }
 
@@ -70,46 +74,77 @@ export class JournaledHost implements RemoteHost {
       this.#options.secrets.with(options.secrets),
       [0],
       argv,
-      async () => {
-        await this.#inner.upload(path, content, options);
+      async (observer) => {
+        await this.#inner.upload(path, content, { ...options, observer });
         return { code: 0, stdout: '', stderr: '', durationMs: 0, truncated: false };
       },
     );
   }
 
   async #journal(
-    start: Pick<CommandStart, 'kind' | 'argv' | 'changes'> & { stdin: string | Uint8Array | undefined },
+    start: Start,
     redactor: Redactor,
     okCodes: ExecOptions['okCodes'],
     argv: readonly string[],
-    run: () => Promise<ExecResult>,
+    run: (observer: CommandObserver) => Promise<ExecResult>,
   ): Promise<ExecResult> {
-    const { recorder, hostKeyFingerprint } = this.#options;
-    const seq = await recorder.begin({
+    const { recorder, hostKeyFingerprint, logger } = this.#options;
+    const { stdin, changes, ...what } = start;
+    const open = await recorder.begin({
+      ...what,
       host: this.name,
       hostKeyFingerprint,
-      kind: start.kind,
       argv: start.argv.map((word) => redactor.text(word)),
-      stdinSha256: start.stdin === undefined ? null : createHash('sha256').update(start.stdin).digest('hex'),
-      stdinBytes: start.stdin === undefined ? 0 : Buffer.byteLength(start.stdin),
-      ...(start.changes ? { changes: redacted(start.changes, redactor) } : {}),
+      stdinSha256: stdin === undefined ? null : createHash('sha256').update(stdin).digest('hex'),
+      stdinBytes: stdin === undefined ? 0 : Buffer.byteLength(stdin),
+      ...(changes ? { changes: redacted(changes, redactor) } : {}),
       startedAt: new Date(),
     });
+    let notRun = false;
+    const observer: CommandObserver = {
+      notRun: () => {
+        notRun = true;
+      },
+      // Its standard input is at most a password, which not even a digest may stand for.
+      stopping: (stop, send) =>
+        this.#journal({ kind: 'stop', ends: open.seq, argv: [...stop], stdin: undefined }, redactor, [0], stop, send),
+    };
     let result: ExecResult;
     try {
-      result = await run();
+      result = await run(observer);
       const evidence = () => redactedTail(redactor, result);
       result = checkCode(this.name, argv, result, okCodes, okCodes === 'any' ? '' : evidence());
     } catch (error) {
-      const shown = redactError(error, redactor, { host: this.name });
       const partial = error instanceof CommandError ? error.result : undefined;
-      // The command's own error is the one that counts, should the journal fail as well.
-      await recorder.end(seq, endRecord(redactor, partial, shown.code)).catch(() => {});
+      const shown = redactError(error, redactor, { host: this.name });
+      try {
+        await open.end({ ...endRecord(redactor, partial, shown.code), notRun });
+      } catch (unwritten) {
+        const why = redactError(unwritten, redactor);
+        logger?.warn({ host: this.name, kind: start.kind, seq: open.seq, err: why }, 'a record could not be ended');
+        throw unrecorded(shown, why);
+      }
       throw shown;
     }
-    await recorder.end(seq, endRecord(redactor, result, null));
+    await open.end(endRecord(redactor, result, null));
     return result;
   }
+}
+
+type Start = Pick<CommandStart, 'kind' | 'ends' | 'argv' | 'changes'> & { stdin: string | Uint8Array | undefined };
+
+/**
+ * The command's own error is the one that counts, should the journal fail as well; its evidence and its causes then say
+ * so. The record stays open.
+ */
+function unrecorded(failed: KubewrightError, unwritten: KubewrightError): KubewrightError {
+  const { code, message, host, phase, blames, errors } = failed;
+  const journal = `its end is not in the journal: ${unwritten.message} (${unwritten.evidence ?? unwritten.code})`;
+  return new KubewrightError(code, message, {
+    ...{ host, phase, blames, errors },
+    evidence: evidenceTail([failed.evidence ?? '', journal].join('\n').trim()),
+    cause: new Error(journal, failed.cause === undefined ? undefined : { cause: failed.cause }),
+  });
 }
 
 function endRecord(redactor: Redactor, result: ExecResult | undefined, error: CommandEnd['error']): CommandEnd {

@@ -168,6 +168,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
             recorder,
             hostKeyFingerprint: fingerprint,
             secrets,
+            logger: deps.logger,
           });
         const { name } = target;
         // Shared by all who wait for them, so no single caller's abort may end the reading; it has a timeout of its own.

@@ -7,8 +7,9 @@ import { ChannelOpenError, type SshConnection } from './connection.ts';
 import type { HostLogger } from './credentials.ts';
 import { dial } from './dial.ts';
 import type { Enders, SideLine } from './exec.ts';
+import { OutputSink } from './output.ts';
 import type { ConnectionSource, ConnectionUse } from './source.ts';
-import type { HostFacts } from './types.ts';
+import type { ExecResult, HostFacts } from './types.ts';
 
 /** OpenSSH's MaxSessions unless its configuration says otherwise: what one connection is given at most. */
 const MAX_SESSIONS = 10;
@@ -20,6 +21,8 @@ const ORPHANS_MS = 5_000;
 const DOWN_MS = 10_000;
 /** No more commands than this can have been running on one connection. */
 const MOST_ORPHANS = 10;
+/** What is kept of the words of a line that ends a command: it should have none. Bytes per stream. */
+const SIDE_OUTPUT_BYTES = 16 * 1024;
 
 type Work<T> = (connection: SshConnection, use: ConnectionUse) => Promise<T>;
 
@@ -90,7 +93,9 @@ export class PooledTarget implements ConnectionSource {
     try {
       const login = await this.#dial();
       // Without a terminal the host does not end what a lost connection left running. A retry must not run beside it.
-      const orphans = this.#orphans.splice(0).map((end) => runLine(login.connection, end).catch(() => {}));
+      const orphans = this.#orphans
+        .splice(0)
+        .map((end) => end.observed(() => this.#send(login.connection, end)).catch(this.#notEnded));
       if (orphans.length > 0) await Promise.race([Promise.all(orphans), sleep(ORPHANS_MS, null, { ref: false })]);
       this.#logins.push(login);
       if (this.#closing.signal.aborted) login.connection.close();
@@ -209,11 +214,10 @@ export class PooledTarget implements ConnectionSource {
     return {
       aside: async (end) => {
         try {
-          await runLine(connection, end);
+          await end.observed(() => this.#aside(connection, end));
         } catch (error) {
-          if (!(error instanceof ChannelOpenError)) throw error;
-          const login = await this.#dial();
-          await runLine(login.connection, end).finally(() => login.connection.close());
+          this.#notEnded(error);
+          throw error;
         }
       },
       later: (end) => {
@@ -221,20 +225,57 @@ export class PooledTarget implements ConnectionSource {
       },
     };
   }
-}
 
-/** Runs a line and waits for its end, not its outcome. */
-function runLine(connection: SshConnection, { line, stdin }: SideLine): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
-    const attach = (channel: ClientChannel) => {
-      channel.on('close', () => resolve());
-      channel.on('error', () => {});
-      channel.resume();
-      channel.stderr.resume();
-      channel.end(stdin);
-    };
-    connection.exec(line, attach).catch(reject);
-  });
+  async #aside(connection: SshConnection, end: SideLine): Promise<ExecResult> {
+    try {
+      return await this.#send(connection, end);
+    } catch (error) {
+      if (!(error instanceof ChannelOpenError)) throw error;
+      const login = await this.#dial();
+      return await this.#send(login.connection, end).finally(() => login.connection.close());
+    }
+  }
+
+  /** Runs a line and waits for its end. Throws SSH_CONNECTION_LOST when it is unknown how that was. */
+  #send(connection: SshConnection, { line, stdin }: SideLine): Promise<ExecResult> {
+    const [stdout, stderr] = [new OutputSink(SIDE_OUTPUT_BYTES), new OutputSink(SIDE_OUTPUT_BYTES)];
+    const started = performance.now();
+    return new Promise((resolve, reject) => {
+      let code: number | null = null;
+      const attach = (channel: ClientChannel) => {
+        channel.on('data', (chunk: Buffer) => stdout.push(chunk));
+        channel.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+        channel.on('error', () => {});
+        channel.on('exit', (given: number | null) => {
+          code = given;
+        });
+        channel.on('close', () => {
+          if (code === null) {
+            const { name } = this.#options;
+            const evidence = connection.lostBecause ?? 'the channel was closed without an exit code';
+            const message = `it is unknown how the ending of a command went on ${name}`;
+            reject(new KubewrightError('SSH_CONNECTION_LOST', message, { host: name, evidence }));
+            return;
+          }
+          resolve({
+            code,
+            stdout: stdout.text(),
+            stderr: stderr.text(),
+            durationMs: Math.round(performance.now() - started),
+            truncated: stdout.truncated || stderr.truncated,
+            stdoutBytes: stdout.bytes,
+            stderrBytes: stderr.bytes,
+          });
+        });
+        channel.end(stdin);
+      };
+      connection.exec(line, attach).catch(reject);
+    });
+  }
+
+  readonly #notEnded = (error: unknown): void => {
+    this.#options.logger?.warn({ host: this.#options.name, err: error }, 'a stopped command may still run');
+  };
 }
 
 /** The promise, or COMMAND_ABORTED as soon as the signal fires. The promise goes on for others who share it. */

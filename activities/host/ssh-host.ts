@@ -3,11 +3,12 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { checkCode } from './command-error.ts';
 import type { Elevation } from './command-line.ts';
+import { ChannelOpenError } from './connection.ts';
 import { type Command, runCommand } from './exec.ts';
 import type { Fence } from './fence.ts';
 import { withEnv } from './quote.ts';
 import type { ConnectionSource } from './source.ts';
-import type { ExecOptions, ExecResult, RemoteHost, UploadOptions } from './types.ts';
+import type { CommandObserver, ExecOptions, ExecResult, RemoteHost, UploadOptions } from './types.ts';
 
 /** Default time of one command, ms (types.ts). */
 const TIMEOUT_MS = 60_000;
@@ -78,11 +79,14 @@ export class SshHost implements RemoteHost {
     await this.exec(['sh', '-c', UPLOAD, 'upload', path, posix.dirname(path), String(bytes.length), mode, owner], {
       stdin: bytes,
       timeoutMs: UPLOAD_MS + (bytes.length / UPLOAD_BYTES_PER_SECOND) * 1000,
+      observer: options.observer,
     });
   }
 
-  #run(argv: readonly string[], options: ExecOptions): Promise<ExecResult> {
-    return this.#source.use(this.#signal, (connection, { elevation, enders }) => {
+  async #run(argv: readonly string[], options: ExecOptions): Promise<ExecResult> {
+    const { observer = UNOBSERVED } = options;
+    let sent = false;
+    const running = this.#source.use(this.#signal, async (connection, { elevation, enders }) => {
       const how: Elevation = options.sudo === false ? { kind: 'none' } : elevation;
       const command: Command = {
         host: this.name,
@@ -94,11 +98,22 @@ export class SshHost implements RemoteHost {
         timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
         maxOutputBytes: options.maxOutputBytes ?? LIMITS.commandOutputBytes,
         signal: this.#signal,
+        observer,
       };
-      return runCommand(connection, command, enders);
+      sent = !this.#signal.aborted;
+      return runCommand(connection, command, enders).catch((error: unknown) => {
+        sent &&= !(error instanceof ChannelOpenError);
+        throw error;
+      });
+    });
+    return running.catch((error: unknown) => {
+      if (!sent) observer.notRun();
+      throw error;
     });
   }
 }
+
+const UNOBSERVED: CommandObserver = { stopping: (_argv, send) => send(), notRun: () => {} };
 
 /** The argv of a script whose text comes on standard input. */
 export function scriptArgv(args: readonly string[]): string[] {

@@ -20,6 +20,16 @@ export interface ExecOptions {
   secrets?: readonly string[] | undefined;
   /** What it changes when it succeeds: for the journal. */
   changes?: readonly Change[] | undefined;
+  /** Set by JournaledHost. */
+  observer?: CommandObserver | undefined;
+}
+
+/** Is told what a host does beside a command, or not at all: that belongs into the journal as well. */
+export interface CommandObserver {
+  /** Around a line that ends the command, with its argv: calls `send`, and rejects as that does. */
+  stopping(argv: readonly string[], send: () => Promise<ExecResult>): Promise<unknown>;
+  /** It failed before the host was asked to run it. */
+  notRun(): void;
 }
 
 export interface ExecResult {
@@ -45,6 +55,7 @@ export interface UploadOptions {
   group?: string | undefined;
   secrets?: readonly string[] | undefined;
   changes?: readonly Change[] | undefined;
+  observer?: CommandObserver | undefined;
 }
 
 /**
@@ -92,7 +103,10 @@ export interface HostSession {
 export interface CommandStart {
   host: string;
   hostKeyFingerprint: string;
-  kind: 'exec' | 'script' | 'upload';
+  /** `stop`: what we ran beside another command to end it. */
+  kind: 'exec' | 'script' | 'upload' | 'stop';
+  /** Of a stop: the number of the command that it ends. */
+  ends?: number | undefined;
   /** Redacted. For an upload: ['upload', path, mode, owner]. */
   argv: string[];
   /** Hex, of the unredacted standard input or file content; null when there was none. */
@@ -114,11 +128,17 @@ export interface CommandEnd {
   truncated: boolean;
   /** Catalogue code when it failed. */
   error: string | null;
+  /** It failed before the host was asked to run it. */
+  notRun?: boolean | undefined;
 }
 export interface CommandRecorder {
-  /** Returns the sequence number within the attempt. */
-  begin(record: CommandStart): Promise<number>;
-  end(seq: number, record: CommandEnd): Promise<void>;
+  begin(record: CommandStart): Promise<OpenCommand>;
+}
+/** A record without its end yet. */
+export interface OpenCommand {
+  /** Of the command within the attempt, from 1; of a stop that of the command which it ends. */
+  readonly seq: number;
+  end(record: CommandEnd): Promise<void>;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openStore } from '../../store/index.ts';
+import type { JournalEntry } from '../../store/journal.ts';
 import { openKeyring } from '../../store/keyring.ts';
 import { askWitness, EMPTY_SHA256, installWitness, programOf, type Witnessed } from './sshd-witness.ts';
 import { type Bench, freshBench } from './support.ts';
@@ -16,27 +18,53 @@ beforeAll(async () => {
 });
 afterAll(() => bench?.end());
 
-/** Host, program, input and exit code: what both sides must agree on. */
-const entry = (host: string, argv: readonly string[], stdinSha256: string, code: number | null): string =>
-  JSON.stringify({ host, argv, stdinSha256, code });
+/** What ran on a host, as either side tells it. Null: not told. */
+interface Ran {
+  host: string;
+  argv: readonly string[];
+  stdinSha256: string | null;
+  code: number | null;
+}
 
-function fromHost({ host, line, stdinSha256, code }: Witnessed): string {
+function fromHost({ host, line, stdinSha256, code }: Witnessed): Ran {
   const argv = programOf(line);
   // The journal says path, mode and owner of an upload; the rest of its command line is always the same script.
   const upload = argv[0] === 'sh' && argv[3] === 'upload';
-  return entry(host, upload ? ['upload', argv[4]!, argv[7]!, argv[8]!] : argv, stdinSha256, code);
+  return { host, argv: upload ? ['upload', argv[4]!, argv[7]!, argv[8]!] : argv, stdinSha256, code };
 }
 
-/** The journal itself: the API does not show digests of inputs. */
-async function journalOf(operation: string) {
+/** Of a command that was stopped, the journal may know no exit code, and the host may not have got all of the input. */
+const fromJournal = ({ host, argv, stdinSha256, exitCode }: JournalEntry): Ran =>
+  exitCode === null
+    ? { host, argv, stdinSha256: null, code: null }
+    : { host, argv, stdinSha256: stdinSha256 ?? EMPTY_SHA256, code: exitCode };
+
+/** Takes apart what both sides tell of, and returns what only one does. */
+function compare(witnessed: readonly Ran[], recorded: readonly Ran[]): { unrecorded: Ran[]; unseen: Ran[] } {
+  const same = (a: Ran, b: Ran) =>
+    a.host === b.host &&
+    a.argv.join('\0') === b.argv.join('\0') &&
+    (b.code === null || (a.code === b.code && a.stdinSha256 === b.stdinSha256));
+  const left = [...witnessed];
+  // First those that say more: what was stopped is content with what remains.
+  const exactFirst = [...recorded].sort((a, b) => Number(a.code === null) - Number(b.code === null));
+  const unseen = exactFirst.filter((record) => {
+    const at = left.findIndex((each) => same(each, record));
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+  return { unrecorded: left, unseen };
+}
+
+/** What the journal says that was run on hosts. It also holds requests, decisions and operations. */
+async function journalOf(operation: string): Promise<JournalEntry[]> {
   const data = join(bench.folder, 'data');
   const store = await openStore({ dataDir: data, keyring: openKeyring(data) });
   try {
     const found = [];
     for (let cursor: string | undefined; ; ) {
       const page = await store.journal.list({ cluster: NAME, operation, limit: 200, cursor });
-      // What ran on a host: the journal also holds requests, decisions and operations.
-      found.push(...page.items.filter(({ kind }) => ['exec', 'script', 'upload'].includes(kind)));
+      found.push(...page.items.filter(({ kind }) => ['exec', 'script', 'upload', 'stop'].includes(kind)));
       if (page.next === null) return found;
       cursor = page.next;
     }
@@ -45,14 +73,55 @@ async function journalOf(operation: string) {
   }
 }
 
-it('the journal and sshd tell of the same commands', async () => {
+const OVER = ['succeeded', 'failed', 'cancelled', 'blocked'];
+
+const command = (name: 'pause' | 'resume', body: object): Promise<unknown> =>
+  bench.api.request('POST', `/clusters/${NAME}/${name}`, body);
+
+async function untilPaused(operation: string): Promise<boolean> {
+  for (;;) {
+    const { state } = await bench.api.operation(NAME, operation);
+    if (state === 'paused') return true;
+    if (OVER.includes(state)) return false;
+    await sleep(100);
+  }
+}
+
+/** Interrupts the build under these phases, as soon as a command of theirs runs on a host. */
+async function interrupt(operation: string, phases: readonly string[]): Promise<void> {
+  for (const phase of phases) {
+    const running = `/clusters/${NAME}/history?operation=${operation}&phase=${phase}&result=open&limit=1`;
+    for (;;) {
+      const { items } = await bench.api.request<{ items: unknown[] }>('GET', `${running}&events=false`);
+      if (items.length > 0) break;
+      if (OVER.includes((await bench.api.operation(NAME, operation)).state)) return;
+      await sleep(20);
+    }
+    await command('pause', { mode: 'interrupt', reason: `while ${phase} runs` });
+    if (!(await untilPaused(operation))) return;
+    await command('resume', {});
+  }
+}
+
+it('the journal and sshd tell of the same commands, also of a build that is interrupted and resumed', async () => {
   const { operation } = await bench.api.request<{ operation: string }>('POST', '/clusters', bench.lab.spec);
+  await interrupt(operation, ['prepare', 'binaries', 'etcd', 'nodes']);
   expect((await bench.api.follow(NAME, operation)).state).toBe('succeeded');
 
-  const recorded = (await journalOf(operation)).map(({ host, argv, stdinSha256, exitCode }) =>
-    entry(host, argv, stdinSha256 ?? EMPTY_SHA256, exitCode),
-  );
-  const witnessed: string[] = [];
+  const records = await journalOf(operation);
+  const stops = records.filter(({ kind }) => kind === 'stop');
+  expect(stops.length).toBeGreaterThan(0);
+  for (const { workflowId, runId, activityId, attempt, seq, phase, host } of stops) {
+    // Each says what it ended.
+    const of = { workflowId, runId, activityId, attempt, seq, phase, host };
+    expect(records.filter(({ kind }) => kind !== 'stop')).toContainEqual(
+      expect.objectContaining({ ...of, error: expect.stringMatching(/^COMMAND_(ABORTED|TIMEOUT)$/) as string }),
+    );
+  }
+  expect(records.filter(({ result }) => result === 'open')).toEqual([]);
+  const recorded = records.filter(({ result }) => result !== 'not-run').map(fromJournal);
+
+  const witnessed: Ran[] = [];
   for (const { name } of bench.lab.hosts) {
     const { commands, log } = await askWitness(bench.lab, name);
     // sshd's log counts as many sessions as the wrapper saw: none went past it. No shell, no sftp.
@@ -64,14 +133,7 @@ it('the journal and sshd tell of the same commands', async () => {
     witnessed.push(...commands.map(fromHost));
   }
   expect(witnessed.length).toBeGreaterThan(50);
-  const surplus = (of: string[], among: string[]) => {
-    const left = [...among];
-    return of.filter((each) => {
-      const at = left.indexOf(each);
-      if (at >= 0) left.splice(at, 1);
-      return at < 0;
-    });
-  };
-  expect(surplus(witnessed, recorded), 'ran on a host and is not in the journal').toEqual([]);
-  expect(surplus(recorded, witnessed), 'is in the journal and ran on no host').toEqual([]);
+  const { unrecorded, unseen } = compare(witnessed, recorded);
+  expect(unrecorded, 'ran on a host and is not in the journal').toEqual([]);
+  expect(unseen, 'is in the journal and ran on no host').toEqual([]);
 });

@@ -16,11 +16,14 @@ export interface Witnessed {
 const DIR = '/var/log/sshd-witness';
 const WRAPPER = '/usr/local/lib/sshd-witness';
 
-/** In place of every command, shell and subsystem that a client asks for: keeps line, input and exit code, and runs it. */
+/**
+ * In place of every command, shell and subsystem that a client asks for: keeps line, input and exit code, and runs it. In
+ * a session of its own, as sshd would: who ends the command ends that session, and the witness lives to tell.
+ */
 const SCRIPT = `#!/bin/bash
 at=${DIR}/$(date +%s%N)-$$
 printf '%s' "\${SSH_ORIGINAL_COMMAND-}" >"$at.line"
-tee "$at.stdin" | bash -c "\${SSH_ORIGINAL_COMMAND-}"
+tee "$at.stdin" | setsid -w bash -c "\${SSH_ORIGINAL_COMMAND-}"
 code=\${PIPESTATUS[1]}
 printf '%s' "$code" >"$at.exit"
 exit "$code"

@@ -2,7 +2,13 @@ import type { Credential } from '../../activities/host/credentials.ts';
 import type { HostKeyStore } from '../../activities/host/host-keys.ts';
 import { KnownSecrets } from '../../activities/host/known-secrets.ts';
 import { createSshPool, type SshPool, type SshPoolLimits } from '../../activities/host/pool.ts';
-import type { CommandEnd, CommandRecorder, CommandStart, HostSession } from '../../activities/host/types.ts';
+import type {
+  CommandEnd,
+  CommandRecorder,
+  CommandStart,
+  HostSession,
+  OpenCommand,
+} from '../../activities/host/types.ts';
 import type { SshTarget } from '../../contracts/host.ts';
 
 /** Host keys in memory. */
@@ -19,12 +25,14 @@ export class MemoryHostKeys implements HostKeyStore {
 /** Journal in memory: an entry without `end` is a command that was still open. */
 export class MemoryRecorder implements CommandRecorder {
   readonly entries: { start: CommandStart; end: CommandEnd | null }[] = [];
-  async begin(start: CommandStart): Promise<number> {
-    return this.entries.push({ start, end: null });
-  }
-  async end(seq: number, end: CommandEnd): Promise<void> {
-    const entry = this.entries[seq - 1];
-    if (entry) entry.end = end;
+  async begin(start: CommandStart): Promise<OpenCommand> {
+    const entry: (typeof this.entries)[number] = { start, end: null };
+    return {
+      seq: this.entries.push(entry),
+      async end(end) {
+        entry.end = end;
+      },
+    };
   }
 }
 

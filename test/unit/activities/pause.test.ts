@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CommandStart } from '../../../activities/host/types.ts';
 import { PauseWatch } from '../../../activities/pause-watch.ts';
 import { stoppable, TaskStop } from '../../../activities/task-stop.ts';
 
@@ -26,7 +27,9 @@ const end = () => ({
 describe('a task of a paused operation', () => {
   const recording = () => {
     const stop = new TaskStop();
-    const journal = { begin: vi.fn().mockResolvedValue(1), end: vi.fn().mockResolvedValue(undefined) };
+    const journal = {
+      begin: vi.fn(async ({ ends = 1 }: CommandStart) => ({ seq: ends, end: () => Promise.resolve() })),
+    };
     return { stop, journal, recorder: stoppable(journal, stop) };
   };
 
@@ -35,9 +38,9 @@ describe('a task of a paused operation', () => {
     const [first, second] = [await recorder.begin(start()), await recorder.begin(start())];
     stop.drain();
     await expect(recorder.begin(start())).rejects.toMatchObject({ code: 'TASK_PAUSED' });
-    await recorder.end(first, end());
+    await first!.end(end());
     expect(stop.signal.aborted).toBe(false);
-    await recorder.end(second, end());
+    await second!.end(end());
     expect(stop.signal.aborted).toBe(true);
     expect(journal.begin).toHaveBeenCalledTimes(2);
   });
@@ -51,6 +54,14 @@ describe('a task of a paused operation', () => {
     busy.stop.drain();
     busy.stop.now();
     expect(busy.stop.signal.aborted).toBe(true);
+  });
+
+  it('still begins what ends a command, and does not wait for it', async () => {
+    const { stop, recorder } = recording();
+    const { seq } = await recorder.begin(start());
+    stop.drain();
+    await recorder.begin({ ...start(), kind: 'stop', ends: seq });
+    expect(stop.signal.aborted).toBe(false);
   });
 
   it('counts a command that the journal did not take as none', async () => {

@@ -110,3 +110,37 @@ test('when the journal cannot be written, no command runs', async () => {
   await expect(host.exec(['true'])).rejects.toThrow('disk full');
   expect(fake.commands).toEqual([]);
 });
+
+test('when the end of a failed command cannot be written, neither cause is lost and the record stays open', async () => {
+  const { recorder, fake } = journaled();
+  const warnings: object[] = [];
+  const host = new JournaledHost(fake, {
+    recorder,
+    hostKeyFingerprint: 'SHA256:abc',
+    secrets: new KnownSecrets([SECRET]),
+    logger: { debug: () => {}, warn: (details) => warnings.push(details) },
+  });
+  const begin = recorder.begin.bind(recorder);
+  recorder.begin = async (start) => {
+    const { seq } = await begin(start);
+    const away = new KubewrightError('STORE_FAILED', 'the database is away', { evidence: `as ${SECRET}` });
+    return { seq, end: () => Promise.reject(away) };
+  };
+  const result = { code: -1, signal: null, stdout: '', stderr: '', durationMs: 1, truncated: false };
+  const cause = new Error('reset by peer');
+  fake.on(/gone/, new CommandError('SSH_CONNECTION_LOST', 'lost', { host: 'cp-1', evidence: 'half', result, cause }));
+  const error = await failure(host.exec(['gone']));
+  const journal = `its end is not in the journal: the database is away (as ${MASK})`;
+  expect(error).toMatchObject({
+    code: 'SSH_CONNECTION_LOST',
+    message: 'lost',
+    host: 'cp-1',
+    evidence: `half\n${journal}`,
+  });
+  expect(error.cause).toMatchObject({ message: journal, cause: { message: 'reset by peer' } });
+  expect(warnings).toMatchObject([{ host: 'cp-1', kind: 'exec', seq: 1, err: { code: 'STORE_FAILED' } }]);
+  expect(recorder.entries).toMatchObject([{ end: null }]);
+
+  fake.on(/fine/, 'yes');
+  await expect(host.exec(['fine'])).rejects.toMatchObject({ code: 'STORE_FAILED' });
+});
