@@ -27,13 +27,20 @@ const HEARTBEAT_MS = 15_000;
 
 /** The API, ready to be asked. Never listens, exits or reads the environment. */
 export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise<FastifyInstance> {
-  const app = fastify({
+  const app: FastifyInstance = fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
     ...(options.https ? { https: options.https } : {}),
     bodyLimit: LIMITS.requestBodyBytes,
     // What fails before any route is found: addresses that cannot be decoded, requests that are not HTTP.
     frameworkErrors: (error, request, reply) => {
-      void sendProblem(request, reply, new KubewrightError('BAD_REQUEST', addressProblem(error.code)));
+      const answer = (refusal: KubewrightError) => void sendProblem(request, reply, refusal);
+      app.recordUnrouted(request, 'BAD_REQUEST').then(
+        () => answer(new KubewrightError('BAD_REQUEST', addressProblem(error.code))),
+        (unwritten: unknown) => {
+          request.log.error({ err: unwritten }, 'a refused request could not be recorded');
+          answer(new KubewrightError('INTERNAL', 'the request could not be completed', { cause: unwritten }));
+        },
+      );
     },
     clientErrorHandler: answerClientError,
     requestTimeout: 120_000,
@@ -59,7 +66,8 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   await app.register(helmet, { contentSecurityPolicy: false });
   await app.register(rateLimit, { global: false });
   await app.register(sse.default, { heartbeatInterval: HEARTBEAT_MS });
-  recordRequests(app, deps.store.journal);
+  const { journal, projections } = deps.store;
+  recordRequests(app, { journal, known: async (name) => (await projections.cluster(name)) !== null });
   authenticate(app, deps.store.tokens);
   handleNotFound(app);
   const api = validate(app);

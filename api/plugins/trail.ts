@@ -1,9 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { KubewrightError } from '../../contracts/errors.ts';
+import { ERRORS, type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import type { Journal, OpenRecord } from '../../store/journal.ts';
 import type { RecordBegun, RecordEnded } from '../../store/journal-record.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** For what is refused before any route is looked for: no hook sees it. */
+    recordUnrouted(request: FastifyRequest, code: ErrorCode): Promise<void>;
+  }
   interface FastifyRequest {
     /** sha256 and length of the body as it came; null before it was read, or when it holds a secret. */
     bodyDigest: { sha256: string | null; bytes: number } | null;
@@ -12,22 +16,41 @@ declare module 'fastify' {
   }
 }
 
-/** Refused requests of one caller that are written down each, per minute; the rest is counted and written once. */
+/** Refused requests of one caller that are written down each: so many at once, so many a minute in the long run. */
+const REFUSALS_AT_ONCE = 300;
 const REFUSALS_PER_MINUTE = 60;
 const MINUTE_MS = 60_000;
 const ARGUMENT_CHARS = 500;
 /** Callers without a valid token are one: nobody chooses the names of our records. */
 const ANONYMOUS = 'anonymous';
 
+const READING = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];
 const isChange = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
-  config.audited === true || !['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(method);
+  config.audited === true || !READING.includes(method);
+
+/** The status, never sent, of a request whose caller went away before it had come whole. */
+const CLOSED_BY_CALLER = 499;
+const NO_OUTPUT = { signal: null, stdout: '', stderr: '', stdoutBytes: 0, stderrBytes: 0, truncated: false } as const;
+
+/** What the trail needs of the store. `known`: there is a cluster of this name. */
+export interface TrailStore {
+  journal: Journal;
+  known(cluster: string): Promise<boolean>;
+}
 
 /**
  * Every request that changes something is in the journal, refused ones included: begun before its handler runs, ended
  * before the answer leaves. To be registered before authentication, which refuses.
  */
-export function recordRequests(app: FastifyInstance, journal: Journal): void {
+export function recordRequests(app: FastifyInstance, store: TrailStore): void {
+  const { journal } = store;
   const refusals = new Refusals(journal);
+  /** Nobody without a token begins the trail of a cluster: only of what is there. */
+  const refuse = (request: FastifyRequest, end: RecordEnded): Promise<void> =>
+    refusals.add(begun(request), end, async (begin) => {
+      if (request.actor !== null || begin.cluster === '' || (await store.known(begin.cluster))) return begin;
+      return { ...begin, cluster: '', host: '' };
+    });
   app.decorateRequest('bodyDigest', null);
   app.decorateRequest('trail', null);
   app.addHook('onRequest', async (request) => {
@@ -46,8 +69,20 @@ export function recordRequests(app: FastifyInstance, journal: Journal): void {
     trail.ended = true;
     const end = ended(request, reply, payload);
     if (trail.open) await journal.end(trail.open, end);
-    else await refusals.add(begun(request), end);
+    else await refuse(request, end);
     return payload;
+  });
+  app.addHook('onRequestAbort', async (request) => {
+    const { trail } = request;
+    // A handler that runs goes on, and ends the record; without one nobody would.
+    if (!trail || trail.ended || trail.open) return;
+    trail.ended = true;
+    await refuse(request, { ...NO_OUTPUT, endedAt: new Date(), code: CLOSED_BY_CALLER, error: 'BAD_REQUEST' });
+  });
+  app.decorate('recordUnrouted', async (request, code) => {
+    if (READING.includes(request.method)) return;
+    request.trail = { startedAt: new Date(), open: null, ended: true, code };
+    await refuse(request, { ...NO_OUTPUT, endedAt: new Date(), code: ERRORS[code].status, error: code });
   });
   const timer = setInterval(() => void refusals.flush().catch(() => undefined), MINUTE_MS).unref();
   app.addHook('onClose', async () => {
@@ -57,16 +92,15 @@ export function recordRequests(app: FastifyInstance, journal: Journal): void {
 }
 
 function begun(request: FastifyRequest): RecordBegun {
-  const { name, host } = (request.params ?? {}) as { name?: string; host?: string };
-  const url = request.routeOptions.url ?? '';
-  const known = request.actor !== null;
+  const { host } = (request.params ?? {}) as { host?: string };
+  const url = request.routeOptions?.url ?? '';
   return {
     // What is said of a host by name is a decision.
     kind: /\/hosts\/:host\//.test(url) ? 'decision' : 'request',
     actor: request.actor?.name ?? ANONYMOUS,
     requestId: request.id,
-    cluster: known ? clusterOf(url, name, request.body) : '',
-    host: known && url.includes(':host') ? (host ?? '') : '',
+    cluster: clusterOf(request),
+    host: url.includes(':host') && host !== undefined && NAME.test(host) ? host : '',
     argv: [request.method, request.url.slice(0, ARGUMENT_CHARS), `from ${request.ip}`],
     stdinSha256: request.bodyDigest?.sha256 ?? null,
     stdinBytes: request.bodyDigest?.bytes ?? 0,
@@ -74,25 +108,26 @@ function begun(request: FastifyRequest): RecordBegun {
   };
 }
 
-/** The cluster that the address names, or the spec of a POST /clusters. */
-function clusterOf(url: string, name: string | undefined, body: unknown): string {
-  if (url.startsWith('/clusters/:name')) return name ?? '';
-  if (url !== '/clusters') return '';
-  const given = (body as { metadata?: { name?: unknown } } | null | undefined)?.metadata?.name;
-  return typeof given === 'string' && /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(given) ? given : '';
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** The cluster that the address names, whatever else is wrong with it, or the spec of a POST /clusters. */
+function clusterOf({ url, params, body }: FastifyRequest): string {
+  const [path = ''] = url.split('?');
+  const [, top, second] = path.split('/');
+  if (top !== 'clusters') return '';
+  const given =
+    second === undefined || second === ''
+      ? (body as { metadata?: { name?: unknown } } | null | undefined)?.metadata?.name
+      : ((params as { name?: string } | undefined)?.name ?? second);
+  return typeof given === 'string' && given.length <= 40 && NAME.test(given) ? given : '';
 }
 
 function ended(request: FastifyRequest, reply: FastifyReply, payload: unknown): RecordEnded {
   const { statusCode } = reply;
   return {
+    ...NO_OUTPUT,
     endedAt: new Date(),
     code: statusCode,
-    signal: null,
-    stdout: '',
-    stderr: '',
-    stdoutBytes: 0,
-    stderrBytes: 0,
-    truncated: false,
     error: statusCode < 400 ? null : (request.trail?.code ?? codeOf(payload)),
     operation: statusCode < 300 ? operationOf(payload) : undefined,
   };
@@ -117,41 +152,42 @@ function codeOf(payload: unknown): string {
 /** Refusals before any handler ran. A flood of them is one record a minute: it must not fill the disk. */
 class Refusals {
   readonly #journal: Journal;
-  #counts = new Map<string, { written: number; more: number }>();
+  readonly #callers = new Map<string, { left: number; at: number; more: number }>();
   #since = Date.now();
 
   constructor(journal: Journal) {
     this.#journal = journal;
   }
 
-  async add(begin: RecordBegun, end: RecordEnded): Promise<void> {
-    if (Date.now() - this.#since > MINUTE_MS) await this.flush();
-    const count = this.#counts.get(begin.actor) ?? { written: 0, more: 0 };
-    this.#counts.set(begin.actor, count);
-    if (count.written >= REFUSALS_PER_MINUTE) {
-      count.more += 1;
+  /** `settle` looks closer at the record: not before it is sure that it will be written. */
+  async add(begin: RecordBegun, end: RecordEnded, settle: (begin: RecordBegun) => Promise<RecordBegun>): Promise<void> {
+    const now = Date.now();
+    if (now - this.#since > MINUTE_MS) await this.flush();
+    const caller = this.#callers.get(begin.actor) ?? { left: REFUSALS_AT_ONCE, at: now, more: 0 };
+    this.#callers.set(begin.actor, caller);
+    const regained = ((now - caller.at) / MINUTE_MS) * REFUSALS_PER_MINUTE;
+    Object.assign(caller, { left: Math.min(REFUSALS_AT_ONCE, caller.left + regained), at: now });
+    if (caller.left < 1) {
+      caller.more += 1;
       return;
     }
-    count.written += 1;
-    await this.#journal.record(begin, end);
+    caller.left -= 1;
+    await this.#journal.record(await settle(begin), end);
   }
 
   async flush(): Promise<void> {
-    const counts = this.#counts;
     const startedAt = new Date(this.#since);
-    this.#counts = new Map();
     this.#since = Date.now();
-    for (const [actor, { more }] of counts) {
+    for (const [actor, caller] of this.#callers) {
+      const { more } = caller;
       if (more === 0) continue;
+      caller.more = 0;
       await this.#journal.record(
         {
           ...{ kind: 'request', actor, requestId: '', cluster: '', stdinSha256: null, stdinBytes: 0 },
           ...{ argv: ['refused', `${more} more requests`], startedAt },
         },
-        {
-          ...{ endedAt: new Date(), code: 429, signal: null, stdout: '', stderr: '', stdoutBytes: 0, stderrBytes: 0 },
-          ...{ truncated: false, error: 'RATE_LIMITED' },
-        },
+        { ...NO_OUTPUT, endedAt: new Date(), code: ERRORS.RATE_LIMITED.status, error: 'RATE_LIMITED' },
       );
     }
   }

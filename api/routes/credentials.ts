@@ -14,7 +14,7 @@ export const credentials: AddRoutes = (api, deps) => {
   api.get(
     '/credentials',
     {
-      config: { role: 'operator' },
+      config: { role: 'operator', audited: true },
       schema: {
         operationId: 'listCredentials',
         summary: 'Names of the stored credentials',

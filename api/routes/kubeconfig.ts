@@ -3,6 +3,7 @@ import { kubeconfigRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Actor } from '../../contracts/operation.ts';
 import { actorFor } from '../plugins/auth.ts';
+import { recordIssue } from '../record-issue.ts';
 import { type AddRoutes, clusterParams, requireCluster, responses } from './shared.ts';
 
 type Group = z.infer<typeof kubeconfigRequest>['group'];
@@ -79,6 +80,13 @@ export const kubeconfig: AddRoutes = (api, deps) => {
       });
       if (issued === null) throw notBuilt(cluster);
       const { serial, expiresAt } = issued;
+      await recordIssue(deps.store.journal, request, {
+        what: 'kubeconfig',
+        id: serial,
+        cluster,
+        facts: { person, group, serial, expires: expiresAt },
+        detail: `for ${person} in ${group} until ${expiresAt}`,
+      });
       request.log.warn({ cluster, actor: actor.name, person, group, serial, expiresAt }, 'a kubeconfig was issued');
       return reply
         .type('application/yaml')

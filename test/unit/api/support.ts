@@ -110,7 +110,7 @@ export interface TestApi {
   call(method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, more?: CallOptions): Promise<Answer>;
   close(): Promise<void>;
 }
-interface CallOptions {
+export interface CallOptions {
   body?: unknown;
   headers?: Record<string, string>;
   as?: 'viewer' | 'operator' | 'admin' | null;
@@ -168,7 +168,8 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
         status: response.statusCode,
         text: response.body,
         headers: response.headers,
-        body: type.includes('json') && response.body !== '' ? (response.json() as Json) : {},
+        body:
+          type.includes('json') && !type.includes('ndjson') && response.body !== '' ? (response.json() as Json) : {},
       };
     },
     async close() {
