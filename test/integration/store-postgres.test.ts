@@ -9,6 +9,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureDebianPackages } from '../../lab/debian.ts';
 import { openStore } from '../../store/index.ts';
+import { auditContract } from '../unit/store/audit-contract.ts';
 import { keyring, storeContract } from '../unit/store/contract.ts';
 import { testKey } from '../unit/store/journal-contract.ts';
 
@@ -87,19 +88,33 @@ function freePort(): Promise<number> {
 
 describe('store on PostgreSQL', () => {
   let server: Server;
+  const query = async (url: string, statement: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      await client.query(statement);
+    } finally {
+      await client.end();
+    }
+  };
+  const emptyDatabase = async (name: string): Promise<string> => {
+    await query(server.url, `create database ${name}`);
+    return server.url.replace(/[^/]*$/, name);
+  };
   beforeAll(async () => {
     server = await startPostgres();
   });
   afterAll(() => server.stop());
 
   storeContract((keys) => openStore({ url: server.url, keyring: keyring(keys) }));
+  auditContract(async () => {
+    const url = await emptyDatabase('audited');
+    const store = await openStore({ url, keyring: keyring(testKey(1)) });
+    return { store, sql: (statement) => query(url, statement), drop: () => query(server.url, 'drop database audited') };
+  });
 
   it('two processes may start on an empty database at once', async () => {
-    const admin = new pg.Client({ connectionString: server.url });
-    await admin.connect();
-    await admin.query('create database fresh');
-    await admin.end();
-    const url = server.url.replace(/[^/]*$/, 'fresh');
+    const url = await emptyDatabase('fresh');
     const stores = await Promise.all([1, 2, 3].map(() => openStore({ url, keyring: keyring(testKey(1)) })));
     await Promise.all(stores.map((store) => store.ping()));
     await Promise.all(stores.map((store) => store.close()));

@@ -29,9 +29,10 @@ export interface Sample {
 
 const WORKFLOW = `cluster/${CLUSTER}/op/${OPERATION}`;
 
-export async function sampleOperation(): Promise<Sample> {
+/** In a data directory of its own, unless the empty database of a store is given. */
+export async function sampleOperation(given?: Store): Promise<Sample> {
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-audit-'));
-  const store = await openStore({ dataDir: folder, keyring: parseKeyring(testKey(1)) });
+  const store = given ?? (await openStore({ dataDir: folder, keyring: parseKeyring(testKey(1)) }));
   const signer = openSigner(folder);
   const specRef = await store.specs.put(spec(CLUSTER));
   const operation = { ...begun(CLUSTER), kind: 'operation' as const, host: '', phase: '', activityId: '', attempt: 0 };

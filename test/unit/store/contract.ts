@@ -123,6 +123,14 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     expect(await store.hostKeys.get(cluster, 'cp-1')).toBe('ssh-ed25519 BBBB');
   });
 
+  it('tokens may be good for some clusters only', async () => {
+    const clusters = ['one', 'two'];
+    const { token, info } = await store.tokens.create('some', 'operator', { clusters });
+    expect(await store.tokens.verify(token)).toEqual({ actor: { name: 'some', role: 'operator' }, clusters });
+    expect((await store.tokens.list()).find(({ id }) => id === info.id)).toEqual(info);
+    expect((await store.tokens.verify((await store.tokens.create('all', 'viewer')).token))!.clusters).toBeNull();
+  });
+
   it('tokens: known, expired, revoked, unknown', async () => {
     const { token, info } = await store.tokens.create('ops', 'operator');
     expect(await store.tokens.verify(token)).toEqual({ actor: { name: 'ops', role: 'operator' }, clusters: null });

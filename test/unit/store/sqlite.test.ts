@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../../store/index.ts';
 import { openKeyring } from '../../../store/keyring.ts';
+import { auditContract } from './audit-contract.ts';
 import { keyring, storeContract } from './contract.ts';
 import { testKey } from './journal-contract.ts';
 
@@ -13,6 +14,19 @@ afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 
 describe('store on SQLite', () => {
   storeContract((keys) => openStore({ dataDir, keyring: keyring(keys) }));
+  auditContract(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kubewright-audited-'));
+    const store = await openStore({ dataDir: folder, keyring: keyring(testKey(1)) });
+    return {
+      store,
+      async sql(statement) {
+        const raw = new DatabaseSync(join(folder, 'kubewright.db'));
+        raw.exec(statement);
+        raw.close();
+      },
+      drop: async () => rmSync(folder, { recursive: true, force: true }),
+    };
+  });
 
   it('is a file that only its owner reads, and holds no secret in clear', async () => {
     const store = await openStore({ dataDir, keyring: keyring(testKey(1)) });
