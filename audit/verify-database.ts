@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { decodeTime } from 'ulid';
 import type { BundleInfo } from '../store/bundles.ts';
 import type { Store } from '../store/index.ts';
 import { ChainCheck } from './chain-check.ts';
@@ -13,10 +14,11 @@ export interface DatabaseVerdict {
   chains: number;
   links: number;
   outputs: number;
+  specs: number;
   bundles: number;
 }
 
-type AuditStore = Pick<Store, 'chains' | 'blobs' | 'bundles'>;
+type AuditStore = Pick<Store, 'chains' | 'blobs' | 'bundles' | 'specs'>;
 
 const PAGE = 500;
 const MOST_PROBLEMS = 20;
@@ -24,21 +26,25 @@ const MOST_PROBLEMS = 20;
 const ALL = '*';
 
 /**
- * Check the journal of a database: every chain link by link, records that no chain leads to, every stored output, every
- * bundle, and that bundles and chains agree. Nobody should write meanwhile. `spool` is a folder for bundles.
+ * Check the journal of a database: every chain link by link, records that no chain leads to, every stored output, spec
+ * and bundle, and that bundles and chains agree. Nobody should write meanwhile. `spool` is a folder for bundles.
  */
 export async function verifyDatabase(store: AuditStore, spool: string): Promise<DatabaseVerdict> {
-  const verdict: DatabaseVerdict = { problems: [], chains: 0, links: 0, outputs: 0, bundles: 0 };
+  const verdict: DatabaseVerdict = { problems: [], chains: 0, links: 0, outputs: 0, specs: 0, bundles: 0 };
   const heads = new Map<string, readonly string[]>();
+  const wanted = new Map<string, string>();
   const say = (...problems: Problem[]) => verdict.problems.push(...problems);
   let counted = 0;
   for (let after = ''; ; ) {
     const page = await store.chains.heads(after, PAGE);
     for (const head of page) {
-      if (head.id === ALL) counted = head.n;
-      else {
+      if (head.id === ALL) {
+        counted = head.n;
+        if (head.hash !== '') say({ where: 'chains', record: ALL, what: 'its hash was changed: it has none' });
+      } else {
         const check = await verifyChain(store, head, say);
         heads.set(head.id, check.hashes);
+        for (const digest of check.specs) wanted.set(digest, head.id);
         verdict.chains += 1;
         verdict.links += check.length;
       }
@@ -54,6 +60,7 @@ export async function verifyDatabase(store: AuditStore, spool: string): Promise<
     say({ where: 'links', what: `there are ${links}, the last at position ${last}; ${counted} were written` });
   }
   verdict.outputs = await verifyOutputs(store, say);
+  verdict.specs = await verifySpecs(store, wanted, say);
   verdict.bundles = await verifyBundles(store, heads, spool, say);
   return { ...verdict, problems: verdict.problems.slice(0, MOST_PROBLEMS) };
 }
@@ -115,6 +122,26 @@ async function verifyOutputs(store: AuditStore, say: Say): Promise<number> {
   }
 }
 
+/** `wanted`: specs that chains name, each with one such chain. */
+async function verifySpecs(store: AuditStore, wanted: ReadonlyMap<string, string>, say: Say): Promise<number> {
+  const missing = new Map(wanted);
+  let count = 0;
+  for (let after = ''; ; ) {
+    const page = await store.specs.check(after, PAGE);
+    for (const { digest, problem } of page) {
+      if (problem !== null) say({ where: 'specs', record: digest, what: problem });
+      missing.delete(digest);
+      count += 1;
+    }
+    if (page.length < PAGE) break;
+    after = page.at(-1)!.digest;
+  }
+  say(
+    ...[...missing].map(([digest, chain]) => ({ where: 'specs', record: digest, what: `${chain} names it: missing` })),
+  );
+  return count;
+}
+
 async function verifyBundles(
   store: AuditStore,
   heads: ReadonlyMap<string, readonly string[]>,
@@ -123,20 +150,38 @@ async function verifyBundles(
 ): Promise<number> {
   mkdirSync(spool, { recursive: true, mode: 0o700 });
   const folder = mkdtempSync(join(spool, 'check-'));
+  const file = join(folder, 'bundle.tar');
   let count = 0;
   try {
     for (let after = { cluster: '', operation: '' }; ; ) {
       const page = await store.bundles.list(after, PAGE);
       for (const info of page) {
-        say(...(await verifyStored(store, info, heads, join(folder, 'bundle.tar'))));
+        say(...(await verifyStored(store, info, heads, file)));
         count += 1;
       }
-      if (page.length < PAGE) return count;
+      if (page.length < PAGE) break;
       after = page.at(-1)!;
     }
+    for (const loose of await store.bundles.loose()) say(...(await verifyLoose(store, loose, file)));
+    return count;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Pieces without a bundle. A save that was cut off leaves the beginning of a file; anything else was made so. */
+async function verifyLoose(
+  store: AuditStore,
+  { id, pieces, last }: { id: string; pieces: number; last: number },
+  file: string,
+): Promise<Problem[]> {
+  const bad = (what: string): Problem[] => [{ where: 'bundle_pieces', record: `bundle ${id}`, what }];
+  if (pieces !== last + 1) return bad(`it has ${pieces} pieces up to number ${last}, and nothing names it`);
+  const digest = await written(store, id, file);
+  if ('problem' in digest) return bad(digest.problem);
+  const { problems, cluster, operation } = verifyBundle(file);
+  if (problems.length > 0) return [];
+  return bad(`it is whole, of operation ${operation} of ${cluster}, and its row in bundles is missing`);
 }
 
 async function verifyStored(
@@ -146,22 +191,41 @@ async function verifyStored(
   file: string,
 ): Promise<Problem[]> {
   const where = `bundle of ${info.cluster} ${info.operation}`;
+  const digest = await written(store, info.id, file);
+  if ('problem' in digest) return [{ where, what: digest.problem }];
+  const { problems, links, chain, head, cluster, operation } = verifyBundle(file);
+  if (problems.length > 0) return problems.map((each) => ({ ...each, where: `${where}, ${each.where}` }));
+  if (digest.sha256 !== info.sha256 || statSync(file).size !== info.size)
+    return [{ where, what: 'it is another one than was stored' }];
+  if (cluster !== info.cluster || operation !== info.operation)
+    return [{ where, what: `it is of operation ${operation} of ${cluster}` }];
+  if (timeOf(info.id) !== info.createdAt) return [{ where, what: 'its time was changed' }];
+  if (heads.get(chain)?.[links] === head) return [];
+  return [{ where: `journal, chain ${chain}`, record: `link ${links}`, what: 'the signed bundle has another one' }];
+}
+
+/** When a bundle with this id was kept. */
+function timeOf(id: string): string {
+  try {
+    return new Date(decodeTime(id)).toISOString();
+  } catch {
+    return 'no time';
+  }
+}
+
+/** Writes a bundle into the file, and returns its sha256. */
+async function written(store: AuditStore, id: string, file: string): Promise<{ sha256: string } | { problem: string }> {
   const hash = createHash('sha256');
   const descriptor = openSync(file, 'w', 0o600);
   try {
-    for await (const piece of store.bundles.read(info.id)) {
+    for await (const piece of store.bundles.read(id)) {
       hash.update(piece);
       writeSync(descriptor, piece);
     }
+    return { sha256: hash.digest('hex') };
   } catch (error) {
-    return [{ where, what: error instanceof Error ? error.message : String(error) }];
+    return { problem: error instanceof Error ? error.message : String(error) };
   } finally {
     closeSync(descriptor);
   }
-  const { problems, links, chain, head } = verifyBundle(file);
-  if (problems.length > 0) return problems.map((each) => ({ ...each, where: `${where}, ${each.where}` }));
-  if (hash.digest('hex') !== info.sha256 || statSync(file).size !== info.size)
-    return [{ where, what: 'it is another one than was stored' }];
-  if (heads.get(chain)?.[links] === head) return [];
-  return [{ where: `journal, chain ${chain}`, record: `link ${links}`, what: 'the signed bundle has another one' }];
 }

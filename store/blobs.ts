@@ -71,7 +71,7 @@ export function blobStore(db: Kysely<Tables>): BlobStore {
 
 function problemOf({ sha256: digest, size, encoding, data, data_sha256: stored }: BlobRow): string | null {
   if (encoding !== 'raw' && encoding !== 'deflate') return `its encoding is ${JSON.stringify(encoding)}`;
-  if (stored !== null && sha256(data) !== stored) return 'its stored bytes were changed';
+  if (sha256(data) !== stored) return 'its stored bytes were changed';
   let text: Uint8Array;
   try {
     text = encoding === 'raw' ? data : inflateSync(data);

@@ -5,7 +5,6 @@ import { ulid } from 'ulid';
 import { sha256 } from './canonical.ts';
 import { FINAL_STATES } from './changes.ts';
 import type { Tables } from './schema.ts';
-import { now } from './time.ts';
 
 export interface BundleInfo {
   cluster: string;
@@ -22,6 +21,8 @@ export interface BundleStore {
   find(cluster: string, operation: string): Promise<BundleInfo | null>;
   /** Every bundle behind a cluster and operation, in their order. */
   list(after: { cluster: string; operation: string }, limit: number): Promise<BundleInfo[]>;
+  /** Pieces that no bundle is made of, by the id of that bundle. For the audit. */
+  loose(): Promise<{ id: string; pieces: number; last: number }[]>;
   /** Keep a file. When another process kept one meanwhile, that one counts. */
   save(cluster: string, operation: string, file: AsyncIterable<Uint8Array>): Promise<BundleInfo>;
   /** Throws when a piece is not what was written. */
@@ -70,32 +71,54 @@ export function bundleStore(db: Kysely<Tables>): BundleStore {
       return rows.map(infoOf);
     },
     async save(cluster, operation, file) {
-      const id = ulid();
+      const at = Date.now();
+      const id = ulid(at);
       const hash = createHash('sha256');
       let size = 0;
       try {
         let n = 0;
+        let held: Tables['bundle_pieces'] | undefined;
         for await (const piece of pieces(file)) {
           hash.update(piece);
           size += piece.length;
+          if (held) await db.insertInto('bundle_pieces').values(held).execute();
           const data = deflateSync(piece, { level: 1 });
-          await db
-            .insertInto('bundle_pieces')
-            .values({ bundle: id, n: n++, data, sha256: sha256(data) })
-            .execute();
+          held = { bundle: id, n: n++, data, sha256: sha256(data) };
         }
-        await db
-          .insertInto('bundles')
-          .values({ cluster, operation, id, size, sha256: hash.digest('hex'), created_at: now() })
-          .onConflict((conflict) => conflict.columns(['cluster', 'operation']).doNothing())
-          .execute();
+        // The last piece comes with the row: pieces that make a whole file without one are no save that was cut off.
+        const row = {
+          cluster,
+          operation,
+          id,
+          size,
+          sha256: hash.digest('hex'),
+          created_at: new Date(at).toISOString(),
+        };
+        await db.transaction().execute(async (tx) => {
+          if (held) await tx.insertInto('bundle_pieces').values(held).execute();
+          const { numInsertedOrUpdatedRows } = await tx
+            .insertInto('bundles')
+            .values(row)
+            .onConflict((conflict) => conflict.columns(['cluster', 'operation']).doNothing())
+            .executeTakeFirst();
+          if (numInsertedOrUpdatedRows !== 1n) await tx.deleteFrom('bundle_pieces').where('bundle', '=', id).execute();
+        });
       } catch (error) {
         await db.deleteFrom('bundle_pieces').where('bundle', '=', id).execute();
         throw error;
       }
-      const kept = await find(cluster, operation);
-      if (kept?.id !== id) await db.deleteFrom('bundle_pieces').where('bundle', '=', id).execute();
-      return kept!;
+      return (await find(cluster, operation))!;
+    },
+    async loose() {
+      const rows = await db
+        .selectFrom('bundle_pieces')
+        .leftJoin('bundles', 'bundles.id', 'bundle_pieces.bundle')
+        .select(({ fn }) => ['bundle_pieces.bundle as id', fn.countAll().as('pieces'), fn.max('n').as('last')])
+        .where('bundles.id', 'is', null)
+        .groupBy('bundle_pieces.bundle')
+        .orderBy('bundle_pieces.bundle')
+        .execute();
+      return rows.map(({ id, pieces: found, last }) => ({ id, pieces: Number(found), last: Number(last) }));
     },
     async *read(id) {
       for (let n = 0; ; n += 1) {

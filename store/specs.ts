@@ -10,6 +10,8 @@ export interface SpecStore {
   put(spec: ClusterSpec): Promise<string>;
   /** Throws NOT_FOUND. */
   get(digest: string): Promise<ClusterSpec>;
+  /** What is wrong with stored specs, behind a digest: see each of them. For the audit. */
+  check(after: string, limit: number): Promise<{ digest: string; problem: string | null }[]>;
 }
 
 /** Parsed specs kept in memory: every task of an operation asks for the same one. */
@@ -37,6 +39,19 @@ export function specStore(db: Kysely<Tables>): SpecStore {
       if (cache.size >= CACHED) cache.delete(cache.keys().next().value!);
       cache.set(digest, spec);
       return spec;
+    },
+    async check(after, limit) {
+      const rows = await db
+        .selectFrom('specs')
+        .select(['digest', 'document'])
+        .where('digest', '>', after)
+        .orderBy('digest')
+        .limit(limit)
+        .execute();
+      return rows.map(({ digest, document }) => ({
+        digest,
+        problem: sha256(document) === digest ? null : 'its content is not what its digest says',
+      }));
     },
   };
 }

@@ -15,10 +15,13 @@ export function auditCheck(): Command {
       const store = await openAudited(data, url ?? process.env['KUBEWRIGHT_DATABASE_URL']);
       try {
         const verdict = await verifyDatabase(store, join(data, 'spool'));
-        const { problems, chains, links, outputs, bundles } = verdict;
+        const { problems, chains, links, outputs, specs, bundles } = verdict;
         if (json) print(JSON.stringify(verdict));
         else if (problems.length > 0) tell(problems);
-        else print(`unchanged: ${links} links in ${chains} chains, ${outputs} outputs, ${bundles} bundles`);
+        else
+          print(
+            `unchanged: ${links} links in ${chains} chains, ${outputs} outputs, ${specs} specs, ${bundles} bundles`,
+          );
         if (problems.length > 0) process.exitCode = 1;
       } finally {
         await store.close();
