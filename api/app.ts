@@ -9,6 +9,7 @@ import type { ApiDeps } from './deps.ts';
 import { authenticate } from './plugins/auth.ts';
 import { parseBodies } from './plugins/body.ts';
 import { addressProblem, answerClientError, handleErrors, sendProblem } from './plugins/errors.ts';
+import { endStreamsOfHead } from './plugins/head.ts';
 import { handleNotFound } from './plugins/not-found.ts';
 import { documentApi } from './plugins/openapi.ts';
 import { recordRequests } from './plugins/trail.ts';
@@ -70,6 +71,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   recordRequests(app, { journal, known: async (name) => (await projections.cluster(name)) !== null });
   authenticate(app, deps.store.tokens);
   handleNotFound(app);
+  endStreamsOfHead(app);
   const api = validate(app);
   await documentApi(app);
   await app.register(async (scope) => {

@@ -24,22 +24,33 @@ export async function* listed(
   }
 }
 
-/** Halves of records behind a position, as they are written, until the signal. Null: still here. */
+/** Where a stream begins, and when it ends. */
+export interface Following {
+  /** The position behind which it begins. */
+  after: number;
+  signal: AbortSignal;
+  /** True once nothing more will be written. */
+  over(): Promise<boolean>;
+}
+
+/** Halves of records, as they are written. Null: still here. */
 export async function* followed(
   journal: Journal,
   filter: JournalFilter,
-  after: number,
-  signal: AbortSignal,
+  { after, signal, over }: Following,
 ): AsyncGenerator<Streamed> {
   let quietSince = Date.now();
   yield null;
   for (let last = after; !signal.aborted; ) {
+    // Asked before the journal is: what was written until then is still sent.
+    const ended = await over();
     const stretch = await journal.follow(filter, last, PAGE);
     yield* stretch.items;
     if (stretch.items.length > 0) quietSince = Date.now();
     const idle = stretch.last === last;
     last = stretch.last;
     if (!idle) continue;
+    if (ended) return;
     if (Date.now() - quietSince >= HEARTBEAT_MS) {
       quietSince = Date.now();
       yield null;

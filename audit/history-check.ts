@@ -56,7 +56,7 @@ export class HistoryCheck {
       const activity = byId.get(completed.scheduledEventId)?.activityTaskScheduledEventAttributes;
       const attempt = byId.get(completed.startedEventId)?.activityTaskStartedEventAttributes?.attempt ?? 1;
       const result = decoded(completed.result?.payloads?.[0]?.data);
-      if (activity?.activityType.name === 'makePlan') this.plan = canonicalJson(result);
+      if (activity?.activityType.name === 'makePlan') this.plan = canonicalOf(result);
       const parsed = taskResult.safeParse(result);
       if (!parsed.success || !activity) continue;
       const bad = (what: string): Problem => ({
@@ -104,5 +104,15 @@ function decoded(data: string | undefined): unknown {
     return JSON.parse(Buffer.from(data, 'base64').toString('utf8'));
   } catch {
     return undefined;
+  }
+}
+
+/** Undefined: nested deeper than any plan. */
+function canonicalOf(value: unknown): string | undefined {
+  try {
+    return canonicalJson(value);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
 }

@@ -46,12 +46,17 @@ export function verifyBundle(file: string, more: { publicKey?: string | undefine
   }
 }
 
+/** The parts that come before all others. */
+const HEAD = [PARTS.manifest, PARTS.signature, PARTS.publicKey] as const;
+
 class Verifier {
   readonly #file: number;
   readonly #size: number;
   readonly #pinned: string | undefined;
   readonly #problems: Problem[] = [];
   #at = 0;
+  /** Parts begun. */
+  #started = 0;
   #manifest: Manifest | undefined;
   #chain = new ChainCheck('', PARTS.chain);
   #history = new HistoryCheck(this.#chain);
@@ -94,9 +99,7 @@ class Verifier {
 
   /** Manifest, signature and key. False: without a manifest nothing else can be judged. */
   #head(): boolean {
-    const text = this.#wholePart(PARTS.manifest);
-    const signature = this.#wholePart(PARTS.signature);
-    const pem = this.#wholePart(PARTS.publicKey);
+    const [text, signature, pem] = HEAD.map((name) => this.#wholePart(name)) as [Buffer, Buffer, Buffer];
     const signed = this.#signed(text, signature, pem.toString('utf8'));
     if (signed !== null) this.#say({ where: PARTS.manifest, what: signed });
     try {
@@ -262,9 +265,9 @@ class Verifier {
     try {
       header = readTarHeader(this.#read('the archive', BLOCK));
     } catch {
-      const name = this.#expectedAt(start);
-      throw new Unreadable({ where: name, what: `its header, at byte ${start}, is not one that we wrote` });
+      throw new Unreadable({ where: this.#expected(), what: `its header, at byte ${start}, is not one that we wrote` });
     }
+    this.#started += 1;
     if (header === null) {
       this.#zeros('the archive', tarEnd().length - BLOCK);
       if (this.#at !== this.#size)
@@ -273,17 +276,10 @@ class Verifier {
     return header;
   }
 
-  /** Which part should begin at this byte. */
-  #expectedAt(start: number): string {
-    const { parts = [] } = this.#manifest ?? {};
-    const block = (size: number) => BLOCK + size + padding(size);
-    const total = parts.reduce((sum, { size }) => sum + block(size), 2 * BLOCK);
-    let at = this.#size - total;
-    for (const { name, size } of parts) {
-      if (at === start) return name;
-      at += block(size);
-    }
-    return 'the archive';
+  /** Which part should begin here. */
+  #expected(): string {
+    const names = [...HEAD, ...(this.#manifest?.parts.map(({ name }) => name) ?? [])];
+    return names[this.#started] ?? 'the archive';
   }
 
   #wholePart(name: string): Buffer {

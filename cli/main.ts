@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { auditCheck } from './commands/audit-check.ts';
 import { auditVerify } from './commands/audit-verify.ts';
@@ -5,6 +6,10 @@ import { secretsRotate } from './commands/secrets-rotate.ts';
 
 /** `kubewright`: one command per file under commands/. Exit codes: 0 well, 1 not. */
 const program = new Command('kubewright').description('Builds, operates and audits Kubernetes clusters');
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+program.version(version);
 const audit = program.command('audit').description('Check what was recorded');
 audit.addCommand(auditVerify());
 audit.addCommand(auditCheck());

@@ -18,7 +18,8 @@ export const events: AddRoutes = (api, deps) => {
     '/clusters/:name/events',
     {
       config: { role: 'viewer' },
-      sse: 'only',
+      // Whatever is accepted: there is nothing else here.
+      sse: 'manual',
       // HEAD would wait for the end of a stream that has none.
       exposeHeadRoute: false,
       schema: {

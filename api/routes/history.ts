@@ -47,7 +47,10 @@ const query = z.strictObject({
     .enum(['true', 'false'])
     .optional()
     .describe("Also the workflow's events, of the operation or else the latest one; default: when one is named"),
-  follow: z.enum(['true', 'false']).default('false').describe('Stay, and send what is written from now on'),
+  follow: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('Stay, and send what is written from now on; of one operation until it is over and sealed'),
   after: z.coerce
     .number()
     .int()
@@ -90,8 +93,15 @@ export const history: AddRoutes = (api, deps) => {
 
       const format = formatOf(request, request.query);
       if (request.query.follow === 'true' || format === 'sse') {
+        // Refused requests alone are a trail, and no cluster where anything could happen.
+        if (!latest) throw new KubewrightError('NOT_FOUND', `there is no cluster named ${name}`);
         const after = resumeAt(request) ?? request.query.after ?? (await deps.store.journal.position());
-        const entries = followed(deps.store.journal, filter, after, closing.signal);
+        const { operation } = request.query;
+        const entries = followed(deps.store.journal, filter, {
+          after,
+          signal: closing.signal,
+          over: async () => operation !== undefined && (await deps.store.bundles.find(name, operation)) !== null,
+        });
         const lines = format === 'sse' ? serverSentOf(entries) : ndjsonOf(entries);
         const type = format === 'sse' ? 'text/event-stream' : 'application/x-ndjson';
         // Typed for the schema's page; a stream is sent as it is.

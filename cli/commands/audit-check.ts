@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { openAudited } from '../../audit/audited-store.ts';
 import { verifyDatabase } from '../../audit/verify-database.ts';
-import { print, tell } from './audit-verify.ts';
+import { EXIT_CODES, print, tell } from './audit-verify.ts';
 
 /** `kubewright audit check`: the same for a whole database. Exits 1 and names the first bad record. */
 export function auditCheck(): Command {
@@ -11,6 +11,7 @@ export function auditCheck(): Command {
     .option('--data <folder>', 'data directory', process.env['KUBEWRIGHT_DATA'] ?? './.kubewright')
     .option('--url <url>', 'postgres://..., default KUBEWRIGHT_DATABASE_URL')
     .option('--json', 'the verdict as JSON')
+    .addHelpText('after', EXIT_CODES)
     .action(async ({ data, url, json }: { data: string; url?: string; json?: true }) => {
       const store = await openAudited(data, url ?? process.env['KUBEWRIGHT_DATABASE_URL']);
       try {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { type Problem, problemText } from '../../audit/problem.ts';
+import { readPublicKey } from '../../audit/signing-key.ts';
 import { verifyBundle } from '../../audit/verify-bundle.ts';
 
 /** `kubewright audit verify BUNDLE`: offline. Exits 1 and names the first bad record when anything was changed. */
@@ -10,8 +11,9 @@ export function auditVerify(): Command {
     .argument('<bundle>', 'file of GET /clusters/{name}/history/export')
     .option('--key <file>', 'the public key (PEM) that must have signed it')
     .option('--json', 'the verdict as JSON')
+    .addHelpText('after', EXIT_CODES)
     .action((bundle: string, { key, json }: { key?: string; json?: true }) => {
-      const verdict = verifyBundle(bundle, { publicKey: key === undefined ? undefined : readFileSync(key, 'utf8') });
+      const verdict = verifyBundle(bundle, { publicKey: key === undefined ? undefined : pinned(key) });
       if (json) print(JSON.stringify(verdict));
       else if (verdict.problems.length > 0) tell(verdict.problems);
       else {
@@ -25,6 +27,22 @@ export function auditVerify(): Command {
       }
       if (verdict.problems.length > 0) process.exitCode = 1;
     });
+}
+
+/** What both checks say at their end. */
+export const EXIT_CODES = `
+Exit code 0: nothing was changed. 1: the first line names the first bad record (CHANGED: ...), or nothing could be
+checked (then the message is on standard error).`;
+
+/** A public key in PEM. Throws when the file holds none: that says nothing about any bundle. */
+function pinned(file: string): string {
+  const pem = readFileSync(file, 'utf8');
+  try {
+    readPublicKey(pem);
+  } catch (error) {
+    throw new Error(`${file} holds no Ed25519 public key in PEM`, { cause: error });
+  }
+  return pem;
 }
 
 /** The first problem by itself, then what else there is. */

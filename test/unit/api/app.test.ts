@@ -207,5 +207,9 @@ describe('events', () => {
     expect(text).not.toContain('"queued"');
     expect(text).toMatch(/event: operation/);
     expect((await api.call('GET', '/clusters/absent/events')).status).toBe(404);
+    // Who asks for anything else gets events all the same: there is nothing else here.
+    for (const accept of ['application/json', 'text/html', 'text/event-stream;q=0']) {
+      expect(await read('/clusters/demo/events?after=', (all) => all.includes('ready'), { accept })).toContain('ready');
+    }
   });
 });

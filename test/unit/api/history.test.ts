@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { csvCell } from '../../../api/history-stream.ts';
 import { verifyBundle } from '../../../audit/verify-bundle.ts';
 import { begun, ended } from '../store/journal-contract.ts';
@@ -112,6 +112,40 @@ describe('history', () => {
       ['begin', from + 1],
       ['end', from + 2],
     ]);
+  });
+});
+
+describe('a followed history', () => {
+  it('of an operation ends when that was sealed', async () => {
+    await api.call('POST', '/clusters', { body: spec({}, undefined, { name: 'short' }) });
+    const { operationId, ...status } = (await api.store.projections.latestOperation('short'))!;
+    const url = `/clusters/short/history?follow=true&after=0&operation=${operationId}`;
+    const answer = api.call('GET', url);
+    const close = { ...begun('short', { operation: operationId }), kind: 'operation' as const, argv: ['close'] };
+    await api.store.journal.record(close, ended({ code: null, stdout: '', stdoutBytes: 0 }));
+    await api.store.projections.saveOperation({ ...status, operationId, state: 'succeeded' });
+    await api.deps.archivist.bundle('short', operationId);
+    expect((await answer).text).toContain('"argv":["close"]');
+    expect((await api.call('GET', url)).text).toContain('"argv":["close"]');
+  });
+
+  it('is of a cluster, not of refusals that name one', async () => {
+    await api.call('POST', '/clusters/ghost/pause', { body: {} });
+    expect((await api.call('GET', '/clusters/ghost/history')).status).toBe(200);
+    expect((await api.call('GET', '/clusters/ghost/history?follow=true')).status).toBe(404);
+  });
+
+  it('is read by nobody when only its headers are asked for', async () => {
+    const { journal } = api.store;
+    const [follow, list] = [vi.spyOn(journal, 'follow'), vi.spyOn(journal, 'list')];
+    for (const query of ['follow=true', 'format=ndjson', 'format=csv']) {
+      const answer = await api.call('HEAD', `/clusters/demo/history?${query}`);
+      expect(answer).toMatchObject({ status: 200, text: '' });
+      expect(answer.headers['content-type']).toMatch(/ndjson|csv/);
+    }
+    await new Promise(setImmediate);
+    expect([follow.mock.calls, list.mock.calls]).toEqual([[], []]);
+    vi.restoreAllMocks();
   });
 });
 

@@ -115,6 +115,44 @@ describe('a bundle', () => {
     expect(judge(pack(entries.toSpliced(output, 0, entries[output]!)))[0]).toMatch(/^outputs\/.*a second time/);
   });
 
+  it('names the part whose header was changed, also before the manifest is known', () => {
+    let at = 0;
+    for (const { name, content } of entriesOf(bytes)) {
+      for (const place of [0, 108, 136, 156, 300, 511]) {
+        const changed = Buffer.from(bytes);
+        changed[at + place]! ^= 1;
+        expect(judge(changed)[0], `${name}, byte ${place}`).toMatch(new RegExp(`^${name.replace('.', '\\.')}: `));
+      }
+      at += BLOCK + content.length + padding(content.length);
+    }
+  });
+
+  it('with a history that is nested without end is refused, not crashed on', () => {
+    const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+    const data = Buffer.from(deep).toString('base64');
+    const events = [
+      {
+        eventId: '1',
+        activityTaskScheduledEventAttributes: { activityId: 'plan', activityType: { name: 'makePlan' } },
+      },
+      { eventId: '2', activityTaskStartedEventAttributes: { scheduledEventId: '1' } },
+      {
+        eventId: '3',
+        activityTaskCompletedEventAttributes: {
+          ...{ scheduledEventId: '1', startedEventId: '2' },
+          result: { payloads: [{ data }] },
+        },
+      },
+    ];
+    const entries = entriesOf(bytes);
+    for (const json of [JSON.stringify({ events }), deep, `{"events":${deep}}`]) {
+      const changed = entries.map((each) =>
+        each.name.startsWith('history/') ? { ...each, content: Buffer.from(json) } : each,
+      );
+      expect(judge(pack(changed)).join('\n')).toMatch(/history\/0001.json: /);
+    }
+  });
+
   it('whose chain was written anew by somebody with a key of their own is betrayed by history', async () => {
     const forger = await sampleOperation();
     // The same operation as it might have been: other hashes, properly chained and signed.
