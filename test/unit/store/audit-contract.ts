@@ -52,7 +52,7 @@ export function auditContract(fresh: () => Promise<FreshDatabase>): void {
       expect(await bundles.list({ cluster: '', operation: '' }, 10)).toEqual([kept]);
       expect(await bundles.list({ cluster: CLUSTER, operation: OPERATION }, 10)).toEqual([]);
       expect(await bundles.missing(10)).toEqual([]);
-      expect(await verdict()).toEqual({ problems: [], chains: 2, links: 39, outputs: 10, bundles: 1 });
+      expect(await verdict()).toEqual({ problems: [], chains: 2, links: 39, outputs: 10, specs: 1, bundles: 1 });
     });
 
     it('keeps large files in pieces, whatever the chunks', async () => {
@@ -64,6 +64,29 @@ export function auditContract(fresh: () => Promise<FreshDatabase>): void {
       await expect(collected(bundles.read(id))).rejects.toThrow('only 1 follow each other');
       await database.sql(`delete from bundle_pieces where bundle = '${id}'`);
       await database.sql(`delete from bundles where id = '${id}'`);
+    });
+
+    it('does not mind a save that was cut off, and does mind a bundle whose row is gone', async () => {
+      const { bundles } = sample.store;
+      const { id: torn } = await bundles.save('torn', OPERATION, chunks(randomBytes(4_000_000)));
+      await database.sql(`delete from bundles where id = '${torn}'`);
+      expect(await bundles.loose()).toEqual([{ id: torn, pieces: 3, last: 2 }]);
+      expect(await problems()).toBe('');
+      await database.sql(`delete from bundle_pieces where bundle = '${torn}' and n = 1`);
+      expect(await problems()).toMatch(new RegExp(`bundle ${torn}.*nothing names it`));
+      await database.sql(`delete from bundle_pieces where bundle = '${torn}'`);
+      const { id } = (await bundles.find(CLUSTER, OPERATION))!;
+      await database.sql(`update bundles set id = 'nothing'`);
+      expect(await problems()).toMatch(/its row in bundles is missing/);
+      await database.sql(`update bundles set id = '${id}'`);
+      expect(await problems()).toBe('');
+    });
+
+    it('names a spec that was changed, and one that is gone', async () => {
+      await database.sql(`update specs set document = replace(document, 'demo', 'dem0')`);
+      expect(await problems()).toContain('specs: ');
+      await database.sql(`update specs set document = replace(document, 'dem0', 'demo')`);
+      expect(await problems()).toBe('');
     });
 
     it('names a record that was changed', async () => {
