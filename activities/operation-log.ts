@@ -2,6 +2,7 @@ import type { CloseInput, CloseResult } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationInput } from '../contracts/operation.ts';
 import type { ChainHead } from './recorder.ts';
+import { unrecorded } from './unrecorded.ts';
 
 interface Begun {
   kind: 'operation';
@@ -66,7 +67,10 @@ export async function opening<T>(
   try {
     result = await work();
   } catch (error) {
-    await record(KubewrightError.is(error) ? error.code : 'INTERNAL');
+    const failed = asError(error);
+    await record(failed.code).catch((unwritten: unknown) => {
+      throw unrecorded(failed, asError(unwritten));
+    });
     throw error;
   }
   await record(null);
@@ -89,6 +93,11 @@ export async function closing(
     ended(null),
   );
   return { chainHead: `${n}:${hash}` };
+}
+
+function asError(error: unknown): KubewrightError {
+  if (KubewrightError.is(error)) return error;
+  return new KubewrightError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
 }
 
 function begun(cluster: string, operation: string, run: RunRef, startedAt: Date) {

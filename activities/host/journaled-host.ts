@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { KubewrightError } from '../../contracts/errors.ts';
 import type { Change } from '../../contracts/operation.ts';
+import { unrecorded } from '../unrecorded.ts';
 import { CommandError, checkCode, evidenceTail } from './command-error.ts';
 import type { HostLogger } from './credentials.ts';
 import type { KnownSecrets } from './known-secrets.ts';
@@ -132,20 +132,6 @@ export class JournaledHost implements RemoteHost {
 }
 
 type Start = Pick<CommandStart, 'kind' | 'ends' | 'argv' | 'changes'> & { stdin: string | Uint8Array | undefined };
-
-/**
- * The command's own error is the one that counts, should the journal fail as well; its evidence and its causes then say
- * so. The record stays open.
- */
-function unrecorded(failed: KubewrightError, unwritten: KubewrightError): KubewrightError {
-  const { code, message, host, phase, blames, errors } = failed;
-  const journal = `its end is not in the journal: ${unwritten.message} (${unwritten.evidence ?? unwritten.code})`;
-  return new KubewrightError(code, message, {
-    ...{ host, phase, blames, errors },
-    evidence: evidenceTail([failed.evidence ?? '', journal].join('\n').trim()),
-    cause: new Error(journal, failed.cause === undefined ? undefined : { cause: failed.cause }),
-  });
-}
 
 function endRecord(redactor: Redactor, result: ExecResult | undefined, error: CommandEnd['error']): CommandEnd {
   const mask = (text: string) => (result?.truncated ? redactor.cut(text) : redactor.text(text));

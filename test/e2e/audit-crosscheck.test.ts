@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openStore } from '../../store/index.ts';
+import { execInHost } from '../../lab/faults.ts';
+import { openStore, type Store } from '../../store/index.ts';
 import type { JournalEntry } from '../../store/journal.ts';
 import { openKeyring } from '../../store/keyring.ts';
 import { askWitness, EMPTY_SHA256, installWitness, programOf, type Witnessed } from './sshd-witness.ts';
@@ -10,13 +11,20 @@ import { type Bench, freshBench } from './support.ts';
 /** The journal against what sshd on the hosts wrote down by itself: nothing ran that is not in it, nothing is in it that did not run. */
 
 let bench: Bench;
+/** The service's own database. */
+let store: Store;
 const NAME = 'kwea';
 
 beforeAll(async () => {
   bench = await freshBench(NAME, 2);
   await installWitness(bench.lab);
+  const dataDir = join(bench.folder, 'data');
+  store = await openStore({ dataDir, keyring: openKeyring(dataDir) });
 });
-afterAll(() => bench?.end());
+afterAll(async () => {
+  await store?.close();
+  await bench?.end();
+});
 
 /** What ran on a host, as either side tells it. Null: not told. */
 interface Ran {
@@ -58,18 +66,12 @@ function compare(witnessed: readonly Ran[], recorded: readonly Ran[]): { unrecor
 
 /** What the journal says that was run on hosts. It also holds requests, decisions and operations. */
 async function journalOf(operation: string): Promise<JournalEntry[]> {
-  const data = join(bench.folder, 'data');
-  const store = await openStore({ dataDir: data, keyring: openKeyring(data) });
-  try {
-    const found = [];
-    for (let cursor: string | undefined; ; ) {
-      const page = await store.journal.list({ cluster: NAME, operation, limit: 200, cursor });
-      found.push(...page.items.filter(({ kind }) => ['exec', 'script', 'upload', 'stop'].includes(kind)));
-      if (page.next === null) return found;
-      cursor = page.next;
-    }
-  } finally {
-    await store.close();
+  const found = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await store.journal.list({ cluster: NAME, operation, limit: 200, cursor });
+    found.push(...page.items.filter(({ kind }) => ['exec', 'script', 'upload', 'stop'].includes(kind)));
+    if (page.next === null) return found;
+    cursor = page.next;
   }
 }
 
@@ -103,21 +105,44 @@ async function interrupt(operation: string, phases: readonly string[]): Promise<
   }
 }
 
-it('the journal and sshd tell of the same commands, also of a build that is interrupted and resumed', async () => {
+/** Cuts the connections of a host under a command that runs there, until one was ended by who came back; at most thrice. */
+async function cutOff(operation: string, host: string): Promise<void> {
+  for (let cuts = 0; cuts < 3; cuts += 1) {
+    for (;;) {
+      const records = (await journalOf(operation)).filter((each) => each.host === host);
+      if (records.some((each) => each.kind === 'stop' && endedBy(each, records)?.error === 'SSH_CONNECTION_LOST'))
+        return;
+      // One that has run for a while, and so goes on for a while.
+      const long = (each: JournalEntry) => each.result === 'open' && Date.parse(each.startedAt) < Date.now() - 300;
+      if (records.some((each) => each.kind !== 'stop' && long(each))) break;
+      if (OVER.includes((await bench.api.operation(NAME, operation)).state)) return;
+      await sleep(50);
+    }
+    await execInHost(bench.lab, host, ['pkill', '-KILL', '-f', '^sshd(-session)?: root']);
+    const cutAt = new Date().toISOString();
+    const running = (each: JournalEntry) => each.host === host && each.startedAt < cutAt && each.result === 'open';
+    while ((await journalOf(operation)).some(running)) await sleep(100);
+  }
+}
+
+const SAME = ['workflowId', 'runId', 'activityId', 'attempt', 'seq', 'phase', 'host'] as const;
+
+/** The command that a stop ended. */
+const endedBy = (stop: JournalEntry, records: readonly JournalEntry[]): JournalEntry | undefined =>
+  records.find((each) => each.kind !== 'stop' && SAME.every((name) => each[name] === stop[name]));
+
+it('the journal and sshd tell of the same commands, also of a build that is interrupted, resumed and cut off', async () => {
   const { operation } = await bench.api.request<{ operation: string }>('POST', '/clusters', bench.lab.spec);
-  await interrupt(operation, ['prepare', 'binaries', 'etcd', 'nodes']);
+  await interrupt(operation, ['prepare', 'binaries', 'etcd']);
+  await cutOff(operation, 'worker-1');
+  await interrupt(operation, ['nodes']);
   expect((await bench.api.follow(NAME, operation)).state).toBe('succeeded');
 
   const records = await journalOf(operation);
-  const stops = records.filter(({ kind }) => kind === 'stop');
-  expect(stops.length).toBeGreaterThan(0);
-  for (const { workflowId, runId, activityId, attempt, seq, phase, host } of stops) {
-    // Each says what it ended.
-    const of = { workflowId, runId, activityId, attempt, seq, phase, host };
-    expect(records.filter(({ kind }) => kind !== 'stop')).toContainEqual(
-      expect.objectContaining({ ...of, error: expect.stringMatching(/^COMMAND_(ABORTED|TIMEOUT)$/) as string }),
-    );
-  }
+  // Each says what it ended.
+  const ended = records.filter(({ kind }) => kind === 'stop').map((stop) => endedBy(stop, records)?.error);
+  expect(ended).toEqual(expect.arrayContaining(['COMMAND_ABORTED', 'SSH_CONNECTION_LOST']));
+  expect(ended).not.toContain(undefined);
   expect(records.filter(({ result }) => result === 'open')).toEqual([]);
   const recorded = records.filter(({ result }) => result !== 'not-run').map(fromJournal);
 
