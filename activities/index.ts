@@ -10,6 +10,7 @@ import { closing, type OperationJournal, opening, type RunRef } from './operatio
 import { PauseWatch } from './pause-watch.ts';
 import { makePlan } from './plans/plan.ts';
 import { withTimeouts } from './plans/plan-timeouts.ts';
+import { type PolicyJournal, recordPolicy } from './policy-record.ts';
 import { runTask, type TaskDeps } from './run-task.ts';
 import { TaskStop } from './task-stop.ts';
 
@@ -21,7 +22,7 @@ export interface Projections {
 }
 
 export type ActivityDeps = TaskDeps & {
-  journal: OperationJournal;
+  journal: OperationJournal & PolicyJournal;
   projections: Projections;
   timeouts: Timeouts;
   /** Drops the recorded host key of a host. */
@@ -58,12 +59,17 @@ export function createActivities(deps: ActivityDeps): Activities {
             return withTimeouts(makePlan(input, spec, [...deps.phases.values()]), deps.timeouts);
           }),
         ),
-      projectStatus: (status) => asFailure(() => deps.projections.saveOperation(status)),
+      projectStatus: (status) =>
+        asFailure(async () => {
+          await recordPolicy(deps.journal, status, runRef());
+          await deps.projections.saveOperation(status);
+        }),
       projectTasks: ({ cluster, operationId, tasks }) =>
         asFailure(() => deps.projections.saveTasks(cluster, operationId, tasks)),
       closeOperation: (input) =>
         asFailure(async () => {
           // First the journal: who sees the end may ask for the whole of it.
+          await recordPolicy(deps.journal, input.status, runRef());
           const closed = await closing(deps.journal, input, runRef());
           await deps.projections.saveOperation(input.status);
           return closed;

@@ -133,12 +133,15 @@ async function chainPart(store: BundleSource['store'], id: string, folder: strin
 
 /** Requests that the operation came from, and those that spoke to it. */
 async function requestsPart(store: BundleSource['store'], cluster: string, operation: string, folder: string) {
+  const own = chainOf({ cluster, operation });
   const outputs = new Set<string>();
   async function* lines(): AsyncGenerator<string> {
     for (const kind of ['request', 'decision'] as const) {
       for (let cursor: string | undefined; ; ) {
         const { items, next } = await store.journal.list({ cluster, operation, kind, limit: PAGE, cursor });
         for (const each of await store.chains.linesOf(items.map((item) => item.id))) {
+          // What the policy decided is a link of the operation's own chain.
+          if (each.chain === own) continue;
           if (each.line !== null) yield `${each.hash} ${each.line}\n`;
           for (const digest of each.outputs) outputs.add(digest);
         }

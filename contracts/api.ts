@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ERRORS, type ErrorCode, type ErrorReport } from './errors.ts';
 import { hostKey, ROLES, sshSettings } from './host.ts';
 import { LIMITS } from './limits.ts';
+import { ACTORS } from './messages.ts';
 import {
   DECISION_ACTIONS,
   type DecisionRecord,
@@ -263,7 +264,7 @@ export const tokenInfo = z.object({
   clusters: z.array(text).max(100).nullable().describe('The clusters that it is good for; null: all'),
 });
 export const tokenRequest = z.strictObject({
-  name: dnsLabel,
+  name: dnsLabel.refine((name) => !Object.hasOwn(ACTORS, name), 'is who acts without a token'),
   role: tokenRole,
   expiresAt: z.iso.datetime().max(32).optional(),
   clusters: z

@@ -104,3 +104,6 @@ function hash53(text: string): string {
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
   return (4294967296 * (2097151 & b) + (a >>> 0)).toString(36);
 }
+
+/** Who did something when no token did: not to be had as a token's name. */
+export const ACTORS = { anonymous: 'anonymous', policy: 'policy' } as const;

@@ -189,7 +189,8 @@ export function resultOf(
   { code, error, signal, notRun }: Pick<RecordEnded, 'code' | 'error' | 'signal' | 'notRun'>,
 ): RecordResult {
   if (notRun === true) return 'not-run';
-  if (learnsOperation(kind)) return code === null || code >= 500 ? 'failed' : code >= 400 ? 'refused' : 'ok';
+  // What the policy decides has no status; neither has a request that we could not answer, but an error.
+  if (learnsOperation(kind) && code !== null) return code >= 500 ? 'failed' : code >= 400 ? 'refused' : 'ok';
   return error === null && signal === null && (code === null || code === 0) ? 'ok' : 'failed';
 }
 

@@ -11,6 +11,7 @@ import type {
 } from '../contracts/commands.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
+import { ACTORS } from '../contracts/messages.ts';
 import type {
   Decision,
   DecisionRecord,
@@ -37,9 +38,6 @@ import { reportOf } from './task-activity.ts';
 import { TaskRunner } from './task-runner.ts';
 
 type Ended = OperationResult['state'];
-
-/** Who decides when nobody does. */
-const POLICY = 'policy';
 
 /**
  * One run of an operation: plan, tasks, decisions, pause, quarantine, end. State and rules; operation.ts binds it to
@@ -371,9 +369,9 @@ export class OperationRun {
         continue;
       }
       const action = answer.act === 'abort' ? 'abort' : 'skip';
-      if (action === 'abort') this.abort(host, POLICY);
-      else this.leaveOut(host, task, POLICY);
-      this.log({ by: POLICY, action, host, phase, reason, requestId });
+      if (action === 'abort') this.abort(host, ACTORS.policy);
+      else this.leaveOut(host, task, ACTORS.policy);
+      this.log({ by: ACTORS.policy, action, host, phase, reason, requestId });
     }
     if (hosts.every((host) => this.runner!.hasLeft(host)) && task.state === 'blocked') this.runner!.retry([task]);
   }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ERRORS, type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
+import { ACTORS } from '../../contracts/messages.ts';
 import type { Journal, OpenRecord } from '../../store/journal.ts';
 import type { RecordBegun, RecordEnded } from '../../store/journal-record.ts';
 
@@ -21,8 +22,6 @@ const REFUSALS_AT_ONCE = 300;
 const REFUSALS_PER_MINUTE = 60;
 const MINUTE_MS = 60_000;
 const ARGUMENT_CHARS = 500;
-/** Callers without a valid token are one: nobody chooses the names of our records. */
-const ANONYMOUS = 'anonymous';
 
 const READING = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];
 const isChange = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
@@ -84,7 +83,9 @@ export function recordRequests(app: FastifyInstance, store: TrailStore): void {
     request.trail = { startedAt: new Date(), open: null, ended: true, code };
     await refuse(request, { ...NO_OUTPUT, endedAt: new Date(), code: ERRORS[code].status, error: code });
   });
-  const timer = setInterval(() => void refusals.flush().catch(() => undefined), MINUTE_MS).unref();
+  const timer = setInterval(() => {
+    refusals.flush().catch((error: unknown) => app.log.error({ err: error }, 'refused requests could not be recorded'));
+  }, MINUTE_MS).unref();
   app.addHook('onClose', async () => {
     clearInterval(timer);
     await refusals.flush();
@@ -97,7 +98,8 @@ function begun(request: FastifyRequest): RecordBegun {
   return {
     // What is said of a host by name is a decision.
     kind: /\/hosts\/:host\//.test(url) ? 'decision' : 'request',
-    actor: request.actor?.name ?? ANONYMOUS,
+    // Callers without a valid token are one: nobody chooses the names of our records.
+    actor: request.actor?.name ?? ACTORS.anonymous,
     requestId: request.id,
     cluster: clusterOf(request),
     host: url.includes(':host') && host !== undefined && NAME.test(host) ? host : '',
@@ -182,13 +184,18 @@ class Refusals {
       const { more } = caller;
       if (more === 0) continue;
       caller.more = 0;
-      await this.#journal.record(
+      const written = this.#journal.record(
         {
           ...{ kind: 'request', actor, requestId: '', cluster: '', stdinSha256: null, stdinBytes: 0 },
           ...{ argv: ['refused', `${more} more requests`], startedAt },
         },
         { ...NO_OUTPUT, endedAt: new Date(), code: ERRORS.RATE_LIMITED.status, error: 'RATE_LIMITED' },
       );
+      await written.catch((error: unknown) => {
+        // They count with the next ones.
+        caller.more += more;
+        throw error;
+      });
     }
   }
 }

@@ -64,6 +64,9 @@ describe('a worker that is dead for good', () => {
       const build = await follow(at, (await post(at, '/clusters', withoutSpare(lab))).operation);
       expect(build).toMatchObject({ state: 'succeeded', quarantinedHosts: [DEAD] });
       expect(build.quarantine).toMatchObject([{ host: DEAD, by: 'policy' }]);
+      const decided = `/clusters/${lab.name}/history?kind=decision&actor=policy`;
+      const { items } = await at.services.api.request<{ items: object[] }>('GET', decided);
+      expect(items).toMatchObject([{ host: DEAD, operation: build.operationId, result: 'ok' }]);
       const degraded = await view(at);
       expect(degraded).toMatchObject({ state: 'degraded', quarantinedHosts: [DEAD] });
       expect(degraded.hosts.find(({ name }) => name === DEAD)).toMatchObject({ state: 'quarantined' });
