@@ -53,7 +53,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
   const keyring = openKeyring(dataDir, config.secretKey);
   const store = await openStore({ url: config.databaseUrl, dataDir, keyring, logger });
   parts.push(() => store.close());
-  const tokenFile = await ensureAdminToken(dataDir, store.tokens);
+  const tokenFile = await ensureAdminToken(dataDir, store);
 
   let embedded: Embedded | null = null;
   if (all) {

@@ -1,6 +1,5 @@
-import type { FastifyRequest } from 'fastify';
 import type { Journal } from '../store/journal.ts';
-import { actorFor } from './plugins/auth.ts';
+import type { TokenInfo } from '../store/tokens.ts';
 
 /** What is given out: to whom, and what it is good for. */
 export interface Issue {
@@ -15,18 +14,23 @@ export interface Issue {
   detail: string;
 }
 
+/** Who gives it. `requestId` joins it with the record of the request; empty without one. */
+export interface Giver {
+  actor: string;
+  requestId: string;
+}
+
 /**
- * Write down what a request is about to be given. The request's own record tells of it only that it was asked for; both
- * have its id. To be awaited before the answer: what cannot be written down is not given.
+ * Write down what somebody is about to be given: a request's own record tells only that it was asked for. To be awaited
+ * before it is handed over: what cannot be written down is not given.
  */
-export async function recordIssue(journal: Journal, request: FastifyRequest, issue: Issue): Promise<void> {
+export async function recordIssue(journal: Pick<Journal, 'record'>, by: Giver, issue: Issue): Promise<void> {
   const { what, id, cluster, facts, detail } = issue;
   const at = new Date();
   await journal.record(
     {
+      ...by,
       kind: 'issue',
-      actor: actorFor(request).name,
-      requestId: request.id,
       cluster,
       argv: [what, ...Object.entries(facts).map(([name, value]) => `${name}=${value}`)],
       stdinSha256: null,
@@ -39,4 +43,16 @@ export async function recordIssue(journal: Journal, request: FastifyRequest, iss
       ...{ truncated: false, error: null },
     },
   );
+}
+
+/** What a token is. */
+export function tokenIssue({ id, name, role, clusters, expiresAt }: TokenInfo): Issue {
+  const expires = expiresAt ?? 'never';
+  return {
+    what: 'token',
+    id,
+    cluster: '',
+    facts: { name, role, id, clusters: clusters?.join(' ') ?? 'all', expires },
+    detail: `${name}, ${role} of ${clusters?.join(', ') ?? 'all clusters'}, ${expiresAt === null ? 'without an end' : `until ${expires}`}`,
+  };
 }

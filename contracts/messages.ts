@@ -106,4 +106,4 @@ function hash53(text: string): string {
 }
 
 /** Who did something when no token did: not to be had as a token's name. */
-export const ACTORS = { anonymous: 'anonymous', policy: 'policy' } as const;
+export const ACTORS = { anonymous: 'anonymous', policy: 'policy', service: 'kubewright' } as const;

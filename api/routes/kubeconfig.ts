@@ -80,13 +80,17 @@ export const kubeconfig: AddRoutes = (api, deps) => {
       });
       if (issued === null) throw notBuilt(cluster);
       const { serial, expiresAt } = issued;
-      await recordIssue(deps.store.journal, request, {
-        what: 'kubeconfig',
-        id: serial,
-        cluster,
-        facts: { person, group, serial, expires: expiresAt },
-        detail: `for ${person} in ${group} until ${expiresAt}`,
-      });
+      await recordIssue(
+        deps.store.journal,
+        { actor: actor.name, requestId: request.id },
+        {
+          what: 'kubeconfig',
+          id: serial,
+          cluster,
+          facts: { person, group, serial, expires: expiresAt },
+          detail: `for ${person} in ${group} until ${expiresAt}`,
+        },
+      );
       request.log.warn({ cluster, actor: actor.name, person, group, serial, expiresAt }, 'a kubeconfig was issued');
       return reply
         .type('application/yaml')

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { tokenInfo, tokenRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
-import { recordIssue } from '../record-issue.ts';
+import { actorFor } from '../plugins/auth.ts';
+import { recordIssue, tokenIssue } from '../record-issue.ts';
 import { type AddRoutes, responses } from './shared.ts';
 
 /** /tokens: who may use this API. */
@@ -41,20 +42,7 @@ export const tokens: AddRoutes = (api, deps) => {
       }
       const until = expiresAt === undefined ? null : new Date(expiresAt);
       const { token, info } = await store.create(name, role, { expiresAt: until, clusters });
-      const facts = {
-        name,
-        role,
-        id: info.id,
-        clusters: clusters?.join(' ') ?? 'all',
-        expires: info.expiresAt ?? 'never',
-      };
-      await recordIssue(deps.store.journal, request, {
-        what: 'token',
-        id: info.id,
-        cluster: '',
-        facts,
-        detail: `${name}, ${role} of ${clusters?.join(', ') ?? 'all clusters'}, until ${facts.expires}`,
-      });
+      await recordIssue(deps.store.journal, { actor: actorFor(request).name, requestId: request.id }, tokenIssue(info));
       return reply
         .code(201)
         .header('cache-control', 'no-store')

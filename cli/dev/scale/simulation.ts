@@ -106,7 +106,7 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
       smokeImage: async () => null,
     });
     parts.push(() => app.close());
-    const authorization = `Bearer ${readFileSync(await ensureAdminToken(dataDir, store.tokens), 'utf8').trim()}`;
+    const authorization = `Bearer ${readFileSync(await ensureAdminToken(dataDir, store), 'utf8').trim()}`;
     const ask = async (method: 'GET' | 'POST', url: string, payload?: object) => {
       const headers = { authorization };
       const started = performance.now();

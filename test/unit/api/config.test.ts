@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -54,17 +54,33 @@ it('the first start writes an admin token that works; the next start leaves it',
   const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-token-'));
   const store = await openStore({ dataDir, keyring: parseKeyring(key) });
   try {
-    const file = await ensureAdminToken(dataDir, store.tokens);
+    const file = await ensureAdminToken(dataDir, store);
     const token = readFileSync(file, 'utf8').trim();
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(await store.tokens.verify(token)).toMatchObject({ actor: { name: 'admin', role: 'admin' }, clusters: null });
-    await ensureAdminToken(dataDir, store.tokens);
+    await ensureAdminToken(dataDir, store);
     expect(readFileSync(file, 'utf8').trim()).toBe(token);
     expect(readdirSync(dataDir).filter((name) => name.startsWith('admin-token'))).toEqual(['admin-token']);
 
-    await store.tokens.revoke((await store.tokens.list())[0]!.id);
-    await ensureAdminToken(dataDir, store.tokens);
+    const [first] = await store.tokens.list();
+    const { items } = await store.journal.list({ cluster: '', limit: 10 });
+    expect(items).toMatchObject([
+      { kind: 'issue', actor: 'kubewright', changes: [{ resource: `token:${first!.id}` }] },
+    ]);
+    expect(JSON.stringify(items)).not.toContain(token);
+
+    await store.tokens.revoke(first!.id);
+    // One that is good for some clusters only gives nobody the others.
+    await store.tokens.create('team', 'admin', { clusters: ['mine'] });
+    await ensureAdminToken(dataDir, store);
     expect(await store.tokens.verify(readFileSync(file, 'utf8').trim())).toMatchObject({ actor: { role: 'admin' } });
+
+    // A token whose file cannot be written is nobody's, and the next start makes another.
+    const nowhere = join(dataDir, 'nowhere');
+    for (const { id, name } of await store.tokens.list()) if (name === 'admin') await store.tokens.revoke(id);
+    await expect(ensureAdminToken(nowhere, store)).rejects.toThrow('ENOENT');
+    mkdirSync(nowhere);
+    expect(readFileSync(await ensureAdminToken(nowhere, store), 'utf8')).toMatch(/^kw_/);
   } finally {
     await store.close();
     rmSync(dataDir, { recursive: true, force: true });
