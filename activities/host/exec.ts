@@ -108,7 +108,9 @@ class Running {
   readonly #report: ReportLine;
   #exit: { code: number | null; signal: string | null } | null = null;
   #stopping: ErrorCode | null = null;
-  /** Why the remote processes could not be ended. */
+  /** What ends the remote processes, while that runs. */
+  #ending: Promise<void> | undefined;
+  /** Why they could not be ended. */
   #survives = '';
   #linger: NodeJS.Timeout | undefined;
   #settle: () => void = () => {};
@@ -151,6 +153,8 @@ class Running {
     if (signal.aborted) onAbort();
     try {
       await this.#settled;
+      // Gone already, perhaps; but what ended it is a process as well, and nothing may run when this returns.
+      await this.#ending;
     } finally {
       clearTimeout(timer);
       clearTimeout(this.#linger);
@@ -205,7 +209,8 @@ class Running {
         const ending = this.#enders.aside(this.#ender(target)).catch((error: unknown) => {
           this.#survives = `it may still run: ${error instanceof Error ? error.message : String(error)}`;
         });
-        await within(STOP_MS, ending);
+        this.#ending = within(STOP_MS, ending);
+        await this.#ending;
       }
     }
     this.#channel.close();

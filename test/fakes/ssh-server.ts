@@ -133,7 +133,7 @@ export class TestSshServer {
         this.lines.push(info.command);
         const rule = this.#rules.find((each) => each.left > 0 && each.match.test(info.command));
         if (rule) rule.left -= 1;
-        void (rule?.behaviour ?? run)(channel, info.command, this);
+        void (rule?.behaviour ?? runForReal)(channel, info.command, this);
       });
     });
     connection.on('tcpip', (accept, reject, info) => {
@@ -171,7 +171,7 @@ export class TestSshServer {
 }
 
 /** As sshd does: the login shell runs the line in a session of its own, and outlives a lost connection. */
-const run: Behaviour = (channel, line, server) => {
+export const runForReal: Behaviour = (channel, line, server) => {
   const child = spawn('sh', ['-c', line], { detached: true, env: { PATH: server.path, HOME: '/' } });
   channel.pipe(child.stdin);
   child.stdin.on('error', () => {});

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CommandStart } from '../../../activities/host/types.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
-import { TestSshServer, testKey } from '../../fakes/ssh-server.ts';
+import { runForReal, TestSshServer, testKey } from '../../fakes/ssh-server.ts';
 import { type MemoryRecorder, type TestPool, testPool } from '../../fakes/test-pool.ts';
 
 /** What is run on a host to end a command is in the journal as well: sshd sees nothing that has no record. */
@@ -44,10 +44,9 @@ test.each(['a timeout', 'an abort'])(
     const controller = new AbortController();
     const { host } = await made.open({}, { signal: controller.signal });
     const open: boolean[] = [];
-    sshd.when(/list\(\)/, (channel) => {
+    sshd.when(/list\(\)/, (...asked) => {
       open.push(stops()[0]?.end === null);
-      channel.exit(0);
-      channel.close();
+      return runForReal(...asked);
     });
     const stopped = failure(host.exec(['sleep', '600.25'], how === 'a timeout' ? { timeoutMs: 300 } : {}));
     await expect.poll(() => ran('600.25')).toBe(1);
