@@ -116,7 +116,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       cluster,
       operation: input.operationId,
       host,
-      peers: placementOf(cluster, phase.hosts),
+      peers: phase.hosts === 'one-control-plane' ? [host] : placementOf(cluster, phase.hosts),
       options: phaseOptions(cluster, phase, host),
       optionsOf: <T>(name: string, other: Host = host) => {
         const found = deps.phases.get(name);

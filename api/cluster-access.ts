@@ -13,7 +13,7 @@ const MIRROR_WAIT_MS = 2_000;
 
 /** What people need to reach a built cluster: its kubeconfig, and an image that its hosts can pull. */
 export function clusterAccess(
-  store: Pick<Store, 'secrets'>,
+  store: Pick<Store, 'secrets' | 'projections'>,
 ): Pick<ApiDeps, 'kubeconfig' | 'personalKubeconfig' | 'smokeImage'> {
   const artifacts = new ArtifactResolver();
   /** Mode `check` makes no authority: without one the cluster was never built. */
@@ -21,19 +21,25 @@ export function clusterAccess(
     (await store.secrets.get(`cluster/${cluster}`, 'pki/ca/kubernetes')) === null
       ? null
       : createPki({ secrets: store.secrets, cluster, mode: 'check' });
-  const serverOf = (spec: ClusterSpec) =>
-    `https://${hostsWithRole(spec, 'control-plane')[0]!.address}:${API_SERVER_PORT}`;
+  /** The first control plane that is not in quarantine. */
+  const serverOf = async (cluster: string, spec: ClusterSpec) => {
+    const all = hostsWithRole(spec, 'control-plane');
+    const out = new Set((await store.projections.quarantine(cluster)).map(({ host }) => host));
+    const { address } = all.find(({ name }) => !out.has(name)) ?? all[0]!;
+    return `https://${address}:${API_SERVER_PORT}`;
+  };
   return {
     async kubeconfig(cluster, spec) {
       const pki = await pkiOf(cluster);
       if (!pki) return null;
-      const { value } = await pki.kubeconfig(adminClient(), serverOf(spec));
+      const { value } = await pki.kubeconfig(adminClient(), await serverOf(cluster, spec));
       return value;
     },
     async personalKubeconfig(cluster, spec, { person, group, lifeMs }) {
       const pki = await pkiOf(cluster);
       if (!pki) return null;
-      const issued = await pki.personalKubeconfig(personalClient(person, group), serverOf(spec), lifeMs);
+      const server = await serverOf(cluster, spec);
+      const issued = await pki.personalKubeconfig(personalClient(person, group), server, lifeMs);
       return { ...issued, text: issued.text.value };
     },
     async smokeImage(spec) {

@@ -1,3 +1,4 @@
+import { hasApiServersName } from '../activities/kube/network.ts';
 import { rawPhaseOptions } from '../activities/phases/options.ts';
 import type { Phase } from '../activities/phases/phase.ts';
 import { type ClusterSpec, hostsWithRole } from '../contracts/cluster.ts';
@@ -30,7 +31,7 @@ export function requireRemovable(cluster: ClusterSpec, name: string, phases: rea
   }
   if (host.roles.includes('registry')) refuse('SPEC_INVALID', 'the others pull their images from its registry');
   const isFirst = controlPlanes[0]?.name === name;
-  if (isFirst && rawPhaseOptions(cluster, 'master')['endpoint'] === undefined) {
+  if (isFirst && !hasApiServersName(cluster) && rawPhaseOptions(cluster, 'master')['endpoint'] === undefined) {
     refuse('SPEC_INVALID', 'the others reach the API server through it (spec.phases.master.endpoint is not set)');
   }
   validateClusterSpec(withoutHost(cluster, name), phaseValidator(phases));

@@ -368,6 +368,14 @@ export const ERRORS = {
     'The API server is not ready',
     'Read its journal in the evidence; check etcd first.',
   ),
+  // Not retried any more: it was listened for long enough already.
+  NODE_UNREACHABLE: entry(
+    'kubernetes',
+    false,
+    502,
+    'A node does not answer the control plane',
+    'Check that the machine is up and its network works; then retry it, or skip or replace it.',
+  ),
   NODE_NOT_READY: entry(
     'kubernetes',
     true,

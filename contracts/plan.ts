@@ -33,6 +33,8 @@ export const planPhase = z.strictObject({
   expectedMs: milliseconds,
   /** Its one task speaks for the whole cluster, so it is told which hosts are not in. */
   clusterWide: z.boolean().default(false),
+  /** Hosts that take its one task when its host is left out, in this order. Absent = none could. */
+  standIns: hosts.optional(),
   /** Hosts of it that let the others in by their addresses: when a host is replaced, they are told. */
   admits: hosts.default([]),
 });

@@ -22,8 +22,8 @@ export class BatchedRunner {
   private readonly byHost: ReadonlyMap<string, RemoteBatch>;
   /** Tasks per batch, in the order of its plan. */
   private readonly parts: readonly (readonly TaskStatus[])[];
-  /** Tasks of hosts that stay here. */
-  private readonly stays: readonly TaskStatus[];
+  /** Tasks that no batch runs. */
+  private readonly stays: TaskStatus[];
   private readonly ownHosts: number;
   private paused = false;
   private stopped = false;
@@ -135,7 +135,10 @@ export class BatchedRunner {
 
   leaveOut(host: string): void {
     this.byHost.get(host)?.do({ do: 'leaveOut', host });
+    const known = this.all.tasks.length;
     this.all.leaveOut(host);
+    // What another host takes over stays here, wherever that host is.
+    this.stays.push(...this.all.tasks.slice(known));
   }
 
   restart(host: string, prepared: Promise<void>): void {

@@ -32,8 +32,6 @@ export interface RunnerEvents {
  * Knows neither entity nor store. The owner acts between two calls and ends the run when `idle`.
  */
 export class TaskRunner {
-  /** Status of every task, in the fixed order. Kept up to date in place. */
-  readonly tasks: readonly TaskStatus[];
   /** The spec that tasks started from now on are given. */
   specRef: string;
   private readonly plan: Plan;
@@ -41,7 +39,8 @@ export class TaskRunner {
   private readonly events: RunnerEvents;
   private readonly scope: RunnerScope;
   private readonly graph: TaskGraph;
-  private readonly byKey: ReadonlyMap<string, TaskStatus>;
+  private readonly statuses: TaskStatus[];
+  private readonly byKey: Map<string, TaskStatus>;
   private readonly phases: ReadonlyMap<string, Plan['phases'][number]>;
   private readonly scopes = new Map<string, CancellationScope>();
   private readonly reruns = new Map<string, number>();
@@ -65,15 +64,14 @@ export class TaskRunner {
     this.events = events;
     this.scope = scope;
     this.graph = new TaskGraph(plan, scope);
-    this.tasks = this.graph.tasks.map(({ phase, host }) => ({
-      phase,
-      host,
-      state: 'pending',
-      attempt: 0,
-      decision: 0,
-    }));
+    this.statuses = this.graph.tasks.map(newStatus);
     this.byKey = new Map(this.tasks.map((task) => [taskKey(task.phase, task.host), task]));
     this.phases = new Map(plan.phases.map((phase) => [phase.name, phase]));
+  }
+
+  /** Status of every task, in the fixed order. Kept up to date in place. */
+  get tasks(): readonly TaskStatus[] {
+    return this.statuses;
   }
 
   /** Tasks in flight. */
@@ -158,15 +156,19 @@ export class TaskRunner {
     return this.left.has(host);
   }
 
-  /** Go on without a host: what runs there is cancelled, what is not done is skipped. */
+  /**
+   * Go on without a host: what runs there is cancelled, what is not done is skipped; what it was to do for the whole
+   * cluster, another host does.
+   */
   leaveOut(host: string): void {
     this.left.add(host);
-    for (const task of this.tasks) {
-      if (task.host !== host || task.state === 'succeeded') continue;
+    const orphaned = this.tasks.filter((task) => task.host === host && task.state !== 'succeeded');
+    for (const task of orphaned) {
       const key = taskKey(task.phase, host);
       if (task.state === 'running') this.scopes.get(key)?.cancel();
       else this.skip(key, task);
     }
+    for (const { phase } of orphaned) this.standIn(phase);
   }
 
   /** All tasks of a host run again, on another machine; none before `prepared`. */
@@ -206,6 +208,14 @@ export class TaskRunner {
       if (task.state === 'pending') task.state = 'cancelled';
       if (task.state === 'blocked') task.state = 'failed';
     }
+  }
+
+  private standIn(phase: string): void {
+    const host = this.phases.get(phase)!.standIns?.find((each) => !this.left.has(each));
+    if (host === undefined) return;
+    const status = newStatus(this.graph.add(phase, host));
+    this.statuses.push(status);
+    this.byKey.set(taskKey(phase, host), status);
   }
 
   private start(task: GraphTask): void {
@@ -298,6 +308,14 @@ export class TaskRunner {
     this.changes += result.changeCount;
   }
 }
+
+const newStatus = ({ phase, host }: GraphTask): TaskStatus => ({
+  phase,
+  host,
+  state: 'pending',
+  attempt: 0,
+  decision: 0,
+});
 
 /** What a noted state means to the graph. */
 const MOVES = {

@@ -16,6 +16,7 @@ import { internalIpv4, NODE_CIDR_BITS } from './network.ts';
 import {
   ADMIN_KUBECONFIG,
   API_SERVER_PORT,
+  API_SERVERS_HOSTNAME,
   CONTROLLER_MANAGER_PORT,
   ETCD_CLIENT_PORT,
   KUBERNETES_DIR,
@@ -173,16 +174,22 @@ export async function controlPlaneFiles(
   };
 }
 
+/** The name for all of them too while there is one only: others come and go. */
 const names = ({ endpoint, certificateNames }: MasterOptions): string[] => [
+  API_SERVERS_HOSTNAME,
   ...(endpoint === undefined ? [] : [endpoint]),
   ...certificateNames,
 ];
 
-/** Every member; the one on this host, if there is one, first. */
+/**
+ * Every member; the one on this host, if there is one, first. The others by their names in /etc/hosts: another machine in
+ * the place of one of them does not restart every API server.
+ */
 function etcdServers({ cluster, host }: PhaseContext<MasterOptions>): string[] {
   const members = hostsWithRole(cluster, 'etcd');
-  const own = members.filter((each) => each.name === host.name);
-  return [...own, ...members.filter((each) => each.name !== host.name)].map(
-    (each) => `https://${internalAddress(each)}:${ETCD_CLIENT_PORT}`,
-  );
+  const own = members.filter((each) => each.name === host.name).map(internalAddress);
+  const others = members
+    .filter((each) => each.name !== host.name)
+    .map((each) => (internalIpv4(each) === undefined ? internalAddress(each) : each.name));
+  return [...own, ...others].map((name) => `https://${name}:${ETCD_CLIENT_PORT}`);
 }

@@ -2,7 +2,7 @@ import { type ClusterSpec, hostsWithRole, internalAddress } from '../../contract
 import type { Host } from '../../contracts/host.ts';
 import { cidrAddress, ipv4 } from '../../contracts/primitives.ts';
 import type { PhaseContext } from '../phases/phase.ts';
-import { API_SERVER_PORT } from './paths.ts';
+import { API_SERVER_PORT, API_SERVERS_HOSTNAME } from './paths.ts';
 
 /** ClusterIP of the service `kubernetes`: the API server takes the first address of the range. */
 export const apiServiceAddress = (cluster: ClusterSpec): string => cidrAddress(cluster.spec.network.serviceCidr, 1);
@@ -12,12 +12,35 @@ export const dnsServiceAddress = (cluster: ClusterSpec): string => cidrAddress(c
 export const NODE_CIDR_BITS = 24;
 
 /**
- * Where kubelets, kube-proxies and flannel reach the API: the endpoint of the options of phase `master`, else the first
- * control plane.
+ * Where kubelets, kube-proxies and flannel reach the API: the endpoint of the options of phase `master`, else the one
+ * control plane, else a name for all of them: a client tries its addresses in turn, so none of them is special. The first
+ * control plane where their addresses are DNS names, which /etc/hosts cannot take.
  */
 export function apiServerHost(context: Pick<PhaseContext<unknown>, 'cluster' | 'optionsOf'>): string {
   const { endpoint } = context.optionsOf<{ endpoint?: string | undefined }>('master');
-  return endpoint ?? internalAddress(hostsWithRole(context.cluster, 'control-plane')[0]!);
+  if (endpoint !== undefined) return endpoint;
+  const { cluster } = context;
+  return hasApiServersName(cluster)
+    ? API_SERVERS_HOSTNAME
+    : internalAddress(hostsWithRole(cluster, 'control-plane')[0]!);
+}
+
+/** Several control planes, all of them with addresses that /etc/hosts can say. */
+export function hasApiServersName(cluster: ClusterSpec): boolean {
+  const all = hostsWithRole(cluster, 'control-plane');
+  return all.length > 1 && all.every((each) => internalIpv4(each) !== undefined);
+}
+
+/**
+ * The addresses behind the name for all API servers in the order in which a host tries them: its own first; other hosts
+ * begin with different ones.
+ */
+export function apiServersInTurn(cluster: ClusterSpec, host: Host): string[] {
+  const all = hostsWithRole(cluster, 'control-plane').map(internalAddress);
+  const own = all.indexOf(internalAddress(host));
+  const place = cluster.spec.hosts.findIndex(({ name }) => name === host.name);
+  const start = own >= 0 ? own : place % all.length;
+  return [...all.slice(start), ...all.slice(0, start)];
 }
 export const apiServerUrl = (context: Pick<PhaseContext<unknown>, 'cluster' | 'optionsOf'>): string =>
   `https://${apiServerHost(context)}:${API_SERVER_PORT}`;

@@ -35,6 +35,9 @@ export const FLANNEL_SUBNET_ENV = '/run/flannel/subnet.env';
 /** IANA's VXLAN port is 4789; flannel's own default is the kernel's older one. */
 export const FLANNEL_VXLAN_PORT = 8472;
 
+/** Any API server of a cluster with several control planes: a name with many addresses, in every host's /etc/hosts. */
+export const API_SERVERS_HOSTNAME = 'api.kubewright.internal';
+
 /** The cluster's private registry: this name is in every host's /etc/hosts (phase prepare). */
 export const REGISTRY_HOSTNAME = 'registry.kubewright.internal';
 export const REGISTRY_PORT = 5000;

@@ -31,6 +31,7 @@ export default definePhase({
   title: 'Time synchronisation',
   hosts: 'all',
   admits: 'time-server',
+  follows: ['time-server'],
   needs: [{ phase: 'prepare', on: 'same-host' }],
   timeouts: { applyMs: 5 * 60_000, verifyMs: 60_000 },
   expectedMs: 3_000,

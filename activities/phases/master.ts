@@ -18,7 +18,7 @@ const options = z.strictObject({
   endpoint: address
     .optional()
     .describe(
-      'Address by which nodes reach the API servers, such as a load balancer; default: the first control plane',
+      'Address by which nodes reach the API servers, such as a load balancer; default: every control plane in turn',
     ),
   certificateNames: z.array(address).max(32).default([]).describe('Further names of the API server certificate'),
   encryption: z.enum(ENCRYPTION_PROVIDERS).default('secretbox').describe('How Secrets are encrypted at rest in etcd'),

@@ -12,7 +12,7 @@ import type { ClusterNotes } from './cluster-notes.ts';
 
 /**
  * Where a phase runs. `all`, a role (hosts of it), `kube` (control planes and workers), `one-control-plane` (the first
- * control plane of the spec: objects inside the cluster, through its kubectl), `worker-process` (no host at all).
+ * control plane of the spec that is in: objects inside the cluster, through its kubectl), `worker-process` (no host at all).
  */
 export type PhaseHosts = 'all' | Role | 'kube' | 'one-control-plane' | 'worker-process';
 
@@ -23,7 +23,7 @@ export interface PhaseContext<Options> {
   operation: string;
   /** The host of the task; for `worker-process` the first control plane, for its names only. */
   host: Host;
-  /** The hosts of this phase, in the order of the spec. */
+  /** The hosts of this phase, in the order of the spec; of a `one-control-plane` phase, the one. */
   peers: Host[];
   /** This phase's options on this host: defaults, spec.phases, then the host's own. */
   options: Options;
@@ -55,8 +55,8 @@ export interface PhaseRun<Options> extends PhaseContext<Options> {
   changes: readonly Change[];
   /** The host's stamp says that just this desired state was verified before, and this task changed nothing. */
   verified: boolean;
-  /** Throw a catalogue error with this phase and host on it. */
-  fail: (code: ErrorCode, message: string, evidence?: string) => never;
+  /** Throw a catalogue error with this phase and host on it; `blames`: the hosts that are to be decided about instead. */
+  fail: (code: ErrorCode, message: string, evidence?: string, blames?: string[]) => never;
   /**
    * Bounded waiting: calls `probe` until it returns null; the text it returns is what is still missing and becomes the
    * evidence, if need be with the hosts to blame. In mode `check` it waits for nothing. Prefer one remote command that waits by itself (kubectl wait, a sh loop with short sleeps) over many probes.
@@ -91,6 +91,8 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   expectedMs: number;
   /** Hosts of this role let the others in by their addresses: when a host is replaced, they are told. */
   admits?: Role;
+  /** Every host of the phase writes down where the hosts of these roles are: when one of those is replaced, all are told. */
+  follows?: readonly Role[];
   /** Of a `one-control-plane` phase: it does something for each node, so healing a node takes it too. */
   speaksOfNodes?: boolean;
   /** Other phases that cannot be in the same cluster. */

@@ -2,11 +2,14 @@ import { type ClusterSpec, hostsWithRole, kubeHosts } from '../../contracts/clus
 import type { Host } from '../../contracts/host.ts';
 import type { PhaseHosts } from './phase.ts';
 
-/** The hosts that a phase runs on, in the order of the spec. Empty for `worker-process`, and for a role nobody has. */
+/**
+ * The hosts that a phase runs on, in the order of the spec; of `one-control-plane` every host that it may be. Empty for
+ * `worker-process`, and for a role nobody has.
+ */
 export function placementOf(cluster: ClusterSpec, where: PhaseHosts): Host[] {
   if (where === 'all') return cluster.spec.hosts;
   if (where === 'kube') return kubeHosts(cluster);
   if (where === 'worker-process') return [];
-  if (where === 'one-control-plane') return hostsWithRole(cluster, 'control-plane').slice(0, 1);
+  if (where === 'one-control-plane') return hostsWithRole(cluster, 'control-plane');
   return hostsWithRole(cluster, where);
 }

@@ -2,10 +2,12 @@ import { z } from 'zod';
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { hostsWithRole, internalAddress } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import type { Host } from '../../contracts/host.ts';
 import { ipv4 } from '../../contracts/primitives.ts';
 import { kubeChoices } from '../kube/choices.ts';
 import { isContainer } from '../kube/container-host.ts';
-import { KUBEWRIGHT_DIR, REGISTRY_HOSTNAME } from '../kube/paths.ts';
+import { apiServersInTurn, hasApiServersName } from '../kube/network.ts';
+import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, REGISTRY_HOSTNAME } from '../kube/paths.ts';
 import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
 import { hostnameIs } from '../resources/hostname.ts';
@@ -44,6 +46,8 @@ export default definePhase({
   name: 'prepare',
   title: 'Base system',
   hosts: 'all',
+  // By names in /etc/hosts they are reached; of workers nobody needs one.
+  follows: ['control-plane', 'etcd', 'registry'],
   needs: [{ phase: 'preflight', on: 'same-host' }],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 10_000 },
   expectedMs: 8_000,
@@ -54,7 +58,7 @@ export default definePhase({
     const wanted = basePackages(cluster, host, context.options.packages);
     return [
       ...(context.options.hostname ? [hostnameIs(host.name)] : []),
-      hostsEntries(clusterNames(cluster)),
+      hostsEntries([...clusterNames(cluster), ...apiServersName(cluster, host)]),
       directory(KUBEWRIGHT_DIR),
       file(CLUSTER_MARK, formatMark(await markOf(cluster, context.pki))),
       packages(wanted),
@@ -95,6 +99,12 @@ function clusterNames(cluster: ClusterSpec): { address: string; names: string[] 
       address: internalAddress(each),
       names: each === registry ? [each.name, REGISTRY_HOSTNAME] : [each.name],
     }));
+}
+
+/** A line per API server, for resolvers take the addresses of a name in the order of its lines. */
+function apiServersName(cluster: ClusterSpec, host: Host): { address: string; names: string[] }[] {
+  if (!hasApiServersName(cluster)) return [];
+  return apiServersInTurn(cluster, host).map((address) => ({ address, names: [API_SERVERS_HOSTNAME] }));
 }
 
 /**

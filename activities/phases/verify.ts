@@ -4,10 +4,11 @@ import { imageRef } from '../kube/images.ts';
 import { KUBECTL_ENV } from '../kube/kubectl.ts';
 import { SYSTEM_NAMESPACE } from '../kube/manifests/common.ts';
 import { SMOKE_NAME, smokeObjects } from '../kube/manifests/smoke.ts';
+import { internalIpv4 } from '../kube/network.ts';
 import { KUBEWRIGHT_DIR } from '../kube/paths.ts';
 import { file } from '../resources/file.ts';
-import { definePhase, type PhaseContext } from './phase.ts';
-import { NODES_SCRIPT, parseFailures, unreadyNodes } from './verify/checks.ts';
+import { definePhase, type PhaseContext, type PhaseRun } from './phase.ts';
+import { NODES_SCRIPT, parseFailures, silentNodes, unreadyNodes } from './verify/checks.ts';
 import { SMOKE_SCRIPT } from './verify/smoke-script.ts';
 
 /** What the cluster was when it was last verified; anything else is verified anew. */
@@ -51,11 +52,13 @@ export default definePhase({
       const wanted = nodesOf(run);
       const message = 'not every node is Ready at the wanted version';
       await waitFor({ code: 'NODE_NOT_READY', message, timeoutMs: 60_000 }, async () => {
-        const { stdout, stderr } = await remote.script(NODES_SCRIPT, [], {
+        const { stdout, stderr } = await remote.script(NODES_SCRIPT, [audible(run)], {
           env: KUBECTL_ENV,
           okCodes: 'any',
           maxOutputBytes: 4 * 1024 * 1024,
+          timeoutMs: 60_000,
         });
+        refuseSilent(run, stdout);
         const unready = unreadyNodes(stdout, {
           wanted,
           out: run.quarantined,
@@ -77,9 +80,10 @@ export default definePhase({
     const url = `http://${SMOKE_NAME}.${SYSTEM_NAMESPACE}.svc.${cluster.spec.network.clusterDomain}/`;
     const { stdout, stderr } = await remote.script(
       SMOKE_SCRIPT,
-      [list, SMOKE_NAME, url, String(options.neighbours), ...names],
+      [list, SMOKE_NAME, url, String(options.neighbours), audible(run), ...names],
       { env: KUBECTL_ENV, okCodes: 'any', timeoutMs: 5 * 60_000 },
     );
+    refuseSilent(run, stdout);
     const failures = parseFailures(stdout);
     const [first] = failures;
     if (first) {
@@ -99,6 +103,27 @@ export default definePhase({
 function nodesOf({ cluster, quarantined, focus }: Pick<PhaseContext<unknown>, 'cluster' | 'quarantined' | 'focus'>) {
   const names = kubeHosts(cluster).map(({ name }) => name);
   return names.filter((name) => (focus ? focus.includes(name) : !quarantined.includes(name)));
+}
+
+/** Those nodes as the scripts listen to them. One that is known by a DNS name is not: it may be the name that is lost. */
+function audible(run: PhaseRun<unknown>): string {
+  const wanted = new Set(nodesOf(run));
+  return kubeHosts(run.cluster)
+    .filter(({ name }) => wanted.has(name) && name !== run.host.name)
+    .flatMap((host) => {
+      const address = internalIpv4(host);
+      return address === undefined ? [] : [`${host.name} ${address}`];
+    })
+    .join('\n');
+}
+
+/** Kubernetes takes most of a minute to call a dead node not Ready; the machine itself is sooner asked. */
+function refuseSilent(run: PhaseRun<unknown>, output: string): void {
+  const silent = silentNodes(output);
+  if (silent.length === 0) return;
+  const few = `${silent.slice(0, 5).join(', ')}${silent.length > 5 ? ` and ${silent.length - 5} more` : ''}`;
+  const evidence = `${silent.join(', ')}: neither ping nor the kubelet's port was answered, in three tries from ${run.host.name}`;
+  run.fail('NODE_UNREACHABLE', `${few} cannot be reached from ${run.host.name}`, evidence, silent);
 }
 
 /** Where test pods run. A few nodes alone would have nobody to talk to: this control plane is with them. */

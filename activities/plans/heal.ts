@@ -1,11 +1,13 @@
 import { hostsWithRole } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import type { Role } from '../../contracts/host.ts';
 import type { Phase } from '../phases/phase.ts';
 import { type PlanMaker, planOfPhases, quarantinedOf } from './plan-phases.ts';
 
 /**
- * Every phase of the hosts that come out of quarantine (default: all that are in it), and of the cluster-wide phases only
- * those that speak of single nodes. No other host has a task, but for those that would not let a new machine in. Throws HOST_NOT_QUARANTINED.
+ * Every phase of the hosts that come out of quarantine (default: all that are in it), and of the cluster-wide phases on
+ * another host only those that speak of single nodes. No other host has a task, but for those that would not let a new
+ * machine in or not find it. Throws HOST_NOT_QUARANTINED.
  */
 export const makeHealPlan: PlanMaker = (input, cluster, phases) => {
   const all = quarantinedOf(input, cluster);
@@ -17,18 +19,16 @@ export const makeHealPlan: PlanMaker = (input, cluster, phases) => {
   if (focus.length === 0) {
     throw new KubewrightError('HOST_NOT_QUARANTINED', `no host of ${input.cluster} is in quarantine`);
   }
-  const admitting = (host: string, { admits }: Phase) =>
+  const quarantined = all.filter((host) => !focus.includes(host));
+  const has = (host: string, role: Role) => hostsWithRole(cluster, role).some(({ name }) => name === host);
+  /** It would not let a new machine in, or not find it. */
+  const mustKnow = (host: string, { admits, follows = [] }: Phase) =>
     input.replaced !== undefined &&
-    admits !== undefined &&
-    hostsWithRole(cluster, admits).some(({ name }) => name === host);
-  return planOfPhases(
-    input,
-    cluster,
-    phases,
-    (host, phase) =>
-      phase.hosts === 'one-control-plane'
-        ? phase.speaksOfNodes === true
-        : focus.includes(host) || admitting(host, phase),
-    { quarantined: all.filter((host) => !focus.includes(host)), focus: [...focus] },
-  );
+    !quarantined.includes(host) &&
+    ((admits !== undefined && has(host, admits)) ||
+      follows.some((role) => input.replaced!.some((name) => has(name, role))));
+  const wanted = (host: string, phase: Phase) =>
+    focus.includes(host) ||
+    (phase.hosts === 'one-control-plane' ? phase.speaksOfNodes === true : mustKnow(host, phase));
+  return planOfPhases(input, cluster, phases, wanted, { quarantined, focus: [...focus] });
 };

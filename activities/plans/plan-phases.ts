@@ -26,10 +26,16 @@ export const RETRY = {
 /** The kinds of operation that a phase is part of unless it says otherwise. */
 const BUILDING: readonly OperationKind[] = ['build', 'check', 'heal'];
 
-/** A phase with the hosts that it would have in this cluster; null when it is switched off or has none. */
-function placed(cluster: ClusterSpec, phase: Phase): PlanPhase | null {
-  const hosts =
+/**
+ * A phase with the hosts that it would have in this cluster; null when it is switched off or has none. `out`: hosts that
+ * no cluster-wide phase may run on.
+ */
+function placed(cluster: ClusterSpec, phase: Phase, out: readonly string[]): PlanPhase | null {
+  const all =
     phase.hosts === 'worker-process' ? [WORKER_HOST] : placementOf(cluster, phase.hosts).map((host) => host.name);
+  const isOne = phase.hosts === 'one-control-plane';
+  const [first, ...standIns] = isOne ? all.filter((host) => !out.includes(host)) : [];
+  const hosts = isOne ? [first].flatMap((host) => host ?? []) : all;
   if (hosts.length === 0) return null;
   if (phase.enabled && !phase.enabled(cluster, phaseOptions(cluster, phase))) return null;
   const rollout = phase.rollout ?? 'together';
@@ -42,13 +48,14 @@ function placed(cluster: ClusterSpec, phase: Phase): PlanPhase | null {
     startToCloseMs: phase.timeouts.applyMs + phase.timeouts.verifyMs,
     expectedMs: phase.expectedMs,
     clusterWide: phase.hosts === 'one-control-plane' || phase.hosts === 'worker-process',
+    ...(standIns.length > 0 ? { standIns } : {}),
     admits: phase.admits ? hostsWithRole(cluster, phase.admits).map(({ name }) => name) : [],
   };
 }
 
 /**
  * The plan of the phases that are switched on, each on those of its hosts that `keep` lets through (the pseudo host of
- * worker-process phases always stays). Pure. Throws SPEC_INVALID on phases that exclude each other, QUORUM_WOULD_BREAK
+ * worker-process phases always stays). `out`: hosts that cluster-wide phases stay away from. Pure. Throws SPEC_INVALID on phases that exclude each other, QUORUM_WOULD_BREAK
  * when too few hosts would be in.
  */
 export function planOfPhases(
@@ -57,10 +64,11 @@ export function planOfPhases(
   phases: readonly Phase[],
   keep: (host: string, phase: Phase) => boolean,
   more: Partial<Plan> = {},
+  out: readonly string[] = more.quarantined ?? [],
 ): Plan {
   const chosen = phases.flatMap((phase) => {
     if (!(phase.operations ?? BUILDING).includes(input.kind)) return [];
-    const whole = placed(cluster, phase);
+    const whole = placed(cluster, phase, out);
     if (!whole || (input.phases !== undefined && !input.phases.includes(phase.name))) return [];
     const hosts = whole.hosts.filter((host) => host === WORKER_HOST || keep(host, phase));
     return hosts.length === 0 ? [] : [{ phase, planned: { ...whole, hosts } }];

@@ -14,13 +14,10 @@ const ROLES: readonly { role: Role; what: string; least: (count: number) => numb
 /** What quarantine must leave of a cluster. Pure. */
 export function quorumGroups(cluster: ClusterSpec): QuorumGroup[] {
   const names = (role: Role) => hostsWithRole(cluster, role).map(({ name }) => name);
-  const byRole = ROLES.map(({ role, what, least }) => {
+  return ROLES.map(({ role, what, least }) => {
     const hosts = names(role);
     return { what, hosts, least: least(hosts.length) };
-  });
-  // Objects of the cluster are made through the first control plane, and nodes reach the API there by default.
-  const first = { what: 'hosts for cluster-wide phases', hosts: names('control-plane').slice(0, 1), least: 1 };
-  return [...byRole, first].filter(({ hosts }) => hosts.length > 0);
+  }).filter(({ hosts }) => hosts.length > 0);
 }
 
 /** `spec.policy.maxQuarantined` as a number of hosts: a percentage is rounded up. */

@@ -13,16 +13,14 @@ export const makeTeardownPlan: PlanMaker = (input, cluster, phases) => {
     const keep = (_host: string, phase: Phase) => phase.hosts !== 'one-control-plane';
     return planOfPhases(input, ordered(cluster), phases, keep, { quorum: [] });
   }
+  const quarantined = quarantinedOf(input, cluster).filter((name) => !hosts.includes(name));
   return planOfPhases(
     input,
     cluster,
     phases,
-    (host, phase) => (phase.hosts === 'one-control-plane' ? !hosts.includes(host) : hosts.includes(host)),
-    {
-      focus: [...hosts],
-      quorum: [],
-      quarantined: quarantinedOf(input, cluster).filter((name) => !hosts.includes(name)),
-    },
+    (host, phase) => phase.hosts === 'one-control-plane' || hosts.includes(host),
+    { focus: [...hosts], quorum: [], quarantined },
+    [...quarantined, ...hosts],
   );
 };
 

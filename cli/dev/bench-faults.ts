@@ -10,11 +10,12 @@ import { checkoutRoot } from './paths.ts';
  * `npm run bench:faults`: what lost hosts and pauses cost, on lab hosts. The end-to-end tests that show it also measure
  * it; this runs them and puts what they handed over into tables. `--write` puts those into docs/benchmarks.md.
  */
-const TESTS = ['test/e2e/lost-hosts.test.ts', 'test/e2e/pause.test.ts', 'test/e2e/quarantine.test.ts'];
+const TESTS = ['lost-hosts', 'pause', 'quarantine', 'control-planes'].map((name) => `test/e2e/${name}.test.ts`);
 const TITLES: Record<string, string> = {
   lost: 'A lost worker, three hosts',
   pause: 'Pause of a build, two hosts',
   quarantine: 'A worker dead for good',
+  'control-planes': 'A control plane of three, five hosts',
 };
 
 /** A line of the file that KUBEWRIGHT_FIGURES names (test/e2e/figures.ts). */

@@ -7,6 +7,12 @@ const noRoles = [
   { name: 'images', address: '10.20.0.19', roles: ['registry'] },
 ];
 
+const threeControlPlanes = [
+  ...[1, 2, 3].map((n) => ({ name: `cp-${n}`, address: `10.20.0.1${n}`, roles: ['control-plane', 'etcd'] })),
+  { name: 'worker-1', address: '10.20.0.21', roles: ['worker'] },
+  { name: 'worker-2', address: '10.20.0.22', roles: ['worker'] },
+];
+
 test.each<GoldenCase>([
   { name: 'worker' },
   {
@@ -14,6 +20,7 @@ test.each<GoldenCase>([
     facts: { virtualization: 'systemd-nspawn' },
     phases: { nodes: { kubelet: { config: { failSwapOn: false } } } },
   },
+  { name: 'worker-of-three-control-planes', hosts: threeControlPlanes, host: 'worker-1' },
   { name: 'registry-only', hosts: noRoles, host: 'images' },
   {
     name: 'options',

@@ -8,6 +8,7 @@ export interface PhaseSketch {
   maxParallel?: number;
   clusterWide?: boolean;
   admits?: string[];
+  standIns?: string[];
 }
 
 export const SPEC_REF = 'a'.repeat(64);
@@ -29,7 +30,7 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
     retry: { maximumAttempts: 2, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
     ...more,
     phases: phases.map(
-      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false, admits = [] }): PlanPhase => ({
+      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false, admits = [], standIns }): PlanPhase => ({
         name,
         title: name,
         hosts,
@@ -39,6 +40,7 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
         expectedMs: 1,
         clusterWide,
         admits,
+        ...(standIns ? { standIns } : {}),
       }),
     ),
   };

@@ -79,6 +79,32 @@ describe('skip', () => {
     expect(await refusalOf(cluster.submit({ kind: 'heal' }))).toBe('HOST_NOT_QUARANTINED');
   });
 
+  it('of the host of cluster-wide phases has another one do what it had not done', async () => {
+    const cluster = harness.cluster([
+      { name: 'one', hosts: HOSTS },
+      { name: 'two', hosts: ['h1'], standIns: ['h2', 'h3'], needs: [everyHost('one')], clusterWide: true },
+      { name: 'three', hosts: ['h1'], standIns: ['h2', 'h3'], needs: [everyHost('two')], clusterWide: true },
+      { name: 'four', hosts: ['h4'], needs: [everyHost('three')] },
+    ]);
+    cluster.world.failing('three:h1', 'SSH_UNREACHABLE');
+    cluster.world.failing('three:h2', 'SSH_UNREACHABLE');
+    const { operationId } = await cluster.submit();
+    await blocked(cluster, 'h1');
+    await cluster.say('skip', 'h1');
+    await blocked(cluster, 'h2');
+    await cluster.say('skip', 'h2');
+    expect((await cluster.result(operationId)).state).toBe('succeeded');
+    const told = cluster.world.closed[0]!.tasks.map(({ phase, host, state }) => `${phase} ${host} ${state}`);
+    expect(told.filter((task) => !task.startsWith('one'))).toEqual([
+      'two h1 succeeded',
+      'three h1 skipped',
+      'four h4 succeeded',
+      'three h2 skipped',
+      'three h3 succeeded',
+    ]);
+    expect(cluster.world.count('two:h2')).toBe(0);
+  });
+
   it('cancels what runs on the host first', async () => {
     const cluster = harness.cluster([
       { name: 'one', hosts: ['h1', 'h2'] },

@@ -30,7 +30,8 @@ interface PhaseCounts {
  * what it truly needs is done; phases are no barriers.
  */
 export class TaskGraph {
-  readonly tasks: readonly GraphTask[];
+  /** In the fixed order. */
+  readonly tasks: GraphTask[];
   private readonly plan: Plan;
   private readonly byKey: Map<string, GraphTask>;
   private readonly states: Map<string, NodeState>;
@@ -38,6 +39,8 @@ export class TaskGraph {
   /** Tasks that wait to be taken. */
   private readonly pending: Set<string>;
   private readonly scope: GraphScope;
+  /** Tasks that are this graph's own wherever their host is. */
+  private readonly added = new Set<string>();
   private inFlight = 0;
 
   constructor(plan: Plan, scope: GraphScope = {}) {
@@ -111,6 +114,20 @@ export class TaskGraph {
     this.move(key, 'pending');
   }
 
+  /** One more task of a phase, behind all others; nobody else runs it. It counts like those of the plan. */
+  add(phase: string, host: string): GraphTask {
+    const task = { key: taskKey(phase, host), phase, host, order: this.tasks.length };
+    const counts = this.phases.get(phase)!;
+    const hosts = [...counts.hosts, host];
+    this.phases.set(phase, { ...counts, phase: { ...counts.phase, hosts }, hosts: new Set(hosts) });
+    this.added.add(task.key);
+    this.tasks.push(task);
+    this.byKey.set(task.key, task);
+    this.states.set(task.key, 'pending');
+    this.pending.add(task.key);
+    return task;
+  }
+
   /** True when every need of the task is met. */
   needsMet(task: GraphTask): boolean {
     return this.phases.get(task.phase)!.phase.needs.every((need) => this.met(need, task.host));
@@ -130,8 +147,8 @@ export class TaskGraph {
     return !counts.hosts.has(host) || this.is(taskKey(need.phase, host), 'done');
   }
 
-  private isAway({ host }: GraphTask): boolean {
-    return this.scope.away?.has(host) ?? false;
+  private isAway({ key, host }: GraphTask): boolean {
+    return (this.scope.away?.has(host) ?? false) && !this.added.has(key);
   }
 
   private *ordered(): Iterable<string> {

@@ -84,7 +84,11 @@ function sliceOf(plan: Plan, hosts: readonly string[]): Plan {
   return {
     ...plan,
     phases: plan.phases
-      .map((phase) => ({ ...phase, hosts: phase.hosts.filter((host) => own.has(host)), needs: needs(phase.needs) }))
+      .map((phase) => {
+        // Only the operation sees whether another host can take a task over.
+        const { standIns: _standIns, ...rest } = phase;
+        return { ...rest, hosts: phase.hosts.filter((host) => own.has(host)), needs: needs(phase.needs) };
+      })
       .filter((phase) => phase.hosts.length > 0),
   };
 }

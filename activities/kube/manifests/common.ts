@@ -29,6 +29,17 @@ export const restrictedPod = (user: number): object => ({
 /** A control plane that takes no pods of users takes those of the cluster itself. */
 export const controlPlaneToleration = { key: CONTROL_PLANE_LABEL, operator: 'Exists', effect: 'NoSchedule' } as const;
 
+/** Seconds for which a pod of ours stays bound to a node that says nothing any more; Kubernetes' own default is 300. */
+const DEAD_NODE_SECONDS = 30;
+
+/** What serves the whole cluster does not wait minutes for a dead node: nothing is kept there that would be lost. */
+export const leavesDeadNodes = ['not-ready', 'unreachable'].map((state) => ({
+  key: `node.kubernetes.io/${state}`,
+  operator: 'Exists',
+  effect: 'NoExecute',
+  tolerationSeconds: DEAD_NODE_SECONDS,
+}));
+
 /** Replicas on different nodes where there are several. */
 export const spread = (labels: Readonly<Record<string, string>>): object => ({
   podAntiAffinity: {

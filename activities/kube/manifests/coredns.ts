@@ -3,6 +3,7 @@ import {
   controlPlaneToleration,
   disruptionBudget,
   httpProbe,
+  leavesDeadNodes,
   SYSTEM_NAMESPACE as namespace,
   restrictedContainer,
   restrictedPod,
@@ -110,7 +111,11 @@ export function coredns(config: CorednsConfig): object[] {
             serviceAccountName: 'coredns',
             automountServiceAccountToken: true,
             priorityClassName: 'system-cluster-critical',
-            tolerations: [controlPlaneToleration, { key: 'CriticalAddonsOnly', operator: 'Exists' }],
+            tolerations: [
+              controlPlaneToleration,
+              { key: 'CriticalAddonsOnly', operator: 'Exists' },
+              ...leavesDeadNodes,
+            ],
             // Not merely preferred: the first node to become Ready would get them all, for good.
             topologySpreadConstraints: [
               {

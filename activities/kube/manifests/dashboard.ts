@@ -2,6 +2,7 @@ import { clusterRole, clusterRoleBinding, type Rule } from '../rbac.ts';
 import {
   controlPlaneToleration,
   httpProbe,
+  leavesDeadNodes,
   SYSTEM_NAMESPACE as namespace,
   restrictedContainer,
   restrictedPod,
@@ -120,7 +121,7 @@ export function dashboard(config: DashboardConfig): object[] {
           spec: {
             serviceAccountName: DASHBOARD_NAME,
             automountServiceAccountToken: true,
-            tolerations: [controlPlaneToleration],
+            tolerations: [controlPlaneToleration, ...leavesDeadNodes],
             securityContext: restrictedPod(flavour.user),
             containers: [container],
             volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '64Mi' } }],

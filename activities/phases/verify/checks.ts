@@ -1,9 +1,39 @@
-/** One line per node: name, kubelet version, status of Ready, its message; then those pods of the system that do not run. */
-export const NODES_SCRIPT = `
+import { KUBELET_PORT } from '../../kube/paths.ts';
+
+/**
+ * Defines `silent <lines of name and address>`: prints those names of whom nothing is heard, neither an answer to ping nor
+ * a word (a refusal, say) from the kubelet's port, in three tries of up to 4 s.
+ */
+export const SILENT_FUNCTION = `
+silent() {
+  left=$1
+  for _ in 1 2 3; do
+    left=$(printf '%s\\n' "$left" | xargs -r -n 2 -P 50 sh -c '
+      ping -n -q -c 1 -W 2 "$1" >/dev/null 2>&1 && exit 0
+      said=$(timeout 2 bash -c "exec 3<>/dev/tcp/$1/${KUBELET_PORT}" 2>&1) && exit 0
+      case $said in *refused*) ;; *) echo "$0 $1" ;; esac')
+    [ -n "$left" ] || return 0
+  done
+  printf '%s\\n' "$left" | cut -d ' ' -f 1
+}
+`;
+
+/**
+ * Argument: nodes, as `silent` wants them. A line per silent node; one per node with name, kubelet version, status of
+ * Ready and its message; then those pods of the system that do not run.
+ */
+export const NODES_SCRIPT = `${SILENT_FUNCTION}
+silent "$1" | sed 's/^/silent\\t/' &
 kubectl get nodes -o jsonpath='{range .items[*]}node{"\\t"}{.metadata.name}{"\\t"}{.status.nodeInfo.kubeletVersion}{"\\t"}{.status.conditions[?(@.type=="Ready")].status}{"\\t"}{.status.conditions[?(@.type=="Ready")].message}{"\\n"}{end}'
 kubectl -n kube-system get pods --field-selector status.phase!=Running,status.phase!=Succeeded,status.phase!=Failed -o jsonpath='{range .items[*]}pod{"\\t"}{.metadata.name}{"\\t"}{.status.phase}{"\\t"}{.spec.nodeName}{"\\n"}{end}'
+wait
 echo end
 `;
+
+/** The nodes that said nothing. Pure. */
+export function silentNodes(output: string): string[] {
+  return output.split('\n').flatMap((line) => (line.startsWith('silent\t') ? [line.slice('silent\t'.length)] : []));
+}
 
 /** One thing that is wrong, in a sentence. */
 export interface Unready {

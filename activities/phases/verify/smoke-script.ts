@@ -1,13 +1,15 @@
 import { makeTemporary } from '../../host/fence.ts';
+import { SILENT_FUNCTION } from './checks.ts';
 
 /**
- * The smoke test as one script on a control plane: `<manifests as JSON> <name> <url of the service> <neighbours> <node>...`.
- * Prints `failed <check> <from> <to> <what>` per failure, tab-separated, and ends with `end`. Everything that it made is
+ * The smoke test as one script on a control plane: `<manifests as JSON> <name> <url of the service> <neighbours> <nodes, as 'silent' wants them> <node>...`.
+ * Prints `failed <check> <from> <to> <what>` per failure, tab-separated, and ends with `end`; `silent <node>` when the
+ * wait for pods is a wait for a dead machine. Everything that it made is
  * gone afterwards. Only the wait for `kubectl top` outlasts the rest, so it goes on beside it.
  */
-export const SMOKE_SCRIPT = `
-manifests=$1 name=$2 url=$3 neighbours=$4
-shift 4
+export const SMOKE_SCRIPT = `${SILENT_FUNCTION}
+manifests=$1 name=$2 url=$3 neighbours=$4 audible=$5
+shift 5
 tmp=$(${makeTemporary('-d')})
 k() { kubectl -n kube-system "$@"; }
 cleanup() {
@@ -37,7 +39,18 @@ if kubectl get apiservice v1beta1.metrics.k8s.io >/dev/null 2>&1; then
 fi
 
 printf '%s' "$manifests" | kubectl apply --server-side --force-conflicts --field-manager=kubewright -f - >/dev/null
-if ! k rollout status "daemonset/$name" --timeout=90s >/dev/null 2>&1; then
+deadline=$(($(date +%s) + 90))
+until k rollout status "daemonset/$name" --timeout=5s >/dev/null 2>&1; do
+  gone=$(silent "$audible")
+  if [ -n "$gone" ]; then
+    printf 'silent\\t%s\\n' $gone
+    [ -z "\${top:-}" ] || kill "$top"
+    echo end
+    exit
+  fi
+  [ "$(date +%s)" -lt "$deadline" ] || break
+done
+if ! k rollout status "daemonset/$name" --timeout=1s >/dev/null 2>&1; then
   k get pods -l "app=$name" --no-headers -o custom-columns=N:.spec.nodeName,S:.status.phase,R:.status.containerStatuses[0].state.waiting.reason,M:.status.containerStatuses[0].state.waiting.message 2>&1 |
     grep -v ' Running ' | while read -r node what; do failed pod "$node" "$node" "$what"; done
   failed pods all all 'not every node runs its test pod within 90 s'

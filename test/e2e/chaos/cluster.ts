@@ -16,13 +16,15 @@ export interface ClusterOptions {
   /** The lab's name; also that of the cluster. */
   name: string;
   hosts: number;
+  /** How many of them are control planes; default 1. */
+  controlPlanes?: number;
   /** Environment of API and worker. */
   env?: Record<string, string>;
 }
 
 /** Make a cluster's hosts and services, use them, remove every trace; also what a killed run left under the name. */
 export async function withCluster<T>(
-  { name, hosts, env = {} }: ClusterOptions,
+  { name, hosts, controlPlanes = 1, env = {} }: ClusterOptions,
   work: (at: Cluster) => Promise<T>,
 ): Promise<T> {
   const folder = demoRootOf(name);
@@ -30,7 +32,7 @@ export async function withCluster<T>(
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const services = await Services.start(folder, env);
   try {
-    const lab = await labUp({ name, hosts });
+    const lab = await labUp({ name, hosts, controlPlanes });
     await countSessions(lab);
     const journal = await JournalWatch.open(services.dataDir);
     try {

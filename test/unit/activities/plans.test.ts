@@ -127,6 +127,53 @@ describe('plans with hosts in quarantine', () => {
   });
 });
 
+describe('several control planes', () => {
+  const cluster = sampleCluster({
+    hosts: ['cp-1', 'cp-2', 'cp-3', 'w-1'].map((name, index) => ({
+      name,
+      address: `10.0.0.${index + 1}`,
+      roles: name === 'w-1' ? ['worker', 'registry', 'time-server'] : ['control-plane', 'etcd'],
+    })),
+  });
+  const phases = [
+    phase('everywhere', { follows: ['control-plane'] }),
+    phase('members', { hosts: 'etcd' }),
+    phase('objects', { hosts: 'one-control-plane' }),
+    phase('per-node', { hosts: 'one-control-plane', speaksOfNodes: true }),
+  ];
+  const out = (...hosts: string[]) => ({
+    quarantine: hosts.map((host) => ({ host, since: 't', by: 'a', why: 'w', phase: 'p', operationId: 'o' })),
+  });
+  const hostsOf = (more: Partial<OperationInput>) => {
+    const plan = makePlan({ ...input, ...more }, cluster, phases);
+    return Object.fromEntries(plan.phases.map(({ name, hosts, standIns }) => [name, [hosts, standIns]]));
+  };
+
+  it('stand in for the first one that is in', () => {
+    expect(hostsOf({}).objects).toEqual([['cp-1'], ['cp-2', 'cp-3']]);
+    expect(hostsOf(out('cp-1')).objects).toEqual([['cp-2'], ['cp-3']]);
+    expect(hostsOf(out('cp-2')).objects).toEqual([['cp-1'], ['cp-3']]);
+  });
+
+  it('take every cluster-wide phase again when the first is healed, and tell all where it is now', () => {
+    const heal = { ...out('cp-1'), kind: 'heal' as const };
+    expect(hostsOf({ ...heal, replaced: ['cp-1'] })).toEqual({
+      everywhere: [['cp-1', 'cp-2', 'cp-3', 'w-1'], undefined],
+      members: [['cp-1'], undefined],
+      objects: [['cp-1'], ['cp-2', 'cp-3']],
+      'per-node': [['cp-1'], ['cp-2', 'cp-3']],
+    });
+    expect(hostsOf(heal).everywhere).toEqual([['cp-1'], undefined]);
+    expect(hostsOf({ ...out('cp-2'), kind: 'heal' }).objects).toBeUndefined();
+  });
+
+  it('have the node of a leaving one removed by another', () => {
+    const remove = [phase('remove', { hosts: 'one-control-plane', operations: ['teardown'] })];
+    const plan = makePlan({ ...input, kind: 'teardown', hosts: ['cp-1'], ...out('cp-2') }, cluster, remove);
+    expect(plan.phases.map(({ hosts }) => hosts)).toEqual([['cp-3']]);
+  });
+});
+
 describe('what quarantine must leave', () => {
   const cluster = (policy?: object) =>
     sampleCluster({
@@ -140,13 +187,12 @@ describe('what quarantine must leave', () => {
     });
   const everywhere = [phase('everywhere')];
 
-  it('is said by the plan: majority, control planes, registry, time, the first control plane', () => {
+  it('is said by the plan: majority, control planes, registry, time', () => {
     expect(makePlan(input, cluster(), everywhere).quorum).toEqual([
       { what: 'etcd members', hosts: ['cp-1', 'cp-2', 'cp-3'], least: 2 },
       { what: 'control planes', hosts: ['cp-1', 'cp-2', 'cp-3'], least: 1 },
       { what: 'registry hosts', hosts: ['cp-1'], least: 1 },
       { what: 'time servers', hosts: ['cp-1'], least: 1 },
-      { what: 'hosts for cluster-wide phases', hosts: ['cp-1'], least: 1 },
     ]);
   });
 

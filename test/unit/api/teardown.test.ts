@@ -97,13 +97,16 @@ describe('DELETE /clusters/:name/hosts/:host', () => {
     const lone = [host({ roles: ['control-plane'] }), host({ name: 'e', address: '10.0.0.2', roles: ['etcd'] })];
     await api.call('POST', '/clusters', { body: spec({}, lone, { name: 'lone' }) });
     expect(await del('lone/hosts/cp-1?confirm=cp-1')).toMatchObject({ body: { code: 'QUORUM_WOULD_BREAK' } });
-    const two = [...lone, host({ name: 'cp-2', address: '10.0.0.3', roles: ['control-plane'] })];
+    const two = [...lone, host({ name: 'cp-2', address: 'cp-2.example.org', roles: ['control-plane'] })];
     await api.call('POST', '/clusters', { body: spec({}, two, { name: 'two' }) });
     expect(await del('two/hosts/cp-1?confirm=cp-1')).toMatchObject({
       status: 422,
       body: { code: 'SPEC_INVALID', detail: expect.stringContaining('reach the API server through it') },
     });
     expect((await del('two/hosts/cp-2?confirm=cp-2')).status).toBe(202);
+    const known = [...lone, host({ name: 'cp-2', address: '10.0.0.4', roles: ['control-plane'] })];
+    await api.call('POST', '/clusters', { body: spec({}, known, { name: 'known' }) });
+    expect((await del('known/hosts/cp-1?confirm=cp-1')).status).toBe(202);
   });
 
   it('takes a worker out of the spec once it is gone, and leaves the state of the cluster', async () => {

@@ -1,6 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { parseFailures, unreadyNodes } from '../../../activities/phases/verify/checks.ts';
+import {
+  NODES_SCRIPT,
+  parseFailures,
+  SILENT_FUNCTION,
+  silentNodes,
+  unreadyNodes,
+} from '../../../activities/phases/verify/checks.ts';
 import { SMOKE_SCRIPT } from '../../../activities/phases/verify/smoke-script.ts';
 
 const line = (...words: string[]) => words.join('\t');
@@ -48,6 +54,13 @@ test('failures name the check and both nodes', () => {
   ]);
 });
 
-test('the smoke script is sound shell', () => {
-  execFileSync('sh', ['-n'], { input: SMOKE_SCRIPT });
+test.each([SMOKE_SCRIPT, NODES_SCRIPT])('scripts are sound shell', (input) => {
+  execFileSync('sh', ['-n'], { input });
+});
+
+test('a node that refuses is heard, one that cannot be reached is silent', () => {
+  const input = `set -eu\n${SILENT_FUNCTION}silent "$1" | sed 's/^/silent\\t/'; echo end\n`;
+  const silent = (nodes: string) => silentNodes(execFileSync('sh', ['-s', nodes], { input, encoding: 'utf8' }));
+  expect(silent('here 127.0.0.1\ngone 255.255.255.255')).toEqual(['gone']);
+  expect(silent('')).toEqual([]);
 });

@@ -107,6 +107,30 @@ describe('the task graph', () => {
     expect(graph.take().map(({ key }) => key)).toEqual(['two:h2']);
   });
 
+  it('runs a task that came later itself, wherever its host is, and others wait for it', () => {
+    const graph = new TaskGraph(
+      planOf('c', [
+        { name: 'one', hosts: ['h1', 'h2'] },
+        { name: 'objects', hosts: ['h1'], needs: [sameHost('one')] },
+        { name: 'last', hosts: ['h3'], needs: [everyHost('objects')] },
+      ]),
+      { away: new Set(['h2']) },
+    );
+    const taken = () => graph.take().map(({ key }) => key);
+    expect(taken()).toEqual(['one:h1']);
+    graph.skip('one:h1');
+    graph.skip('objects:h1');
+    graph.add('objects', 'h2');
+    expect(taken()).toEqual([]);
+    graph.done('one:h2');
+    expect(taken()).toEqual(['objects:h2']);
+    expect(graph.finished).toBe(false);
+    graph.done('objects:h2');
+    expect(taken()).toEqual(['last:h3']);
+    graph.done('last:h3');
+    expect(graph.finished).toBe(true);
+  });
+
   it('opens a quorum need at the majority', () => {
     const graph = new TaskGraph(
       planOf('c', [
