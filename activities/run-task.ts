@@ -9,6 +9,7 @@ import type { ArtifactSource } from './artifacts/source.ts';
 import { fenceToken } from './host/fence.ts';
 import { KnownSecrets } from './host/known-secrets.ts';
 import { redactError } from './host/redact-error.ts';
+import { shownChange } from './host/shown-change.ts';
 import type { HostFacts, HostOpener, RemoteHost } from './host/types.ts';
 import { clusterNotes } from './phases/cluster-notes.ts';
 import { phaseOptions } from './phases/options.ts';
@@ -138,12 +139,12 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
     if (unrecorded.length > 0) {
       await recorder.note(
         input.host,
-        unrecorded.map((change) => shown(change, secrets)),
+        unrecorded.map((change) => shownChange(change, secrets.redactor)),
       );
     }
 
     return {
-      changes: changes.slice(0, 200).map((change) => shown(change, secrets)),
+      changes: changes.slice(0, 200).map((change) => shownChange(change, secrets.redactor)),
       changeCount: changes.length,
       restarts,
       commands: recorder.commands,
@@ -154,12 +155,6 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
   } catch (thrown) {
     throw redactError(stopped(thrown, runtime.signal), secrets.redactor, input);
   }
-}
-
-/** A change in words: secrets are named by digests, and a path or a setting may still hold one. */
-function shown(change: Change, secrets: KnownSecrets): Change {
-  const { redactor } = secrets;
-  return { ...change, resource: redactor.text(change.resource), detail: redactor.text(change.detail) };
 }
 
 /** The fixed order within a task: before, probe + diff + apply, after, verify. */

@@ -10,20 +10,24 @@ import type { OperationHistory } from './temporal-gateway.ts';
 
 /** A proxy gives up after a minute or so; so do we, before it. */
 const WAIT_MS = 60_000;
+/** What is queued waits for another operation, and that one perhaps for a person: no request waits for them, ms. */
+const QUEUED_WAIT_MS = 5_000;
 /** How often the read model is looked at when no save in this process wakes us, ms. */
 const POLL_MS = 500;
 
 /**
- * Wait until the operation has ended, or waits for a person. Returns its status; the caller looks at its state.
+ * Wait until the operation has ended, waits for a person, or must wait for another one. Returns its status; the caller looks at its state.
  * `cluster` and `operation` must exist.
  */
 export async function waitForOperation(deps: ApiDeps, cluster: string, operation: string): Promise<OperationStatus> {
-  const until = Date.now() + (deps.dryRunWaitMs ?? WAIT_MS);
+  const waitMs = deps.dryRunWaitMs ?? WAIT_MS;
+  const [until, queuedUntil] = [Date.now() + waitMs, Date.now() + Math.min(waitMs, QUEUED_WAIT_MS)];
   for (;;) {
     const changed = changeOf(deps, cluster, Math.min(POLL_MS, Math.max(1, until - Date.now())));
     const status = await deps.store.projections.operation(cluster, operation);
     if (!status) throw new KubewrightError('NOT_FOUND', `there is no operation ${operation}`);
-    if (FINAL_STATES.has(status.state) || status.state === 'blocked' || Date.now() >= until) {
+    const late = Date.now() >= (status.state === 'queued' ? queuedUntil : until);
+    if (FINAL_STATES.has(status.state) || status.state === 'blocked' || late) {
       changed.stop();
       return status;
     }

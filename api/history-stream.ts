@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { printableJson } from '../contracts/printable.ts';
 import type { Journal, JournalEntry, JournalFilter } from '../store/journal.ts';
 
 /** Records read at once. */
@@ -61,15 +62,13 @@ export async function* followed(
 
 export async function* ndjsonOf(entries: AsyncIterable<Streamed>): AsyncGenerator<string> {
   for await (const each of entries) {
-    yield each === null ? '\n' : `${JSON.stringify({ ...each.entry, pos: each.pos, part: each.part })}\n`;
+    yield each === null ? '\n' : `${jsonLine({ ...each.entry, pos: each.pos, part: each.part })}\n`;
   }
 }
 
 export async function* serverSentOf(entries: AsyncIterable<Streamed>): AsyncGenerator<string> {
   for await (const each of entries) {
-    yield each === null
-      ? ': here\n\n'
-      : `id: ${each.pos}\nevent: ${each.part}\ndata: ${JSON.stringify(each.entry)}\n\n`;
+    yield each === null ? ': here\n\n' : `id: ${each.pos}\nevent: ${each.part}\ndata: ${jsonLine(each.entry)}\n\n`;
   }
 }
 
@@ -101,20 +100,15 @@ export async function* csvOf(entries: AsyncIterable<Streamed>): AsyncGenerator<s
 }
 
 /**
- * A value as a cell. Spreadsheets run what begins as a formula: such a text gets an apostrophe before it. Control
- * characters are written as JSON writes them, so that no terminal obeys them.
+ * A value as a cell. Spreadsheets run what begins as a formula: such a text gets an apostrophe before it. What acts on
+ * a terminal, or on the direction of writing, is written as JSON may write it.
  */
 export function csvCell(value: unknown): string {
   if (value === null || value === undefined) return '';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  // oxlint-disable-next-line no-control-regex
-  const visible = text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>
-    JSON.stringify(char)
-      .slice(1, -1)
-      .replace(/^(?!\\).$/s, escapeOf(char)),
-  );
-  const harmless = /^\s*[=+\-@|%]/.test(visible) && typeof value === 'string' ? `'${visible}` : visible;
+  const visible = printableJson(text.replace(/[\n\r\t]/g, (char) => JSON.stringify(char).slice(1, -1)));
+  const harmless = /^\s*[=+\-@|%＝＋－＠]/.test(visible) && typeof value === 'string' ? `'${visible}` : visible;
   return /[",\\']/.test(harmless) || harmless !== text ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 
-const escapeOf = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+const jsonLine = (value: object): string => printableJson(JSON.stringify(value));

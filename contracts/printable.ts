@@ -19,3 +19,8 @@ export function printable(text: string): string {
 export function printableLine(text: string): string {
   return printable(text.replaceAll('\n', ' ').replaceAll('\t', ' '));
 }
+
+/** JSON text with acting characters as escapes of JSON: the same value, fit to be shown anywhere. */
+export function printableJson(json: string): string {
+  return json.replace(ACTING, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -7,6 +7,7 @@ import type { KnownSecrets } from './known-secrets.ts';
 import { withEnv } from './quote.ts';
 import type { Redactor } from './redact.ts';
 import { redactError } from './redact-error.ts';
+import { shownChange } from './shown-change.ts';
 import { scriptArgv, scriptInput, uploadAttributes } from './ssh-host.ts';
 import type {
   CommandEnd,
@@ -97,7 +98,7 @@ export class JournaledHost implements RemoteHost {
       argv: start.argv.map((word) => redactor.text(word)),
       stdinSha256: stdin === undefined ? null : createHash('sha256').update(stdin).digest('hex'),
       stdinBytes: stdin === undefined ? 0 : Buffer.byteLength(stdin),
-      ...(changes ? { changes: redacted(changes, redactor) } : {}),
+      ...(changes ? { changes: changes.map((change) => shownChange(change, redactor)) } : {}),
       startedAt: new Date(),
     });
     let notRun = false;
@@ -148,9 +149,6 @@ function endRecord(redactor: Redactor, result: ExecResult | undefined, error: Co
     error,
   };
 }
-
-const redacted = (changes: readonly Change[], redactor: Redactor): Change[] =>
-  changes.map((change) => ({ ...change, detail: redactor.text(change.detail) }));
 
 /** Masked before it is cut, so that no half of a secret stays at the edge. */
 function redactedTail(redactor: Redactor, result: ExecResult): string {

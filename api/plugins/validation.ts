@@ -4,6 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import { z } from 'zod';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { describeIssues } from '../../contracts/issues.ts';
+import { printableJson } from '../../contracts/printable.ts';
 
 /** A Fastify whose routes have zod schemas. */
 export type Api = FastifyInstance<
@@ -29,6 +30,9 @@ export function validate(app: FastifyInstance): Api {
     const message = `${first?.path ?? part} ${first?.message ?? 'is invalid'}`;
     return { error: new KubewrightError('BAD_REQUEST', message, { errors }) };
   });
-  app.setSerializerCompiler(serializerCompiler);
+  app.setSerializerCompiler((route) => {
+    const serialize = serializerCompiler(route as Parameters<typeof serializerCompiler>[0]);
+    return (data: unknown) => printableJson(serialize(data) as string);
+  });
   return app.withTypeProvider<ZodTypeProvider>();
 }

@@ -3,8 +3,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { openAudited } from '../../audit/audited-store.ts';
+import { problemText } from '../../audit/problem.ts';
+import { verifyDatabase } from '../../audit/verify-database.ts';
+import { API_VERSION } from '../../contracts/cluster.ts';
 import { defaultCacheDir } from '../../lab/paths.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
+import { ApiClient } from './api-client.ts';
 import { ensureService, stopService } from './services.ts';
 
 /** Pinned: another version tries other things, and a run must mean the same tomorrow. */
@@ -14,10 +19,30 @@ const DEFAULT_SECONDS = 120;
 /** A stream without an end, and what would take the fuzzer's own token or keys away from under it. */
 const LEFT_OUT = ['followCluster', 'revokeToken'];
 
+/** A cluster that is there: its one host refuses connections, so its build waits for decisions. */
+const CLUSTER = 'fuzzed';
+const HOST = 'cp-1';
+
+/** One run of Schemathesis: whose token, and whether names are those of what is there, or whatever comes to its mind. */
+interface Pass {
+  role: 'admin' | 'operator' | 'viewer';
+  names: 'any' | 'known';
+}
+/** The last one takes the cluster away, if it comes to that. */
+const PASSES: readonly Pass[] = [
+  { role: 'admin', names: 'any' },
+  { role: 'viewer', names: 'known' },
+  { role: 'operator', names: 'known' },
+  { role: 'admin', names: 'known' },
+];
+const CHECKS = ['not_a_server_error', 'status_code_conformance', 'content_type_conformance'];
+
 /**
  * `npm run test:fuzz [-- --seconds 120 --seed N]`: Schemathesis over every route of the OpenAPI document, against the
- * real embedded service (API, worker, Temporal, SQLite) with an admin's token. Fails on an answer of 5xx, except 503 with
- * Retry-After (a busy machine), on an unhandled rejection, and when the service dies. Prints the seed of a failed run.
+ * real embedded service (API, worker, Temporal, SQLite) with tokens of every role, on a cluster that is there and on
+ * others. Fails on an answer of 5xx, except 503 with Retry-After (a busy machine), on a status or content type that the
+ * document does not name, on an unhandled rejection, when the service dies, and when its journal is not whole
+ * afterwards. Prints the seed of a failed run.
  */
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } });
@@ -28,36 +53,70 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-fuzz-'));
   try {
     const service = await ensureService(folder, (line) => console.error(line));
-    const token = readFileSync(service.tokenFile, 'utf8').trim();
-    writeFileSync(
-      join(folder, 'schemathesis.toml'),
-      '[checks]\nnot_a_server_error.expected-statuses = ["1xx", "2xx", "3xx", "4xx", 503]\n',
-    );
-    console.error(`fuzzing ${service.url} for ${seconds} s, seed ${seed}`);
-    const found = await run(
-      [
+    const admin = readFileSync(service.tokenFile, 'utf8').trim();
+    const api = new ApiClient(service.url, admin);
+    await makeCluster(api, folder);
+    const problems: string[] = [];
+    for (const pass of PASSES) {
+      const { token } = await api.request<{ token: string }>('POST', '/tokens', { name: pass.role, role: pass.role });
+      const config = join(folder, 'schemathesis.toml');
+      writeFileSync(config, settings(pass));
+      console.error(`fuzzing ${service.url} as ${pass.role}, ${pass.names} names, seed ${seed}`);
+      const argv = [
         program,
-        ...['--config-file', join(folder, 'schemathesis.toml'), 'run', `${service.url}/docs/json`],
-        ...['--checks', 'not_a_server_error', '--phases', 'examples,coverage,fuzzing'],
-        ...['--max-time', String(seconds), '--seed', seed, '--request-timeout', '90', '--continue-on-failure'],
-        ...['--warnings', 'off', '--suppress-health-check', 'all', '--header', `Authorization: Bearer ${token}`],
+        ...['--config-file', config, 'run', `${service.url}/docs/json`, '--checks', CHECKS.join()],
+        ...['--max-time', String(Math.ceil(seconds / PASSES.length)), '--seed', seed, '--request-timeout', '120'],
+        ...['--continue-on-failure', '--warnings', 'off', '--suppress-health-check', 'all'],
+        ...['--header', `Authorization: Bearer ${token}`],
         ...LEFT_OUT.flatMap((id) => ['--exclude-operation-id', id]),
-      ],
-      folder,
-    );
-    const problems = serviceProblems(service.logFile);
+      ];
+      if ((await run(argv, folder)) !== 0) problems.push(`found as ${pass.role}, ${pass.names} names`);
+    }
     const alive = await fetch(`${service.url}/healthz`).then(
       ({ ok }) => ok,
       () => false,
     );
     if (!alive) problems.push('the service no longer answers');
-    for (const problem of problems) console.error(`service: ${problem}`);
-    const failed = found !== 0 || problems.length > 0;
-    console.log(failed ? `fuzz: failed (--seed ${seed})` : `fuzz: nothing found (seed ${seed})`);
-    return failed ? 1 : 0;
+    await stopService(folder);
+    problems.push(...serviceProblems(service.logFile), ...(await journalProblems(folder)));
+    for (const problem of problems) console.error(`fuzz: ${problem}`);
+    console.log(problems.length > 0 ? `fuzz: failed (--seed ${seed})` : `fuzz: nothing found (seed ${seed})`);
+    return problems.length > 0 ? 1 : 0;
   } finally {
     await stopService(folder);
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function makeCluster(api: ApiClient, folder: string): Promise<void> {
+  const ssh = { credential: { keyFile: join(folder, 'no-key') }, port: 1 };
+  const host = { name: HOST, address: '127.0.0.1', roles: ['control-plane', 'etcd', 'worker'], ssh };
+  await api.request('POST', '/clusters', {
+    ...{ apiVersion: API_VERSION, kind: 'Cluster', metadata: { name: CLUSTER } },
+    spec: { hosts: [host], ssh },
+  });
+}
+
+/** Schemathesis's settings for a pass. A followed history has no end either. */
+function settings({ names }: Pass): string {
+  const known = names === 'known' ? `[parameters]\n"path.name" = "${CLUSTER}"\n"path.host" = "${HOST}"\n` : '';
+  return `${known}
+[checks]
+not_a_server_error.expected-statuses = ["1xx", "2xx", "3xx", "4xx", 503]
+
+[[operations]]
+include-operation-id = "getHistory"
+parameters = { "query.follow" = "false"${names === 'known' ? `, "path.name" = "${CLUSTER}"` : ''} }
+`;
+}
+
+async function journalProblems(folder: string): Promise<string[]> {
+  const store = await openAudited(join(folder, 'data'), undefined);
+  try {
+    const { problems } = await verifyDatabase(store, join(folder, 'spool'));
+    return problems.map((each) => `journal: ${problemText(each)}`);
+  } finally {
+    await store.close();
   }
 }
 
@@ -85,7 +144,7 @@ function serviceProblems(logFile: string): string[] {
     .split('\n')
     .filter((line) => /unhandled|uncaught|"level":60|code":"INTERNAL"/i.test(line))
     .slice(0, 20)
-    .map((line) => line.slice(0, 1000));
+    .map((line) => `service: ${line.slice(0, 1000)}`);
 }
 
 function run(argv: readonly string[], cwd: string): Promise<number> {

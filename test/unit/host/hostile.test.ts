@@ -171,6 +171,27 @@ describe('what it says of itself', () => {
     expect(JSON.stringify(error.report())).not.toMatch(ACTING);
   });
 
+  test('changes that quote it are short, on one line, and without effect', async () => {
+    const { host, word } = await behaving((channel, line) => {
+      channel.write(`${markIn(line)} ${REPORT}\n`);
+      channel.exit(0);
+      channel.close();
+    });
+    const change = {
+      resource: `hostname:${EVIL}`,
+      action: 'update' as const,
+      detail: `a\n${EVIL.repeat(10_000)} → cp-1`,
+    };
+    await host.exec([word], { changes: [change] });
+    const [written] = made.recorder.entries.at(-1)!.start.changes!;
+    expect(written).toMatchObject({ action: 'update', detail: expect.stringMatching(/^a \\u\{1b\}\[2J/) });
+    for (const text of [written!.detail, written!.resource]) {
+      expect(text).not.toMatch(ACTING);
+      expect(text).not.toContain('\n');
+      expect(text.length).toBeLessThanOrEqual(500);
+    }
+  });
+
   test('an error stays within its size when every character has to be written out', () => {
     const error = new KubewrightError('COMMAND_FAILED', `a\nb${'\x1b'.repeat(3)}`, { evidence: '\x1b'.repeat(2000) });
     expect(error.message).toBe('a b\\u{1b}\\u{1b}\\u{1b}');
