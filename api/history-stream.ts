@@ -31,7 +31,7 @@ export interface Following {
   after: number;
   signal: AbortSignal;
   /** True once nothing more will be written. */
-  over(): Promise<boolean>;
+  over: () => Promise<boolean>;
 }
 
 /** Halves of records, as they are written. Null: still here. */

@@ -23,4 +23,4 @@ export function newOperationId(nowMs: number, random: () => number, last?: strin
 }
 
 const timeOf = (id: string): number =>
-  [...id.slice(0, TIME_LENGTH)].reduce((sum, digit) => sum * 32 + ALPHABET.indexOf(digit), 0);
+  Array.from(id.slice(0, TIME_LENGTH)).reduce((sum, digit) => sum * 32 + ALPHABET.indexOf(digit), 0);
