@@ -91,4 +91,30 @@ describe('a lost worker', () => {
       expect(await judged(at, { operation: build.operation, status, struck: [], decided: [] })).toEqual([]);
     });
   });
+
+  it('whose tasks were all done is named by the last check, soon', async () => {
+    await withCluster({ name: 'kwxl', hosts: 3 }, async (at) => {
+      const { lab } = at;
+      const build = await WatchedBuild.start(at);
+      await build.untilReached({ phase: 'verify', host: lab.hosts[0]!.name, seq: 1, side: 'begin' });
+      await powerOff(lab, LOST);
+      const lostAt = Date.now();
+      const named = await build.until(({ blockedHosts }) => blockedHosts.length > 0);
+      const namedMs = Date.now() - lostAt;
+      expect(named.blockedHosts).toContain(LOST);
+      const blocked = named.tasks.filter(({ state }) => state === 'blocked');
+      expect(blocked).toMatchObject([{ phase: 'verify', error: { code: 'NODE_UNREACHABLE', blames: [LOST] } }]);
+      await powerOn(lab, LOST);
+      const decidedAt = Date.now();
+      await at.services.api.request('POST', `/clusters/${lab.name}/hosts/${LOST}/retry`, {});
+      const status = await build.ended();
+      figure('lost', {
+        case: 'worker lost after its own tasks (power)',
+        'named after': `${seconds(namedMs)} (NODE_UNREACHABLE)`,
+        'all others done': 'before',
+        'from decision to the end': seconds(Date.now() - decidedAt),
+      });
+      expect(await judged(at, { operation: build.operation, status, struck: [], decided: [] })).toEqual([]);
+    });
+  });
 });
