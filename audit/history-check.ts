@@ -26,6 +26,8 @@ const taskResult = z.object({ chainHead: text.optional(), commands: z.int().opti
 export class HistoryCheck {
   /** Anchors that were found and held. */
   anchors = 0;
+  /** The last link known to be as Temporal remembers it. */
+  #held = 0;
   /** The plan as the workflow got it, as canonical JSON. */
   plan: string | undefined;
   readonly #chain: ChainCheck;
@@ -75,11 +77,16 @@ export class HistoryCheck {
     bad: (what: string) => Problem,
   ): Problem[] {
     if (chainHead === undefined) return [];
-    const [n = '', hash] = chainHead.split(':');
+    const [link = '', hash = ''] = chainHead.split(':');
+    const n = Number(link);
     const problems: Problem[] = [];
-    if (this.#chain.hashes[Number(n)] !== hash) {
-      problems.push(bad(`its result says that link ${n} is ${String(hash)}, and the chain says otherwise`));
-    } else this.anchors += 1;
+    if (this.#chain.hashes[n] === hash) {
+      this.anchors += 1;
+      this.#held = Math.max(this.#held, n);
+    } else {
+      const where = this.#held < n ? `: one of the links ${this.#held + 1} to ${n} was changed` : '';
+      problems.push(bad(`its result says that link ${n} is ${hash}, and the chain says otherwise${where}`));
+    }
     const recorded = this.#chain.attempts.get(attempt)?.commands ?? 0;
     if (commands !== undefined && recorded !== commands) {
       problems.push(bad(`its result counts ${commands} commands, and the chain holds ${recorded}`));

@@ -199,8 +199,9 @@ async function verifyStored(
     return [{ where, what: 'it is another one than was stored' }];
   if (cluster !== info.cluster || operation !== info.operation)
     return [{ where, what: `it is of operation ${operation} of ${cluster}` }];
-  if (timeOf(info.id) !== info.createdAt) return [{ where, what: 'its time was changed' }];
-  if (heads.get(chain)?.[links] === head) return [];
+  if (heads.get(chain)?.[links] === head) {
+    return timeOf(info.id) === info.createdAt ? [] : [{ where, what: 'its time was changed' }];
+  }
   return [{ where: `journal, chain ${chain}`, record: `link ${links}`, what: 'the signed bundle has another one' }];
 }
 

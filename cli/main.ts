@@ -15,6 +15,11 @@ audit.addCommand(auditVerify());
 audit.addCommand(auditCheck());
 program.command('secrets').description('Keys of stored secrets').addCommand(secretsRotate());
 
+// Who reads only the first line (`| head -1`) closes the pipe: no reason to fail, and no other exit code.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

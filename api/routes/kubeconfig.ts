@@ -28,7 +28,8 @@ export const kubeconfig: AddRoutes = (api, deps) => {
     tags: ['clusters'],
     params: clusterParams,
     produces: ['application/yaml'],
-    response: responses({ 200: z.string() }),
+    // As its reader sees it once the YAML is parsed.
+    response: responses({ 200: z.looseObject({ apiVersion: z.literal('v1'), kind: z.literal('Config') }) }),
   };
   api.get(
     '/clusters/:name/kubeconfig',
@@ -42,7 +43,13 @@ export const kubeconfig: AddRoutes = (api, deps) => {
       const text = await deps.kubeconfig(name, await deps.store.specs.get(specRef));
       if (text === null) throw notBuilt(name);
       request.log.warn({ cluster: name, actor: actorFor(request).name }, 'the admin kubeconfig was read');
-      return reply.type('application/yaml').header('cache-control', 'no-store').send(text);
+      return (
+        reply
+          .type('application/yaml')
+          .header('cache-control', 'no-store')
+          // Typed for the schema's document; the text is sent as it is.
+          .send(text as never)
+      );
     },
   );
 
@@ -97,7 +104,7 @@ export const kubeconfig: AddRoutes = (api, deps) => {
         .header('cache-control', 'no-store')
         .header('x-certificate-serial', serial)
         .header('x-certificate-expires', expiresAt)
-        .send(issued.text);
+        .send(issued.text as never);
     },
   );
 };

@@ -37,6 +37,10 @@ it('`audit verify` exits with 0 for what nobody touched, 1 otherwise, naming the
   bytes[at + 8] = 0x34;
   const changed = kubewright('audit', 'verify', file('changed.tar', bytes));
   expect(changed).toMatchObject({ code: 1, err: '' });
+  // The reader is gone before anything is written.
+  const piped = `"$0" "$1" audit verify "$2" | true; exit "\${PIPESTATUS[0]}"`;
+  const argv = ['-c', piped, process.execPath, main, join(sample.folder, 'changed.tar')];
+  expect(spawnSync('bash', argv, { encoding: 'utf8' })).toMatchObject({ status: 1, stderr: '' });
   expect(changed.out.split('\n')[0]).toMatch(new RegExp(`^CHANGED: chain\\.jsonl: link \\d+, record ${id} `));
 });
 
