@@ -13,10 +13,10 @@ export const RECORD_KINDS = [
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /**
- * How a record ended. `open`: it has no end; `refused`: a request that we answered with 4xx; `not-run`: a command that
- * failed before its host was asked to run it.
+ * How a record ended. `open`: it has no end; `refused`: a request that we answered with 4xx. Of a command that failed
+ * `not-run`: its host was not asked to run it; `unknown`: it was, and never told whether it did.
  */
-export const RECORD_RESULTS = ['open', 'ok', 'failed', 'refused', 'not-run'] as const;
+export const RECORD_RESULTS = ['open', 'ok', 'failed', 'refused', 'not-run', 'unknown'] as const;
 export type RecordResult = (typeof RECORD_RESULTS)[number];
 
 /** The first half of a record, written before the thing is done. Texts are redacted already. */
@@ -64,8 +64,8 @@ export interface RecordEnded {
   truncated: boolean;
   /** Catalogue code when it failed. */
   error: string | null;
-  /** Of a command: it failed before its host was asked to run it. */
-  notRun?: boolean | undefined;
+  /** Of a command that failed, when it is not known to have run. */
+  fate?: 'not-run' | 'unknown' | undefined;
   /** Of a request: the operation that it started or spoke to. */
   operation?: string | undefined;
 }
@@ -186,9 +186,9 @@ function embedded(json: string | null): unknown {
 /** What is to be said of how a record ended. */
 export function resultOf(
   kind: string,
-  { code, error, signal, notRun }: Pick<RecordEnded, 'code' | 'error' | 'signal' | 'notRun'>,
+  { code, error, signal, fate }: Pick<RecordEnded, 'code' | 'error' | 'signal' | 'fate'>,
 ): RecordResult {
-  if (notRun === true) return 'not-run';
+  if (fate !== undefined) return fate;
   // What the policy decides has no status; neither has a request that we could not answer, but an error.
   if (learnsOperation(kind) && code !== null) return code >= 500 ? 'failed' : code >= 400 ? 'refused' : 'ok';
   return error === null && signal === null && (code === null || code === 0) ? 'ok' : 'failed';

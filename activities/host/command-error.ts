@@ -5,14 +5,17 @@ import type { ExecOptions, ExecResult } from './types.ts';
 /** A command that failed, with what it printed until then: the journal keeps that too. */
 export class CommandError extends KubewrightError {
   readonly result: ExecResult;
+  /** The host has said that it began, or how it ended. */
+  readonly began: boolean;
 
   constructor(
     code: ErrorCode,
     message: string,
-    more: { host: string; evidence: string; result: ExecResult; cause?: unknown },
+    more: { host: string; evidence: string; result: ExecResult; began?: boolean; cause?: unknown },
   ) {
     super(code, message, more);
     this.result = more.result;
+    this.began = more.began ?? true;
   }
 }
 

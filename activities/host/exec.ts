@@ -234,13 +234,14 @@ class Running {
     if (!this.#exit && this.#report.process && this.#connection.lostBecause) {
       this.#enders.later(this.#ender(this.#report.process, true));
     }
+    const began = this.#exit !== null || this.#report.process !== null;
     const name = commandName(argv);
     const said = [this.#stdout.end(), this.#stderr.end(), this.#survives];
     const evidence = evidenceTail(said.filter((text) => text !== '').join('\n'));
     if (this.#stopping) {
       const what =
         this.#stopping === 'COMMAND_TIMEOUT' ? `took longer than ${this.#command.timeoutMs / 1000} s` : 'was stopped';
-      throw new CommandError(this.#stopping, `${name} ${what} on ${host}`, { host, evidence, result });
+      throw new CommandError(this.#stopping, `${name} ${what} on ${host}`, { host, evidence, result, began });
     }
     if (!this.#exit) {
       const cause = this.#connection.lostBecause ?? 'the channel was closed without an exit status';
@@ -248,6 +249,7 @@ class Running {
         host,
         evidence: evidenceTail(`${evidence}\n${cause}`),
         result,
+        began,
       });
     }
     if (this.#report.fenced && this.#command.fence) {
@@ -293,6 +295,7 @@ function notStarted(command: Command, code: 'COMMAND_TIMEOUT' | 'COMMAND_ABORTED
     host,
     evidence: '',
     result,
+    began: false,
   });
 }
 

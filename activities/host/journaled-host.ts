@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Change } from '../../contracts/operation.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
 import { unrecorded } from '../unrecorded.ts';
 import { CommandError, checkCode, evidenceTail } from './command-error.ts';
 import type { HostLogger } from './credentials.ts';
@@ -16,6 +16,7 @@ import type {
   CommandStart,
   ExecOptions,
   ExecResult,
+  Fate,
   RemoteHost,
   UploadOptions,
 } from './types.ts';
@@ -101,14 +102,24 @@ export class JournaledHost implements RemoteHost {
       ...(changes ? { changes: changes.map((change) => shownChange(change, redactor)) } : {}),
       startedAt: new Date(),
     });
-    let notRun = false;
+    let fate: Fate | undefined;
     const observer: CommandObserver = {
-      notRun: () => {
-        notRun = true;
+      failed: (how) => {
+        fate = how;
       },
       // Its standard input is at most a password, which not even a digest may stand for.
       stopping: (stop, send) =>
-        this.#journal({ kind: 'stop', ends: open.seq, argv: [...stop], stdin: undefined }, redactor, [0], stop, send),
+        this.#journal(
+          { kind: 'stop', ends: open.seq, argv: [...stop], stdin: undefined },
+          redactor,
+          [0],
+          stop,
+          (self) =>
+            send().catch((error: unknown) => {
+              self.failed(KubewrightError.is(error) && error.code === 'SSH_CONNECTION_LOST' ? 'unknown' : 'not-run');
+              throw error;
+            }),
+        ),
     };
     let result: ExecResult;
     try {
@@ -119,7 +130,7 @@ export class JournaledHost implements RemoteHost {
       const partial = error instanceof CommandError ? error.result : undefined;
       const shown = redactError(error, redactor, { host: this.name });
       try {
-        await open.end({ ...endRecord(redactor, partial, shown.code), notRun });
+        await open.end({ ...endRecord(redactor, partial, shown.code), fate });
       } catch (unwritten) {
         const why = redactError(unwritten, redactor);
         logger?.warn({ host: this.name, kind: start.kind, seq: open.seq, err: why }, 'a record could not be ended');

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
-import { checkCode } from './command-error.ts';
+import { CommandError, checkCode } from './command-error.ts';
 import type { Elevation } from './command-line.ts';
 import { ChannelOpenError } from './connection.ts';
 import { type Command, runCommand } from './exec.ts';
@@ -107,13 +107,14 @@ export class SshHost implements RemoteHost {
       });
     });
     return running.catch((error: unknown) => {
-      if (!sent) observer.notRun();
+      if (!sent) observer.failed('not-run');
+      else if (!(error instanceof CommandError && error.began)) observer.failed('unknown');
       throw error;
     });
   }
 }
 
-const UNOBSERVED: CommandObserver = { stopping: (_argv, send) => send(), notRun: () => {} };
+const UNOBSERVED: CommandObserver = { stopping: (_argv, send) => send(), failed: () => {} };
 
 /** The argv of a script whose text comes on standard input. */
 export function scriptArgv(args: readonly string[]): string[] {

@@ -24,12 +24,18 @@ export interface ExecOptions {
   observer?: CommandObserver | undefined;
 }
 
+/**
+ * `not-run`: the host was not asked to run it; `unknown`: it was, and said nothing of it before the connection was lost or
+ * our patience ended.
+ */
+export type Fate = 'not-run' | 'unknown';
+
 /** Is told what a host does beside a command, or not at all: that belongs into the journal as well. */
 export interface CommandObserver {
   /** Around a line that ends the command, with its argv: calls `send`, and rejects as that does. */
   stopping(argv: readonly string[], send: () => Promise<ExecResult>): Promise<unknown>;
-  /** It failed before the host was asked to run it. */
-  notRun(): void;
+  /** It failed, and did not run, or nobody knows whether it did. */
+  failed(fate: Fate): void;
 }
 
 export interface ExecResult {
@@ -128,8 +134,8 @@ export interface CommandEnd {
   truncated: boolean;
   /** Catalogue code when it failed. */
   error: string | null;
-  /** It failed before the host was asked to run it. */
-  notRun?: boolean | undefined;
+  /** Of one that failed, when it is not known to have run. */
+  fate?: Fate | undefined;
 }
 export interface CommandRecorder {
   begin(record: CommandStart): Promise<OpenCommand>;

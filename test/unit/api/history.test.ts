@@ -100,6 +100,7 @@ describe('history', () => {
         const item = format === 'json' ? items(parsed)[0]! : parsed;
         expect(item).toMatchObject({ argv: ['echo', evil], changes: [{ detail: evil }] });
         const output = await api.call('GET', `/clusters/demo/history/output/${item['stdoutSha256'] as string}`);
+        // oxlint-disable-next-line no-control-regex
         expect(output.text).not.toMatch(/[\u001b\u009b\u202e]/);
       }
     }
