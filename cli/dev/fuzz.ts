@@ -7,6 +7,7 @@ import { openAudited } from '../../audit/audited-store.ts';
 import { problemText } from '../../audit/problem.ts';
 import { verifyDatabase } from '../../audit/verify-database.ts';
 import { API_VERSION } from '../../contracts/cluster.ts';
+import { ensureDebianPackages } from '../../lab/debian.ts';
 import { defaultCacheDir } from '../../lab/paths.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { ApiClient } from './api-client.ts';
@@ -128,6 +129,7 @@ async function install(): Promise<string> {
   rmSync(home, { recursive: true, force: true });
   mkdirSync(defaultCacheDir(), { recursive: true });
   console.error(`installing schemathesis ${SCHEMATHESIS} into ${home}`);
+  await ensureDebianPackages(['python3-venv']);
   for (const argv of [
     ['python3', '-m', 'venv', home],
     [join(home, 'bin/pip'), 'install', '--quiet', '--disable-pip-version-check', `schemathesis==${SCHEMATHESIS}`],
