@@ -24,6 +24,7 @@ type Figure = z.infer<typeof figure>;
 
 const program = new Command('bench:faults')
   .description('Measure what lost hosts and pauses cost, on lab hosts')
+  .option('--from <file>', 'figures that an e2e run wrote (KUBEWRIGHT_FIGURES): nothing is run')
   .option('--write', 'put the figures into docs/benchmarks.md')
   .parse();
 
@@ -58,14 +59,15 @@ function report(figures: readonly Figure[]): string {
   ].join('\n\n');
 }
 
+const options = program.opts<{ from?: string; write?: true }>();
 const folder = mkdtempSync(join(tmpdir(), 'kubewright-figures-'));
 try {
-  const file = join(folder, 'figures');
-  process.exitCode = await run(file);
+  const file = options.from ?? join(folder, 'figures');
+  process.exitCode = options.from === undefined ? await run(file) : 0;
   const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
   const text = report(lines.map((line) => figure.parse(JSON.parse(line))));
   console.log(text);
-  if (program.opts<{ write?: true }>().write && process.exitCode === 0) {
+  if (options.write && process.exitCode === 0) {
     const page = join(checkoutRoot, 'docs/benchmarks.md');
     const [head, rest] = readFileSync(page, 'utf8').split('<!-- bench:faults -->');
     const tail = rest?.split('<!-- /bench:faults -->')[1];
