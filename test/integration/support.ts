@@ -11,6 +11,7 @@ import { execInHost } from '../../lab/faults.ts';
 import type { Lab } from '../../lab/types.ts';
 import { openStore, type Store } from '../../store/index.ts';
 import { openKeyring } from '../../store/keyring.ts';
+import { newOperationId } from '../../workflows/lib/operation-id.ts';
 
 /** The lab's spec, open for a test to change before it is parsed. */
 export interface SpecDraft {
@@ -31,6 +32,9 @@ export interface TaskCall {
   signal?: AbortSignal;
   onStep?: (step: string) => void;
 }
+
+/** Later than those of the files before: they share the hosts, which remember the newest. */
+const OPERATION = newOperationId(Date.now(), Math.random);
 
 /** What a worker has around its tasks, without Temporal: the real activities, SSH pool and a store of its own. */
 export class Workbench {
@@ -90,7 +94,7 @@ export class Workbench {
       this.deps,
       {
         cluster: this.#lab.name,
-        operationId: 'op',
+        operationId: OPERATION,
         phase,
         host,
         mode,

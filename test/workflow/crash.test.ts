@@ -3,22 +3,36 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { Harness } from '../support/temporal-harness.ts';
 import { type PhaseSketch, sameHost } from '../support/temporal-plan.ts';
 
 let harness: Harness;
-let folder: string;
+const folders: string[] = [];
 const children: ChildProcess[] = [];
 beforeAll(async () => {
   harness = await Harness.create();
-  folder = mkdtempSync(join(tmpdir(), 'kubewright-crash-'));
 });
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await harness?.close();
-  rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
+
+/** Phases of the tasks whose end Temporal knows: what was not reported before a kill runs again, and rightly so. */
+async function reported(operation: WorkflowHandle): Promise<string[]> {
+  const { events } = await operation.fetchHistory();
+  const names = new Map(
+    events?.map(({ eventId, activityTaskScheduledEventAttributes: scheduled }) => [
+      String(eventId),
+      scheduled?.activityType?.name ?? '',
+    ]),
+  );
+  return (events ?? []).flatMap(({ activityTaskCompletedEventAttributes: completed }) =>
+    completed ? [names.get(String(completed.scheduledEventId)) ?? ''] : [],
+  );
+}
 
 it('a worker killed in the middle costs its running task only: no finished task runs again', async () => {
   const hosts = ['h1', 'h2'];
@@ -27,6 +41,8 @@ it('a worker killed in the middle costs its running task only: no finished task 
     { name: 'two', hosts, needs: [sameHost('one')] },
     { name: 'three', hosts, needs: [sameHost('two')] },
   ];
+  const folder = mkdtempSync(join(tmpdir(), 'kubewright-crash-'));
+  folders.push(folder);
   const logFile = join(folder, 'log');
   const openFile = join(folder, 'open');
   const worker = () => {
@@ -55,6 +71,7 @@ it('a worker killed in the middle costs its running task only: no finished task 
   const cluster = harness.cluster(phases);
   const { operationId } = await cluster.submit();
   await cluster.until(async () => lines().includes('end three:h2') && lines().includes('start two:h1 1'));
+  await cluster.until(async () => (await reported(cluster.operation(operationId))).includes('three'));
   doomed.kill('SIGKILL');
   await once(doomed, 'exit');
   writeFileSync(openFile, '');
