@@ -95,10 +95,10 @@ async function runPhase(
 ): Promise<TaskResult> {
   const info = activityInfo();
   const { cluster, operationId, scheduledAt } = input;
-  const stop = new TaskStop();
-  const unwatch =
+  const stop: TaskStop = new TaskStop(() => watching?.look() ?? Promise.resolve());
+  const watching =
     scheduledAt === undefined
-      ? () => undefined
+      ? undefined
       : pauses.watch({ cluster, operationId, since: scheduledAt }, (mode) => {
           if (mode === 'interrupt') stop.now();
           else stop.drain();
@@ -119,7 +119,7 @@ async function runPhase(
     const { phase, host } = input;
     throw new KubewrightError('TASK_PAUSED', `${phase} on ${host} was paused`, { cause: error, phase, host });
   } finally {
-    unwatch();
+    watching?.end();
   }
 }
 

@@ -2,7 +2,7 @@ import type { OperationStatus } from '../contracts/operation.ts';
 
 type Pause = NonNullable<OperationStatus['pause']>;
 
-/** How often the store is asked while tasks run, ms. Heartbeats would bring a cancellation, but only every few seconds. */
+/** How often the store is asked while commands run, ms. Heartbeats would bring a cancellation, but only every few seconds. */
 const LOOK_EVERY_MS = 250;
 
 /** A task that wants to know of a pause. */
@@ -11,6 +11,13 @@ export interface Watched {
   operationId: string;
   /** When the task was scheduled, ISO: only a later pause is meant for it. */
   since: string;
+}
+
+/** A task's place in the watch. */
+export interface Watching {
+  /** Asks the store now, for this task. */
+  look(): Promise<void>;
+  end(): void;
 }
 
 /** Tells running tasks that their operation has been paused; one look serves all tasks of an operation in this worker. */
@@ -24,21 +31,33 @@ export class PauseWatch {
     this.#everyMs = everyMs;
   }
 
-  /** Calls back with every look that finds a pause. Returns the function that ends it. */
-  watch({ cluster, operationId, since }: Watched, onPause: (mode: Pause['mode']) => void): () => void {
+  /** Calls back with every look that finds a pause, until it is ended. */
+  watch({ cluster, operationId, since }: Watched, onPause: (mode: Pause['mode']) => void): Watching {
     const key = JSON.stringify([cluster, operationId]);
     const tell = (pause: Pause): void => {
       if (pause.at > since) onPause(pause.mode);
     };
     const { told } = this.#operations.get(key) ?? this.#begin(key, cluster, operationId);
     told.add(tell);
-    return () => {
-      told.delete(tell);
-      const operation = this.#operations.get(key);
-      if (operation?.told !== told || told.size > 0) return;
-      clearInterval(operation.timer);
-      this.#operations.delete(key);
+    return {
+      look: () => this.#look(cluster, operationId, [tell]),
+      end: () => {
+        told.delete(tell);
+        const operation = this.#operations.get(key);
+        if (operation?.told !== told || told.size > 0) return;
+        clearInterval(operation.timer);
+        this.#operations.delete(key);
+      },
     };
+  }
+
+  async #look(cluster: string, operationId: string, told: Iterable<(pause: Pause) => void>): Promise<void> {
+    try {
+      const pause = await this.#read(cluster, operationId);
+      if (pause) for (const tell of [...told]) tell(pause);
+    } catch {
+      // A store that is away fails the task's next command by itself, and Temporal tells of an interruption as well.
+    }
   }
 
   #begin(key: string, cluster: string, operationId: string) {
@@ -47,14 +66,8 @@ export class PauseWatch {
     const look = async (): Promise<void> => {
       if (looking) return;
       looking = true;
-      try {
-        const pause = await this.#read(cluster, operationId);
-        if (pause) for (const tell of [...told]) tell(pause);
-      } catch {
-        // A store that is away fails the task's next command by itself, and Temporal tells of an interruption as well.
-      } finally {
-        looking = false;
-      }
+      await this.#look(cluster, operationId, told);
+      looking = false;
     };
     const operation = { told, timer: setInterval(() => void look(), this.#everyMs) };
     this.#operations.set(key, operation);

@@ -3,9 +3,15 @@ import type { CommandRecorder } from './host/types.ts';
 
 /** How a paused task ends: at once, or between two commands. Counts the commands that run. */
 export class TaskStop {
+  readonly #look: () => Promise<void>;
   readonly #controller = new AbortController();
   #running = 0;
   #draining = false;
+
+  /** `look` finds out now whether there is a pause, and says so by `now` or `drain`. */
+  constructor(look: () => Promise<void> = () => Promise.resolve()) {
+    this.#look = look;
+  }
 
   /** Fires when the task is to end because of a pause. */
   get signal(): AbortSignal {
@@ -23,9 +29,11 @@ export class TaskStop {
     this.#endWhenIdle();
   }
 
-  /** A command is about to begin. Throws TASK_PAUSED when none may. */
-  begin(): void {
-    if (this.#draining) throw new KubewrightError('TASK_PAUSED', 'paused before its next command');
+  /** A command is about to begin. Throws TASK_PAUSED when none may: a drain would have to wait for it. */
+  async begin(): Promise<void> {
+    await this.#look();
+    if (this.#draining || this.signal.aborted)
+      throw new KubewrightError('TASK_PAUSED', 'paused before its next command');
     this.#running += 1;
   }
 
@@ -44,7 +52,7 @@ export function stoppable(recorder: CommandRecorder, stop: TaskStop): CommandRec
   return {
     async begin(record) {
       if (record.kind === 'stop') return recorder.begin(record);
-      stop.begin();
+      await stop.begin();
       try {
         const open = await recorder.begin(record);
         return { seq: open.seq, end: (ended) => open.end(ended).finally(() => stop.end()) };

@@ -1,28 +1,43 @@
 import type { PhaseRun } from '../phases/phase.ts';
 import { KUBECTL_ENV } from './kubectl.ts';
 
+/** The longest single wait, s: a pause that drains waits for the command that runs, and nothing else may happen meanwhile. */
+const PIECE_S = 15;
+/** Exit code of a wait that is not over. */
+const NOT_YET = 3;
+
 /**
- * Wait until Deployments of kube-system are rolled out; kubectl watches, so nothing is polled. Throws WORKLOAD_NOT_READY
- * with the states of the pods and the last events.
+ * Wait until Deployments of kube-system are rolled out, in pieces; within one kubectl watches, so nothing is polled.
+ * Throws WORKLOAD_NOT_READY with the states of the pods and the last events.
  */
 export async function waitForDeployments(
   { remote, fail }: PhaseRun<unknown>,
   names: readonly string[],
   timeoutMs: number,
 ): Promise<void> {
-  const { code, stdout } = await remote.script(WAIT, [String(Math.ceil(timeoutMs / 1000)), ...names], {
-    env: KUBECTL_ENV,
-    okCodes: 'any',
-    timeoutMs: timeoutMs + 30_000,
-  });
-  if (code !== 0) fail('WORKLOAD_NOT_READY', `${names.join(', ')} did not become ready`, stdout);
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const leftS = Math.ceil((until - performance.now()) / 1000);
+    const isLast = leftS <= PIECE_S;
+    const { code, stdout } = await remote.script(
+      WAIT,
+      [String(Math.min(PIECE_S, Math.max(leftS, 1))), isLast ? 'last' : 'more', ...names],
+      { env: KUBECTL_ENV, okCodes: 'any', timeoutMs: PIECE_S * names.length * 1000 + 60_000 },
+    );
+    if (code === 0) return;
+    if (code !== NOT_YET) return fail('WORKLOAD_NOT_READY', `${names.join(', ')} did not become ready`, stdout);
+  }
 }
 
 const WAIT = `
-seconds=$1
-shift
+seconds=$1 piece=$2
+shift 2
 for name in "$@"; do
-  kubectl -n kube-system rollout status "deployment/$name" --timeout "$seconds"s >/dev/null 2>&1 && continue
+  said=$(kubectl -n kube-system rollout status "deployment/$name" --timeout "$seconds"s 2>&1) && continue
+  case "$piece $said" in
+    'more '*'timed out'* | 'more '*'context deadline exceeded'* | 'more '*'watch closed'*) exit ${NOT_YET} ;;
+  esac
+  printf '%s\\n' "$said" | tail -n 1
   kubectl -n kube-system get pods -o wide 2>&1 | grep -v Running || :
   kubectl -n kube-system get events --field-selector type=Warning --sort-by .lastTimestamp 2>&1 | tail -n 6 | cut -c1-240
   exit 1

@@ -45,6 +45,21 @@ describe('a task of a paused operation', () => {
     expect(journal.begin).toHaveBeenCalledTimes(2);
   });
 
+  it('begins no command after a pause that nobody has told it of yet', async () => {
+    const read = vi.fn().mockResolvedValue(null);
+    const watch = new PauseWatch(read, 3_600_000);
+    const stop: TaskStop = new TaskStop(() => watching.look());
+    const watching = watch.watch({ cluster: 'c', operationId: 'o', since: '2026-01-01' }, () => stop.drain());
+    const recorder = stoppable({ begin: async () => ({ seq: 1, end: () => Promise.resolve() }) }, stop);
+    const running = await recorder.begin(start());
+    read.mockResolvedValue({ by: 'admin', at: '2026-01-02', mode: 'drain' });
+    await expect(recorder.begin(start())).rejects.toMatchObject({ code: 'TASK_PAUSED' });
+    expect(stop.signal.aborted).toBe(false);
+    await running.end(end());
+    expect(stop.signal.aborted).toBe(true);
+    watching.end();
+  });
+
   it('is over at once when nothing runs, or when it is interrupted', async () => {
     const idle = recording();
     idle.stop.drain();
@@ -90,7 +105,7 @@ describe('the watch for pauses', () => {
     expect(read).toHaveBeenCalledTimes(3);
     expect(before).toHaveBeenCalledWith('drain');
     expect(after).not.toHaveBeenCalled();
-    for (const done of ends) done();
+    for (const each of ends) each.end();
     await vi.advanceTimersByTimeAsync(1_000);
     expect(read).toHaveBeenCalledTimes(3);
   });
@@ -98,9 +113,9 @@ describe('the watch for pauses', () => {
   it('goes on looking after a store that was away', async () => {
     const read = vi.fn().mockRejectedValueOnce(new Error('away')).mockResolvedValue(pause('2026-01-02'));
     const told = vi.fn();
-    const done = new PauseWatch(read, 100).watch({ cluster: 'c', operationId: 'o', since: '2026-01-01' }, told);
+    const watching = new PauseWatch(read, 100).watch({ cluster: 'c', operationId: 'o', since: '2026-01-01' }, told);
     await vi.advanceTimersByTimeAsync(150);
     expect(told).toHaveBeenCalledTimes(1);
-    done();
+    watching.end();
   });
 });
