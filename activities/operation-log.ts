@@ -1,38 +1,13 @@
 import type { CloseInput, CloseResult } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationInput } from '../contracts/operation.ts';
+import { NO_OUTPUT, type RecordBegun, type RecordEnded } from '../store/journal-record.ts';
 import type { ChainHead } from './recorder.ts';
 import { unrecorded } from './unrecorded.ts';
 
-interface Begun {
-  kind: 'operation';
-  actor: string;
-  requestId: string;
-  cluster: string;
-  operation: string;
-  workflowId: string;
-  runId: string;
-  argv: string[];
-  stdinSha256: null;
-  stdinBytes: number;
-  startedAt: Date;
-}
-
-interface Ended {
-  endedAt: Date;
-  code: null;
-  signal: null;
-  stdout: '';
-  stderr: '';
-  stdoutBytes: 0;
-  stderrBytes: 0;
-  truncated: false;
-  error: string | null;
-}
-
 /** The journal's part that writes how operations begin and end. Implemented by the store. */
 export interface OperationJournal {
-  record(begun: Begun, ended: Ended): Promise<ChainHead>;
+  record(begun: RecordBegun, ended: RecordEnded): Promise<ChainHead>;
 }
 
 /** Where an activity belongs. */
@@ -104,7 +79,6 @@ function begun(cluster: string, operation: string, run: RunRef, startedAt: Date)
   return { kind: 'operation' as const, cluster, operation, ...run, stdinSha256: null, stdinBytes: 0, startedAt };
 }
 
-function ended(error: string | null): Ended {
-  const nothing = { code: null, signal: null, stdout: '', stderr: '', stdoutBytes: 0, stderrBytes: 0 } as const;
-  return { ...nothing, endedAt: new Date(), truncated: false, error };
+function ended(error: string | null): RecordEnded {
+  return { ...NO_OUTPUT, endedAt: new Date(), code: null, error };
 }

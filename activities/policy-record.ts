@@ -1,40 +1,12 @@
 import { LIMITS } from '../contracts/limits.ts';
 import { ACTORS } from '../contracts/messages.ts';
 import type { DecisionRecord, OperationStatus } from '../contracts/operation.ts';
+import { NO_OUTPUT, type RecordBegun, type RecordEnded } from '../store/journal-record.ts';
 import type { RunRef } from './operation-log.ts';
-
-/** A decision as the journal keeps it: `[action, host, phase, reason]`. */
-interface Decided {
-  kind: 'decision';
-  actor: string;
-  requestId: string;
-  cluster: string;
-  operation: string;
-  workflowId: string;
-  runId: string;
-  phase: string;
-  host: string;
-  argv: string[];
-  stdinSha256: null;
-  stdinBytes: 0;
-  startedAt: Date;
-}
-
-interface Taken {
-  endedAt: Date;
-  code: null;
-  signal: null;
-  stdout: '';
-  stderr: '';
-  stdoutBytes: 0;
-  stderrBytes: 0;
-  truncated: false;
-  error: null;
-}
 
 /** The journal's part that writes what the cluster's policy decided. Implemented by the store. */
 export interface PolicyJournal {
-  record(begun: Decided, ended: Taken): Promise<unknown>;
+  record(begun: RecordBegun, ended: RecordEnded): Promise<unknown>;
   list(query: {
     cluster: string;
     operation: string;
@@ -44,8 +16,6 @@ export interface PolicyJournal {
     limit: number;
   }): Promise<{ items: { startedAt: string; argv: string[] }[] }>;
 }
-
-const NOTHING = { code: null, signal: null, stdout: '', stderr: '', stdoutBytes: 0, stderrBytes: 0 } as const;
 
 /**
  * Write down what the policy decided in nobody's name; what people decide is in the journal by their requests. A status
@@ -69,11 +39,12 @@ export async function recordPolicy(journal: PolicyJournal, status: OperationStat
         ...{ kind: 'decision', actor: ACTORS.policy, requestId, cluster, operation, ...run, phase, host, argv },
         ...{ stdinSha256: null, stdinBytes: 0, startedAt: new Date(at) },
       },
-      { ...NOTHING, endedAt: new Date(), truncated: false, error: null },
+      { ...NO_OUTPUT, endedAt: new Date(), code: null, error: null },
     );
   }
 }
 
+/** A decision as the journal keeps it. */
 const argvOf = ({ action, host = '', phase = '', reason = '' }: DecisionRecord): string[] => [
   action,
   host,

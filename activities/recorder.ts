@@ -1,4 +1,5 @@
 import type { Change } from '../contracts/operation.ts';
+import { NO_OUTPUT } from '../store/journal-record.ts';
 import type { CommandEnd, CommandRecorder, CommandStart, OpenCommand } from './host/types.ts';
 
 /** Which attempt a command belongs to: joins the journal with Temporal's history. */
@@ -85,21 +86,10 @@ export class TaskRecorder<Open extends OpenRecord> implements CommandRecorder {
       changes,
       startedAt: at,
     };
-    this.#saw(await this.#journal.record(begun, { ...QUIET_END, endedAt: at }));
+    this.#saw(await this.#journal.record(begun, { ...NO_OUTPUT, endedAt: at, code: 0, error: null }));
   }
 
   #saw(head: ChainHead): void {
     if (head.n > (this.head?.n ?? 0)) this.head = head;
   }
 }
-
-const QUIET_END = {
-  code: 0,
-  signal: null,
-  stdout: '',
-  stderr: '',
-  stdoutBytes: 0,
-  stderrBytes: 0,
-  truncated: false,
-  error: null,
-} as const;

@@ -16,8 +16,8 @@ const QUEUED_WAIT_MS = 5_000;
 const POLL_MS = 500;
 
 /**
- * Wait until the operation has ended, waits for a person, or must wait for another one. Returns its status; the caller looks at its state.
- * `cluster` and `operation` must exist.
+ * Wait until the operation has ended, waits for a person, or must wait for another one. Returns its status; the caller
+ * looks at its state. `cluster` and `operation` must exist.
  */
 export async function waitForOperation(deps: ApiDeps, cluster: string, operation: string): Promise<OperationStatus> {
   const waitMs = deps.dryRunWaitMs ?? WAIT_MS;

@@ -1,4 +1,5 @@
 import type { Journal } from '../store/journal.ts';
+import { NO_OUTPUT } from '../store/journal-record.ts';
 import type { TokenInfo } from '../store/tokens.ts';
 
 /** What is given out: to whom, and what it is good for. */
@@ -38,10 +39,7 @@ export async function recordIssue(journal: Pick<Journal, 'record'>, by: Giver, i
       changes: [{ resource: `${what}:${id}`, action: 'create', detail }],
       startedAt: at,
     },
-    {
-      ...{ endedAt: at, code: null, signal: null, stdout: '', stderr: '', stdoutBytes: 0, stderrBytes: 0 },
-      ...{ truncated: false, error: null },
-    },
+    { ...NO_OUTPUT, endedAt: at, code: null, error: null },
   );
 }
 

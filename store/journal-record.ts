@@ -3,8 +3,9 @@ import { canonicalJson, sha256 } from './canonical.ts';
 import type { JournalRow } from './schema.ts';
 
 /**
- * What a record is of. `stop`: what was run to end command `seq` of the same attempt; `request`: a request to the API that changes something; `decision`: what somebody said of a
- * blocked host; `issue`: who was given a certificate or a token; `operation`: an operation was opened or closed; `task`: changes that no single command stands for.
+ * What a record is of. `stop`: what was run to end command `seq` of the same attempt; `request`: a request to the API that
+ * changes something; `decision`: what somebody, or the policy, said of a blocked host; `issue`: who was given a
+ * certificate or a token; `operation`: an operation was opened or closed; `task`: changes that no single command stands for.
  */
 export const RECORD_KINDS = [
   ...(['exec', 'script', 'upload', 'stop'] as const),
@@ -69,6 +70,11 @@ export interface RecordEnded {
   /** Of a request: the operation that it started or spoke to. */
   operation?: string | undefined;
 }
+
+/** What the end of a record says of output where no process ran. */
+export const NO_OUTPUT = {
+  ...{ signal: null, stdout: '', stderr: '', stdoutBytes: 0, stderrBytes: 0, truncated: false },
+} as const;
 
 /** The columns of the first and of the second half. */
 export type BegunColumns = Omit<JournalRow, keyof EndedColumns>;

@@ -34,8 +34,9 @@ function placed(cluster: ClusterSpec, phase: Phase, out: readonly string[]): Pla
   const all =
     phase.hosts === 'worker-process' ? [WORKER_HOST] : placementOf(cluster, phase.hosts).map((host) => host.name);
   const isOne = phase.hosts === 'one-control-plane';
-  const [first, ...standIns] = isOne ? all.filter((host) => !out.includes(host)) : [];
-  const hosts = isOne ? [first].flatMap((host) => host ?? []) : all;
+  const able = isOne ? all.filter((host) => !out.includes(host)) : all;
+  const hosts = isOne ? able.slice(0, 1) : able;
+  const standIns = isOne ? able.slice(1) : [];
   if (hosts.length === 0) return null;
   if (phase.enabled && !phase.enabled(cluster, phaseOptions(cluster, phase))) return null;
   const rollout = phase.rollout ?? 'together';
@@ -55,8 +56,8 @@ function placed(cluster: ClusterSpec, phase: Phase, out: readonly string[]): Pla
 
 /**
  * The plan of the phases that are switched on, each on those of its hosts that `keep` lets through (the pseudo host of
- * worker-process phases always stays). `out`: hosts that cluster-wide phases stay away from. Pure. Throws SPEC_INVALID on phases that exclude each other, QUORUM_WOULD_BREAK
- * when too few hosts would be in.
+ * worker-process phases always stays). `out`: hosts that cluster-wide phases stay away from. Pure. Throws SPEC_INVALID on
+ * phases that exclude each other, QUORUM_WOULD_BREAK when too few hosts would be in.
  */
 export function planOfPhases(
   input: OperationInput,

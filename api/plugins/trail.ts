@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ERRORS, type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import { ACTORS } from '../../contracts/messages.ts';
 import type { Journal, OpenRecord } from '../../store/journal.ts';
-import type { RecordBegun, RecordEnded } from '../../store/journal-record.ts';
+import { NO_OUTPUT, type RecordBegun, type RecordEnded } from '../../store/journal-record.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -29,7 +29,6 @@ const isChange = ({ method, routeOptions: { config } }: FastifyRequest): boolean
 
 /** The status, never sent, of a request whose caller went away before it had come whole. */
 const CLOSED_BY_CALLER = 499;
-const NO_OUTPUT = { signal: null, stdout: '', stderr: '', stdoutBytes: 0, stderrBytes: 0, truncated: false } as const;
 
 /** What the trail needs of the store. `known`: there is a cluster of this name. */
 export interface TrailStore {

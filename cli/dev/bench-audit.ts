@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -7,7 +7,7 @@ import { openStore, type Store } from '../../store/index.ts';
 import type { JournalQuery } from '../../store/journal.ts';
 import type { RecordBegun, RecordEnded } from '../../store/journal-record.ts';
 import { parseKeyring } from '../../store/keyring.ts';
-import { checkoutRoot } from './paths.ts';
+import { writeFigures } from './bench-page.ts';
 
 /** `npm run bench:audit`: a journal of a million records, and what reading and writing it costs. */
 
@@ -142,14 +142,7 @@ try {
     `| \`audit check\` of all of it | | ${checkS.toFixed(0)} s |`,
   ].join('\n');
   process.stdout.write(`${text}\n`);
-  if (options.write) {
-    const file = join(checkoutRoot, 'docs/benchmarks.md');
-    const mark = `bench:audit ${engine}`;
-    const page = readFileSync(file, 'utf8');
-    const [head, rest] = page.split(`<!-- ${mark} -->`);
-    const tail = rest?.split(`<!-- /${mark} -->`)[1] ?? '\n';
-    writeFileSync(file, `${head!.trimEnd()}\n\n<!-- ${mark} -->\n\n${text}\n\n<!-- /${mark} -->${tail}`);
-  }
+  if (options.write) writeFigures(`bench:audit ${engine}`, text);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { writeFigures } from './bench-page.ts';
 import { checkoutRoot } from './paths.ts';
 
 /**
@@ -67,13 +68,7 @@ try {
   const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
   const text = report(lines.map((line) => figure.parse(JSON.parse(line))));
   console.log(text);
-  if (options.write && process.exitCode === 0) {
-    const page = join(checkoutRoot, 'docs/benchmarks.md');
-    const [head, rest] = readFileSync(page, 'utf8').split('<!-- bench:faults -->');
-    const tail = rest?.split('<!-- /bench:faults -->')[1];
-    if (tail === undefined) throw new Error(`${page} has no place for these figures`);
-    writeFileSync(page, `${head}<!-- bench:faults -->\n\n${text}\n\n<!-- /bench:faults -->${tail}`);
-  }
+  if (options.write && process.exitCode === 0) writeFigures('bench:faults', text);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -89,7 +89,7 @@ describe('history', () => {
       }),
       ended({ stdout: evil }),
     );
-    // oxlint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex -- these are what is looked for
     const acting = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028-\u202e\ufeff]/;
     for (const format of ['json', 'ndjson', 'csv']) {
       const { text } = await api.call('GET', `/clusters/demo/history?host=w-66&format=${format}`);
@@ -100,7 +100,7 @@ describe('history', () => {
         const item = format === 'json' ? items(parsed)[0]! : parsed;
         expect(item).toMatchObject({ argv: ['echo', evil], changes: [{ detail: evil }] });
         const output = await api.call('GET', `/clusters/demo/history/output/${item['stdoutSha256'] as string}`);
-        // oxlint-disable-next-line no-control-regex
+        // oxlint-disable-next-line no-control-regex -- these are what is looked for
         expect(output.text).not.toMatch(/[\u001b\u009b\u202e]/);
       }
     }
