@@ -68,6 +68,19 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          // What outsiders tried, against services that the files start themselves: service, Temporal, PostgreSQL, sshd.
+          name: 'attack',
+          include: ['test/attack/**/*.test.ts'],
+          globalSetup: ['test/support/temporal-global-setup.ts', 'test/support/lab-global-setup.ts'],
+          retry,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           retry,

@@ -7,13 +7,14 @@ import { ensureDebianPackages } from '../../lab/debian.ts';
 import { checkoutRoot } from './paths.ts';
 
 /**
- * `npm test` (fast: unit, golden, workflow, replay, integration) and `npm run test:e2e`.
+ * `npm test` (fast: unit, golden, workflow, replay, integration), `npm run test:e2e` and `npm run test:attack`.
  * Further arguments go to vitest. CI runs a failed file once more. Ends with the plain line `N passed, N failed, N skipped`; with
  * KUBEWRIGHT_TEST_SUMMARY set, writes the same numbers there as JSON, so that .ci/run can add them up.
  */
 const PROJECTS: Record<string, string[]> = {
   fast: ['unit', 'workflow', 'integration'],
   e2e: ['repeat', 'e2e'],
+  attack: ['attack'],
 };
 
 /** What unit tests call on this machine; the other tiers install their own. */
