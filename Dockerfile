@@ -17,8 +17,12 @@ COPY workflows ./workflows
 COPY activities ./activities
 COPY store ./store
 COPY codec ./codec
+COPY audit ./audit
 COPY worker ./worker
 COPY api ./api
+COPY cli/main.ts ./cli/main.ts
+COPY cli/commands ./cli/commands
+COPY deploy/image/kubewright /usr/local/bin/kubewright
 # The workflow bundle is made here, so that no worker needs webpack's memory.
 RUN node -e "import('./worker/bundle.ts').then((bundle) => bundle.workflowBundlePath())" \
   && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin kubewright \

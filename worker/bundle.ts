@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { KubewrightError } from '../contracts/errors.ts';
@@ -24,15 +34,12 @@ export interface BundleOptions {
  */
 export async function workflowBundlePath(options: BundleOptions = {}): Promise<string> {
   const folder = options.cacheDir ?? join(cacheRoot(), 'bundles');
-  mkdirSync(folder, { recursive: true });
   const path = join(folder, `${bundleDigest()}.js`);
-  if (existsSync(path)) {
-    utimesSync(path, new Date(), new Date());
-    return path;
-  }
+  if (isThere(path)) return path;
   options.onProgress?.('bundling workflows');
   const draft = `${path}.${process.pid}`;
   try {
+    mkdirSync(folder, { recursive: true });
     await run([process.execPath, join(import.meta.dirname, 'bundle-child.ts'), draft], {
       // Module names in the bundle are relative to the working directory: the same content for every caller.
       cwd: ROOT,
@@ -49,6 +56,33 @@ export async function workflowBundlePath(options: BundleOptions = {}): Promise<s
   }
   prune(folder);
   return path;
+}
+
+/**
+ * Whether the bundle is there. One in a folder that this process may change becomes young again, so that no other process
+ * prunes it; one that came with an image lies in a folder that is read-only or somebody else's, and is used as it is.
+ */
+function isThere(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) return false;
+  if (found.uid !== process.getuid?.() || !isWritable(path)) return true;
+  try {
+    utimesSync(path, new Date(), new Date());
+    return true;
+  } catch (error) {
+    // Pruned since we looked: it is made anew.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** sha256 over everything that decides the bundle: our sources and the SDK's version. */
