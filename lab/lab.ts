@@ -65,6 +65,10 @@ export async function labUp(options: LabUpOptions = {}): Promise<Lab> {
     await ensureDebianPackages(TOOLS, ({ state, packages }) => onProgress(`packages: ${state} ${packages.join(' ')}`));
     const state: LabState = before ?? { name: lab.name, base: '', subnet: '', controlPlanes, hosts: [], mirror: null };
     state.controlPlanes = controlPlanes;
+    const run = process.env['KUBEWRIGHT_RUN'];
+    if (run) state.run = run;
+    // Before anything is made: `down` of a run finds what was killed half way.
+    await writeState(lab, state);
     // Both take long and neither needs the other; what either made is kept when the other fails.
     const [made, built] = await Promise.allSettled([
       makeHosts(lab, state, hosts, onProgress),
@@ -127,6 +131,13 @@ export async function labStatus(name: string, cacheDir: string = defaultCacheDir
 /** Names of all labs with files in the cache, standing or not. */
 export function allLabs(cacheDir: string = defaultCacheDir()): Promise<string[]> {
   return labNames(cacheDir);
+}
+
+/** Names of the labs that a test run made (`KUBEWRIGHT_RUN` in its environment), whole or half-made. */
+export async function labsOfRun(run: string, cacheDir: string = defaultCacheDir()): Promise<string[]> {
+  const names = await labNames(cacheDir);
+  const states = await Promise.all(names.map((name) => readState(labPaths(name, cacheDir))));
+  return names.filter((_, at) => states[at]?.run === run);
 }
 
 async function makeHosts(lab: LabPaths, state: LabState, count: number, onProgress: Progress): Promise<void> {

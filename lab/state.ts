@@ -22,6 +22,8 @@ export interface LabState {
   hosts: HostState[];
   /** Where the artifact mirror is served, or null. */
   mirror: string | null;
+  /** The test run that made it: KUBEWRIGHT_RUN of its environment. Absent for labs made by hand. */
+  run?: string;
 }
 
 /** The recorded state of a lab, or null when there is none. */

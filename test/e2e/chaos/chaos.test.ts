@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { choosePoints, dealOut, everyPoint, type Point } from './points.ts';
 import { type CaseOutcome, chaosCase, referenceBuild } from './run.ts';
-import { chaosSettings, POINTS, POINTS_PER_BUILD } from './settings.ts';
+import { chaosSettings, POINTS_PER_BUILD } from './settings.ts';
 import { outcomeTable } from './table.ts';
 
 const settings = chaosSettings(process.env, Math.random);
@@ -9,18 +9,22 @@ const WALK_LIMIT_MS = 24 * 3600 * 1000;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /**
- * Faults at command boundaries of real builds. `npm run test:chaos`; `-- --seed N` repeats a run, `--case 7` the build
- * of one case, `--walk` goes through every boundary. docs: CONTRIBUTING.md.
+ * Faults at command boundaries of real builds: 12 points as part of test:e2e, 40 with `npm run test:chaos`; `-- --seed N`
+ * repeats a run, `--points 12` draws as many, `--case 7` is the build of one case, `--walk` goes through every boundary. docs: CONTRIBUTING.md.
  */
 describe(`chaos, seed ${settings.seed}`, () => {
   const outcomes: CaseOutcome[] = [];
   let builds: Point[][] = [];
 
   beforeAll(async () => {
-    say(`chaos: seed ${settings.seed}; again with: npm run test:chaos -- --seed ${settings.seed}`);
+    say(
+      `chaos: seed ${settings.seed}; again with: npm run test:chaos -- --seed ${settings.seed} --points ${settings.points}`,
+    );
     const { commands, problems } = await referenceBuild();
     expect(problems).toEqual([]);
-    const points = settings.walk ? everyPoint(commands, settings.seed) : choosePoints(commands, settings.seed, POINTS);
+    const points = settings.walk
+      ? everyPoint(commands, settings.seed)
+      : choosePoints(commands, settings.seed, settings.points);
     builds = dealOut(points, POINTS_PER_BUILD);
     say(`chaos: ${commands.length} commands, ${points.length} points in ${builds.length} builds`);
   });
@@ -39,7 +43,7 @@ describe(`chaos, seed ${settings.seed}`, () => {
   };
 
   if (!settings.walk) {
-    it.each(Array.from({ length: Math.ceil(POINTS / POINTS_PER_BUILD) }, (_, at) => at))(
+    it.each(Array.from({ length: Math.ceil(settings.points / POINTS_PER_BUILD) }, (_, at) => at))(
       'build %i stands its faults and ends as if nothing had been',
       async (build) => {
         expect(await strike(builds[build]!)).toEqual([]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../e2e/chaos/journal.ts';
 import { choosePoints, commandsOf, dealOut, everyPoint, HOST_FAULTS, PROCESS_FAULTS } from '../../e2e/chaos/points.ts';
+import { chaosSettings, POINTS_PER_BUILD } from '../../e2e/chaos/settings.ts';
 
 const HOSTS = ['cp-1', 'worker-1', 'worker-2'];
 const PHASES = ['preflight', 'prepare', 'etcd', 'nodes', 'verify'];
@@ -50,6 +51,16 @@ describe('the points of a chaos run', () => {
       expect(points.map(({ number }) => number)).toEqual(points.map((_, at) => at + 1));
       for (const { fault, phase } of points) if (fault === 'packages') expect(phase).toBe('prepare');
     }
+  });
+
+  it('are twelve in three builds as part of test:e2e, every fault among them, and as many as asked for otherwise', () => {
+    const { points } = chaosSettings({}, Math.random);
+    const builds = dealOut(choosePoints(commands, 1, points), POINTS_PER_BUILD);
+    expect(builds.map(({ length }) => length)).toEqual([4, 4, 4]);
+    expect(new Set(builds.flat().map(({ fault }) => fault))).toEqual(new Set([...PROCESS_FAULTS, ...HOST_FAULTS]));
+    expect(chaosSettings({ KUBEWRIGHT_CHAOS_POINTS: '40' }, Math.random).points).toBe(40);
+    for (const bad of ['0', '1.5', 'many', '1001', '-4'])
+      expect(() => chaosSettings({ KUBEWRIGHT_CHAOS_POINTS: bad }, Math.random)).toThrow(/CHAOS_POINTS/);
   });
 
   it('can be every boundary of every command', () => {
