@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import closeWithGrace from 'close-with-grace';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { loadPhases } from '../activities/phases/registry.ts';
 import { openSigner } from '../audit/signing-key.ts';
 import { dataConverter } from '../codec/data-converter.ts';
@@ -10,6 +10,7 @@ import { payloadCodec } from '../codec/payload-codec.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { openStore } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
+import { createLogger } from '../worker/logger.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import { buildApp } from './app.ts';
 import { createArchivist } from './archivist.ts';
@@ -115,7 +116,7 @@ function codecEndpointOf({ host, port, tls }: ApiConfig): string | undefined {
 
 try {
   const config = parseConfig(process.env);
-  await main(config, pino({ level: config.logLevel, base: null }));
+  await main(config, createLogger({ level: config.logLevel, base: null }));
 } catch (error) {
   const evidence = KubewrightError.is(error) && error.evidence ? `\n${error.evidence}` : '';
   process.stderr.write(`kubewright: ${error instanceof Error ? error.message : String(error)}${evidence}\n`);

@@ -436,6 +436,20 @@ export const ERRORS = {
     'Our database failed',
     'Check disk space and permissions of the data directory, or the PostgreSQL server.',
   ),
+  STORE_BUSY: entry(
+    'internal',
+    true,
+    503,
+    'Our database is locked or overloaded',
+    'Repeat the request. If it stays: end what holds the lock (another process on kubewright.db; in PostgreSQL a session that is "idle in transaction", see pg_stat_activity).',
+  ),
+  STORE_FULL: entry(
+    'internal',
+    true,
+    507,
+    'There is no space left for our database',
+    'Free space on the disk of the data directory, or of the PostgreSQL server; nothing of ours has to be restarted.',
+  ),
   INTERNAL: entry(
     'internal',
     true,

@@ -22,7 +22,7 @@ import { type SpecStore, specStore } from './specs.ts';
 import { openSqlite } from './sqlite.ts';
 import { type TokenStore, tokenStore } from './tokens.ts';
 
-/** Our database: what happened, secrets, and read models. Every method throws KubewrightError; STORE_FAILED is the rest. */
+/** Our database: what happened, secrets, and read models. Every method throws KubewrightError; STORE_BUSY, STORE_FULL, and STORE_FAILED for the rest. */
 export interface Store {
   specs: SpecStore;
   secrets: SecretStore;
@@ -51,18 +51,24 @@ export interface StoreOptions {
   logger?: { warn(details: object, message: string): void } | undefined;
 }
 
-/** Open the database and bring its schema up to date. Throws STORE_FAILED. */
+/** Open the database and bring its schema up to date. Throws STORE_FAILED, STORE_BUSY, STORE_FULL. */
 export async function openStore({ url, dataDir, keyring, logger }: StoreOptions): Promise<Store> {
   let db: Kysely<Tables> | undefined;
   try {
     if (url !== undefined) {
+      const migrating = openPostgres(url, () => undefined, { unlimited: true });
+      try {
+        await migrate(migrating, 'bytea');
+      } finally {
+        await migrating.destroy();
+      }
       db = openPostgres(url, (error) => logger?.warn({ err: error }, 'an idle database connection broke'));
     } else if (dataDir !== undefined) {
       db = openSqlite(join(dataDir, 'kubewright.db'));
+      await migrate(db, 'blob');
     } else {
       throw new KubewrightError('STORE_FAILED', 'neither a database address nor a data directory is given');
     }
-    await migrate(db, url !== undefined ? 'bytea' : 'blob');
     return storeOn(db, keyring);
   } catch (error) {
     await db?.destroy().catch(() => undefined);

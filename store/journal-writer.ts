@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import { KubewrightError } from '../contracts/errors.ts';
 import {
   type BegunColumns,
   beginLine,
@@ -31,6 +32,8 @@ interface Waiting extends Append {
 
 /** The row of `chains` that counts the links of all of them: who holds it is the only one that appends. */
 const ALL = '*';
+/** SQLITE_CONSTRAINT of sqlite3.h. */
+const SQLITE_CONSTRAINT = 19;
 /** Rows of one statement: far below PostgreSQL's 65,535 bound values. */
 const ROWS = 500;
 /** Links of one transaction. */
@@ -64,7 +67,8 @@ export class JournalWriter {
       try {
         await this.#commit(batch);
       } catch (error) {
-        if (batch.length === 1) batch[0]!.reject(error);
+        // A locked, full or unreachable database fails for all of them: trying each alone would multiply the wait.
+        if (batch.length === 1 || !isOfOneRecord(error)) for (const each of batch) each.reject(error);
         // One that cannot be written must not take the others along.
         else for (const each of batch) await this.#commit([each]).catch((alone: unknown) => each.reject(alone));
       }
@@ -76,6 +80,14 @@ export class JournalWriter {
     const heads = await this.#db.transaction().execute((tx) => write(tx, batch));
     batch.forEach((each, index) => each.resolve(heads[index]!));
   }
+}
+
+/** True when the cause may lie in one record of the batch: SQLSTATE classes 22 and 23, SQLite's constraint, or our own. */
+function isOfOneRecord(error: unknown): boolean {
+  const { errcode, code } = error as { errcode?: unknown; code?: unknown };
+  if (typeof errcode === 'number') return (errcode & 0xff) === SQLITE_CONSTRAINT;
+  if (KubewrightError.is(error)) return false;
+  return typeof code === 'string' ? /^2[23]/.test(code) : true;
 }
 
 async function write(tx: Transaction<Tables>, batch: readonly Append[]): Promise<ChainHead[]> {

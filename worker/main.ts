@@ -1,12 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import closeWithGrace from 'close-with-grace';
-import pino from 'pino';
+
 import { createActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
 import { dataConverter } from '../codec/data-converter.ts';
 import { openStore } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
+import { createLogger } from './logger.ts';
 import { SHUTDOWN_FORCE_MS } from './options.ts';
 import { type RunningWorkers, startWorkers } from './run.ts';
 import { installRuntime } from './runtime.ts';
@@ -14,7 +15,7 @@ import { prepareNamespace } from './temporal-server/namespace.ts';
 
 // A worker by itself, as many as wanted: production. Embedded, the API's process does this (api/embedded.ts).
 const config = workerConfig(process.env);
-const logger = pino({ level: config.logLevel });
+const logger = createLogger({ level: config.logLevel });
 const workers = await start(config).catch((error: unknown) => {
   logger.fatal({ err: error }, 'the worker could not be started');
   process.exit(1);

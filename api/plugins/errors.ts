@@ -7,6 +7,9 @@ import { PROBLEM_TYPE, problemOf } from '../../contracts/problem.ts';
 /** Seconds after which a busy or unreachable part is worth another try. */
 const RETRY_AFTER_S = 5;
 
+/** Statuses that go with Retry-After (RFC 9110, RFC 6585; 507 of RFC 4918 is temporary by its definition). */
+const RETRIED: ReadonlySet<number> = new Set([429, 503, 507]);
+
 /** Fastify's own errors that a caller causes. Anything else of status 4xx is a BAD_REQUEST. */
 const OF_FASTIFY: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
@@ -15,15 +18,18 @@ const OF_FASTIFY: Readonly<Record<string, ErrorCode>> = {
 
 /** Answer with the problem document of an error. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: KubewrightError): FastifyReply {
+  return reply.send(problemPayload(request, reply, error));
+}
+
+/** The problem document of an error as text; status and headers are set on the reply. */
+export function problemPayload(request: FastifyRequest, reply: FastifyReply, error: KubewrightError): string {
   const { entry } = error;
-  if (entry.retryable && !reply.hasHeader('retry-after') && (entry.status === 429 || entry.status === 503)) {
+  if (entry.retryable && !reply.hasHeader('retry-after') && RETRIED.has(entry.status)) {
     void reply.header('retry-after', RETRY_AFTER_S);
   }
   if (error.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer realm="kubewright"');
-  return reply
-    .code(entry.status)
-    .type(PROBLEM_TYPE)
-    .send(JSON.stringify(problemOf(error.report(), request.id)));
+  void reply.code(entry.status).type(PROBLEM_TYPE);
+  return JSON.stringify(problemOf(error.report(), request.id));
 }
 
 /** Every error becomes a problem document with a code of the catalogue. */
@@ -35,13 +41,13 @@ export function handleErrors(app: FastifyInstance): void {
   });
 }
 
-function asKubewrightError(error: FastifyError | KubewrightError): KubewrightError {
+/** Any error of a request as one of ours: what went wrong inside is for the log, not for the caller. */
+export function asKubewrightError(error: FastifyError | KubewrightError): KubewrightError {
   if (KubewrightError.is(error)) return error;
   const status = error.statusCode ?? 500;
   if (status < 500) {
     return new KubewrightError(OF_FASTIFY[error.code] ?? 'BAD_REQUEST', error.message, { cause: error });
   }
-  // What went wrong inside is for the log, not for the caller.
   return new KubewrightError('INTERNAL', 'the request could not be completed', { cause: error });
 }
 

@@ -1,8 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ERRORS, type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import { ACTORS } from '../../contracts/messages.ts';
 import type { Journal, OpenRecord } from '../../store/journal.ts';
 import { NO_OUTPUT, type RecordBegun, type RecordEnded } from '../../store/journal-record.ts';
+import { asKubewrightError, problemPayload } from './errors.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -55,7 +57,15 @@ export function recordRequests(app: FastifyInstance, store: TrailStore): void {
     if (isChange(request)) request.trail = { startedAt: new Date(), open: null, ended: false, code: null };
   });
   app.addHook('preHandler', async (request) => {
-    if (request.trail && !request.is404) request.trail.open = await journal.begin(begun(request));
+    const { trail } = request;
+    if (!trail || request.is404) return;
+    try {
+      trail.open = await journal.begin(begun(request));
+    } catch (error) {
+      // The answer says that it could not be recorded; a second try would make the caller wait twice.
+      trail.ended = true;
+      throw error;
+    }
   });
   app.addHook('onError', async (request, _reply, error) => {
     if (request.trail) request.trail.code = KubewrightError.is(error) ? error.code : null;
@@ -66,8 +76,16 @@ export function recordRequests(app: FastifyInstance, store: TrailStore): void {
     // First: should writing fail, the answer to that failure must not come here again.
     trail.ended = true;
     const end = ended(request, reply, payload);
-    if (trail.open) await journal.end(trail.open, end);
-    else await refuse(request, end);
+    try {
+      if (trail.open) await journal.end(trail.open, end);
+      else await refuse(request, end);
+    } catch (error) {
+      // Fastify cannot serialise an error of this hook when the answer is an error already: the answer is replaced here.
+      const unwritten = asKubewrightError(error as Error as FastifyError);
+      request.log.error({ err: error, code: unwritten.code }, 'the request could not be recorded');
+      if (payload instanceof Readable) payload.destroy();
+      return problemPayload(request, reply, unwritten);
+    }
     return payload;
   });
   app.addHook('onRequestAbort', async (request) => {
