@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
+import { type Environment, secretEnvironment } from '../store/secret-environment.ts';
 
 const text = z.string().max(4096);
 /** An environment variable that is set to nothing is not set. */
@@ -34,12 +35,11 @@ const environment = z.object({
   ...timeoutEnvironment,
 });
 
-type Environment = Record<string, string | undefined>;
-
 /** What only shows when variables are seen together. Asked of the raw texts, so that all problems are told at once. */
 function problemsTogether(env: Environment): string[] {
   const problems: string[] = [];
-  const given = (name: string) => (env[name] ?? '') !== '';
+  // A file that could not be read is not missing: it has a sentence of its own.
+  const given = (name: string) => [name, `${name}_FILE`].some((each) => (env[each] ?? '') !== '');
   const tls = given('KUBEWRIGHT_TLS_CERT') && given('KUBEWRIGHT_TLS_KEY');
   const plaintext = ['1', 'true'].includes(env['KUBEWRIGHT_ALLOW_PLAINTEXT'] ?? '');
   if (!tls && (given('KUBEWRIGHT_TLS_CERT') || given('KUBEWRIGHT_TLS_KEY'))) {
@@ -84,10 +84,11 @@ export interface ApiConfig {
   temporalUiOrigin: string | undefined;
 }
 
-/** Parse the environment. Throws one Error that names every problem. */
-export function parseConfig(env: Environment): ApiConfig {
+/** Parse the environment, secrets from files included. Throws one Error that names every problem. */
+export function parseConfig(given: Environment): ApiConfig {
+  const { env, problems } = secretEnvironment(given);
   const parsed = environment.safeParse(env);
-  const problems = problemsTogether(env);
+  problems.push(...problemsTogether(given));
   if (!parsed.success) {
     problems.unshift(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }

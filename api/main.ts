@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import closeWithGrace from 'close-with-grace';
@@ -18,6 +18,7 @@ import { clusterAccess } from './cluster-access.ts';
 import { type ApiConfig, parseConfig } from './config.ts';
 import type { Embedded } from './embedded.ts';
 import { temporalGateway } from './temporal-client.ts';
+import { readTls, watchTls } from './tls.ts';
 
 /** Time for commands on hosts to be cancelled and for Temporal to close its database, ms. */
 const CLOSE_MS = 38_000;
@@ -79,6 +80,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
   });
   const signer = openSigner(dataDir, config.auditKey);
   const archivist = createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool'), logger });
+  const tls = config.tls && readTls(config.tls);
   const app = await buildApp(
     {
       store,
@@ -89,12 +91,10 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
       codec: payloadCodec(store.payloadKeys),
       temporalUiOrigin: config.temporalUiOrigin ?? embedded?.temporalUiOrigin,
     },
-    {
-      logger,
-      https: config.tls && { cert: readFileSync(config.tls.cert, 'utf8'), key: readFileSync(config.tls.key, 'utf8') },
-    },
+    { logger, https: tls },
   );
   parts.push(() => app.close());
+  if (config.tls && tls) parts.push(watchTls(app.server, config.tls, tls, logger));
   parts.push(archivist.start());
   const url = await app.listen({ host: config.host, port: config.port });
   embedded?.run.catch((error: unknown) => {

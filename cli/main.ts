@@ -1,8 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { secretEnvironment } from '../store/secret-environment.ts';
 import { auditCheck } from './commands/audit-check.ts';
 import { auditVerify } from './commands/audit-verify.ts';
 import { secretsRotate } from './commands/secrets-rotate.ts';
+
+// Secrets may come from files, as in the services: the commands read plain variables.
+const { env, problems } = secretEnvironment(process.env);
+if (problems.length > 0) {
+  process.stderr.write(problems.map((line) => `kubewright: ${line}\n`).join(''));
+  process.exit(1);
+}
+Object.assign(process.env, env);
 
 /** `kubewright`: one command per file under commands/. Exit codes: 0 well, 1 not. */
 const program = new Command('kubewright').description('Builds, operates and audits Kubernetes clusters');

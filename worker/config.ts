@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
+import { type Environment, secretEnvironment } from '../store/secret-environment.ts';
 
 const text = z.string().max(4096);
 /** An environment variable that is set to nothing is not set. */
@@ -42,13 +43,15 @@ export interface WorkerConfig {
   tls: { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } } | undefined;
 }
 
-/** Parse the environment. Throws one Error that names every problem. */
-export function workerConfig(env: Record<string, string | undefined>): WorkerConfig {
+/** Parse the environment, secrets from files included. Throws one Error that names every problem. */
+export function workerConfig(environmentGiven: Environment): WorkerConfig {
+  const { env, problems } = secretEnvironment(environmentGiven);
   const parsed = environment.safeParse(env);
-  const problems = parsed.success
-    ? []
-    : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  const given = (name: string) => (env[name] ?? '') !== '';
+  if (!parsed.success) {
+    problems.push(...parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
+  }
+  // A file that could not be read is not missing: it has a sentence of its own.
+  const given = (name: string) => [name, `${name}_FILE`].some((each) => (environmentGiven[each] ?? '') !== '');
   if (given('KUBEWRIGHT_TEMPORAL_TLS_CERT') !== given('KUBEWRIGHT_TEMPORAL_TLS_KEY')) {
     problems.push('KUBEWRIGHT_TEMPORAL_TLS_CERT and KUBEWRIGHT_TEMPORAL_TLS_KEY go together');
   }

@@ -12,7 +12,7 @@ const MAY_IMPORT: Record<string, { values: string[]; types?: string[] }> = {
   worker: { values: ['worker', 'contracts', 'store', 'codec', 'workflows', 'activities'] },
   api: { values: ['api', 'contracts', 'store', 'codec', 'activities', 'audit'], types: ['workflows', 'worker'] },
   audit: { values: ['audit', 'contracts', 'store'] },
-  cli: { values: ['cli', 'contracts', 'audit'] },
+  cli: { values: ['cli', 'contracts', 'audit', 'store'] },
   lab: { values: ['lab', 'contracts', 'activities'] },
 };
 /** The embedded product is one process: its entry alone also starts the worker. */
