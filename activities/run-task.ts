@@ -6,6 +6,7 @@ import { WORKER_HOST } from '../contracts/messages.ts';
 import type { Change, TaskInput, TaskResult } from '../contracts/operation.ts';
 import type { Notes } from '../store/notes.ts';
 import type { ArtifactSource } from './artifacts/source.ts';
+import { ownershipOf } from './host/cluster-mark.ts';
 import { fenceToken } from './host/fence.ts';
 import { KnownSecrets } from './host/known-secrets.ts';
 import { redactError } from './host/redact-error.ts';
@@ -95,6 +96,11 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       phase: input.phase,
     });
 
+    // A teardown makes no certificates.
+    const pki = deps.pki(input.cluster, input.kind === 'teardown' ? 'check' : input.mode, (value) =>
+      secrets.add(value),
+    );
+    const notes = clusterNotes(deps.notes, input.cluster, input.mode);
     let remote = NO_REMOTE;
     let facts = NO_FACTS;
     if (input.host !== WORKER_HOST) {
@@ -104,6 +110,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
         signal: runtime.signal,
         recorder: runtime.stop ? stoppable(recorder, runtime.stop) : recorder,
         secrets,
+        owner: await ownershipOf(cluster, { pki, notes, kind: input.kind, mode: input.mode }),
         // A dry run looks beside whatever runs; everything else has the phase on this host to itself.
         ...(input.mode === 'check'
           ? {}
@@ -125,14 +132,13 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
         return phaseOptions(cluster, found, other) as T;
       },
       facts,
-      // A teardown makes no certificates.
-      pki: deps.pki(input.cluster, input.kind === 'teardown' ? 'check' : input.mode, (value) => secrets.add(value)),
+      pki,
       phases: deps.phases,
       forget: (what) => deps.forget(input.cluster, what),
       artifacts: deps.artifacts(cluster),
       quarantined: input.quarantined ?? [],
       focus: input.focus ?? null,
-      notes: clusterNotes(deps.notes, input.cluster, input.mode),
+      notes,
       mode: input.mode,
     };
     const { changes, restarts, unrecorded } = await walk(phase, context, remote, guarded);

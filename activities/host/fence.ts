@@ -1,5 +1,7 @@
 import { KubewrightError } from '../../contracts/errors.ts';
+import type { Ownership } from './cluster-mark.ts';
 import { evidenceTail } from './command-error.ts';
+import { FOREIGN, foreign, OWNER_CHECK } from './ownership.ts';
 import type { RemoteHost } from './types.ts';
 
 /**
@@ -75,13 +77,18 @@ const PACKAGES_SECONDS = 300;
 
 /**
  * Takes the scope and ends what older holders of it, and older operations anywhere on this host, still run. Only a
- * package manager at work is waited for. Arguments: cluster, scope, token, seconds. Exit codes: 75 = a newer token is
- * there, 76 = a process does not end.
+ * package manager at work is waited for. First of all it looks whose host it is, and marks it as the cluster's where it is
+ * nobody's. Arguments: cluster, scope, token, seconds, the ids of the cluster's marks, the id to leave, and whether
+ * hosts are marked at all. Exit codes: 75 = a newer token is there, 76 = a process does not end, FOREIGN.
  * A command is told by pid and start time, its children by its session. Once it is gone, its session's number may belong
  * to somebody else: then the marker in the environment decides.
  */
 const CLAIM = `
 cluster=$1 scope=$2 token=$3 patience=$4 op=\${3%%.*}
+owner_name=$1 owner_ids=$5 owner_leaves=$6 owned=$7
+if [ -n "$owned" ]; then
+${OWNER_CHECK}
+fi
 held=${HELD_DIR}/$cluster running=${RUNNING_DIR}/$cluster
 umask 077
 [ -d "$held" ] || mkdir -p -- "$held"
@@ -179,16 +186,27 @@ rm -rf -- $files
 
 /**
  * Take a scope of a host for one attempt, in one round trip. When it returns, nothing of older holders runs on the host
- * any more, and none of their commands will. Throws HOST_BUSY when a newer attempt or operation was there first, or when
- * a process of an older one does not end.
+ * any more, and none of their commands will. Throws HOST_OF_ANOTHER_CLUSTER, before anything is changed, when the host
+ * carries the mark of another cluster; HOST_BUSY when a newer attempt or operation was there first, or when a process of an
+ * older one does not end. `owner` null: for hosts that carry no mark, in tests of the fence alone.
  */
-export async function claim(host: RemoteHost, fence: Fence): Promise<void> {
+export async function claim(host: RemoteHost, fence: Fence, owner: Ownership | null): Promise<void> {
   const { cluster, scope, token } = checked(fence);
-  const { code, stdout, stderr } = await host.script(CLAIM, [cluster, scope, token, String(PACKAGES_SECONDS)], {
-    okCodes: 'any',
-    timeoutMs: (PACKAGES_SECONDS + 60) * 1000,
-  });
+  const { code, stdout, stderr } = await host.script(
+    CLAIM,
+    [
+      cluster,
+      scope,
+      token,
+      String(PACKAGES_SECONDS),
+      owner?.ids.join(' ') ?? '',
+      owner?.leaves ?? '',
+      owner === null ? '' : 'y',
+    ],
+    { okCodes: 'any', timeoutMs: (PACKAGES_SECONDS + 60) * 1000 },
+  );
   if (code === 0) return;
+  if (code === FOREIGN && owner) throw foreign(host.name, owner, stdout);
   const evidence = evidenceTail(`${stdout}\n${stderr}`);
   const [, holder = '-', operation = '-'] = /^busy (\S+) (\S+)$/m.exec(stdout) ?? [];
   if (code === 75) throw fenced(host.name, fence, { holder, operation }, evidence);

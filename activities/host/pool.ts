@@ -12,6 +12,7 @@ import { claim } from './fence.ts';
 import { type HostKeyStore, hostKeyAlgorithms, pinnedFingerprint } from './host-keys.ts';
 import { JournaledHost } from './journaled-host.ts';
 import { credentialSecrets } from './known-secrets.ts';
+import { requireOwn } from './ownership.ts';
 import { abortable, type Login, PooledTarget } from './pooled.ts';
 import { openSocket } from './socket.ts';
 import { SshHost } from './ssh-host.ts';
@@ -66,7 +67,7 @@ export interface SshPool extends HostOpener {
 /**
  * A pool of SSH connections: one per login (cluster, host, address, port, user, credential, jump host, pinned key).
  * `open` throws SSH_UNREACHABLE, SSH_AUTH_FAILED, SSH_HOST_KEY_MISMATCH, SSH_CREDENTIAL_UNUSABLE, COMMAND_ABORTED,
- * and with a fence what `claim` throws.
+ * HOST_OF_ANOTHER_CLUSTER, and with a fence what `claim` throws.
  */
 export function createSshPool(deps: SshPoolDeps): SshPool {
   const limits = { ...DEFAULTS, ...deps.limits };
@@ -155,7 +156,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
   };
 
   return {
-    async open(target, { cluster, signal, recorder, secrets, fence }): Promise<HostSession> {
+    async open(target, { cluster, signal, recorder, secrets, owner, fence }): Promise<HostSession> {
       if (closed) throw new KubewrightError('COMMAND_ABORTED', 'the SSH pool is closed', { host: target.name });
       const entry = pooled(cluster, target);
       const release = entry.hold();
@@ -177,7 +178,9 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
         );
         const facts = await abortable(reading, signal, name);
         const held = fence && { cluster, ...fence };
-        if (held) await claim(journaled(new SshHost(name, entry.beside, signal)), held);
+        const beside = journaled(new SshHost(name, entry.beside, signal));
+        if (held) await claim(beside, held, owner);
+        else if (owner) await requireOwn(beside, owner);
         return { host: journaled(new SshHost(name, entry, signal, held)), facts, hostKeyFingerprint: fingerprint };
       } finally {
         release();

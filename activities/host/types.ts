@@ -1,5 +1,6 @@
 import type { SshTarget } from '../../contracts/host.ts';
 import type { Change } from '../../contracts/operation.ts';
+import type { Ownership } from './cluster-mark.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 
 /** How a command runs on a host. */
@@ -150,7 +151,8 @@ export interface OpenCommand {
 /**
  * Opens hosts. The pool keeps one connection per target. The login's own secrets are added to `secrets`. With `fence`
  * (scope: a phase; token: fenceToken() of fence.ts) the host is claimed first: what older holders still run there ends,
- * and every command then runs only while no newer one has come.
+ * and every command then runs only while no newer one has come. A host that carries the mark of a cluster other than
+ * `owner` is not opened, with a fence or without: HOST_OF_ANOTHER_CLUSTER.
  */
 export interface HostOpener {
   open(
@@ -160,6 +162,8 @@ export interface HostOpener {
       signal: AbortSignal;
       recorder: CommandRecorder;
       secrets: KnownSecrets;
+      /** Null: marks are not looked at, in tests of what is below them. */
+      owner: Ownership | null;
       fence?: { scope: string; token: string } | undefined;
     },
   ): Promise<HostSession>;

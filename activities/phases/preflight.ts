@@ -5,7 +5,6 @@ import type { Host } from '../../contracts/host.ts';
 import { absolutePath } from '../../contracts/primitives.ts';
 import { readFacts } from '../host/facts.ts';
 import { definePhase, type PhaseRun } from './phase.ts';
-import { markOf } from './preflight/cluster-mark.ts';
 import { evaluate } from './preflight/evaluate.ts';
 import { isMachineId, noteMachine } from './preflight/machines.ts';
 import { PROBE_SCRIPT } from './preflight/probe-script.ts';
@@ -83,9 +82,8 @@ async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const answeredAtMs = Date.now();
   const report = parseReport(stdout);
   if (!report.complete) fail('COMMAND_FAILED', 'the preflight script ended early', stdout);
-  const mark = await markOf(cluster, run.pki);
   const twin = await twinOf(run, facts.machineId);
-  const problems = evaluate({ cluster, host, facts, report, wants, mark, twin, options, askedAtMs, answeredAtMs });
+  const problems = evaluate({ cluster, host, facts, report, wants, twin, options, askedAtMs, answeredAtMs });
   const [first] = problems;
   if (!first) return;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more, see the evidence)` : '';

@@ -4,6 +4,7 @@ import { hostsWithRole, internalAddress } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Host } from '../../contracts/host.ts';
 import { ipv4 } from '../../contracts/primitives.ts';
+import { CLUSTER_MARK, formatMark, markOf } from '../host/cluster-mark.ts';
 import { kubeChoices } from '../kube/choices.ts';
 import { isContainer } from '../kube/container-host.ts';
 import { apiServersInTurn, hasApiServersName } from '../kube/network.ts';
@@ -17,7 +18,6 @@ import { packages } from '../resources/packages.ts';
 import { swapOff } from '../resources/swap-off.ts';
 import { sysctls } from '../resources/sysctls.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
-import { CLUSTER_MARK, formatMark, markOf } from './preflight/cluster-mark.ts';
 import { distrustCluster, firewalldWitness, trustClusterInFirewalld } from './prepare/firewalld.ts';
 import { basePackages } from './prepare/packages.ts';
 

@@ -64,6 +64,10 @@ export function createPki(options: {
   return {
     leaf,
     ca: async (name) => (await authority(name)).cert,
+    storedCa: async (name) => {
+      const stored = await secrets.get(scope, `pki/ca/${name}`);
+      return stored === null ? null : (JSON.parse(stored) as Issued).cert;
+    },
     caKey: async (name) => handedOut((await authority(name)).key),
 
     async keyPair(name) {

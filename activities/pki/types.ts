@@ -30,6 +30,8 @@ export interface Leaf {
 export interface Pki {
   /** PEM of the CA certificate. */
   ca(authority: Authority): Promise<string>;
+  /** The same of a CA that is kept already; null when there is none, and none is made. */
+  storedCa(authority: Authority): Promise<string | null>;
   /** PEM of the CA key: only for the control-plane hosts that sign (kube-controller-manager). */
   caKey(authority: Authority): Promise<SecretText>;
   leaf(request: LeafRequest): Promise<Leaf>;

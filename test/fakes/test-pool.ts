@@ -1,3 +1,4 @@
+import type { Ownership } from '../../activities/host/cluster-mark.ts';
 import type { Credential } from '../../activities/host/credentials.ts';
 import type { HostKeyStore } from '../../activities/host/host-keys.ts';
 import { KnownSecrets } from '../../activities/host/known-secrets.ts';
@@ -46,7 +47,12 @@ export interface TestPool {
   tries: () => number;
   open: (
     target?: Partial<SshTarget>,
-    more?: { signal?: AbortSignal; secrets?: string[]; fence?: { scope: string; token: string } },
+    more?: {
+      signal?: AbortSignal;
+      secrets?: string[];
+      owner?: Ownership | null;
+      fence?: { scope: string; token: string };
+    },
   ) => Promise<HostSession>;
 }
 
@@ -86,10 +92,10 @@ export function testPool(
     recorder,
     warnings,
     tries: () => tries,
-    open: (overrides = {}, { signal = new AbortController().signal, secrets = [], fence } = {}) =>
+    open: (overrides = {}, { signal = new AbortController().signal, secrets = [], owner = null, fence } = {}) =>
       pool.open(
         { ...defaults, ...overrides },
-        { cluster: 'test', signal, recorder, secrets: new KnownSecrets(secrets), fence },
+        { cluster: 'test', signal, recorder, secrets: new KnownSecrets(secrets), owner, fence },
       ),
   };
 }

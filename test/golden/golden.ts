@@ -78,6 +78,7 @@ export const sampleFacts: HostFacts = {
 /** Certificates as fixed texts: golden files show which certificate goes where, never a real one. */
 export const fakePki: Pki = {
   ca: (authority) => Promise.resolve(`FAKE CA ${authority}\n`),
+  storedCa: (authority) => Promise.resolve(`FAKE CA ${authority}\n`),
   caKey: (authority) => Promise.resolve(secretText(`FAKE CA KEY ${authority}\n`)),
   leaf: (request) =>
     Promise.resolve({

@@ -52,6 +52,8 @@ export class Workbench {
   async open(): Promise<void> {
     this.#store = await openStore({ dataDir: this.#dataDir, keyring: openKeyring(this.#dataDir) });
     this.#deps = await createActivityDeps(this.#store);
+    // Each bench is an installation of its own, and the hosts still carry the mark of the one before.
+    await Promise.all(this.#lab.hosts.map(({ name }) => onHost(this.#lab, name, 'rm -f /etc/kubewright/cluster')));
   }
 
   /** A folder that goes with the workbench. */

@@ -4,7 +4,6 @@ import type { ErrorCode } from '../../../contracts/errors.ts';
 import type { Host } from '../../../contracts/host.ts';
 import { ipv4 } from '../../../contracts/primitives.ts';
 import type { HostFacts } from '../../host/types.ts';
-import { CLUSTER_MARK, type ClusterMark, formatMark } from './cluster-mark.ts';
 import { isMachineId } from './machines.ts';
 import type { PreflightReport } from './report.ts';
 import { supportedOs } from './supported-os.ts';
@@ -30,8 +29,6 @@ export interface PreflightInput {
   facts: HostFacts;
   report: PreflightReport;
   wants: Wants;
-  /** The cluster that this build is for. */
-  mark: ClusterMark;
   /** Another host of the cluster with the same machine-id, if one is known. */
   twin: Host | null;
   options: PreflightOptions;
@@ -42,24 +39,7 @@ export interface PreflightInput {
 
 /** Everything that speaks against a host, the most basic first. Pure. */
 export function evaluate(input: PreflightInput): Problem[] {
-  return [ownership, system, identity, clock, cgroups, kernel, memory, disks, ports, network].flatMap((check) =>
-    check(input),
-  );
-}
-
-function ownership({ report: { owner }, mark }: PreflightInput): Problem[] {
-  if (owner === null || (owner.name === mark.name && owner.id === mark.id)) return [];
-  const which =
-    owner.name === mark.name
-      ? `another cluster that is called ${mark.name} too, made by another installation of Kubewright`
-      : `the cluster ${owner.name}`;
-  return [
-    {
-      code: 'HOST_OF_ANOTHER_CLUSTER',
-      message: `the host belongs to ${which}`,
-      evidence: `${CLUSTER_MARK}: ${formatMark(owner).trim()}; this cluster: ${formatMark(mark).trim()}`,
-    },
-  ];
+  return [system, identity, clock, cgroups, kernel, memory, disks, ports, network].flatMap((check) => check(input));
 }
 
 function system({ facts, options }: PreflightInput): Problem[] {

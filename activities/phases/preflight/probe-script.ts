@@ -1,5 +1,3 @@
-import { CLUSTER_MARK } from './cluster-mark.ts';
-
 /**
  * Everything that preflight wants to know of a host, in one round trip and without changing anything. Prints lines of
  * tab-separated words; `report.ts` reads them. Arguments: 1 ports, 2 folders, 3 peers (address:port), 4 kernel features
@@ -97,7 +95,6 @@ if [ -n "$unknown" ]; then
     esac
   done
 fi
-[ ! -r ${CLUSTER_MARK} ] || say owner "$(head -c 200 ${CLUSTER_MARK} | tr -d '\\t\\n')"
 wait
 say end
 `;

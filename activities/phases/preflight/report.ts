@@ -1,5 +1,3 @@
-import { type ClusterMark, parseMark } from './cluster-mark.ts';
-
 /** What the probe script found on a host. */
 export interface PreflightReport {
   /** The host's clock when the script began, ms since the epoch. */
@@ -16,8 +14,6 @@ export interface PreflightReport {
   controllers: readonly string[];
   /** Where each kernel feature was found; null = it was not. */
   features: ReadonlyMap<string, string | null>;
-  /** Whose host it is, by the mark that `prepare` leaves; null for nobody's. */
-  owner: ClusterMark | null;
   /** False when the script ended early. */
   complete: boolean;
 }
@@ -50,7 +46,6 @@ export function parseReport(stdout: string): PreflightReport {
     })),
     controllers: (one('controllers') ?? '').split(' ').filter((name) => name !== ''),
     features: new Map(of('feature').map(([name = '', found = '-']) => [name, found === '-' ? null : found])),
-    owner: parseMark(one('owner') ?? ''),
     complete: of('end').length > 0,
   };
 }

@@ -1,4 +1,7 @@
 import type { Change } from '../../../contracts/operation.ts';
+import { CLUSTER_MARK } from '../../host/cluster-mark.ts';
+import { UNMARK } from '../../host/ownership.ts';
+import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { entryKey, type LedgerEntry, readLedger } from '../../resources/ledger.ts';
 import { STATE_DIR } from '../../resources/paths.ts';
 import { kindOf } from '../../resources/resource-kinds.ts';
@@ -17,13 +20,16 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   const { remote, facts, mode } = run;
   const ledger = await readLedger(remote);
   const older = ledger.complete ? { entries: [], changes: [] } : await unrecorded(run, ledger.entries);
-  const entries = [...older.entries, ...ledger.entries];
+  const entries = [...older.entries, ...ledger.entries].filter((entry) => !LAST.includes(entryKey(entry)));
   if (mode === 'check') {
-    return entries.map((entry) => ({
-      resource: entryKey(entry),
-      action: 'remove',
-      detail: `placed by ${entry.phase}`,
-    }));
+    const { code } = await remote.exec(['test', '-e', CLUSTER_MARK], { okCodes: [0, 1] });
+    const mark: Change = { resource: LAST[0]!, action: 'remove', detail: 'says whose host it is' };
+    return [
+      ...(code === 0 ? [mark] : []),
+      ...entries.map(
+        (entry): Change => ({ resource: entryKey(entry), action: 'remove', detail: `placed by ${entry.phase}` }),
+      ),
+    ];
   }
 
   const changes = [...older.changes, ...(await undo(remote, entries, { stage: 'first', facts }))];
@@ -38,13 +44,20 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
     run.signal.throwIfAborted();
     changes.push(...(await undo(remote, entries, { stage, facts })));
   }
-  await remote.script(FORGET);
+  const { stdout } = await remote.script(FORGET);
+  // On a host without a trace of ours it was there for this task alone.
+  for (const path of entries.length === 0 ? [] : stdout.split('\n').filter((line) => line !== '')) {
+    changes.push({ resource: path === CLUSTER_MARK ? LAST[0]! : LAST[1]!, action: 'remove', detail: path });
+  }
   // What was kept is what somebody has to look at.
   return [...changes.filter(({ action }) => action === 'keep'), ...changes.filter(({ action }) => action !== 'keep')];
 }
 
 /** Our own state, and what killed commands of ours left on /run. */
-const FORGET = `rm -rf -- ${STATE_DIR} /run/kubewright /run/kubewright.* /run/kubewright-*\n`;
+const FORGET = `rm -rf -- ${STATE_DIR} /run/kubewright /run/kubewright.* /run/kubewright-*\n${UNMARK}`;
+
+/** The mark, and the folder that it lies in: nobody else may begin here before our own state is gone. */
+const LAST: readonly string[] = [`file:${CLUSTER_MARK}`, `directory:${KUBEWRIGHT_DIR}`];
 
 function witness(entries: readonly LedgerEntry[], id: string): string {
   const said = entries.find((entry) => entry.kind === 'witness' && entry.id === id)?.prior?.['said'];

@@ -60,7 +60,6 @@ function problems({ sample = {}, lines = [], without, facts, options, twin }: Ca
     facts: { ...sampleFacts, ...facts },
     report: parseReport([...kept, ...lines].join('\n')),
     wants: wantsOf(cluster, host),
-    mark: { name: 'sample', id: 'abc' },
     twin: cluster.spec.hosts.find((each) => each.name === twin) ?? null,
     options: {
       allowUnsupportedOs: false,
@@ -76,7 +75,6 @@ function problems({ sample = {}, lines = [], without, facts, options, twin }: Ca
 
 test('a host that has everything has no problem, also with our own processes on the ports', () => {
   expect(problems({})).toEqual([]);
-  expect(problems({ lines: ['owner\tsample abc'] })).toEqual([]);
 });
 
 test.each<[string, string, RegExp, Case]>([
@@ -86,13 +84,6 @@ test.each<[string, string, RegExp, Case]>([
     /ID=debian VERSION_ID=11/,
     { facts: { os: { ...sampleFacts.os, versionId: '11' } } },
   ],
-  [
-    'a host of another cluster',
-    'HOST_OF_ANOTHER_CLUSTER',
-    /\/etc\/kubewright\/cluster: other 123; this cluster: sample abc/,
-    { lines: ['owner\tother 123'] },
-  ],
-  ['a host of a namesake', 'HOST_OF_ANOTHER_CLUSTER', /sample 123/, { lines: ['owner\tsample 123'] }],
   ['a copy of another machine', 'HOST_IDENTITY_CLASH', /machine-id of both: 0123/, { twin: 'worker-1' }],
   ['another machine', 'OS_UNSUPPORTED', /riscv64/, { facts: { arch: 'riscv64' } }],
   ['no systemd', 'OS_UNSUPPORTED', /openrc/, { facts: { initSystem: 'openrc' } }],
