@@ -32,6 +32,7 @@ export async function opening<T>(
       {
         ...begun(input.cluster, input.operationId, run, startedAt),
         actor: input.actor.name,
+        actorId: input.actor.id,
         requestId: input.requestId,
         argv: ['open', input.kind, input.mode, input.specRef],
       },
@@ -62,6 +63,7 @@ export async function closing(
     {
       ...begun(cluster, operationId, run, new Date()),
       actor: status.actor,
+      actorId: status.actorId,
       requestId: '',
       argv: ['close', status.state],
     },

@@ -17,6 +17,7 @@ export interface TaskRef extends AttemptRef {
   operation: string;
   /** Who asked for the operation, and under which request id. */
   actor: string;
+  actorId?: string | undefined;
   requestId: string;
   phase: string;
 }

@@ -92,6 +92,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       cluster: input.cluster,
       operation: input.operationId,
       actor: input.actor,
+      actorId: input.actorId,
       requestId: input.requestId,
       phase: input.phase,
     });

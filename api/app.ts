@@ -19,6 +19,8 @@ import { routes } from './routes/index.ts';
 export interface AppOptions {
   logger?: FastifyBaseLogger | undefined;
   https?: { cert: string; key: string } | undefined;
+  /** Addresses and CIDRs of proxies whose X-Forwarded-* headers count. Default: none. */
+  trustProxy?: readonly string[] | undefined;
 }
 
 /** Request ids that a caller may choose: what is safe in a log line. */
@@ -32,6 +34,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
     ...(options.https ? { https: options.https } : {}),
     bodyLimit: LIMITS.requestBodyBytes,
+    ...(options.trustProxy?.length ? { trustProxy: [...options.trustProxy] } : {}),
     // What fails before any route is found: addresses that cannot be decoded, requests that are not HTTP.
     frameworkErrors: (error, request, reply) => {
       const answer = (refusal: KubewrightError) => void sendProblem(request, reply, refusal);

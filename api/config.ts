@@ -8,6 +8,23 @@ const text = z.string().max(4096);
 /** An environment variable that is set to nothing is not set. */
 const optional = text.optional().transform((value) => (value === '' ? undefined : value));
 
+/** Addresses and CIDRs, separated by commas. */
+const proxyList = optional.transform((list, context) => {
+  const entries = (list ?? '').split(',').map((each) => each.trim());
+  const given = entries.filter((each) => each !== '');
+  for (const each of given) {
+    const [address = '', bits, ...more] = each.split('/');
+    const family = isIP(address);
+    const prefix = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+    if (family === 0 || !prefix || more.length > 0) {
+      context.addIssue({ code: 'custom', message: `${each} is not an IP address or CIDR` });
+    } else if (bits !== undefined && Number(bits) === 0) {
+      context.addIssue({ code: 'custom', message: `${each} would let every caller choose an address` });
+    }
+  }
+  return given;
+});
+
 const environment = z.object({
   KUBEWRIGHT_PROCESS: z.enum(['all', 'api']).default('all'),
   KUBEWRIGHT_DATA: text.min(1).default('./.kubewright'),
@@ -23,6 +40,7 @@ const environment = z.object({
   KUBEWRIGHT_ALLOW_PLAINTEXT: z.enum(['0', '1', 'true', 'false', '']).default('0'),
   KUBEWRIGHT_TLS_CERT: optional,
   KUBEWRIGHT_TLS_KEY: optional,
+  KUBEWRIGHT_TRUST_PROXY: proxyList,
   KUBEWRIGHT_TEMPORAL_UI_ORIGIN: optional.refine(
     (origin) => origin === undefined || (URL.canParse(origin) && new URL(origin).origin === origin),
     'must be an origin, such as https://temporal.example.com',
@@ -78,6 +96,8 @@ export interface ApiConfig {
   /** Of the workers that run in this process. */
   timeouts: Timeouts;
   tls: { cert: string; key: string } | undefined;
+  /** Proxies whose X-Forwarded-For and X-Forwarded-Proto count: addresses and CIDRs. */
+  trustProxy: readonly string[];
   temporalAddress: string | undefined;
   temporalNamespace: string | undefined;
   /** Whose pages may call /codec; embedded, it is our own UI by itself. */
@@ -108,6 +128,7 @@ export function parseConfig(given: Environment): ApiConfig {
     logLevel: data.KUBEWRIGHT_LOG_LEVEL,
     timeouts: timeoutsOf(data),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
+    trustProxy: data.KUBEWRIGHT_TRUST_PROXY,
     temporalAddress: data.TEMPORAL_ADDRESS,
     temporalNamespace: data.TEMPORAL_NAMESPACE,
     temporalUiOrigin: data.KUBEWRIGHT_TEMPORAL_UI_ORIGIN,

@@ -81,6 +81,7 @@ const COLUMNS = [
     'interrupted',
     'kind',
     'actor',
+    'actorId',
     'requestId',
     'cluster',
     'operation',

@@ -91,7 +91,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
       codec: payloadCodec(store.payloadKeys),
       temporalUiOrigin: config.temporalUiOrigin ?? embedded?.temporalUiOrigin,
     },
-    { logger, https: tls },
+    { logger, https: tls, trustProxy: config.trustProxy },
   );
   parts.push(() => app.close());
   if (config.tls && tls) parts.push(watchTls(app.server, config.tls, tls, logger));

@@ -18,6 +18,8 @@ export interface Issue {
 /** Who gives it. `requestId` joins it with the record of the request; empty without one. */
 export interface Giver {
   actor: string;
+  /** Id of the giver's token; absent without one. */
+  actorId?: string | undefined;
   requestId: string;
 }
 

@@ -33,6 +33,7 @@ async function submit(
       mode: request.mode,
       state: 'queued',
       actor: request.actor.name,
+      ...(request.actor.id === undefined ? {} : { actorId: request.actor.id }),
       specRef: request.specRef,
       ...(request.hosts ? { hosts: request.hosts } : {}),
       queuedAt: new Date().toISOString(),

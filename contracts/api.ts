@@ -70,6 +70,7 @@ const quarantinedHost: z.ZodType<QuarantinedHost> = z.looseObject({
 const decisionRecord: z.ZodType<DecisionRecord> = z.looseObject({
   at: time,
   by: text,
+  byId: text.optional().describe('Id of the token of that name'),
   action: z.enum([...DECISION_ACTIONS, 'amend', 'pause', 'resume', 'cancel']),
   host: text.optional(),
   phase: text.optional(),
@@ -85,6 +86,7 @@ const operationShape = {
   mode: z.enum(['apply', 'check']),
   state: z.enum(OPERATION_STATES),
   actor: text,
+  actorId: text.optional().describe('Id of the token of that name'),
   specRef: digest,
   queuedAt: time.optional(),
   startedAt: time.optional(),
@@ -209,6 +211,7 @@ export const pageOf = <Item extends z.ZodType>(item: Item) =>
 
 export const commandEntry = z.looseObject({
   id: text,
+  actorId: text.nullable().optional().describe("Id of the actor's token; null: no token, or of an earlier version"),
   operation: text,
   phase: text,
   host: text,

@@ -10,6 +10,8 @@ export interface RunFacts {
   kind: OperationKind;
   /** Name of who asked for the operation. */
   actor: string;
+  /** Id of the token of that name. */
+  actorId?: string | undefined;
   requestId: string;
 }
 

@@ -27,6 +27,8 @@ export interface Actor {
   /** Token name, such as `admin`. */
   name: string;
   role: 'viewer' | 'operator' | 'admin';
+  /** Id of the token: names are not unique. Absent where no token acts, and in commands of earlier versions. */
+  id?: string | undefined;
 }
 
 /** What POST asks of the entity. */
@@ -98,6 +100,8 @@ export interface TaskInput {
   kind: OperationKind;
   /** Name of who asked for the operation, and under which request id. */
   actor: string;
+  /** Id of the token of that name. */
+  actorId?: string | undefined;
   requestId: string;
   /** Cluster-wide phases only: hosts in quarantine, which must not be waited for. Absent = none. */
   quarantined?: string[] | undefined;
@@ -146,6 +150,8 @@ export interface DecisionRecord {
   at: string;
   /** An actor's name, or `policy`. */
   by: string;
+  /** Id of the token of that name. */
+  byId?: string | undefined;
   action: DecisionAction | 'amend' | 'pause' | 'resume' | 'cancel';
   host?: string | undefined;
   phase?: string | undefined;
@@ -162,6 +168,8 @@ export interface OperationStatus {
   mode: 'apply' | 'check';
   state: OperationState;
   actor: string;
+  /** Id of the token of that name. */
+  actorId?: string | undefined;
   specRef: string;
   queuedAt?: string | undefined;
   startedAt?: string | undefined;

@@ -25,6 +25,8 @@ export interface RecordBegun {
   kind: RecordKind;
   /** Token name of who asked for it; `anonymous` without a valid token. */
   actor: string;
+  /** Id of the token: names are not unique. Absent where no token acts. */
+  actorId?: string | undefined;
   requestId: string;
   /** Empty: it is of no cluster. */
   cluster: string;
@@ -137,6 +139,8 @@ export function beginLine(row: BegunColumns, place: LinkPlace): string {
     id: row.id,
     kind: row.kind,
     actor: row.actor,
+    // Records from before there was this member are the text that they were.
+    ...(row.actor_id === null ? {} : { actorId: row.actor_id }),
     requestId: row.request_id,
     cluster: row.cluster,
     operation: learnsOperation(row.kind) ? '' : row.operation,
@@ -206,6 +210,7 @@ export function begunColumns(id: string, record: RecordBegun): BegunColumns {
     id,
     kind: record.kind,
     actor: record.actor,
+    actor_id: record.actorId ?? null,
     request_id: record.requestId,
     cluster: record.cluster,
     operation: record.operation ?? '',

@@ -30,6 +30,8 @@ export interface JournalEntry {
   id: string;
   kind: string;
   actor: string;
+  /** Id of the actor's token; null: no token acted, or the record is of an earlier version. */
+  actorId: string | null;
   requestId: string;
   namespace: string;
   cluster: string;
@@ -254,6 +256,7 @@ function entryOf(row: JournalRow, interrupted: ReadonlySet<string>): JournalEntr
     id: row.id,
     kind: row.kind,
     actor: row.actor,
+    actorId: row.actor_id,
     requestId: row.request_id,
     namespace: row.ns,
     cluster: row.cluster,

@@ -45,6 +45,8 @@ export interface JournalRow {
   id: string;
   kind: string;
   actor: string;
+  /** Id of the actor's token; null: no token, or from before there was this. */
+  actor_id: string | null;
   request_id: string;
   /** Empty where there is none, as in the other texts that are not null. */
   cluster: string;
@@ -93,6 +95,26 @@ export interface ChainRow {
   id: string;
   n: number;
   hash: string;
+}
+
+/** Heads of chains as the installation's key signed them at one moment. See store/anchors.ts. */
+export interface AnchorRow {
+  /** From 1. */
+  n: number;
+  /** Every link up to this position is covered by this anchor and those before it. */
+  pos: number;
+  /** The signed text, as external sinks get it. */
+  entry: string;
+}
+
+/** Where a chain begins whose first links were removed by retention: behind link `n`. */
+export interface ChainMarkRow {
+  chain: string;
+  n: number;
+  /** Hash of link `n`. */
+  hash: string;
+  /** The signed text. */
+  entry: string;
 }
 
 export interface BundleRow {
@@ -205,6 +227,8 @@ export interface Tables {
   journal: JournalRow;
   links: LinkRow;
   chains: ChainRow;
+  anchors: AnchorRow;
+  chain_marks: ChainMarkRow;
   bundles: BundleRow;
   bundle_pieces: BundlePieceRow;
   blobs: BlobRow;

@@ -67,7 +67,7 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
       const row = await db.selectFrom('tokens').selectAll().where('sha256', '=', digest).executeTakeFirst();
       if (!row || !timingSafeEqual(Buffer.from(row.sha256), Buffer.from(digest))) return null;
       if (row.revoked_at !== null || (row.expires_at !== null && row.expires_at <= now())) return null;
-      return { actor: { name: row.name, role: row.role as Actor['role'] }, clusters: clustersOf(row) };
+      return { actor: { name: row.name, role: row.role as Actor['role'], id: row.id }, clusters: clustersOf(row) };
     },
     async list() {
       return (await db.selectFrom('tokens').selectAll().orderBy('id').execute()).map(infoOf);

@@ -228,6 +228,7 @@ function statusOf(input: OperationInput, state: OperationState): OperationStatus
     mode,
     state,
     actor: actor.name,
+    ...(actor.id === undefined ? {} : { actorId: actor.id }),
     specRef,
     queuedAt,
     ...(hosts ? { hosts } : {}),

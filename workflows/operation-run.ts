@@ -103,6 +103,7 @@ export class OperationRun {
       mode,
       state: this.state,
       actor: actor.name,
+      ...(actor.id === undefined ? {} : { actorId: actor.id }),
       specRef: this.specRef,
       queuedAt,
       startedAt: this.startedAt,
@@ -241,7 +242,8 @@ export class OperationRun {
         for (const host of this.input.replaced ?? []) await forgetHost({ cluster: this.input.cluster, host });
       });
       const { cluster, operationId, kind, actor, requestId, specRef } = this.input;
-      const facts = { cluster, operationId, kind, actor: actor.name, requestId };
+      const by = actor.id === undefined ? {} : { actorId: actor.id };
+      const facts = { cluster, operationId, kind, actor: actor.name, ...by, requestId };
       const events = { blocked: (task: TaskStatus) => this.applyPolicy(task), changed: () => this.conclude() };
       const slices = slicesOf(plan);
       const runner =
@@ -383,7 +385,8 @@ export class OperationRun {
   /** Note who said it, go on, answer. */
   private took(by: CommandBase, what: Pick<DecisionRecord, 'action' | 'host' | 'phase' | 'mode'>): CommandResult {
     const { actor, requestId, reason } = by;
-    this.log({ by: actor.name, ...what, reason, requestId });
+    const byId = actor.id === undefined ? {} : { byId: actor.id };
+    this.log({ by: actor.name, ...byId, ...what, reason, requestId });
     this.pump();
     return { operationId: this.input.operationId };
   }

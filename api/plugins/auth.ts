@@ -12,6 +12,8 @@ declare module 'fastify' {
     actor: Actor | null;
     /** The clusters that the token is good for; null: all. */
     clusters: readonly string[] | null;
+    /** The token is good for other clusters only: answered as if there were no such cluster, and in the trail. */
+    outOfReach: boolean;
   }
   interface FastifyContextConfig {
     role?: RouteRole;
@@ -39,6 +41,7 @@ export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'ver
   const limit = app.createRateLimit({ max: FAILURES_PER_MINUTE, timeWindow: '1 minute' });
   app.decorateRequest('actor', null);
   app.decorateRequest('clusters', null);
+  app.decorateRequest('outOfReach', false);
   app.addHook('onRequest', async (request, reply) => {
     const { config } = request.routeOptions;
     const role = request.is404 ? 'viewer' : (config.role ?? 'admin');
@@ -68,7 +71,8 @@ function requireRouteWithin(request: FastifyRequest, clusters: readonly string[]
   const { url = '', config } = request.routeOptions;
   if (/^\/clusters\/:name(\/|$)/.test(url)) {
     const { name = '' } = request.params as { name?: string };
-    if (!clusters.includes(name)) throw new KubewrightError('NOT_FOUND', `there is no cluster named ${name}`);
+    request.outOfReach = !clusters.includes(name);
+    if (request.outOfReach) throw new KubewrightError('NOT_FOUND', `there is no cluster named ${name}`);
   } else if (config.anyCluster !== true) {
     throw new KubewrightError('FORBIDDEN', `the token ${token} is good for some clusters only, and this concerns all`);
   }
@@ -98,4 +102,10 @@ function cookieOf(request: FastifyRequest): string | undefined {
 export function actorFor(request: FastifyRequest): Actor {
   if (!request.actor) throw new KubewrightError('UNAUTHENTICATED', 'this route needs a valid bearer token');
   return request.actor;
+}
+
+/** Who gives what the request hands out, for its `issue` record. */
+export function giverOf(request: FastifyRequest): { actor: string; actorId: string | undefined; requestId: string } {
+  const { name, id } = actorFor(request);
+  return { actor: name, actorId: id, requestId: request.id };
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ERRORS, type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
@@ -38,9 +39,13 @@ export interface TrailStore {
   known(cluster: string): Promise<boolean>;
 }
 
+/** Statuses of requests that were refused for who asked: in the trail whatever they asked for. */
+const REFUSED_FOR_CALLER: ReadonlySet<number> = new Set([401, 403, 429]);
+
 /**
  * Every request that changes something is in the journal, refused ones included: begun before its handler runs, ended
- * before the answer leaves. To be registered before authentication, which refuses.
+ * before the answer leaves. So is every request that only reads and is refused for who asks: without a valid token, with
+ * too small a role, for a cluster out of the token's reach. To be registered before authentication, which refuses.
  */
 export function recordRequests(app: FastifyInstance, store: TrailStore): void {
   const { journal } = store;
@@ -72,7 +77,12 @@ export function recordRequests(app: FastifyInstance, store: TrailStore): void {
   });
   app.addHook('onSend', async (request, reply, payload) => {
     const { trail } = request;
-    if (!trail || trail.ended) return payload;
+    if (!trail) {
+      if (REFUSED_FOR_CALLER.has(reply.statusCode) || request.outOfReach)
+        await refuse(request, ended(request, reply, payload));
+      return payload;
+    }
+    if (trail.ended) return payload;
     // First: should writing fail, the answer to that failure must not come here again.
     trail.ended = true;
     const end = ended(request, reply, payload);
@@ -117,14 +127,23 @@ function begun(request: FastifyRequest): RecordBegun {
     kind: /\/hosts\/:host\//.test(url) ? 'decision' : 'request',
     // Callers without a valid token are one: nobody chooses the names of our records.
     actor: request.actor?.name ?? ACTORS.anonymous,
+    actorId: request.actor?.id,
     requestId: request.id,
     cluster: clusterOf(request),
     host: url.includes(':host') && host !== undefined && NAME.test(host) ? host : '',
-    argv: [request.method, request.url.slice(0, ARGUMENT_CHARS), `from ${request.ip}`],
+    argv: [request.method, request.url.slice(0, ARGUMENT_CHARS), ...addressesOf(request)],
     stdinSha256: request.bodyDigest?.sha256 ?? null,
     stdinBytes: request.bodyDigest?.bytes ?? 0,
     startedAt: request.trail?.startedAt ?? new Date(),
   };
+}
+
+/** Where the request came from; behind a trusted proxy also which proxy brought it. */
+function addressesOf({ ip, socket }: FastifyRequest): string[] {
+  const { remoteAddress } = socket;
+  if (remoteAddress === undefined || remoteAddress === ip) return [`from ${ip}`];
+  // A trusted proxy may still pass on text that is no address.
+  return [`from ${isIP(ip) === 0 ? 'unknown' : ip}`, `via ${remoteAddress}`];
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -168,10 +187,13 @@ function codeOf(payload: unknown): string {
   return typeof code === 'string' ? code : 'INTERNAL';
 }
 
+type Who = Pick<RecordBegun, 'actor' | 'actorId'>;
+const whoOf = ({ actor, actorId }: Who): Who => ({ actor, actorId });
+
 /** Refusals before any handler ran. A flood of them is one record a minute: it must not fill the disk. */
 class Refusals {
   readonly #journal: Journal;
-  readonly #callers = new Map<string, { left: number; at: number; more: number }>();
+  readonly #callers = new Map<string, Who & { left: number; at: number; more: number }>();
   #since = Date.now();
 
   constructor(journal: Journal) {
@@ -182,8 +204,10 @@ class Refusals {
   async add(begin: RecordBegun, end: RecordEnded, settle: (begin: RecordBegun) => Promise<RecordBegun>): Promise<void> {
     const now = Date.now();
     if (now - this.#since > MINUTE_MS) await this.flush();
-    const caller = this.#callers.get(begin.actor) ?? { left: REFUSALS_AT_ONCE, at: now, more: 0 };
-    this.#callers.set(begin.actor, caller);
+    // Names of tokens are not unique; callers without a token are one.
+    const key = begin.actorId ?? begin.actor;
+    const caller = this.#callers.get(key) ?? { ...whoOf(begin), left: REFUSALS_AT_ONCE, at: now, more: 0 };
+    this.#callers.set(key, caller);
     const regained = ((now - caller.at) / MINUTE_MS) * REFUSALS_PER_MINUTE;
     Object.assign(caller, { left: Math.min(REFUSALS_AT_ONCE, caller.left + regained), at: now });
     if (caller.left < 1) {
@@ -197,13 +221,13 @@ class Refusals {
   async flush(): Promise<void> {
     const startedAt = new Date(this.#since);
     this.#since = Date.now();
-    for (const [actor, caller] of this.#callers) {
-      const { more } = caller;
+    for (const caller of this.#callers.values()) {
+      const { more, actor, actorId } = caller;
       if (more === 0) continue;
       caller.more = 0;
       const written = this.#journal.record(
         {
-          ...{ kind: 'request', actor, requestId: '', cluster: '', stdinSha256: null, stdinBytes: 0 },
+          ...{ kind: 'request', actor, actorId, requestId: '', cluster: '', stdinSha256: null, stdinBytes: 0 },
           ...{ argv: ['refused', `${more} more requests`], startedAt },
         },
         { ...NO_OUTPUT, endedAt: new Date(), code: ERRORS.RATE_LIMITED.status, error: 'RATE_LIMITED' },

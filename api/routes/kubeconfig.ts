@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { kubeconfigRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Actor } from '../../contracts/operation.ts';
-import { actorFor } from '../plugins/auth.ts';
+import { actorFor, giverOf } from '../plugins/auth.ts';
 import { recordIssue } from '../record-issue.ts';
 import { type AddRoutes, clusterParams, requireCluster, responses } from './shared.ts';
 
@@ -87,17 +87,13 @@ export const kubeconfig: AddRoutes = (api, deps) => {
       });
       if (issued === null) throw notBuilt(cluster);
       const { serial, expiresAt } = issued;
-      await recordIssue(
-        deps.store.journal,
-        { actor: actor.name, requestId: request.id },
-        {
-          what: 'kubeconfig',
-          id: serial,
-          cluster,
-          facts: { person, group, serial, expires: expiresAt },
-          detail: `for ${person} in ${group} until ${expiresAt}`,
-        },
-      );
+      await recordIssue(deps.store.journal, giverOf(request), {
+        what: 'kubeconfig',
+        id: serial,
+        cluster,
+        facts: { person, group, serial, expires: expiresAt },
+        detail: `for ${person} in ${group} until ${expiresAt}`,
+      });
       request.log.warn({ cluster, actor: actor.name, person, group, serial, expiresAt }, 'a kubeconfig was issued');
       return reply
         .type('application/yaml')

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { tokenInfo, tokenRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
-import { actorFor } from '../plugins/auth.ts';
+import { giverOf } from '../plugins/auth.ts';
 import { recordIssue, tokenIssue } from '../record-issue.ts';
 import { type AddRoutes, responses } from './shared.ts';
 
@@ -42,7 +42,7 @@ export const tokens: AddRoutes = (api, deps) => {
       }
       const until = expiresAt === undefined ? null : new Date(expiresAt);
       const { token, info } = await store.create(name, role, { expiresAt: until, clusters });
-      await recordIssue(deps.store.journal, { actor: actorFor(request).name, requestId: request.id }, tokenIssue(info));
+      await recordIssue(deps.store.journal, giverOf(request), tokenIssue(info));
       return reply
         .code(201)
         .header('cache-control', 'no-store')

@@ -126,14 +126,20 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
   it('tokens may be good for some clusters only', async () => {
     const clusters = ['one', 'two'];
     const { token, info } = await store.tokens.create('some', 'operator', { clusters });
-    expect(await store.tokens.verify(token)).toEqual({ actor: { name: 'some', role: 'operator' }, clusters });
+    expect(await store.tokens.verify(token)).toEqual({
+      actor: { name: 'some', role: 'operator', id: info.id },
+      clusters,
+    });
     expect((await store.tokens.list()).find(({ id }) => id === info.id)).toEqual(info);
     expect((await store.tokens.verify((await store.tokens.create('all', 'viewer')).token))!.clusters).toBeNull();
   });
 
   it('tokens: known, expired, revoked, unknown', async () => {
     const { token, info } = await store.tokens.create('ops', 'operator');
-    expect(await store.tokens.verify(token)).toEqual({ actor: { name: 'ops', role: 'operator' }, clusters: null });
+    expect(await store.tokens.verify(token)).toEqual({
+      actor: { name: 'ops', role: 'operator', id: info.id },
+      clusters: null,
+    });
     expect(await store.tokens.verify(`${token}x`)).toBeNull();
     expect(await store.tokens.verify(token.slice(3))).toBeNull();
     const old = await store.tokens.create('old', 'admin', { expiresAt: new Date('2020-01-01') });
