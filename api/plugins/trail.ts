@@ -77,17 +77,13 @@ export function recordRequests(app: FastifyInstance, store: TrailStore): void {
   });
   app.addHook('onSend', async (request, reply, payload) => {
     const { trail } = request;
-    if (!trail) {
-      if (REFUSED_FOR_CALLER.has(reply.statusCode) || request.outOfReach)
-        await refuse(request, ended(request, reply, payload));
-      return payload;
-    }
-    if (trail.ended) return payload;
+    const refused = REFUSED_FOR_CALLER.has(reply.statusCode) || request.outOfReach;
+    if (trail ? trail.ended : !refused) return payload;
     // First: should writing fail, the answer to that failure must not come here again.
-    trail.ended = true;
+    if (trail) trail.ended = true;
     const end = ended(request, reply, payload);
     try {
-      if (trail.open) await journal.end(trail.open, end);
+      if (trail?.open) await journal.end(trail.open, end);
       else await refuse(request, end);
     } catch (error) {
       // Fastify cannot serialise an error of this hook when the answer is an error already: the answer is replaced here.
