@@ -17,6 +17,7 @@ import { createArchivist } from './archivist.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { type ApiConfig, parseConfig } from './config.ts';
 import type { Embedded } from './embedded.ts';
+import { createReconciler } from './reconciler.ts';
 import { temporalGateway } from './temporal-client.ts';
 import { readTls, watchTls } from './tls.ts';
 
@@ -96,6 +97,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
   parts.push(() => app.close());
   if (config.tls && tls) parts.push(watchTls(app.server, config.tls, tls, logger));
   parts.push(archivist.start());
+  parts.push(createReconciler({ store, temporal, logger }).start());
   const url = await app.listen({ host: config.host, port: config.port });
   embedded?.run.catch((error: unknown) => {
     logger.fatal({ err: error }, 'a worker died; ending, to be started again');

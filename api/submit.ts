@@ -1,4 +1,4 @@
-import type { SubmitOperation } from '../contracts/commands.ts';
+import type { ClusterState, SubmitOperation } from '../contracts/commands.ts';
 import type { ApiDeps } from './deps.ts';
 import { oncePerKey } from './once-per-key.ts';
 
@@ -24,7 +24,8 @@ async function submit(
   requestId: string,
 ): Promise<string> {
   // Repeating this with one request id is safe: the entity answers with the operation of the first one.
-  const { operationId } = await deps.temporal.submit(cluster, { ...request, requestId });
+  const state = await knownState(deps, cluster);
+  const { operationId } = await deps.temporal.submit(cluster, { ...request, requestId }, state);
   await deps.store.projections.saveOperation(
     {
       operationId,
@@ -44,4 +45,17 @@ async function submit(
     { onlyNew: true },
   );
   return operationId;
+}
+
+/**
+ * What the store knows of a cluster, for an entity that has to begin anew because Temporal's data was lost: hosts in
+ * quarantine stay there, and operation ids go on growing, which the fence on the hosts relies on.
+ */
+async function knownState({ store: { projections } }: ApiDeps, cluster: string): Promise<ClusterState | undefined> {
+  const [operationId, quarantine] = await Promise.all([
+    projections.lastOperationId(cluster),
+    projections.quarantine(cluster),
+  ]);
+  if (operationId === null) return undefined;
+  return { queue: [], recent: [], requests: [{ requestId: '', digest: '', operationId }], quarantine };
 }

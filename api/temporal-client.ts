@@ -6,7 +6,7 @@ import {
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { ApplicationFailure, type DataConverter } from '@temporalio/common';
-import type { CommandResult, SubmitResult } from '../contracts/commands.ts';
+import type { ClusterInput, CommandResult, SubmitResult } from '../contracts/commands.ts';
 import { type ErrorReport, isErrorCode, KubewrightError } from '../contracts/errors.ts';
 import {
   clusterWorkflowId,
@@ -20,6 +20,7 @@ import {
 import { exportHistories } from './temporal-export.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 import { readOperationHistory } from './temporal-history.ts';
+import { liveOperations } from './temporal-live.ts';
 
 /** How long a caller waits for an entity's answer, ms. Entities answer within one workflow task. */
 const UPDATE_DEADLINE_MS = 5_000;
@@ -65,10 +66,10 @@ export function temporalGateway(
   };
 
   return {
-    submit: (cluster, request) =>
+    submit: (cluster, request, state) =>
       asked(cluster, () =>
         connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
-          client.workflow.executeUpdateWithStart<(input: { cluster: string }) => Promise<void>, SubmitResult, [object]>(
+          client.workflow.executeUpdateWithStart<(input: ClusterInput) => Promise<void>, SubmitResult, [object]>(
             UPDATES.submitOperation,
             {
               args: [request],
@@ -76,7 +77,7 @@ export function temporalGateway(
               startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOWS.cluster, {
                 workflowId: clusterWorkflowId(cluster),
                 taskQueue: TASK_QUEUES.workflows,
-                args: [{ cluster }],
+                args: [{ cluster, ...(state ? { state } : {}) }],
                 workflowIdConflictPolicy: 'USE_EXISTING',
                 staticSummary: `cluster ${cluster}`,
               }),
@@ -90,6 +91,7 @@ export function temporalGateway(
     pause: (cluster, operation, input) => toOperation(cluster, operation, UPDATES.pause, input, input),
     resume: (cluster, operation, input) => toOperation(cluster, operation, UPDATES.resume, input, input),
     cancel: (cluster, input) => send(cluster, clusterWorkflowId(cluster), UPDATES.cancelOperation, input, input),
+    liveOperations: (cluster, ids) => asked('', () => liveOperations(client, connection, cluster, ids)),
     history: (cluster, operationId) =>
       asked(cluster, () =>
         connection.withDeadline(Date.now() + READ_DEADLINE_MS, () =>

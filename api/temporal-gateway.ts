@@ -2,6 +2,7 @@ import type { WorkflowHistory } from '../audit/make-bundle.ts';
 import type {
   AmendInput,
   CancelInput,
+  ClusterState,
   CommandResult,
   DecideInput,
   PauseInput,
@@ -38,7 +39,8 @@ export interface OperationHistory {
  * when there is no such workflow, TEMPORAL_UNAVAILABLE when no answer came in time (repeating the same request is safe).
  */
 export interface TemporalGateway {
-  submit(cluster: string, request: SubmitOperation): Promise<SubmitResult>;
+  /** `state`: what a new entity begins with; one that is there keeps its own. */
+  submit(cluster: string, request: SubmitOperation, state?: ClusterState): Promise<SubmitResult>;
   /** To a running operation. CONFLICT when it has ended. */
   decide(cluster: string, operationId: string, input: DecideInput): Promise<CommandResult>;
   amend(cluster: string, operationId: string, input: AmendInput): Promise<CommandResult>;
@@ -46,6 +48,11 @@ export interface TemporalGateway {
   resume(cluster: string, operationId: string, input: ResumeInput): Promise<CommandResult>;
   /** To the entity: the running operation, or one that waits. */
   cancel(cluster: string, input: CancelInput): Promise<CommandResult>;
+  /**
+   * Which of the cluster's operations Temporal still runs, or holds in the queue of the entity. Null: it cannot say now
+   * (no worker answers). Throws TEMPORAL_UNAVAILABLE, also when the namespace is missing.
+   */
+  liveOperations(cluster: string, asked: readonly string[]): Promise<ReadonlySet<string> | null>;
   history(cluster: string, operationId: string): Promise<OperationHistory>;
   /** Of an operation that is over: its workflow's history and those of its parts. CONFLICT while one still runs. */
   histories(cluster: string, operationId: string): AsyncIterable<WorkflowHistory>;

@@ -436,6 +436,20 @@ export const ERRORS = {
     'Our database failed',
     'Check disk space and permissions of the data directory, or the PostgreSQL server.',
   ),
+  SECRET_KEY_LOST: entry(
+    'internal',
+    false,
+    500,
+    'The key of the stored secrets is missing',
+    'Put back the file secret.key of the data directory, or KUBEWRIGHT_SECRET_KEY, from your backup of the keys. Without it: restore into a new data directory and enter all credentials anew.',
+  ),
+  OPERATION_LOST: entry(
+    'internal',
+    true,
+    500,
+    'Temporal has lost this operation',
+    'Start it again: what was done on the hosts is kept, and only the rest runs. Find out why the data of Temporal is gone or replaced.',
+  ),
   STORE_BUSY: entry(
     'internal',
     true,

@@ -4,7 +4,10 @@ import type { ErrorReport } from './errors.ts';
 export const OPERATION_KINDS = ['build', 'check', 'heal', 'teardown'] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
-/** States of an operation. `blocked`: at least one task waits for a decision and nothing else can run. */
+/**
+ * States of an operation. `blocked`: at least one task waits for a decision and nothing else can run. `lost`: Temporal has
+ * no workflow for it any more, so it can neither go on nor end by itself.
+ */
 export const OPERATION_STATES = [
   'queued',
   'planning',
@@ -15,6 +18,7 @@ export const OPERATION_STATES = [
   'succeeded',
   'failed',
   'cancelled',
+  'lost',
 ] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
 

@@ -1,7 +1,7 @@
 import type { OperationState, OperationStatus, TaskStatus } from '../contracts/operation.ts';
 
 /** States that an operation never leaves. */
-export const FINAL_STATES: ReadonlySet<OperationState> = new Set(['succeeded', 'failed', 'cancelled']);
+export const FINAL_STATES: ReadonlySet<OperationState> = new Set(['succeeded', 'failed', 'cancelled', 'lost']);
 
 /** States in which an operation has begun and takes commands. */
 export const ACTIVE_STATES: readonly OperationState[] = ['planning', 'running', 'pausing', 'paused', 'blocked'];
@@ -28,11 +28,12 @@ export function clusterStateOf({
   quarantinedHosts,
 }: Pick<OperationStatus, 'kind' | 'state' | 'quarantinedHosts'>): ClusterState {
   // What a heal does not bring back was out before.
-  if (kind === 'heal' && (state === 'failed' || state === 'cancelled')) return 'degraded';
+  if (kind === 'heal' && FINAL_STATES.has(state) && state !== 'succeeded') return 'degraded';
   switch (state) {
     case 'succeeded':
       return quarantinedHosts.length > 0 ? 'degraded' : 'ready';
     case 'cancelled':
+    case 'lost':
       return 'incomplete';
     case 'failed':
     case 'blocked':

@@ -69,11 +69,31 @@ export async function openStore({ url, dataDir, keyring, logger }: StoreOptions)
     } else {
       throw new KubewrightError('STORE_FAILED', 'neither a database address nor a data directory is given');
     }
+    await requireKeys(db, keyring);
     return storeOn(db, keyring);
   } catch (error) {
     await db?.destroy().catch(() => undefined);
     throw asStoreError(error);
   }
+}
+
+/**
+ * Refuse a database whose secrets none of our keys opens: a new key would let the service start, and every credential, CA
+ * and payload of running operations would be unreadable. A keyring without keys is that of a reader without secrets.
+ */
+async function requireKeys(db: Kysely<Tables>, keyring: Keyring): Promise<void> {
+  if (keyring.ids.length === 0) return;
+  const rows = await db.selectFrom('secrets').select('key_id').distinct().orderBy('key_id').execute();
+  const sealing = rows.map(({ key_id }) => key_id);
+  if (sealing.length === 0 || sealing.some((id) => keyring.key(id))) return;
+  keyring.file?.removeIfNew();
+  throw new KubewrightError(
+    'SECRET_KEY_LOST',
+    'the database holds sealed secrets, and the key that opens them is not here',
+    {
+      evidence: `ids of the keys that seal them: ${sealing.join(', ')}; of the keys at hand: ${keyring.ids.join(', ')}`,
+    },
+  );
 }
 
 function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {

@@ -21,6 +21,8 @@ export interface KeyFile {
   renew(): void;
   /** Forget all keys but the one that seals. */
   keepCurrent(): void;
+  /** Remove the file if opening it made it: for a start that is refused. */
+  removeIfNew(): void;
 }
 
 const KEY_BYTES = 32;
@@ -48,15 +50,16 @@ export function parseKeyring(text: string): Keyring {
 export function openKeyring(dataDir: string, given?: string): Keyring {
   if (given !== undefined && given !== '') return parseKeyring(given);
   const file = join(dataDir, KEY_FILE);
-  if (stamp(file) === null) {
+  const isNew = stamp(file) === null;
+  if (isNew) {
     // Two first starts at once agree on one key, and a crash leaves no half-written one.
     writeAside(file, freshKey(), (draft) => linkUnlessThere(draft, file));
   }
-  return fileKeyring(file);
+  return fileKeyring(file, isNew);
 }
 
 /** Read anew whenever the file changed: another process may have renewed the key. */
-function fileKeyring(file: string): Keyring {
+function fileKeyring(file: string, isNew: boolean): Keyring {
   let text = readFileSync(file, 'utf8');
   let seen = stamp(file);
   let ring = parseKeyring(text);
@@ -89,6 +92,9 @@ function fileKeyring(file: string): Keyring {
       keepCurrent: () => {
         const ring = present();
         write(Buffer.from(ring.key(ring.currentId)!).toString('base64'));
+      },
+      removeIfNew: () => {
+        if (isNew) rmSync(file, { force: true });
       },
     },
   };

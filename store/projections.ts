@@ -54,6 +54,10 @@ export interface Projections {
   latestOperation(cluster: string): Promise<OperationStatus | null>;
   /** The operation that has begun and not ended, or null. */
   activeOperation(cluster: string): Promise<OperationStatus | null>;
+  /** Operations of all clusters that have not ended and whose status is older than `before` (ISO time), the oldest first. */
+  unfinished(before: string, limit: number): Promise<OperationStatus[]>;
+  /** The greatest operation id of the cluster, or null. Ids sort by age. */
+  lastOperationId(cluster: string): Promise<string | null>;
   /** Hosts of the cluster in quarantine, by name. */
   quarantine(cluster: string): Promise<QuarantinedHost[]>;
   cluster(name: string): Promise<ClusterRecord | null>;
@@ -71,6 +75,9 @@ export interface Projections {
   /** Called after each save in this process, with the cluster's name. Returns the function that ends it. */
   onChange(listener: (cluster: string) => void): () => void;
 }
+
+/** Final states that a queued operation may get before it began. */
+const NEVER_RAN: ReadonlySet<OperationStatus['state']> = new Set(['cancelled', 'lost']);
 
 export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   const nextId = monotonicFactory();
@@ -148,7 +155,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   async function saveCluster(tx: Transaction<Tables>, status: OperationStatus, outcome: ClusterOutcome): Promise<void> {
     const at = now();
     // One that waits behind another, or was taken out of the queue, does not speak for the cluster.
-    const waiting = status.state === 'queued' || (status.state === 'cancelled' && status.startedAt === undefined);
+    const waiting = status.state === 'queued' || (NEVER_RAN.has(status.state) && status.startedAt === undefined);
     const record = {
       spec_ref: outcome.specRef,
       state: outcome.state,
@@ -222,6 +229,27 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
         items: page.map((row) => ({ ...headOf(row)!, ...tasks.get(row.id)! })),
         next: rows.length > limit && last ? `${last.queued_at}_${last.id}` : null,
       };
+    },
+    async unfinished(before, limit) {
+      const rows = await db
+        .selectFrom('operations')
+        .select(['cluster', 'status'])
+        .where('state', 'not in', [...FINAL_STATES])
+        .where('updated_at', '<', before)
+        .orderBy('queued_at')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({ ...headOf(row)!, tasks: [] }));
+    },
+    async lastOperationId(cluster) {
+      const row = await db
+        .selectFrom('operations')
+        .select('id')
+        .where('cluster', '=', cluster)
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.id ?? null;
     },
     async latestOperation(cluster) {
       const row = await db

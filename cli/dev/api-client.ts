@@ -65,7 +65,7 @@ export class ApiClient {
     cluster: string,
     id: string,
     onStatus: (status: OperationStatus) => void = () => undefined,
-    until: readonly OperationStatus['state'][] = ['succeeded', 'failed', 'cancelled', 'blocked'],
+    until: readonly OperationStatus['state'][] = ['succeeded', 'failed', 'cancelled', 'lost', 'blocked'],
   ): Promise<OperationStatus> {
     for (;;) {
       const status = await this.operation(cluster, id);

@@ -154,7 +154,7 @@ async function continueOrPost(api: ApiClient, spec: unknown): Promise<string> {
   const { items } = await api.request<{ items: { name: string; operation: string | null }[] }>('GET', '/clusters');
   const latest = items.find((each) => each.name === name)?.operation;
   const status = latest ? await api.operation(name, latest) : null;
-  if (latest && status && !['succeeded', 'failed', 'cancelled'].includes(status.state)) {
+  if (latest && status && !['succeeded', 'failed', 'cancelled', 'lost'].includes(status.state)) {
     say(`an earlier build is ${status.state}: going on with operation ${latest}`);
     if (status.state === 'paused' || status.state === 'pausing') {
       await api.request('POST', `/clusters/${name}/resume`, {});

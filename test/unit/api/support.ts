@@ -10,7 +10,7 @@ import type { ApiDeps } from '../../../api/deps.ts';
 import type { OperationHistory, TemporalGateway } from '../../../api/temporal-gateway.ts';
 import { openSigner } from '../../../audit/signing-key.ts';
 import { payloadCodec } from '../../../codec/payload-codec.ts';
-import type { SubmitOperation } from '../../../contracts/commands.ts';
+import type { ClusterState, SubmitOperation } from '../../../contracts/commands.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { openStore, type Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
@@ -60,8 +60,12 @@ export class FakeTemporal implements TemporalGateway {
   down = false;
   onSubmit: (cluster: string, id: string, request: SubmitOperation) => Promise<void> = () => Promise.resolve();
 
-  async submit(cluster: string, request: SubmitOperation) {
+  /** What a new entity would have begun with, in turn. */
+  readonly states: (ClusterState | undefined)[] = [];
+
+  async submit(cluster: string, request: SubmitOperation, state?: ClusterState) {
     this.#check();
+    this.states.push(state);
     const known = this.submitted.findIndex((each) => each.cluster === cluster && each.requestId === request.requestId);
     if (known >= 0) return { operationId: `op-${known + 1}`, created: false };
     this.submitted.push({ cluster, ...request });
@@ -89,6 +93,12 @@ export class FakeTemporal implements TemporalGateway {
   history = async () => {
     this.#check();
     return this.answers;
+  };
+  /** What runs or waits; null: no worker says. */
+  live: Set<string> | null = new Set();
+  liveOperations = async () => {
+    this.#check();
+    return this.live;
   };
   histories = async function* (): AsyncGenerator<never> {
     // Temporal has forgotten.

@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ErrorReport } from '../contracts/errors.ts';
+import { ACTORS, operationWorkflowId } from '../contracts/messages.ts';
+import type { OperationStatus } from '../contracts/operation.ts';
+import type { Store } from '../store/index.ts';
+import { NO_OUTPUT } from '../store/journal-record.ts';
+import type { TemporalGateway } from './temporal-gateway.ts';
+
+export interface ReconcilerOptions {
+  store: Pick<Store, 'projections' | 'journal'>;
+  temporal: Pick<TemporalGateway, 'liveOperations'>;
+  logger?: { warn(details: object, message: string): void } | undefined;
+  /** For tests: how old a status must be, ms. */
+  settleMs?: number;
+}
+
+/** Closes operations that our store knows as unfinished and that Temporal does not run any more. */
+export interface Reconciler {
+  /** Look once. Returns the operations that were closed as `lost`. Throws TEMPORAL_UNAVAILABLE when nothing can be said. */
+  sweep(): Promise<{ cluster: string; operationId: string }[]>;
+  /** Look at once, then every SWEEP_MS. Returns the function that ends it. */
+  start(): () => Promise<void>;
+}
+
+/** How often, ms. A terminated workflow is rare; after lost data the first look at the start finds all. */
+const SWEEP_MS = 60_000;
+/** After a failed look (Temporal does not answer yet), ms. */
+const RETRY_MS = 5_000;
+/** A status younger than this may belong to an operation that is being queued or that is ending, ms. */
+const SETTLE_MS = 15_000;
+/** Operations looked at in one sweep; the next one takes the rest. */
+const PER_SWEEP = 1_000;
+
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { store, temporal, logger, settleMs = SETTLE_MS } = options;
+
+  async function sweep(): Promise<{ cluster: string; operationId: string }[]> {
+    const before = new Date(Date.now() - settleMs).toISOString();
+    const unfinished = await store.projections.unfinished(before, PER_SWEEP);
+    const lost: { cluster: string; operationId: string }[] = [];
+    for (const [cluster, operations] of Map.groupBy(unfinished, (each) => each.cluster)) {
+      const live = await temporal.liveOperations(
+        cluster,
+        operations.map(({ operationId }) => operationId),
+      );
+      if (live === null) continue;
+      for (const operation of operations) {
+        if (live.has(operation.operationId)) continue;
+        await close(operation);
+        lost.push({ cluster, operationId: operation.operationId });
+        logger?.warn(
+          { cluster, operation: operation.operationId },
+          'Temporal does not know the operation: closed as lost',
+        );
+      }
+    }
+    return lost;
+  }
+
+  /** As the operation itself would: its last record, then its status. The archivist seals it. */
+  async function close(operation: OperationStatus): Promise<void> {
+    const { cluster, operationId } = operation;
+    const at = new Date();
+    const error: ErrorReport = {
+      code: 'OPERATION_LOST',
+      message: `Temporal has no running workflow for operation ${operationId}: its data was lost or replaced, or the workflow was terminated or deleted there`,
+    };
+    await store.journal.record(
+      {
+        ...{ kind: 'operation', cluster, operation: operationId, actor: ACTORS.service, requestId: '' },
+        ...{ argv: ['close', 'lost'], workflowId: operationWorkflowId(cluster, operationId) },
+        ...{ stdinSha256: null, stdinBytes: 0, startedAt: at },
+      },
+      { ...NO_OUTPUT, endedAt: at, code: null, error: error.code },
+    );
+    const { pause: _pause, quarantine: _quarantine, ...status } = operation;
+    await store.projections.saveOperation({
+      ...status,
+      state: 'lost',
+      endedAt: at.toISOString(),
+      blockedHosts: [],
+      error,
+    });
+  }
+
+  return {
+    sweep,
+    start() {
+      const ending = new AbortController();
+      const run = async (): Promise<void> => {
+        while (!ending.signal.aborted) {
+          const pause = await sweep().then(
+            () => SWEEP_MS,
+            (error: unknown) => {
+              logger?.warn({ err: error }, 'operations could not be compared with Temporal');
+              return RETRY_MS;
+            },
+          );
+          await sleep(pause, undefined, { signal: ending.signal }).catch(() => undefined);
+        }
+      };
+      const running = run();
+      return async () => {
+        ending.abort();
+        await running;
+      };
+    },
+  };
+}

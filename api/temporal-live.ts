@@ -1,0 +1,45 @@
+import { type Client, type Connection, WorkflowNotFoundError } from '@temporalio/client';
+import type { ClusterStatus } from '../contracts/commands.ts';
+import { clusterWorkflowId, operationWorkflowId, QUERIES } from '../contracts/messages.ts';
+
+/** For one answer of the server or of a worker, ms. */
+const DEADLINE_MS = 5_000;
+
+/** See TemporalGateway.liveOperations. */
+export async function liveOperations(
+  client: Client,
+  connection: Connection,
+  cluster: string,
+  ids: readonly string[],
+): Promise<ReadonlySet<string> | null> {
+  // A missing namespace answers as a missing workflow does.
+  await connection.withDeadline(Date.now() + DEADLINE_MS, () =>
+    connection.workflowService.describeNamespace({ namespace: client.options.namespace }),
+  );
+  const live = new Set<string>();
+  for (const id of ids) if (await isRunning(client, connection, operationWorkflowId(cluster, id))) live.add(id);
+  const entity = clusterWorkflowId(cluster);
+  if (live.size === ids.length || !(await isRunning(client, connection, entity))) return live;
+  try {
+    const { running, queued } = await connection.withDeadline(Date.now() + DEADLINE_MS, () =>
+      client.workflow.getHandle(entity).query<ClusterStatus>(QUERIES.status),
+    );
+    for (const { operationId } of [...(running ? [running] : []), ...queued]) live.add(operationId);
+    return live;
+  } catch {
+    // Only a worker answers queries. Without one nothing is known of the queue; the next sweep asks again.
+    return null;
+  }
+}
+
+async function isRunning(client: Client, connection: Connection, workflowId: string): Promise<boolean> {
+  try {
+    const { status } = await connection.withDeadline(Date.now() + DEADLINE_MS, () =>
+      client.workflow.getHandle(workflowId).describe(),
+    );
+    return status.name === 'RUNNING' || status.name === 'PAUSED';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
