@@ -13,6 +13,7 @@ import { endStreamsOfHead } from './plugins/head.ts';
 import { handleNotFound } from './plugins/not-found.ts';
 import { documentApi } from './plugins/openapi.ts';
 import { recordRequests } from './plugins/trail.ts';
+import { leaveUnread } from './plugins/unread.ts';
 import { validate } from './plugins/validation.ts';
 import { routes } from './routes/index.ts';
 
@@ -33,7 +34,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   const app: FastifyInstance = fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
     ...(options.https ? { https: options.https } : {}),
-    bodyLimit: LIMITS.requestBodyBytes,
+    bodyLimit: LIMITS.commandBodyBytes,
     ...(options.trustProxy?.length ? { trustProxy: [...options.trustProxy] } : {}),
     // What fails before any route is found: addresses that cannot be decoded, requests that are not HTTP.
     frameworkErrors: (error, request, reply) => {
@@ -62,7 +63,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
     if (route.method === 'GET' || route.method === 'HEAD') route.logLevel ??= 'warn';
   });
   handleErrors(app);
-  parseBodies(app);
+  leaveUnread(app);
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
   });
@@ -73,6 +74,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   const { journal, projections } = deps.store;
   recordRequests(app, { journal, known: async (name) => (await projections.cluster(name)) !== null });
   authenticate(app, deps.store.tokens);
+  parseBodies(app);
   handleNotFound(app);
   endStreamsOfHead(app);
   const api = validate(app);

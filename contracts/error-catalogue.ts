@@ -71,7 +71,20 @@ export const ERRORS = {
     'The route does not take this method',
     'See /docs for the methods of this route.',
   ),
-  BODY_TOO_LARGE: entry('request', false, 413, 'The request body is too large', 'Send at most 2 MiB.'),
+  DOCUMENT_TOO_COMPLEX: entry(
+    'request',
+    false,
+    413,
+    'The document holds more than any of ours needs',
+    'Send fewer values, keys or aliases; the detail names the bound. A spec has room for 1,000 hosts.',
+  ),
+  BODY_TOO_LARGE: entry(
+    'request',
+    false,
+    413,
+    'The request body is too large',
+    'Send less: a spec may have 2 MiB as JSON and 1 MiB as YAML, other bodies 256 KiB.',
+  ),
   UNSUPPORTED_MEDIA_TYPE: entry(
     'request',
     false,

@@ -70,6 +70,11 @@ export class KubewrightError extends Error {
     return { code, message, host, phase, blames, evidence, errors };
   }
 
+  /** The error of a report that came from elsewhere. */
+  static from({ code, message, ...more }: ErrorReport): KubewrightError {
+    return new KubewrightError(code, message, more);
+  }
+
   static is(value: unknown): value is KubewrightError {
     return typeof value === 'object' && value !== null && symbol in value;
   }

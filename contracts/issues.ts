@@ -11,12 +11,15 @@ export interface FieldIssue {
 type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
 
-/** More problems than this are no help. */
+/** More problems than this are no help: the rest is cut before any of it is put into words. */
 const ISSUES = 100;
+/** Parts of a path that are shown: no schema of ours is deeper. */
+const PATH_PARTS = 32;
 
 /** `['spec', 'hosts', 2]` as `spec.hosts[2]`. */
 export function formatPath(path: Path): string {
   return path
+    .slice(0, PATH_PARTS)
     .map((part, index) =>
       typeof part === 'number' ? `[${part}]` : `${index > 0 ? '.' : ''}${String(part).slice(0, 64)}`,
     )
@@ -28,7 +31,23 @@ export function formatPath(path: Path): string {
  * the caller most likely meant. `schema` and `input` are what was parsed; `prefix` is where that stands in the document.
  */
 export function describeIssues(error: z.ZodError, schema: z.ZodType, input: unknown, prefix: Path = []): FieldIssue[] {
-  return error.issues.flatMap((issue) => describe(issue, schema, input, prefix, [])).slice(0, ISSUES);
+  return described(error.issues, schema, input, prefix, []);
+}
+
+/** The first ISSUES of them in words; no more are looked at. */
+function described(
+  issues: readonly Issue[],
+  schema: z.ZodType,
+  input: unknown,
+  prefix: Path,
+  above: Path,
+): FieldIssue[] {
+  const found: FieldIssue[] = [];
+  for (const issue of issues.slice(0, ISSUES)) {
+    if (found.length >= ISSUES) break;
+    found.push(...describe(issue, schema, input, prefix, above));
+  }
+  return found.slice(0, ISSUES);
 }
 
 function describe(issue: Issue, schema: z.ZodType, input: unknown, prefix: Path, above: Path): FieldIssue[] {
@@ -37,7 +56,7 @@ function describe(issue: Issue, schema: z.ZodType, input: unknown, prefix: Path,
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = keysAt(schema, inside);
-      return issue.keys.map((key) => at(unknownWord('key', key, known)));
+      return issue.keys.slice(0, ISSUES).map((key) => at(unknownWord('key', key, known)));
     }
     case 'invalid_value': {
       const value = valueAt(input, inside);
@@ -50,7 +69,14 @@ function describe(issue: Issue, schema: z.ZodType, input: unknown, prefix: Path,
     case 'invalid_type':
       return [at(valueAt(input, inside) === undefined ? 'is required' : `must be ${article(issue.expected)}`)];
     case 'invalid_key':
-      return [at(`invalid key: ${issue.issues.map((each) => each.message).join('; ')}`)];
+      return [
+        at(
+          `invalid key: ${issue.issues
+            .slice(0, 5)
+            .map((each) => each.message)
+            .join('; ')}`,
+        ),
+      ];
     case 'too_small':
     case 'too_big':
       return [at(sizeMessage(issue))];
@@ -74,17 +100,20 @@ function union(
   if (value === undefined) return [at('is required')];
   const options = issue.errors as readonly (readonly Issue[])[];
   const near = options.filter((list) => list.every((each) => !isOfAnotherShape(each, value)));
-  if (near.length === 1) return near[0]!.flatMap((each) => describe(each, schema, input, prefix, inside));
+  if (near.length === 1) return described(near[0]!, schema, input, prefix, inside);
   const keys = keysAt(schema, inside);
   if (keys.length > 0) {
     const unknown =
       typeof value === 'object' && value !== null ? Object.keys(value).filter((key) => !keys.includes(key)) : [];
-    if (unknown.length > 0) return unknown.map((key) => at(unknownWord('key', key, keys)));
+    if (unknown.length > 0) return unknown.slice(0, ISSUES).map((key) => at(unknownWord('key', key, keys)));
     return [at(`must be an object with one of the keys ${keys.map((key) => `\`${key}\``).join(', ')}`)];
   }
   // How long a text may be matters only to the option that it is meant for.
   const messages = options.flatMap((list) =>
-    list.filter((each) => each.code !== 'too_big').map((each) => each.message),
+    list
+      .slice(0, ISSUES)
+      .filter((each) => each.code !== 'too_big')
+      .map((each) => each.message),
   );
   return [at([...new Set(messages)].join(' or ').slice(0, 300) || issue.message)];
 }

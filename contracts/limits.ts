@@ -6,8 +6,12 @@ export const LIMITS = {
   labelsPerHost: 64,
   taintsPerHost: 16,
   pathLength: 256,
-  /** One HTTP request body; a 1,000-host spec is about 400 KiB. */
+  /** A spec as an HTTP request body; one of 1,000 hosts is about 400 KiB. */
   requestBodyBytes: 2 * 1024 * 1024,
+  /** The same as YAML, which takes a hundred times as long to parse. */
+  yamlBodyBytes: 1024 * 1024,
+  /** Any other HTTP request body: the largest are decisions about 1,000 hosts. */
+  commandBodyBytes: 256 * 1024,
   /** stdout or stderr kept of one command, in bytes; the rest is counted and marked as cut. */
   commandOutputBytes: 1024 * 1024,
   /** Evidence carried by one error, in characters: a pending activity's failure is cut to 4 KiB by the server. */

@@ -19,14 +19,19 @@ export function distance(a: string, b: string): number {
 /** Longest word that is compared and quoted: what a caller sends may be long. */
 const QUOTED = 64;
 
+/** Edits after which a word is no longer taken for a misspelling of the known one. */
+const allowed = (known: string): number => Math.max(2, Math.floor(known.length / 2));
+
 /** The known word that a person most likely meant; undefined when none is near. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const cut = word.slice(0, QUOTED).toLowerCase();
   const ranked = known
+    // As many edits as the lengths differ are needed at least: most words need no closer look.
+    .filter((each) => Math.abs(each.length - cut.length) <= allowed(each))
     .map((each) => ({ each, edits: distance(cut, each.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits);
   const best = ranked[0];
-  if (best && best.edits <= Math.max(2, Math.floor(best.each.length / 2))) return best.each;
+  if (best && best.edits <= allowed(best.each)) return best.each;
   // `version` for `kubernetesVersion`: one word inside the other.
   return known.find(
     (each) => cut.length >= 3 && (each.toLowerCase().includes(cut) || cut.includes(each.toLowerCase())),

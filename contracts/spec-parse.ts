@@ -1,11 +1,9 @@
-import { LineCounter, parseDocument, type YAMLParseError, type YAMLWarning } from 'yaml';
 import { type ClusterSpec, clusterSpec } from './cluster.ts';
+import { DOCUMENT_BOUNDS, type DocumentBounds, malformed, TOO_DEEP } from './document-bounds.ts';
 import { KubewrightError } from './errors.ts';
 import { describeIssues, type FieldIssue } from './issues.ts';
-import { jsonDuplicateKey, jsonErrorOffset } from './json-position.ts';
-
-/** References to anchors in one document. A spec needs a few; a bomb needs many. */
-const ALIASES = 100;
+import { parseJson } from './json-document.ts';
+import { parseYaml } from './yaml-document.ts';
 
 /** Checks phase names and options, which the phases themselves know. Gives what is wrong. */
 export type ValidatePhases = (cluster: ClusterSpec) => FieldIssue[];
@@ -30,79 +28,23 @@ export function validateClusterSpec(input: unknown, validatePhases?: ValidatePha
   return parsed.data;
 }
 
-/** JSON or one YAML document as plain data. Throws SPEC_MALFORMED. */
-export function parseDocumentText(text: string, contentType: string): unknown {
+/**
+ * JSON or one YAML document as plain data, in time linear in its length. Throws SPEC_MALFORMED and DOCUMENT_TOO_COMPLEX,
+ * with line and column.
+ */
+export function parseDocumentText(
+  text: string,
+  contentType: string,
+  bounds: DocumentBounds = DOCUMENT_BOUNDS,
+): unknown {
   try {
-    const value = /\bjson\b/.test(contentType) ? parseJson(text) : parseYaml(text);
-    refusePrototypes(value, 0);
-    return value;
+    return /\bjson\b/.test(contentType) ? parseJson(text, bounds) : parseYaml(text, bounds);
   } catch (error) {
     // Nesting that is deeper than our stack is no spec.
-    if (error instanceof RangeError) throw malformed('the document is nested too deeply', error);
+    if (error instanceof RangeError) throw malformed(TOO_DEEP, error);
     throw error;
   }
 }
-
-function parseYaml(text: string): unknown {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, {
-    strict: true,
-    uniqueKeys: true,
-    version: '1.2',
-    merge: false,
-    lineCounter,
-    prettyErrors: false,
-  });
-  // A warning is an unknown tag: its value would not be what its author meant.
-  const problem = document.errors[0] ?? document.warnings[0];
-  if (problem) {
-    const { line, col } = lineCounter.linePos(problem.pos[0]);
-    throw malformed(`line ${line}, column ${col}: ${yamlMessage(problem)}`, problem);
-  }
-  try {
-    return document.toJS({ maxAliasCount: ALIASES });
-  } catch (error) {
-    if (error instanceof RangeError) throw error;
-    throw malformed(error instanceof Error ? error.message.slice(0, 200) : 'the anchors cannot be resolved', error);
-  }
-}
-
-/** The parser speaks to programmers in some places; here its reader is the author of the document. */
-function yamlMessage(problem: YAMLParseError | YAMLWarning): string {
-  if (problem.code === 'MULTIPLE_DOCS') return 'a second document begins; send one at a time';
-  if (/call stack/.test(problem.message)) return 'the document is nested too deeply';
-  return problem.message.split('\n')[0]!.slice(0, 200);
-}
-
-function parseJson(text: string): unknown {
-  const place = (offset: number) => {
-    const before = text.slice(0, offset).split('\n');
-    return `line ${before.length}, column ${before.at(-1)!.length + 1}`;
-  };
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    if (error instanceof RangeError) throw error;
-    const offset = jsonErrorOffset(text);
-    const found = offset >= text.length ? 'the document ends too early' : `unexpected ${JSON.stringify(text[offset])}`;
-    throw malformed(`${place(offset)}: ${found}`, error);
-  }
-  // JSON.parse lets the last one win, which is not what anybody meant.
-  const twice = jsonDuplicateKey(text);
-  if (twice) throw malformed(`${place(twice.offset)}: the key \`${twice.key.slice(0, 64)}\` is there twice`);
-  return value;
-}
-
-/** A key `__proto__` would become an object's prototype in whatever copies the document. */
-function refusePrototypes(value: unknown, depth: number): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (depth > 100) throw malformed('the document is nested too deeply');
-  if (Object.hasOwn(value, '__proto__')) throw malformed('the key `__proto__` is not allowed');
-  for (const each of Object.values(value)) refusePrototypes(each, depth + 1);
-}
-
-const malformed = (message: string, cause?: unknown) => new KubewrightError('SPEC_MALFORMED', message, { cause });
 
 function invalid(errors: FieldIssue[]): KubewrightError {
   const [first] = errors;

@@ -30,7 +30,7 @@ export const codec: AddRoutes = (api, deps) => {
       `/codec/${name}`,
       {
         onRequest,
-        config: { role: 'operator', cookie: COOKIE },
+        config: { role: 'operator', cookie: COOKIE, bodyBounds: { textChars: BODY_BYTES, values: 20_000, depth: 8 } },
         bodyLimit: BODY_BYTES,
         schema: { operationId, summary, tags, body: codecPayloads, response: responses({ 200: codecPayloads }) },
       },

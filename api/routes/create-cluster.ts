@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { accepted, dryRunAnswer } from '../../contracts/api.ts';
 import { type ClusterSpec, clusterShape } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import { LIMITS } from '../../contracts/limits.ts';
 import { validateClusterSpec } from '../../contracts/spec-parse.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerDryRun } from '../dry-run.ts';
@@ -24,7 +25,8 @@ export const createCluster: AddRoutes = (api, deps) => {
   api.post(
     '/clusters',
     {
-      config: { role: 'operator', anyCluster: true },
+      config: { role: 'operator', anyCluster: true, clusterSpec: true },
+      bodyLimit: LIMITS.requestBodyBytes,
       // The body is checked in the handler, in the words of specs: the nearest known key, the place in the document.
       validatorCompiler: (route) =>
         route.httpPart === 'body' ? (data: unknown) => ({ value: data }) : validator(route),

@@ -4,8 +4,9 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { definePhase } from '../../../activities/phases/phase.ts';
 import { phaseValidator } from '../../../api/validate-phases.ts';
+import { DOCUMENT_BOUNDS, DocumentCount } from '../../../contracts/document-bounds.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
-import { jsonErrorOffset } from '../../../contracts/json-position.ts';
+import { scanJson } from '../../../contracts/json-document.ts';
 import { nearest } from '../../../contracts/nearest.ts';
 import { parseClusterSpec } from '../../../contracts/spec-parse.ts';
 
@@ -99,7 +100,7 @@ describe('malformed documents', () => {
           .fill(n === 0 ? 'x' : `*a${n - 1}`)
           .join(', ')}]`,
     );
-    expect(refused(levels.join('\n'), 'application/yaml').code).toBe('SPEC_MALFORMED');
+    expect(refused(levels.join('\n'), 'application/yaml').code).toBe('DOCUMENT_TOO_COMPLEX');
   });
 
   it.each(['application/json', 'application/yaml'])('nesting without end (%s)', (type) => {
@@ -196,10 +197,11 @@ it('what is missing is said to be required', () => {
 it('the place of a JSON error is where the text stops being JSON', () => {
   fc.assert(
     fc.property(fc.json({ maxDepth: 3 }), fc.nat(), (text, at) => {
-      expect(jsonErrorOffset(text)).toBe(text.length);
+      const problemOf = (part: string) => scanJson(part, new DocumentCount(DOCUMENT_BOUNDS, String));
+      expect(problemOf(text)).toBeNull();
       const cut = at % text.length;
-      expect(jsonErrorOffset(text.slice(0, cut))).toBeLessThanOrEqual(cut);
-      expect(jsonErrorOffset(`${text}~`)).toBe(text.length);
+      expect(problemOf(text.slice(0, cut)) ?? 0).toBeLessThanOrEqual(cut);
+      expect(problemOf(`${text}~`)).toBe(text.length);
     }),
     { numRuns: 200 },
   );

@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openStore, type Store } from '../../store/index.ts';
+import { openKeyring } from '../../store/keyring.ts';
+
+/** A service that runs as a process of its own: the API alone, whose Temporal is away. */
+export interface ServiceProcess {
+  url: string;
+  port: number;
+  adminToken: string;
+  dataDir: string;
+  pid: number;
+  /** Another connection to the service's database: what workers would write, a test writes. */
+  openStore(): Promise<Store>;
+  log(): string;
+  close(): Promise<void>;
+}
+
+const READY_MS = 60_000;
+/** Nobody listens there: the discard port. */
+const NO_TEMPORAL = '127.0.0.1:9';
+
+/** Start `api/main.ts` on a port of the kernel's choice, with a fresh data directory. */
+export async function startServiceProcess(env: Record<string, string> = {}): Promise<ServiceProcess> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-attack-'));
+  let log = '';
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../api/main.ts')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      KUBEWRIGHT_PROCESS: 'api',
+      KUBEWRIGHT_DATA: dataDir,
+      KUBEWRIGHT_PORT: '0',
+      TEMPORAL_ADDRESS: NO_TEMPORAL,
+      ...env,
+    },
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      log = (log + text).slice(-200_000);
+    });
+  }
+  const url = await addressOf(child, () => log);
+  return {
+    url,
+    port: Number(new URL(url).port),
+    adminToken: readFileSync(join(dataDir, 'admin-token'), 'utf8').trim(),
+    dataDir,
+    pid: child.pid ?? 0,
+    openStore: () => openStore({ dataDir, keyring: openKeyring(dataDir, undefined) }),
+    log: () => log,
+    async close() {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      if (child.exitCode === null && child.kill('SIGTERM')) await Promise.race([ended, sleep(20_000)]);
+      child.kill('SIGKILL');
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What the service says in its log once it listens. */
+async function addressOf(child: ChildProcess, log: () => string): Promise<string> {
+  const until = Date.now() + READY_MS;
+  for (;;) {
+    const [, url] = /"url":"(https?:[^"]+)","docs"/.exec(log()) ?? [];
+    if (url !== undefined) return url;
+    if (child.exitCode !== null || Date.now() > until) throw new Error(`the service did not start:\n${log()}`);
+    await sleep(50);
+  }
+}
