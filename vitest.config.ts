@@ -81,6 +81,29 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          // What production runs: the files of the image, PostgreSQL, Temporal's server on it, a cluster on lab hosts.
+          name: 'image',
+          include: ['test/image/**/*.test.ts'],
+          retry,
+          testTimeout: 600_000,
+          hookTimeout: 900_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // Docker and its registry of images inside a lab host: minutes, and not in CI.
+          name: 'compose',
+          include: ['test/compose/**/*.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 2_400_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           retry,

@@ -7,8 +7,8 @@ import { checkoutRoot } from './paths.ts';
 import { type FileOutcome, mergeSecondRun, runOutcome, summaryOf, timesTable } from './test-outcome.ts';
 
 /**
- * `npm run test:unit`, `npm test` (fast: unit, golden, workflow, replay, integration), `npm run test:e2e` and
- * `npm run test:attack`. Further arguments go to vitest. CI runs a failed file once more. Prints the time of each file,
+ * `npm run test:unit`, `npm test` (fast: unit, golden, workflow, replay, integration), `npm run test:e2e`,
+ * `npm run test:attack`, `npm run test:image` and `npm run test:compose`. Further arguments go to vitest. CI runs a failed file once more. Prints the time of each file,
  * slowest first, and each test that passed only when it was run again. Ends with the plain line `N passed, N failed, N
  * skipped`; with KUBEWRIGHT_TEST_SUMMARY set, writes a `TierSummary` there as JSON, so that .ci/run can add them up.
  */
@@ -17,6 +17,8 @@ const PROJECTS: Record<string, string[]> = {
   fast: ['unit', 'workflow', 'integration'],
   e2e: ['repeat', 'e2e'],
   attack: ['attack'],
+  image: ['image'],
+  compose: ['compose'],
 };
 
 /** What unit tests call on this machine; the other tiers install their own. */

@@ -13,14 +13,15 @@ interface Downloaded {
 
 /**
  * Writes a module that requires the recipe's project into `folder` and downloads all that its packages need
- * (checked against Go's checksum database by go itself). Returns how many packages the build will compile at most.
+ * (checked against Go's checksum database by go itself). Returns how many packages the build will compile at most, and
+ * the folder of the module's source.
  */
 export async function prepareModule(
   recipe: GoRecipe,
   folder: string,
   toolchain: GoToolchain,
   likeKubernetes: ModuleVersions,
-): Promise<number> {
+): Promise<{ packages: number; moduleFolder: string }> {
   const { Dir, GoMod } = await downloadModule(recipe, folder, toolchain);
   const lines = ['module kubewright.lab/build', 'go 1.26.0', `require ${recipe.module} ${recipe.version}`];
   for (const requirement of recipe.requires ?? []) lines.push(`require ${requirement}`);
@@ -29,6 +30,7 @@ export async function prepareModule(
       lines.push(`replace ${name} => ${name} ${recipe.staging.version}`);
     }
   }
+  if (recipe.vendored) lines.push(...vendoredModules(await readFile(join(Dir, 'vendor', 'modules.txt'), 'utf8')));
   if (recipe.likeKubernetes) {
     const { except } = recipe.likeKubernetes;
     for (const [name, version] of likeKubernetes) {
@@ -42,7 +44,8 @@ export async function prepareModule(
     await writeFile(join(folder, 'main.go'), kept.join('\n').replace(/^package \w+$/m, 'package main'));
     if (extra) await writeFile(join(folder, 'extra.go'), `package main\n\n${extra}`);
   }
-  return (await listDependencies(recipe, folder, toolchain, '{{.ImportPath}}')).length;
+  const packages = (await listDependencies(recipe, folder, toolchain, '{{.ImportPath}}')).length;
+  return { packages, moduleFolder: Dir };
 }
 
 /** The versions of all modules that the prepared Kubernetes in `folder` compiles, sorted by path. */
@@ -84,4 +87,16 @@ async function downloadModule(recipe: GoRecipe, folder: string, toolchain: GoToo
 function stagingModules(goMod: string): string[] {
   const found = goMod.matchAll(/^\s*(?:replace\s+)?(\S+)\s+=>\s+\.\/staging\//gm);
   return [...new Set([...found].map((match) => match[1] ?? ''))].sort();
+}
+
+/** The lines of a go.mod that say what a vendor/modules.txt says: `# path version` and `# path [version] => path version`. */
+function vendoredModules(modulesTxt: string): string[] {
+  return modulesTxt.split('\n').flatMap((line) => {
+    const [, path, version, , target, targetVersion] = /^# (\S+)(?: (v\S+))?( => (\S+) (v\S+))?$/.exec(line) ?? [];
+    if (path === undefined) return [];
+    return [
+      ...(version === undefined ? [] : [`require ${path} ${version}`]),
+      ...(target === undefined ? [] : [`replace ${path} => ${target} ${targetVersion}`]),
+    ];
+  });
 }

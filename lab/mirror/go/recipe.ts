@@ -13,6 +13,8 @@ export interface GoRecipe {
   readonly requires?: readonly string[];
   /** The project is developed with its libraries in one tree: `k8s.io/api` and its like follow its own version. */
   readonly staging?: { readonly version: string };
+  /** The project has no go.mod of its own: it takes the versions of its vendor/modules.txt. */
+  readonly vendored?: boolean;
   /**
    * Take the module versions that Kubernetes itself is built with wherever both use a module, so that the compiled
    * packages are shared through the build cache: it saves minutes. Patterns name modules that must stay apart.

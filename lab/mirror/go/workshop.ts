@@ -10,11 +10,14 @@ import { findGo, type GoToolchain } from './toolchain.ts';
 export interface GoBuilt {
   readonly outputs: ReadonlyMap<string, string>;
   readonly source: string;
+  /** The source of the module, read-only. */
+  readonly moduleFolder: string;
 }
 
 interface Prepared {
   folder: string;
   packages: number;
+  moduleFolder: string;
 }
 
 /** Builds Go projects of one run: one toolchain, one build cache, and Kubernetes' module versions for those that follow it. */
@@ -33,10 +36,11 @@ export class GoWorkshop {
   async build(recipe: GoRecipe, onProgress: (message: string) => void): Promise<GoBuilt> {
     const toolchain = await this.#go();
     onProgress(`fetching the modules of ${recipe.module}@${recipe.version}`);
-    const { folder, packages } = await this.#prepare(recipe);
+    const { folder, packages, moduleFolder } = await this.#prepare(recipe);
     onProgress(`compiling ${packages} packages`);
     const outputs = await buildModule(recipe, folder, toolchain, onProgress, packages);
-    return { outputs, source: describeRecipe(recipe, toolchain.version, this.#options.kubernetesVersion) };
+    const source = describeRecipe(recipe, toolchain.version, this.#options.kubernetesVersion);
+    return { outputs, source, moduleFolder };
   }
 
   #go(): Promise<GoToolchain> {
@@ -58,7 +62,7 @@ export class GoWorkshop {
       const folder = join(this.#options.workDir, `go-${key.replaceAll(/[^A-Za-z0-9.]+/g, '-')}`);
       await mkdir(folder, { recursive: true });
       const like = recipe.likeKubernetes ? await this.#kubernetesVersions() : new Map<string, string>();
-      return { folder, packages: await prepareModule(recipe, folder, await this.#go(), like) };
+      return { folder, ...(await prepareModule(recipe, folder, await this.#go(), like)) };
     })();
     this.#prepared.set(key, prepared);
     return prepared;

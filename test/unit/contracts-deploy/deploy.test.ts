@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../../api/config.ts';
 import { NAMESPACE, RETENTION_DAYS, SEARCH_ATTRIBUTES } from '../../../contracts/messages.ts';
+import { workerConfig } from '../../../worker/config.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -15,6 +16,8 @@ interface Service {
   ports?: string[];
   command?: string[];
   depends_on?: Record<string, { condition: string }>;
+  healthcheck?: { test: string[] };
+  restart?: string;
 }
 const compose = parse(read('docker-compose.yml'), { merge: true }) as {
   services: Record<string, Service>;
@@ -28,24 +31,70 @@ describe('docker-compose.yml', () => {
     expect(compose.services['temporal']?.environment?.['NUM_HISTORY_SHARDS']).toBe('512');
   });
 
-  it('gives the API an environment that it accepts', () => {
-    const given = compose.services['api']?.environment ?? {};
-    const secrets = { POSTGRES_PASSWORD: 'ab12', KUBEWRIGHT_SECRET_KEY: Buffer.alloc(32).toString('base64') };
-    const env = Object.fromEntries(
-      Object.entries(given).map(([name, value]) => [
-        name,
-        value.replace(/\$\{(\w+):-([^}]*)\}/g, (_all, key: string, fallback: string) =>
-          key in secrets ? secrets[key as keyof typeof secrets] : fallback,
-        ),
-      ]),
-    );
-    expect(parseConfig(env)).toMatchObject({
+  it('gives API and worker an environment that they accept, whatever characters the password has', () => {
+    const secrets: Record<string, string> = {
+      KUBEWRIGHT_DB_PASSWORD: 'a/b@c:d%',
+      KUBEWRIGHT_SECRET_KEY: Buffer.alloc(32).toString('base64'),
+    };
+    const environmentOf = (service: string) =>
+      Object.fromEntries(
+        Object.entries(compose.services[service]?.environment ?? {}).map(([name, value]) => [
+          name,
+          value.replace(/\$\{(\w+):([-?])([^}]*)\}/g, (_all, key: string, mark: string, text: string) =>
+            mark === '?' ? secrets[key]! : text,
+          ),
+        ]),
+      );
+    const databaseUrl = 'postgres://kubewright:a%2Fb%40c%3Ad%25@postgres:5432/kubewright';
+    expect(parseConfig(environmentOf('api'))).toMatchObject({
       process: 'api',
       host: '0.0.0.0',
       temporalAddress: 'temporal:7233',
       temporalNamespace: NAMESPACE,
-      databaseUrl: 'postgres://kubewright:ab12@postgres:5432/kubewright',
+      databaseUrl,
     });
+    expect(workerConfig(environmentOf('worker'))).toMatchObject({
+      address: 'temporal:7233',
+      namespace: NAMESPACE,
+      databaseUrl,
+    });
+  });
+
+  it('stops with a sentence when a secret is missing, and gives no secret a default', () => {
+    const text = read('docker-compose.yml');
+    const named = [...text.matchAll(/\$\{(\w*(?:PASSWORD|KEY)\w*)(:?.)([^}]*)\}/g)];
+    expect(new Set(named.map((match) => match[1]))).toEqual(
+      new Set([
+        'POSTGRES_PASSWORD',
+        'KUBEWRIGHT_DB_PASSWORD',
+        'TEMPORAL_DB_PASSWORD',
+        'TEMPORAL_VISIBILITY_DB_PASSWORD',
+        'KUBEWRIGHT_SECRET_KEY',
+      ]),
+    );
+    for (const [all, , mark, sentence] of named) {
+      expect(mark, all).toBe(':?');
+      expect(sentence, all).toMatch(/\.env.*openssl/);
+    }
+  });
+
+  it('has the superuser of PostgreSQL in the database and in the service that makes the users, nowhere else', () => {
+    const users = Object.entries(compose.services).filter(([, { environment }]) =>
+      Object.values(environment ?? {}).some((value) => value.includes('POSTGRES_PASSWORD')),
+    );
+    expect(users.map(([name]) => name)).toEqual(['postgres', 'database-users']);
+    const { environment } = compose.services['temporal'] ?? {};
+    expect(environment).toMatchObject({ POSTGRES_USER: 'temporal', VISIBILITY_POSTGRES_USER: 'temporal_visibility' });
+    expect(environment?.['POSTGRES_PWD']).toContain('${TEMPORAL_DB_PASSWORD:');
+    expect(environment?.['VISIBILITY_POSTGRES_PWD']).toContain('${TEMPORAL_VISIBILITY_DB_PASSWORD:');
+  });
+
+  it('checks the health of every service that goes on, by asking it something', () => {
+    for (const [name, { restart, healthcheck }] of Object.entries(compose.services)) {
+      if (restart !== 'unless-stopped') continue;
+      expect(healthcheck?.test.length, name).toBeGreaterThan(1);
+      expect(healthcheck?.test, name).not.toContain('nc');
+    }
   });
 
   it('publishes on loopback only, unless told otherwise', () => {
@@ -56,7 +105,7 @@ describe('docker-compose.yml', () => {
 
   it('has no secret in it, and says what to fill in', () => {
     const example = read('deploy/.env.example');
-    const used = [...read('docker-compose.yml').matchAll(/\$\{(\w+):-/g)].map((match) => match[1]!);
+    const used = [...read('docker-compose.yml').matchAll(/\$\{(\w+):[-?]/g)].map((match) => match[1]!);
     for (const name of used) expect(example, name).toContain(`${name}=`);
     for (const line of example.split('\n').filter((each) => !each.startsWith('#') && each !== '')) {
       expect(line).toMatch(/^\w+=$/);
