@@ -4,7 +4,7 @@ import type { ClusterSpec } from '../contracts/cluster.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { Host } from '../contracts/host.ts';
 import { validateClusterSpec } from '../contracts/spec-parse.ts';
-import { requireFreeAddress } from './address-in-use.ts';
+import { requireOwnAddress } from './address-in-use.ts';
 import type { ApiDeps } from './deps.ts';
 import { requireCredentials } from './require-credentials.ts';
 import { phaseValidator } from './validate-phases.ts';
@@ -39,7 +39,7 @@ export function replaced(by: Replacement): Correct {
 
 /**
  * Store the spec with one host corrected, checked like a new one. Throws NOT_FOUND, SPEC_INVALID, and ADDRESS_IN_USE
- * when the new address is another host's.
+ * when the new address is another host's of this cluster; other clusters are asked when it is sent (withAddresses).
  */
 export async function correctedSpec(deps: ApiDeps, specRef: string, name: string, correct: Correct): Promise<string> {
   const cluster = structuredClone(await deps.store.specs.get(specRef));
@@ -47,7 +47,7 @@ export async function correctedSpec(deps: ApiDeps, specRef: string, name: string
   const before = structuredClone(host);
   correct(host, cluster);
   if (host.address !== before.address || host.internalAddress !== before.internalAddress) {
-    await requireFreeAddress(deps, cluster, host);
+    requireOwnAddress(cluster, host);
   }
   const valid = validateClusterSpec(cluster, phaseValidator(deps.phases));
   await requireCredentials(deps, valid);

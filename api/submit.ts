@@ -1,4 +1,5 @@
 import type { ClusterState, SubmitOperation } from '../contracts/commands.ts';
+import { requireFreeAddresses, withAddresses } from './address-in-use.ts';
 import type { ApiDeps } from './deps.ts';
 import { oncePerKey } from './once-per-key.ts';
 
@@ -7,14 +8,20 @@ export type Submission = Omit<SubmitOperation, 'requestId'> & { cluster: string;
 
 /**
  * Hand an operation to the cluster's entity, once per idempotency key. Returns the operation's id, and its status is
- * readable from then on. Throws IDEMPOTENCY_KEY_REUSED, TEMPORAL_UNAVAILABLE, OPERATION_RUNNING.
+ * readable from then on. Throws IDEMPOTENCY_KEY_REUSED, TEMPORAL_UNAVAILABLE, OPERATION_RUNNING, and ADDRESS_IN_USE when a
+ * host of the spec is a machine of another cluster, for dry runs too. A teardown goes where the spec says: whose the host
+ * is then, its mark says.
  */
 export async function submitOperation(deps: ApiDeps, submission: Submission): Promise<string> {
   const { cluster, idempotencyKey, ...request } = submission;
   const { actor: _actor, ...asked } = request;
-  return await oncePerKey(deps, cluster, idempotencyKey, asked, (requestId) =>
-    submit(deps, cluster, request, requestId),
-  );
+  return await oncePerKey(deps, cluster, idempotencyKey, asked, async (requestId) => {
+    const send = () => submit(deps, cluster, request, requestId);
+    if (request.kind === 'teardown') return await send();
+    if (request.mode === 'apply') return await withAddresses(deps, request.specRef, send);
+    await requireFreeAddresses(deps, request.specRef);
+    return await send();
+  });
 }
 
 async function submit(
@@ -36,6 +43,7 @@ async function submit(
       actor: request.actor.name,
       ...(request.actor.id === undefined ? {} : { actorId: request.actor.id }),
       specRef: request.specRef,
+      ...(request.phases ? { phases: request.phases } : {}),
       ...(request.hosts ? { hosts: request.hosts } : {}),
       queuedAt: new Date().toISOString(),
       tasks: [],

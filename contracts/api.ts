@@ -91,6 +91,7 @@ const operationShape = {
   queuedAt: time.optional(),
   startedAt: time.optional(),
   endedAt: time.optional(),
+  phases: z.array(text).max(100).optional().describe('The phases that were asked for; absent: all'),
   hosts: z.array(text).max(1000).optional().describe('The hosts that were asked for; absent: all'),
   tasks: z.array(taskStatus).max(50_000),
   blockedHosts: z.array(text).max(1000),

@@ -180,7 +180,8 @@ export interface OperationStatus {
   endedAt?: string | undefined;
   tasks: TaskStatus[];
   blockedHosts: string[];
-  /** The hosts that were asked for; absent = all. */
+  /** The phases and the hosts that were asked for; absent = all. */
+  phases?: string[] | undefined;
   hosts?: string[] | undefined;
   /** Hosts of the cluster that this operation goes on, or ended, without. Sorted. */
   quarantinedHosts: string[];

@@ -4,6 +4,9 @@ import { type ClusterState, clusterStateOf, type StatusHead } from './changes.ts
 import type { Tables } from './schema.ts';
 import type { SpecStore } from './specs.ts';
 
+/** Partial operations in a row that are looked past for the last build as a whole. */
+const MOST_PARTS = 500;
+
 /** What an operation in mode `apply` makes of the record of its cluster. */
 export interface ClusterOutcome {
   specRef: string;
@@ -15,14 +18,15 @@ export interface ClusterOutcome {
 /**
  * The record of a cluster after a status of one of its operations. A build makes the spec that it runs on the cluster's;
  * a teardown of hosts leaves the spec without them and the state as the last build left it; a teardown of all hosts
- * leaves a cluster `removed`, with its last spec to be read.
+ * leaves a cluster `removed`, with its last spec to be read. What did only a part (some phases or hosts, a heal) makes a
+ * cluster `ready` that was built as a whole before, and no other.
  */
 export async function clusterOutcome(
   db: Kysely<Tables>,
   specs: SpecStore,
   status: OperationStatus,
 ): Promise<ClusterOutcome> {
-  if (status.kind !== 'teardown') return outcome(specs, status.specRef, clusterStateOf(status));
+  if (status.kind !== 'teardown') return outcome(specs, status.specRef, await stateAfter(db, specs, status));
   const row = await db.selectFrom('clusters').select('spec_ref').where('name', '=', status.cluster).executeTakeFirst();
   const present = row?.spec_ref ?? status.specRef;
   if (status.state !== 'succeeded') return outcome(specs, present, clusterStateOf(status));
@@ -30,7 +34,44 @@ export async function clusterOutcome(
   const spec = await specs.get(present);
   const left = spec.spec.hosts.filter(({ name }) => !status.hosts!.includes(name));
   const specRef = await specs.put({ ...spec, spec: { ...spec.spec, hosts: left } });
-  return outcome(specs, specRef, await builtState(db, status.cluster));
+  return outcome(specs, specRef, await builtState(db, specs, status.cluster));
+}
+
+type Said = Pick<StatusHead, 'cluster' | 'kind' | 'state' | 'specRef' | 'phases' | 'hosts' | 'quarantinedHosts'>;
+
+async function stateAfter(db: Kysely<Tables>, specs: SpecStore, status: Said): Promise<ClusterState> {
+  const says = clusterStateOf(status);
+  if (says !== 'ready' && says !== 'degraded') return says;
+  if ((await isWhole(specs, status)) || (await wasBuilt(db, specs, status.cluster))) return says;
+  return status.state === 'failed' ? 'failed' : 'incomplete';
+}
+
+/** A build of every phase on every host that the spec had. */
+async function isWhole(specs: SpecStore, { kind, state, phases, hosts, specRef }: Said): Promise<boolean> {
+  if (kind !== 'build' || state !== 'succeeded' || phases !== undefined) return false;
+  if (hosts === undefined) return true;
+  const { spec } = await specs.get(specRef);
+  return spec.hosts.every(({ name }) => hosts.includes(name));
+}
+
+/** Has a build gone through as a whole since the cluster came to be, or came to be again after a teardown? */
+async function wasBuilt(db: Kysely<Tables>, specs: SpecStore, cluster: string): Promise<boolean> {
+  const rows = await db
+    .selectFrom('operations')
+    .select('status')
+    .where('cluster', '=', cluster)
+    .where('mode', '=', 'apply')
+    .where('kind', 'in', ['build', 'teardown'])
+    .where('state', '=', 'succeeded')
+    .orderBy('queued_at', 'desc')
+    .limit(MOST_PARTS)
+    .execute();
+  for (const row of rows) {
+    const status = JSON.parse(row.status) as StatusHead;
+    if (status.kind === 'teardown' && !status.hosts) return false;
+    if (await isWhole(specs, status)) return true;
+  }
+  return false;
 }
 
 async function outcome(specs: SpecStore, specRef: string, state: ClusterState): Promise<ClusterOutcome> {
@@ -39,7 +80,7 @@ async function outcome(specs: SpecStore, specRef: string, state: ClusterState): 
 }
 
 /** What the last building operation that began said of the cluster. */
-async function builtState(db: Kysely<Tables>, cluster: string): Promise<ClusterState> {
+async function builtState(db: Kysely<Tables>, specs: SpecStore, cluster: string): Promise<ClusterState> {
   const row = await db
     .selectFrom('operations')
     .select('status')
@@ -50,5 +91,5 @@ async function builtState(db: Kysely<Tables>, cluster: string): Promise<ClusterS
     .orderBy('queued_at', 'desc')
     .limit(1)
     .executeTakeFirst();
-  return row ? clusterStateOf(JSON.parse(row.status) as StatusHead) : 'ready';
+  return row ? stateAfter(db, specs, JSON.parse(row.status) as StatusHead) : 'ready';
 }

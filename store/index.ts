@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { KubewrightError } from '../contracts/errors.ts';
+import { type Addresses, addresses } from './addresses.ts';
 import { type BlobStore, blobStore } from './blobs.ts';
 import { type BundleStore, bundleStore } from './bundles.ts';
 import { type ChainReader, chainReader } from './chain-reader.ts';
@@ -25,6 +26,7 @@ import { type TokenStore, tokenStore } from './tokens.ts';
 /** Our database: what happened, secrets, and read models. Every method throws KubewrightError; STORE_BUSY, STORE_FULL, and STORE_FAILED for the rest. */
 export interface Store {
   specs: SpecStore;
+  addresses: Addresses;
   secrets: SecretStore;
   credentials: CredentialStore;
   payloadKeys: PayloadKeys;
@@ -103,6 +105,7 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
   const blobs = guarded(blobStore(db));
   return {
     specs,
+    addresses: guarded(addresses(db)),
     secrets,
     blobs,
     credentials: guarded(credentialStore(secrets)),

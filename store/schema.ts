@@ -219,6 +219,24 @@ export interface NoteRow {
   noted_at: string;
 }
 
+/** Where a host of a stored spec is: HostAddress of contracts/host-addresses.ts. */
+export interface SpecAddressRow {
+  spec_ref: string;
+  host: string;
+  via: string;
+  address: string;
+  port: number;
+  /** 1: a DNS name, 0: an IPv4 address. */
+  is_name: number;
+}
+
+/** A submission under way: its spec speaks for machines before there is an operation. */
+export interface ReservationRow {
+  cluster: string;
+  spec_ref: string;
+  reserved_at: string;
+}
+
 export interface Tables {
   specs: SpecRow;
   secrets: SecretRow;
@@ -239,4 +257,6 @@ export interface Tables {
   events: EventRow;
   requests: RequestRow;
   notes: NoteRow;
+  spec_addresses: SpecAddressRow;
+  reservations: ReservationRow;
 }

@@ -3,6 +3,7 @@ import type { ClusterSpec } from '../contracts/cluster.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import type { Tables } from './schema.ts';
+import { putAddresses } from './spec-addresses.ts';
 import { now } from './time.ts';
 
 /** Specs, by the sha256 of their canonical JSON. Never changed, never deleted: operations refer to them. */
@@ -23,6 +24,8 @@ export function specStore(db: Kysely<Tables>): SpecStore {
     async put(spec) {
       const document = canonicalJson(spec);
       const digest = sha256(document);
+      // First, so that no spec is known without the addresses of its hosts.
+      await putAddresses(db, digest, spec);
       await db
         .insertInto('specs')
         .values({ digest, cluster: spec.metadata.name, document, created_at: now() })

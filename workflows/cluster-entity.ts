@@ -220,7 +220,7 @@ function summaryOf(input: OperationInput, state: OperationState): OperationSumma
 }
 
 function statusOf(input: OperationInput, state: OperationState): OperationStatus {
-  const { operationId, cluster, kind, mode, actor, specRef, queuedAt, hosts } = input;
+  const { operationId, cluster, kind, mode, actor, specRef, queuedAt, phases, hosts } = input;
   return {
     operationId,
     cluster,
@@ -231,6 +231,7 @@ function statusOf(input: OperationInput, state: OperationState): OperationStatus
     ...(actor.id === undefined ? {} : { actorId: actor.id }),
     specRef,
     queuedAt,
+    ...(phases ? { phases } : {}),
     ...(hosts ? { hosts } : {}),
     tasks: [],
     blockedHosts: [],

@@ -94,7 +94,7 @@ export class OperationRun {
 
   /** The present status; the query's answer, and what the store is told of. */
   status(): OperationStatus {
-    const { cluster, operationId, kind, mode, actor, queuedAt, hosts } = this.input;
+    const { cluster, operationId, kind, mode, actor, queuedAt, phases, hosts } = this.input;
     const quarantine = this.quarantined();
     return {
       operationId,
@@ -108,6 +108,7 @@ export class OperationRun {
       queuedAt,
       startedAt: this.startedAt,
       endedAt: this.end?.at,
+      ...(phases ? { phases } : {}),
       ...(hosts ? { hosts } : {}),
       tasks: [...this.tasks],
       blockedHosts: blockedHosts(this.tasks),

@@ -4,6 +4,7 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import { WORKER_HOST } from '../../contracts/messages.ts';
 import type { DecisionAction, OperationStatus } from '../../contracts/operation.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
+import { withAddresses } from '../address-in-use.ts';
 import { type CommandWords, commandActiveOnce, commandOnce } from '../command.ts';
 import { type Correct, corrected, correctedSpec, replaced, requireHost } from '../corrections.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -13,6 +14,8 @@ import { type AddRoutes, clusterParams, commandHeaders, requireCluster, response
 /** How often a correction is made anew when another one came in between, and the wait before it, ms. */
 const ATTEMPTS = 5;
 const BETWEEN_MS = 100;
+/** The operation's new spec is in the store a moment after the command was taken. */
+const KEEP = { keep: true };
 
 /** What a person says of one host: retry, skip, replace or abort a blocked one; correct any while the operation waits. */
 export const decisions: AddRoutes = (api, deps) => {
@@ -128,7 +131,12 @@ export const decisions: AddRoutes = (api, deps) => {
         (words, active) =>
           onPresentSpec(deps, active, words, async ({ operationId, specRef: baseSpecRef }) => {
             const specRef = await correctedSpec(deps, baseSpecRef, host, corrected(body)!);
-            return deps.temporal.amend(cluster, operationId, { ...words, host, specRef, baseSpecRef });
+            return withAddresses(
+              deps,
+              specRef,
+              () => deps.temporal.amend(cluster, operationId, { ...words, host, specRef, baseSpecRef }),
+              KEEP,
+            );
           }),
       );
       return reply.code(202).send(answer);
@@ -150,10 +158,9 @@ function decide(
     if (what.host !== WORKER_HOST || correct) requireHost(await deps.store.specs.get(baseSpecRef), what.host);
     const specRef = correct && (await correctedSpec(deps, baseSpecRef, what.host, correct));
     const correction = specRef === undefined ? {} : { specRef, baseSpecRef };
-    return deps.temporal.decide(cluster, operationId, {
-      items: [{ ...what, ...said, ...correction }],
-      expectedVersion,
-    });
+    const send = () =>
+      deps.temporal.decide(cluster, operationId, { items: [{ ...what, ...said, ...correction }], expectedVersion });
+    return specRef === undefined ? send() : withAddresses(deps, specRef, send, KEEP);
   });
 }
 

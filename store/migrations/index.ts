@@ -9,6 +9,7 @@ import { tokenClusters } from './006-token-clusters.ts';
 import { journalChain } from './007-journal-chain.ts';
 import { bundles } from './008-bundles.ts';
 import { signedHeads } from './009-signed-heads.ts';
+import { addresses } from './021-addresses.ts';
 
 /** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -25,6 +26,7 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
           '007-journal-chain': { up: journalChain },
           '008-bundles': { up: (given: Kysely<Tables>) => bundles(given, binary) },
           '009-signed-heads': { up: signedHeads },
+          '021-addresses': { up: addresses },
         }),
     },
   });

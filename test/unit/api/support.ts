@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,11 +46,20 @@ export const host = (more: Json = {}): Json => ({
   roles: ['control-plane', 'etcd', 'worker'],
   ...more,
 });
-export const spec = (more: Json = {}, hosts: unknown = [host()], metadata: Json = { name: 'demo' }): Json => ({
+/** A machine of its own for every name: no two clusters may have the same one. */
+const addressOf = (name: unknown): string => {
+  const digest = createHash('sha256').update(String(name)).digest();
+  return name === 'demo' ? '10.0.0.1' : `10.${100 + (digest[0]! % 100)}.${digest[1]!}.${1 + (digest[2]! % 250)}`;
+};
+export const spec = (more: Json = {}, hosts?: unknown, metadata: Json = { name: 'demo' }): Json => ({
   apiVersion: 'kubewright.dev/v1alpha1',
   kind: 'Cluster',
   metadata,
-  spec: { hosts, ssh: { credential: { keyFile: '/root/key' } }, ...more },
+  spec: {
+    hosts: hosts ?? [host({ address: addressOf(metadata['name']) })],
+    ssh: { credential: { keyFile: '/root/key' } },
+    ...more,
+  },
 });
 
 /** A Temporal that remembers what it was asked. */

@@ -94,17 +94,20 @@ describe('DELETE /clusters/:name/hosts/:host', () => {
   });
 
   it('refuses the last control plane, and the one through which the others reach the API', async () => {
-    const lone = [host({ roles: ['control-plane'] }), host({ name: 'e', address: '10.0.0.2', roles: ['etcd'] })];
-    await api.call('POST', '/clusters', { body: spec({}, lone, { name: 'lone' }) });
+    const lone = (net: number) => [
+      host({ address: `10.${net}.0.1`, roles: ['control-plane'] }),
+      host({ name: 'e', address: `10.${net}.0.2`, roles: ['etcd'] }),
+    ];
+    await api.call('POST', '/clusters', { body: spec({}, lone(1), { name: 'lone' }) });
     expect(await del('lone/hosts/cp-1?confirm=cp-1')).toMatchObject({ body: { code: 'QUORUM_WOULD_BREAK' } });
-    const two = [...lone, host({ name: 'cp-2', address: 'cp-2.example.org', roles: ['control-plane'] })];
+    const two = [...lone(2), host({ name: 'cp-2', address: 'cp-2.example.org', roles: ['control-plane'] })];
     await api.call('POST', '/clusters', { body: spec({}, two, { name: 'two' }) });
     expect(await del('two/hosts/cp-1?confirm=cp-1')).toMatchObject({
       status: 422,
       body: { code: 'SPEC_INVALID', detail: expect.stringContaining('reach the API server through it') },
     });
     expect((await del('two/hosts/cp-2?confirm=cp-2')).status).toBe(202);
-    const known = [...lone, host({ name: 'cp-2', address: '10.0.0.4', roles: ['control-plane'] })];
+    const known = [...lone(3), host({ name: 'cp-2', address: '10.3.0.4', roles: ['control-plane'] })];
     await api.call('POST', '/clusters', { body: spec({}, known, { name: 'known' }) });
     expect((await del('known/hosts/cp-1?confirm=cp-1')).status).toBe(202);
   });

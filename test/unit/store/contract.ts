@@ -5,6 +5,7 @@ import type { OperationStatus, TaskStatus } from '../../../contracts/operation.t
 import type { Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
 import { begun, ended, journalContract, testKey } from './journal-contract.ts';
+import { ownershipContract } from './ownership-contract.ts';
 import { quarantineContract } from './quarantine-contract.ts';
 import { spec } from './sample-spec.ts';
 
@@ -42,6 +43,8 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     quarantinedHosts: [],
     ...more,
   });
+
+  ownershipContract(() => store, { unique, status });
 
   it('answers, and opens a second time on the same database', async () => {
     await store.ping();
