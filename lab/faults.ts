@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubewrightError } from '../contracts/errors.ts';
 import { killHost, leaderPid, nsenter, startHost, waitForHost } from './host.ts';
-import { hostPaths, type LabPaths, labPaths } from './paths.ts';
+import { hostPaths, type LabPaths, type LabRef, labOfRef } from './paths.ts';
 import type { ProcessId } from './processes.ts';
 import { type Ran, type RunOptions, run, tryRun } from './run.ts';
 import { type HostState, readState, writeState } from './state.ts';
-import type { Lab } from './types.ts';
 
-/** What a test says to name a lab: the lab itself, or what was provided of it. The key tells the cache folder. */
-export type LabRef = Pick<Lab, 'name' | 'sshKey'>;
+export type { LabRef } from './paths.ts';
 
 /**
  * Runs a command inside a host as root, without SSH: works while sshd is stopped or the link is cut. Returns exit code
@@ -100,8 +98,7 @@ async function mustRun(lab: LabRef, host: string, argv: readonly string[]): Prom
 }
 
 async function find(lab: LabRef, host: string): Promise<{ paths: LabPaths; state: HostState }> {
-  const cacheDir = lab.sshKey.slice(0, lab.sshKey.lastIndexOf('/labs/'));
-  const paths = labPaths(lab.name, cacheDir);
+  const paths = labOfRef(lab);
   const state = (await readState(paths))?.hosts.find(({ name }) => name === host);
   if (state === undefined) throw new KubewrightError('NOT_FOUND', `lab ${lab.name} has no host called ${host}`);
   return { paths, state };

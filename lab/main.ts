@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { KubewrightError } from '../contracts/errors.ts';
 import { allLabs, labDown, labStatus, labUp } from './lab.ts';
 import { labPaths, MAX_HOSTS } from './paths.ts';
+import { restoreLab, saveLab } from './saved-state.ts';
 
 const started = Date.now();
 const tell = (message: string): void => {
@@ -52,6 +53,20 @@ program
   .action(async (options: { name: string; all?: true }) => {
     for (const name of options.all ? await allLabs() : [options.name]) await labDown(name, tell);
   });
+
+for (const [verb, what, work] of [
+  ['save', 'save the disks of all hosts under a label; the hosts lose power for it', saveLab],
+  ['restore', 'take all hosts back to a saved state and start them', restoreLab],
+] as const) {
+  program
+    .command(`${verb} <label>`)
+    .description(what)
+    .option('--name <name>', 'name of the lab', labName, 'kw')
+    .action(async (label: string, { name }: { name: string }) => {
+      await work(labPaths(name), label);
+      tell(`lab ${name}: ${verb}d ${label}`);
+    });
+}
 
 program
   .command('status')

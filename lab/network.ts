@@ -1,13 +1,22 @@
 import { readFile } from 'node:fs/promises';
-import type { LabPaths } from './paths.ts';
+import { join } from 'node:path';
+import { withLock } from './lock.ts';
+import { type LabPaths, MACHINE_STATE } from './paths.ts';
 import { run, tryRun } from './run.ts';
 import { gatewayAddress, releaseSubnets } from './subnet.ts';
 import { raiseSysctls, restoreSysctls } from './sysctls.ts';
 
 const LEAST_MTU = 1280;
+/** Held while a network is made or removed: the last lab's `down` must not take the settings from one that comes up. */
+const LOCK = join(MACHINE_STATE, 'network.lock');
+const LOCK_WAIT_MS = 60_000;
 
 /** Bridge, masquerading and forwarding for one lab, and the machine's settings. Safe to repeat: what is right already stays. */
-export async function ensureNetwork(lab: LabPaths, subnet: string, mtu: number): Promise<void> {
+export function ensureNetwork(lab: LabPaths, subnet: string, mtu: number): Promise<void> {
+  return withLock(LOCK, LOCK_WAIT_MS, () => makeNetwork(lab, subnet, mtu));
+}
+
+async function makeNetwork(lab: LabPaths, subnet: string, mtu: number): Promise<void> {
   const { bridge, nftTable: table } = lab;
   if (!(await linkExists(bridge))) await run(['ip', 'link', 'add', bridge, 'type', 'bridge']);
   await run(['ip', 'link', 'set', bridge, 'mtu', String(mtu), 'up']);
@@ -35,11 +44,13 @@ table ip ${table} {
 
 /** Removes everything that `ensureNetwork` made, in whatever state; the last lab restores the machine's settings. */
 export async function removeNetwork(lab: LabPaths): Promise<void> {
-  await tryRun(['nft', 'delete', 'table', 'ip', lab.nftTable]).catch(() => null);
-  await closeDockerForwarding(lab.bridge);
-  if (await linkExists(lab.bridge)) await run(['ip', 'link', 'delete', lab.bridge]);
-  await releaseSubnets(lab.name);
-  if (!(await anyBridge())) await restoreSysctls();
+  await withLock(LOCK, LOCK_WAIT_MS, async () => {
+    await tryRun(['nft', 'delete', 'table', 'ip', lab.nftTable]).catch(() => null);
+    await closeDockerForwarding(lab.bridge);
+    if (await linkExists(lab.bridge)) await run(['ip', 'link', 'delete', lab.bridge]);
+    await releaseSubnets(lab.name);
+    if (!(await anyBridge())) await restoreSysctls();
+  });
 }
 
 /** The largest packet that gets out of this machine unfragmented; what hosts use, too. */

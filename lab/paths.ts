@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { KubewrightError } from '../contracts/errors.ts';
+import type { Lab } from './types.ts';
 
 /** Bridges are called `kwb-<name>` and veths `vb-<name>-h<NN>`; Linux allows 15 characters. */
 const NAME = /^[a-z]([a-z0-9-]{0,6}[a-z0-9])?$/;
@@ -58,6 +59,14 @@ export function labPaths(name: string, cacheDir: string = defaultCacheDir()): La
     // nft's identifiers have no "-", lab names have no "_".
     nftTable: `kwlab_${name.replaceAll('-', '_')}`,
   };
+}
+
+/** What a test says to name a lab: the lab itself, or what was provided of it. The key tells the cache folder. */
+export type LabRef = Pick<Lab, 'name' | 'sshKey'>;
+
+/** The names and places of a lab that was brought up. */
+export function labOfRef({ name, sshKey }: LabRef): LabPaths {
+  return labPaths(name, sshKey.slice(0, sshKey.lastIndexOf('/labs/')));
 }
 
 /** What one host of a lab is called outside: cgroup, machine and veth are named after its number, not its name. */

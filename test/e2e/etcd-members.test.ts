@@ -8,7 +8,7 @@ import { onHost, type SpecDraft, type TaskCall, Workbench } from '../integration
  * real etcd. The fourth host is the spare machine.
  */
 
-const NAME = 'kwe';
+const NAME = 'kwem';
 let lab: Lab;
 let bench: Workbench;
 
