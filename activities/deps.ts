@@ -8,14 +8,23 @@ import type { ActivityDeps } from './index.ts';
 import { loadPhases } from './phases/registry.ts';
 import { createPki } from './pki/pki.ts';
 
-/** The real world for the activities: SSH, the store, the mirror. `close` ends the SSH connections, not the store. */
+/**
+ * The real world for the activities: SSH, the store, the mirror. `loginPaths`: KUBEWRIGHT_LOGIN_PATHS. `close` ends the SSH connections,
+ * not the store.
+ */
 export async function createActivityDeps(
   store: Store,
   logger?: HostLogger,
   timeouts: Timeouts = DEFAULT_TIMEOUTS,
+  loginPaths: readonly string[] = [],
 ): Promise<ActivityDeps & { close(): Promise<void> }> {
   const pool = createSshPool({
-    credentials: createCredentialResolver({ named: (name) => store.credentials.get(name), logger }),
+    credentials: createCredentialResolver({
+      named: (name) => store.credentials.get(name),
+      approved: (cluster, use) => store.approvals.has(cluster, use),
+      paths: loginPaths,
+      logger,
+    }),
     hostKeys: store.hostKeys,
     logger,
     limits: { idleMs: timeouts.sshIdleMs },

@@ -7,19 +7,21 @@ import { MACHINE_NOTE } from './phases/preflight/machines.ts';
  * (`hosts` null) the cluster's secrets. Returns how many, in a dry run how many there are. Safe to repeat.
  */
 export async function forget(
-  store: Pick<Store, 'secrets' | 'hostKeys' | 'notes'>,
+  store: Pick<Store, 'secrets' | 'hostKeys' | 'notes' | 'approvals'>,
   cluster: string,
   { hosts, dryRun }: { hosts: readonly string[] | null; dryRun: boolean },
 ): Promise<{ secrets: number; hostKeys: number }> {
   const scope = `cluster/${cluster}`;
   const secrets = hosts === null ? await store.secrets.list(scope) : [];
   const hostKeys = (await store.hostKeys.list(cluster)).filter(({ host }) => hosts === null || hosts.includes(host));
+
   if (!dryRun) {
     // Before the CA goes: hosts that the teardown did not reach still carry its mark.
     if (hosts === null) await forgetNotes(store, cluster, scope);
     for (const { name } of secrets) await store.secrets.delete(scope, name);
     for (const { host } of hostKeys) await store.hostKeys.forget(cluster, host);
     for (const host of hosts ?? []) await store.notes.forget(cluster, `${MACHINE_NOTE}${host}`);
+    if (hosts === null) await store.approvals.forget(cluster);
   }
   return { secrets: secrets.length, hostKeys: hostKeys.length };
 }

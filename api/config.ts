@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { loginPathEnvironment, loginPathsOf } from '../contracts/login-paths.ts';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
 import { type Environment, secretEnvironment } from '../store/secret-environment.ts';
 
@@ -50,6 +51,7 @@ const environment = z.object({
     'must be host:port',
   ),
   TEMPORAL_NAMESPACE: optional,
+  ...loginPathEnvironment,
   ...timeoutEnvironment,
 });
 
@@ -95,6 +97,8 @@ export interface ApiConfig {
   logLevel: string;
   /** Of the workers that run in this process. */
   timeouts: Timeouts;
+  /** Whose key files and agents every operator may name. */
+  loginPaths: string[];
   tls: { cert: string; key: string } | undefined;
   /** Proxies whose X-Forwarded-For and X-Forwarded-Proto count: addresses and CIDRs. */
   trustProxy: readonly string[];
@@ -127,6 +131,7 @@ export function parseConfig(given: Environment): ApiConfig {
     auditKey: data.KUBEWRIGHT_AUDIT_KEY,
     logLevel: data.KUBEWRIGHT_LOG_LEVEL,
     timeouts: timeoutsOf(data),
+    loginPaths: loginPathsOf(data),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     trustProxy: data.KUBEWRIGHT_TRUST_PROXY,
     temporalAddress: data.TEMPORAL_ADDRESS,

@@ -5,8 +5,9 @@ import { KubewrightError } from '../contracts/errors.ts';
 import type { Host } from '../contracts/host.ts';
 import { validateClusterSpec } from '../contracts/spec-parse.ts';
 import { requireOwnAddress } from './address-in-use.ts';
+import type { Caller } from './caller.ts';
 import type { ApiDeps } from './deps.ts';
-import { requireCredentials } from './require-credentials.ts';
+import { requireLogins } from './require-logins.ts';
 import { phaseValidator } from './validate-phases.ts';
 
 /** Changes one host of a spec in place. */
@@ -38,11 +39,19 @@ export function replaced(by: Replacement): Correct {
 }
 
 /**
- * Store the spec with one host corrected, checked like a new one. Throws NOT_FOUND, SPEC_INVALID, and ADDRESS_IN_USE
- * when the new address is another host's of this cluster; other clusters are asked when it is sent (withAddresses).
+ * Store the spec with one host corrected, checked like a new one. Throws NOT_FOUND, SPEC_INVALID, FORBIDDEN for what the
+ * caller may not change, and ADDRESS_IN_USE when the new address is another host's of this cluster; other clusters are
+ * asked when it is sent (withAddresses).
  */
-export async function correctedSpec(deps: ApiDeps, specRef: string, name: string, correct: Correct): Promise<string> {
-  const cluster = structuredClone(await deps.store.specs.get(specRef));
+export async function correctedSpec(
+  deps: ApiDeps,
+  caller: Caller,
+  specRef: string,
+  name: string,
+  correct: Correct,
+): Promise<string> {
+  const base = await deps.store.specs.get(specRef);
+  const cluster = structuredClone(base);
   const host = requireHost(cluster, name);
   const before = structuredClone(host);
   correct(host, cluster);
@@ -50,7 +59,7 @@ export async function correctedSpec(deps: ApiDeps, specRef: string, name: string
     requireOwnAddress(cluster, host);
   }
   const valid = validateClusterSpec(cluster, phaseValidator(deps.phases));
-  await requireCredentials(deps, valid);
+  await requireLogins(deps, caller, valid, base);
   return await deps.store.specs.put(valid);
 }
 

@@ -26,6 +26,8 @@ export interface ApiDeps {
   temporalUiOrigin?: string | undefined;
   /** A busybox image as the cluster's hosts name it; null when that cannot be told now. */
   smokeImage(spec: ClusterSpec): Promise<string | null>;
+  /** Folders and paths of the worker's machine whose keys and agents every operator may name. */
+  loginPaths?: readonly string[] | undefined;
   /** How long a dry run is waited for, ms. */
   dryRunWaitMs?: number | undefined;
 }

@@ -48,6 +48,7 @@ export async function startEmbedded(options: {
   temporalAddress: string | undefined;
   namespace: string | undefined;
   timeouts: Timeouts;
+  loginPaths: readonly string[];
   /** Where Temporal's UI has payloads opened. */
   codecEndpoint: string | undefined;
   logger: Logger;
@@ -60,7 +61,7 @@ export async function startEmbedded(options: {
       ? startTemporalServer({ dataDir, onLog: say, codecEndpoint: options.codecEndpoint })
       : null,
     workflowBundlePath({ onProgress: say }),
-    createActivityDeps(store, logger, options.timeouts),
+    createActivityDeps(store, logger, options.timeouts, options.loginPaths),
   ]);
   const address = options.temporalAddress ?? server!.address;
   const release = async () => {

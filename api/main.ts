@@ -66,6 +66,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
       temporalAddress: config.temporalAddress,
       namespace: config.temporalNamespace,
       timeouts: config.timeouts,
+      loginPaths: config.loginPaths,
       codecEndpoint: codecEndpointOf(config),
       logger,
     });
@@ -90,6 +91,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
       phases: await loadPhases(),
       ...clusterAccess(store),
       codec: payloadCodec(store.payloadKeys),
+      loginPaths: config.loginPaths,
       temporalUiOrigin: config.temporalUiOrigin ?? embedded?.temporalUiOrigin,
     },
     { logger, https: tls, trustProxy: config.trustProxy },

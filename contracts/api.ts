@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { credentialScope } from './credential.ts';
 import { ERRORS, type ErrorCode, type ErrorReport } from './errors.ts';
 import { hostKey, ROLES, sshSettings } from './host.ts';
 import { LIMITS } from './limits.ts';
@@ -256,7 +257,12 @@ export const phaseInfo = z.object({
   options: z.record(z.string().max(256), z.unknown()).describe('JSON schema of spec.phases.<name>'),
 });
 
-export const namedSecret = z.object({ name: text, createdAt: time, updatedAt: time });
+export const listedCredential = credentialScope.extend({
+  name: text,
+  kind: z.enum(['key', 'password']),
+  createdAt: time,
+  updatedAt: time,
+});
 export const tokenRole = z.enum(['viewer', 'operator', 'admin']);
 export const tokenInfo = z.object({
   id: text,

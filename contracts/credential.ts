@@ -1,9 +1,42 @@
 import { z } from 'zod';
+import { address, cidr } from './primitives.ts';
 
 /** A private key is at most a few KiB. */
 const KEY_CHARS = 32 * 1024;
 
-/** What PUT /credentials/{name} takes: how to log in. Stored encrypted and never given back. */
+/** The name of a cluster, or the beginning of names and `*`; `*` alone is every cluster. */
+export const clusterPattern = z
+  .string()
+  .max(41)
+  .regex(
+    /^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?|[a-z0-9][-a-z0-9]*\*)$/,
+    'must be the name of a cluster, or such as team-*',
+  );
+
+const scopeShape = {
+  clusters: z
+    .array(clusterPattern)
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'Clusters that may use it, by name or prefix (team-*). Absent: only specs that an admin of all clusters sends',
+    ),
+  addresses: z
+    .array(z.union([cidr, address]))
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'Addresses that it may be used at: host names as the spec gives them, IPv4 addresses, networks. Absent: any',
+    ),
+};
+
+/** Which clusters may use a credential, and at which addresses. */
+export const credentialScope = z.strictObject(scopeShape);
+export type CredentialScope = z.infer<typeof credentialScope>;
+
+/** What PUT /credentials/{name} takes: how to log in, and where. Stored encrypted; the secret is never given back. */
 export const credentialValue = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('key'),
@@ -12,10 +45,12 @@ export const credentialValue = z.discriminatedUnion('kind', [
       .max(KEY_CHARS)
       .regex(/^\s*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----/, 'must be a private key in PEM or OpenSSH format'),
     passphrase: z.string().min(1).max(1024).optional(),
+    ...scopeShape,
   }),
   z.strictObject({
     kind: z.literal('password'),
     password: z.string().min(1).max(1024).describe('Also given to sudo, on its standard input'),
+    ...scopeShape,
   }),
 ]);
 export type CredentialValue = z.infer<typeof credentialValue>;

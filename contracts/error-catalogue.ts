@@ -188,12 +188,19 @@ export const ERRORS = {
     'The host key is not the pinned one',
     'Somebody may be in between, or the machine was reinstalled. Verify the new key out of band, set it in the spec, then retry the host.',
   ),
+  SSH_HOST_KEY_UNCONFIRMED: entry(
+    'ssh',
+    false,
+    502,
+    'A password is not sent to a host whose key nobody has confirmed',
+    'Compare the fingerprint on the machine itself, confirm it with POST /clusters/{name}/hosts/{host}/host-key or pin it as `hostKey` in the spec, then retry the host.',
+  ),
   SSH_CREDENTIAL_UNUSABLE: entry(
     'ssh',
     false,
     422,
     'The credential cannot be used',
-    'Check that the credential exists and is readable by the worker; encrypted keys need their passphrase.',
+    'Check that the credential exists, that it is for this cluster and this address, and that the worker can read it; encrypted keys need their passphrase.',
   ),
   SUDO_REFUSED: entry(
     'ssh',

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { KubewrightError } from '../contracts/errors.ts';
 import { type Addresses, addresses } from './addresses.ts';
+import { type ApprovalStore, approvalStore } from './approvals.ts';
 import { type BlobStore, blobStore } from './blobs.ts';
 import { type BundleStore, bundleStore } from './bundles.ts';
 import { type ChainReader, chainReader } from './chain-reader.ts';
@@ -29,6 +30,7 @@ export interface Store {
   addresses: Addresses;
   secrets: SecretStore;
   credentials: CredentialStore;
+  approvals: ApprovalStore;
   payloadKeys: PayloadKeys;
   rotation: SecretRotation;
   hostKeys: HostKeys;
@@ -109,6 +111,7 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
     secrets,
     blobs,
     credentials: guarded(credentialStore(secrets)),
+    approvals: guarded(approvalStore(db)),
     payloadKeys: keys,
     rotation: guarded(secretRotation(db, keyring, keys)),
     hostKeys: guarded(hostKeyStore(db)),

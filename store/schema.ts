@@ -25,6 +25,17 @@ export interface HostKeyRow {
   host: string;
   host_key: string;
   recorded_at: string;
+  /** Who said that it is the right one; null: it was only seen at the first connection. */
+  confirmed_by: string | null;
+}
+
+/** A use of a credential that an admin approved. */
+export interface LoginApprovalRow {
+  cluster: string;
+  /** sha256 of the use in canonical JSON. */
+  use_digest: string;
+  approved_by: string;
+  approved_at: string;
 }
 
 export interface TokenRow {
@@ -241,6 +252,7 @@ export interface Tables {
   specs: SpecRow;
   secrets: SecretRow;
   host_keys: HostKeyRow;
+  login_approvals: LoginApprovalRow;
   tokens: TokenRow;
   journal: JournalRow;
   links: LinkRow;

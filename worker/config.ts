@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { loginPathEnvironment, loginPathsOf } from '../contracts/login-paths.ts';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
 import { type Environment, secretEnvironment } from '../store/secret-environment.ts';
 
@@ -25,6 +26,7 @@ const environment = z.object({
   KUBEWRIGHT_TEMPORAL_TLS_CA: optional,
   KUBEWRIGHT_TEMPORAL_TLS_CERT: optional,
   KUBEWRIGHT_TEMPORAL_TLS_KEY: optional,
+  ...loginPathEnvironment,
   ...timeoutEnvironment,
 });
 
@@ -37,6 +39,8 @@ export interface WorkerConfig {
   secretKey: string | undefined;
   logLevel: string;
   timeouts: Timeouts;
+  /** Whose key files and agents every operator may name. */
+  loginPaths: string[];
   address: string;
   namespace: string | undefined;
   /** For a Temporal server with TLS. */
@@ -73,6 +77,7 @@ export function workerConfig(environmentGiven: Environment): WorkerConfig {
     secretKey: values.KUBEWRIGHT_SECRET_KEY,
     logLevel: values.KUBEWRIGHT_LOG_LEVEL,
     timeouts: timeoutsOf(values),
+    loginPaths: loginPathsOf(values),
     address: values.TEMPORAL_ADDRESS,
     namespace: values.TEMPORAL_NAMESPACE,
     tls: ca || crt ? tls : undefined,

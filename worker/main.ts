@@ -28,7 +28,7 @@ async function start(given: WorkerConfig): Promise<RunningWorkers> {
   installRuntime(logger);
   const keyring = openKeyring(given.dataDir, given.secretKey);
   const store = await openStore({ url: given.databaseUrl, dataDir: given.dataDir, keyring, logger });
-  const deps = await createActivityDeps(store, logger, given.timeouts);
+  const deps = await createActivityDeps(store, logger, given.timeouts, given.loginPaths);
   const tls = given.tls ? { tls: given.tls } : {};
   // Changes nothing when the namespace is right already; workflows fail without its search attributes.
   await prepareNamespace({ address: given.address, namespace: given.namespace, connect: tls });

@@ -28,6 +28,8 @@ export interface ConnectOptions {
   algorithms: ServerHostKeyAlgorithm[];
   /** Null trusts any key. */
   expectedFingerprint: string | null;
+  /** Ends the login before any secret is sent when no person has confirmed the host key. */
+  unconfirmed?: ((shown: string) => KubewrightError) | undefined;
 }
 
 /** How long the peer may take to close as well, ms. */
@@ -160,7 +162,10 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
     hostVerifier: (key: Buffer) => {
       blob = Buffer.from(key);
       const shown = fingerprint(blob);
-      if (expectedFingerprint === null || shown === expectedFingerprint) return true;
+      if (expectedFingerprint === null || shown === expectedFingerprint) {
+        refused = options.unconfirmed?.(shown);
+        return refused === undefined;
+      }
       refused = new KubewrightError('SSH_HOST_KEY_MISMATCH', `${where} shows another host key than the known one`, {
         host,
         evidence: `expected ${expectedFingerprint}\nshown    ${shown}`,

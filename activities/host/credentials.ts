@@ -1,7 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, realpath, stat } from 'node:fs/promises';
 import ssh2 from 'ssh2';
+import type { CredentialScope } from '../../contracts/credential.ts';
+import { addressVerdict, type CredentialUse, clusterInScope } from '../../contracts/credential-use.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
-import type { CredentialRef } from '../../contracts/host.ts';
+import { pathWithin } from '../../contracts/login-paths.ts';
 
 /** A secret that opens a host. */
 export type Credential =
@@ -10,9 +13,24 @@ export type Credential =
   | { kind: 'password'; password: string }
   | { kind: 'agent'; socket: string };
 
-/** Turns a reference into the secret. Throws SSH_CREDENTIAL_UNUSABLE. */
+/** A secret, and the addresses that it may go to; undefined: any. A name is then compared with what it resolves to. */
+export type OpenedCredential = Credential & { addresses?: readonly string[] | undefined };
+
+/** Turns a reference into the secret, for one use by one cluster. Throws SSH_CREDENTIAL_UNUSABLE. */
 export interface CredentialResolver {
-  resolve(ref: CredentialRef): Promise<Credential>;
+  resolve(cluster: string, use: CredentialUse): Promise<OpenedCredential>;
+  /** Throws as `resolve` does when the use is not, or no longer, allowed. Opens no key. */
+  check?(cluster: string, use: CredentialUse): Promise<void>;
+}
+
+export interface CredentialResolverDeps {
+  /** A stored credential with its scope, null when there is none by that name. */
+  named?: ((name: string) => Promise<(Credential & CredentialScope) | null>) | undefined;
+  /** An admin of all clusters approved this use. Default: no. */
+  approved?: ((cluster: string, use: CredentialUse) => Promise<boolean>) | undefined;
+  /** Folders and paths whose key files and sockets need no approval. */
+  paths?: readonly string[] | undefined;
+  logger?: HostLogger | undefined;
 }
 
 /** Where warnings go. pino fits. */
@@ -25,38 +43,89 @@ export interface HostLogger {
 const KEY_FILE_BYTES = 64 * 1024;
 
 /**
- * Resolves key files and agent sockets of the worker machine; named credentials through `named` (the store), which
- * returns null when there is none by that name. Keys are parsed here, so that a bad one is told apart from a refused one.
+ * Resolves key files and agent sockets of the worker machine; named credentials through `named` (the store). Keys are
+ * parsed here, so that a bad one is told apart from a refused one. A credential that may not be used here is answered just
+ * as one that does not exist: who reads the error may be told neither names nor files. The log says which it was.
  */
-export function createCredentialResolver(deps: {
-  named?: ((name: string) => Promise<Credential | null>) | undefined;
-  logger?: HostLogger | undefined;
-}): CredentialResolver {
+export function createCredentialResolver(deps: CredentialResolverDeps): CredentialResolver {
+  const { logger, paths = [] } = deps;
+  const approved = deps.approved ?? (() => Promise.resolve(false));
+
+  const named = async (cluster: string, use: CredentialUse, name: string) => {
+    const found = await deps.named?.(name);
+    const refuse = (why: string) => {
+      logger?.warn({ cluster, credential: name, address: use.address, why }, 'a credential was not opened');
+      throw unusable(noCredential(name, cluster, use.address));
+    };
+    if (!found) return refuse('there is none by that name');
+    if (found.clusters ? !clusterInScope(found.clusters, cluster) : !(await approved(cluster, use))) {
+      return refuse('it is not for this cluster');
+    }
+    if (addressVerdict(found, use) === 'refused') return refuse('it is not for this address');
+    return found;
+  };
+  /** The path behind all links, when it may be used. */
+  const local = async (cluster: string, use: CredentialUse, path: string): Promise<string> => {
+    if (await approved(cluster, use)) {
+      return realpath(path).catch((error: unknown) => {
+        throw unusable(`${path} cannot be read`, error);
+      });
+    }
+    const [real, ...allowed] = await Promise.all([path, ...paths].map((each) => realpath(each).catch(() => null)));
+    if (
+      real &&
+      pathWithin(
+        allowed.flatMap((each) => each ?? []),
+        real,
+      )
+    )
+      return real;
+    throw unusable(`${path} cannot be read, or is not among the paths of KUBEWRIGHT_LOGIN_PATHS`);
+  };
+
   return {
-    async resolve(ref) {
-      if ('keyFile' in ref) return checkedCredential(await fromFile(ref.keyFile, deps.logger), ref.keyFile);
-      if ('agent' in ref) return fromAgent(ref.agent);
-      const found = await deps.named?.(ref.name);
-      if (!found) throw unusable(`there is no credential named ${ref.name}`);
+    async check(cluster, use) {
+      const { credential: ref } = use;
+      if ('name' in ref) await named(cluster, use, ref.name);
+      else await local(cluster, use, 'keyFile' in ref ? ref.keyFile : ref.agent);
+    },
+    async resolve(cluster, use) {
+      const { credential: ref } = use;
+      if ('keyFile' in ref) {
+        const real = await local(cluster, use, ref.keyFile);
+        return checkedCredential(await fromFile(real, ref.keyFile, logger), ref.keyFile);
+      }
+      if ('agent' in ref) return fromAgent(await local(cluster, use, ref.agent));
+      const { clusters: _clusters, addresses, ...found } = await named(cluster, use, ref.name);
       if (found.kind === 'agent') return fromAgent(found.socket);
-      return checkedCredential(found, ref.name);
+      return { ...checkedCredential(found, ref.name), ...(addresses === undefined ? {} : { addresses }) };
     },
   };
 }
 
-async function fromFile(path: string, logger: HostLogger | undefined): Promise<Credential> {
-  const info = await stat(path).catch((error: unknown) => {
+/** What is said of a credential that is not there, or not for this use: one text for both. */
+export function noCredential(name: string, cluster: string, address: string): string {
+  return `there is no credential named ${name} for the cluster ${cluster} at ${address}`;
+}
+
+/** `real` has no links any more: what was allowed is what is opened. */
+async function fromFile(real: string, path: string, logger: HostLogger | undefined): Promise<Credential> {
+  const unreadable = (error: unknown) => {
     throw unusable(`the key file ${path} cannot be read`, error);
-  });
-  if (!info.isFile()) throw unusable(`${path} is not a regular file`);
-  if (info.size > KEY_FILE_BYTES) throw unusable(`${path} is too large for a private key (${info.size} bytes)`);
-  if ((info.mode & 0o077) !== 0) {
-    logger?.warn({ path, mode: (info.mode & 0o777).toString(8) }, 'private key file is readable by others');
+  };
+  // Without blocking: a pipe in place of a file is told by its kind, not waited for.
+  const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(unreadable);
+  try {
+    const info = await file.stat();
+    if (!info.isFile()) throw unusable(`${path} is not a regular file`);
+    if (info.size > KEY_FILE_BYTES) throw unusable(`${path} is too large for a private key (${info.size} bytes)`);
+    if ((info.mode & 0o077) !== 0) {
+      logger?.warn({ path, mode: (info.mode & 0o777).toString(8) }, 'private key file is readable by others');
+    }
+    return { kind: 'key', privateKey: await file.readFile('utf8').catch(unreadable) };
+  } finally {
+    await file.close();
   }
-  const privateKey = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw unusable(`the key file ${path} cannot be read`, error);
-  });
-  return { kind: 'key', privateKey };
 }
 
 async function fromAgent(socket: string): Promise<Credential> {

@@ -8,6 +8,8 @@ import type { ServerHostKeyAlgorithm } from 'ssh2';
 export interface HostKeyStore {
   get(cluster: string, host: string): Promise<string | null>;
   record(cluster: string, host: string, key: string): Promise<void>;
+  /** True when a person said that the recorded key is the host's. */
+  confirmed(cluster: string, host: string): Promise<boolean>;
 }
 
 /** The wire blob of a key as 'type base64'. The blob begins with its type: a 32-bit length and the name (RFC 4253). */

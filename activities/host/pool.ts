@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import pLimit from 'p-limit';
+import { addressInScope, addressVerdict, credentialUse } from '../../contracts/credential-use.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { SshTarget } from '../../contracts/host.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import type { Elevation } from './command-line.ts';
 import { connectError } from './connect-error.ts';
 import { type ConnectOptions, connect, type SshConnection, whereIs } from './connection.ts';
-import type { Credential, CredentialResolver, HostLogger } from './credentials.ts';
+import { type Credential, type CredentialResolver, type HostLogger, noCredential } from './credentials.ts';
 import { readFacts } from './facts.ts';
 import { claim } from './fence.ts';
 import { type HostKeyStore, hostKeyAlgorithms, pinnedFingerprint } from './host-keys.ts';
@@ -14,9 +15,10 @@ import { JournaledHost } from './journaled-host.ts';
 import { credentialSecrets } from './known-secrets.ts';
 import { requireOwn } from './ownership.ts';
 import { abortable, type Login, PooledTarget } from './pooled.ts';
-import { openSocket } from './socket.ts';
+import { AddressRefused, openSocket } from './socket.ts';
 import { SshHost } from './ssh-host.ts';
 import type { HostOpener, HostSession } from './types.ts';
+import { jumpName, unconfirmedKey } from './unconfirmed-key.ts';
 
 /** Ceilings and times of a pool; each has a default. */
 export interface SshPoolLimits {
@@ -66,8 +68,8 @@ export interface SshPool extends HostOpener {
 
 /**
  * A pool of SSH connections: one per login (cluster, host, address, port, user, credential, jump host, pinned key).
- * `open` throws SSH_UNREACHABLE, SSH_AUTH_FAILED, SSH_HOST_KEY_MISMATCH, SSH_CREDENTIAL_UNUSABLE, COMMAND_ABORTED,
- * HOST_OF_ANOTHER_CLUSTER, and with a fence what `claim` throws.
+ * `open` throws SSH_UNREACHABLE, SSH_AUTH_FAILED, SSH_HOST_KEY_MISMATCH, SSH_HOST_KEY_UNCONFIRMED,
+ * SSH_CREDENTIAL_UNUSABLE, COMMAND_ABORTED, HOST_OF_ANOTHER_CLUSTER, and with a fence what `claim` throws.
  */
 export function createSshPool(deps: SshPoolDeps): SshPool {
   const limits = { ...DEFAULTS, ...deps.limits };
@@ -100,9 +102,18 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
     const { name, address, port, user } = target;
     const times = { ...limits, readyTimeoutMs: Math.min(limits.readyTimeoutMs, leftMs) };
     const connectMs = Math.min(limits.connectTimeoutMs, leftMs);
-    const credential = await deps.credentials.resolve(target.credential);
+    const use = credentialUse(target);
+    const { addresses, ...credential } = await deps.credentials.resolve(cluster, use);
     const known = target.hostKey ?? (await deps.hostKeys.get(cluster, name));
     const expectedFingerprint = known === null ? null : pinnedFingerprint(known);
+    // A key proves itself without being shown; a password is in the hands of whoever answers.
+    const confirmed =
+      credential.kind !== 'password' || target.hostKey !== undefined || (await deps.hostKeys.confirmed(cluster, name));
+    const unconfirmed = confirmed ? undefined : (shown: string) => unconfirmedKey(cluster, target, shown);
+    // The name itself may be listed; what it resolves to is then the business of who listed it.
+    const compare =
+      addresses !== undefined && addressVerdict({ addresses: [...addresses] }, use) === 'after-resolution';
+    const allows = compare ? (ip: string) => addressInScope(addresses, ip) : undefined;
     const secrets = credentialSecrets(credential);
     const attempt = async (algorithms: ConnectOptions['algorithms']): Promise<SshConnection> => {
       const jump = target.jump && (await throughJump(cluster, target, target.jump, connectMs));
@@ -110,11 +121,23 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
       // Outside the limit: dead hosts must not keep the others waiting.
       const sock =
         jump?.stream ??
-        (await openSocket(address, port, connectMs).catch((error: unknown) => {
+        (await openSocket(address, port, connectMs, allows).catch((error: unknown) => {
+          if (error instanceof AddressRefused) throw refusedAddress(cluster, target);
           throw connectError(error, name, whereIs({ host: name, address, port, user }));
         }));
       return logins(() =>
-        connect({ host: name, address, port, user, credential, times, sock, algorithms, expectedFingerprint }),
+        connect({
+          host: name,
+          address,
+          port,
+          user,
+          credential,
+          times,
+          sock,
+          algorithms,
+          expectedFingerprint,
+          unconfirmed,
+        }),
       ).catch((error: unknown) => {
         sock.destroy();
         throw error;
@@ -138,7 +161,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
     jump: NonNullable<SshTarget['jump']>,
     timeoutMs: number,
   ) => {
-    const bastion = pooled(cluster, { ...jump, name: `jump:${jump.address}:${jump.port}` });
+    const bastion = pooled(cluster, { ...jump, name: jumpName(jump) });
     const release = bastion.hold();
     try {
       const { connection, secrets } = await bastion.login();
@@ -161,6 +184,9 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
       const entry = pooled(cluster, target);
       const release = entry.hold();
       try {
+        // A connection that is open already was allowed once: what is allowed may have changed since.
+        await deps.credentials.check?.(cluster, credentialUse(target));
+        if (target.jump) await deps.credentials.check?.(cluster, credentialUse(target.jump));
         const { connection, secrets: own } = await abortable(entry.login(), signal, target.name);
         secrets.add(...own);
         const { fingerprint } = connection;
@@ -223,4 +249,10 @@ async function firstMatch<T>(
 function elevationOf(user: string, credential: Credential): Elevation {
   if (user === 'root') return { kind: 'none' };
   return credential.kind === 'password' ? { kind: 'sudo-password', password: credential.password } : { kind: 'sudo' };
+}
+
+/** As if the credential did not exist: see createCredentialResolver. */
+function refusedAddress(cluster: string, { name, address, credential }: SshTarget): KubewrightError {
+  const label = 'name' in credential ? credential.name : '';
+  return new KubewrightError('SSH_CREDENTIAL_UNUSABLE', noCredential(label, cluster, address), { host: name });
 }

@@ -1,13 +1,25 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { type LookupAddress, lookup } from 'node:dns';
+import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+
+/** A name resolved to addresses of which none may be connected to. */
+export class AddressRefused extends Error {
+  override name = 'AddressRefused';
+}
 
 /**
  * A TCP connection, or an error with the system's code. `timeoutMs` bounds the connecting alone: a dead host is known by
- * its silence there, long before a slow login would be over.
+ * its silence there, long before a slow login would be over. With `allows` a name is connected to those of its addresses
+ * only that are allowed, just as they were compared; throws AddressRefused when there is none.
  */
-export function openSocket(address: string, port: number, timeoutMs: number): Promise<Socket> {
+export function openSocket(
+  address: string,
+  port: number,
+  timeoutMs: number,
+  allows?: (ip: string) => boolean,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTcp({ host: address, port });
+    const socket = connectTcp({ host: address, port, ...(allows ? { lookup: allowedOnly(allows) } : {}) });
     const timer = setTimeout(() => socket.destroy(new Error(`connecting timed out after ${timeoutMs} ms`)), timeoutMs);
     // Stays: the socket may break while it waits for its turn to log in, and an unheard `error` ends the worker.
     socket.on('error', (error) => {
@@ -21,6 +33,19 @@ export function openSocket(address: string, port: number, timeoutMs: number): Pr
       resolve(socket);
     });
   });
+}
+
+/** Resolves as Node does, and leaves out what is not allowed. */
+function allowedOnly(allows: (ip: string) => boolean): LookupFunction {
+  return (name, options, done) => {
+    lookup(name, { ...options, all: true }, (error, found: LookupAddress[]) => {
+      if (error) return done(error, '');
+      const allowed = found.filter(({ address }) => allows(address));
+      const [first] = allowed;
+      if (!first) return done(new AddressRefused(`${name} resolves to no allowed address`), '');
+      return options.all ? done(null, allowed) : done(null, first.address, first.family);
+    });
+  };
 }
 
 /**

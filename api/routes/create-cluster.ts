@@ -4,11 +4,13 @@ import { type ClusterSpec, clusterShape } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { validateClusterSpec } from '../../contracts/spec-parse.ts';
+import { callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerDryRun } from '../dry-run.ts';
 import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
-import { requireCredentials } from '../require-credentials.ts';
+import { presentSpec } from '../present-spec.ts';
+import { requireLogins } from '../require-logins.ts';
 import { submitOperation } from '../submit.ts';
 import { phaseValidator } from '../validate-phases.ts';
 import { type AddRoutes, idempotencyHeaders, operationLinks, responses } from './shared.ts';
@@ -45,7 +47,7 @@ export const createCluster: AddRoutes = (api, deps) => {
       const dryRun = request.query.dryRun === 'true';
       const spec = validateClusterSpec(request.body, validatePhases);
       requireReach(request, spec.metadata.name);
-      await requireCredentials(deps, spec);
+      await requireLogins(deps, callerOf(request), spec, await presentSpec(deps, spec.metadata.name));
       await requireSameNetwork(deps, spec);
       const cluster = spec.metadata.name;
       const operation = await submitOperation(deps, {

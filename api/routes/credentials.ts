@@ -1,28 +1,38 @@
 import { z } from 'zod';
 import { checkedCredential } from '../../activities/host/credentials.ts';
-import { namedSecret } from '../../contracts/api.ts';
-import { credentialValue } from '../../contracts/credential.ts';
+import { listedCredential, pageOf } from '../../contracts/api.ts';
+import { credentialScope, credentialValue } from '../../contracts/credential.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
-import { type AddRoutes, responses } from './shared.ts';
+import { callerOf, isRoot } from '../caller.ts';
+import { type AddRoutes, page, responses } from './shared.ts';
 
 const params = z.object({ name: dnsLabel });
+const scopeChange = z
+  .strictObject({
+    clusters: credentialScope.shape.clusters.unwrap().nullable().optional().describe('null: only for specs of admins'),
+    addresses: credentialScope.shape.addresses.unwrap().nullable().optional().describe('null: any address'),
+  })
+  .refine((body) => Object.keys(body).length > 0, 'must change something');
 
-/** /credentials: logins that specs name. They go in and never come out. */
+/** /credentials: logins that specs name, and where they may be used. Secrets go in and never come out. */
 export const credentials: AddRoutes = (api, deps) => {
   const { credentials: store } = deps.store;
+  const tags = ['credentials'];
   api.get(
     '/credentials',
     {
       config: { role: 'operator', audited: true },
       schema: {
         operationId: 'listCredentials',
-        summary: 'Names of the stored credentials',
-        tags: ['credentials'],
-        response: responses({ 200: z.object({ items: z.array(namedSecret).max(10_000) }) }),
+        summary: 'Stored credentials by name, and where they may be used; to operators those that a cluster may use',
+        tags,
+        querystring: z.strictObject(page),
+        response: responses({ 200: pageOf(listedCredential) }),
       },
     },
-    async () => ({ items: await store.list() }),
+    // One that only admins may use does not exist for others.
+    (request) => store.list({ ...request.query, scopedOnly: !isRoot(callerOf(request)) }),
   );
   api.put(
     '/credentials/:name',
@@ -30,8 +40,8 @@ export const credentials: AddRoutes = (api, deps) => {
       config: { role: 'admin', secretBody: true },
       schema: {
         operationId: 'putCredential',
-        summary: 'Store a private key or a password; it is encrypted at rest',
-        tags: ['credentials'],
+        summary: 'Store a private key or a password, and which clusters may use it where; it is encrypted at rest',
+        tags,
         params,
         body: credentialValue,
         response: responses({ 200: z.object({ name: dnsLabel }) }),
@@ -44,6 +54,28 @@ export const credentials: AddRoutes = (api, deps) => {
       return { name: request.params.name };
     },
   );
+  api.patch(
+    '/credentials/:name',
+    {
+      config: { role: 'admin' },
+      schema: {
+        operationId: 'scopeCredential',
+        summary: 'Change which clusters may use a credential, and at which addresses',
+        tags,
+        params,
+        body: scopeChange,
+        response: responses({ 200: z.object({ name: dnsLabel }) }),
+      },
+    },
+    async (request) => {
+      const { name } = request.params;
+      const found = await store.get(name);
+      if (!found) throw noneNamed(name);
+      const { clusters = found.clusters, addresses = found.addresses } = request.body;
+      await store.put(name, { ...found, clusters: clusters ?? undefined, addresses: addresses ?? undefined });
+      return { name };
+    },
+  );
   api.delete(
     '/credentials/:name',
     {
@@ -51,15 +83,17 @@ export const credentials: AddRoutes = (api, deps) => {
       schema: {
         operationId: 'deleteCredential',
         summary: 'Forget a credential',
-        tags: ['credentials'],
+        tags,
         params,
         response: responses({ 204: z.null() }),
       },
     },
     async (request, reply) => {
       const { name } = request.params;
-      if (!(await store.delete(name))) throw new KubewrightError('NOT_FOUND', `there is no credential named ${name}`);
+      if (!(await store.delete(name))) throw noneNamed(name);
       return reply.code(204).send(null);
     },
   );
 };
+
+const noneNamed = (name: string) => new KubewrightError('NOT_FOUND', `there is no credential named ${name}`);

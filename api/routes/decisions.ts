@@ -5,6 +5,7 @@ import { WORKER_HOST } from '../../contracts/messages.ts';
 import type { DecisionAction, OperationStatus } from '../../contracts/operation.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
 import { withAddresses } from '../address-in-use.ts';
+import { type Caller, callerOf } from '../caller.ts';
 import { type CommandWords, commandActiveOnce, commandOnce } from '../command.ts';
 import { type Correct, corrected, correctedSpec, replaced, requireHost } from '../corrections.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -50,7 +51,8 @@ export const decisions: AddRoutes = (api, deps) => {
         request,
         { cluster, headers, body },
         { type: 'retry', host },
-        (words, active) => decide(deps, active, { host, phase, action: 'retry' }, words, corrected(given)),
+        (words, active) =>
+          decide(deps, callerOf(request), active, { host, phase, action: 'retry' }, words, corrected(given)),
       );
       return reply.code(202).send(answer);
     },
@@ -71,7 +73,7 @@ export const decisions: AddRoutes = (api, deps) => {
           request,
           { cluster, headers, body },
           { type: action, host },
-          (words, active) => decide(deps, active, { host, action }, words),
+          (words, active) => decide(deps, callerOf(request), active, { host, action }, words),
         );
         return reply.code(202).send(answer);
       },
@@ -102,9 +104,9 @@ export const decisions: AddRoutes = (api, deps) => {
           const active = await deps.store.projections.activeOperation(cluster);
           const meant = active && (operation === undefined || operation === active.operationId);
           if (meant && active.blockedHosts.includes(host)) {
-            return await decide(deps, active, { host, action: 'replace' }, words, replaced(body));
+            return await decide(deps, callerOf(request), active, { host, action: 'replace' }, words, replaced(body));
           }
-          return await replaceInQuarantine(deps, cluster, host, replaced(body), words);
+          return await replaceInQuarantine(deps, callerOf(request), cluster, host, replaced(body), words);
         },
       );
       return reply.code(202).send(answer);
@@ -130,7 +132,7 @@ export const decisions: AddRoutes = (api, deps) => {
         { type: 'amend', host },
         (words, active) =>
           onPresentSpec(deps, active, words, async ({ operationId, specRef: baseSpecRef }) => {
-            const specRef = await correctedSpec(deps, baseSpecRef, host, corrected(body)!);
+            const specRef = await correctedSpec(deps, callerOf(request), baseSpecRef, host, corrected(body)!);
             return withAddresses(
               deps,
               specRef,
@@ -147,6 +149,7 @@ export const decisions: AddRoutes = (api, deps) => {
 /** Send one decision, with the spec corrected if there is something to correct. */
 function decide(
   deps: ApiDeps,
+  caller: Caller,
   active: OperationStatus,
   what: { host: string; phase?: string | undefined; action: DecisionAction },
   words: CommandWords,
@@ -156,7 +159,7 @@ function decide(
   return onPresentSpec(deps, active, words, async ({ cluster, operationId, specRef: baseSpecRef }) => {
     // Tasks of the worker process block as well; there is nothing to correct, but they can be tried again.
     if (what.host !== WORKER_HOST || correct) requireHost(await deps.store.specs.get(baseSpecRef), what.host);
-    const specRef = correct && (await correctedSpec(deps, baseSpecRef, what.host, correct));
+    const specRef = correct && (await correctedSpec(deps, caller, baseSpecRef, what.host, correct));
     const correction = specRef === undefined ? {} : { specRef, baseSpecRef };
     const send = () =>
       deps.temporal.decide(cluster, operationId, { items: [{ ...what, ...said, ...correction }], expectedVersion });
@@ -189,10 +192,11 @@ async function onPresentSpec<T>(
 /** A new machine for a host that is out: a heal on the corrected spec. Throws HOST_NOT_BLOCKED for a host that is in. */
 async function replaceInQuarantine(
   deps: ApiDeps,
+  caller: Caller,
   cluster: string,
   host: string,
   correct: Correct,
-  { actor, requestId }: CommandWords,
+  { requestId }: CommandWords,
 ) {
   const { specRef: present } = await requireCluster(deps, cluster);
   requireHost(await deps.store.specs.get(present), host);
@@ -200,7 +204,7 @@ async function replaceInQuarantine(
   if (!quarantine.some((each) => each.host === host)) {
     throw new KubewrightError('HOST_NOT_BLOCKED', `host ${host} has no blocked task and is not in quarantine`);
   }
-  const specRef = await correctedSpec(deps, present, host, correct);
+  const specRef = await correctedSpec(deps, caller, present, host, correct);
   const operationId = await submitOperation(deps, {
     cluster,
     kind: 'heal',
@@ -208,7 +212,7 @@ async function replaceInQuarantine(
     specRef,
     hosts: [host],
     replaced: [host],
-    actor,
+    actor: caller.actor,
     idempotencyKey: `${requestId}.heal`,
   });
   return { operationId };

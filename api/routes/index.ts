@@ -9,6 +9,7 @@ import { events } from './events.ts';
 import { health } from './health.ts';
 import { history } from './history.ts';
 import { historyExport } from './history-export.ts';
+import { hostKeys } from './host-key.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { operations } from './operations.ts';
 import { phases } from './phases.ts';
@@ -24,6 +25,7 @@ export const routes: readonly AddRoutes[] = [
   operations,
   commands,
   decisions,
+  hostKeys,
   teardown,
   history,
   historyExport,

@@ -8,10 +8,12 @@ import {
   pageOf,
 } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import { callerOf } from '../caller.ts';
 import { elapsed } from '../cluster-view.ts';
 import { viewTag } from '../command.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actorFor } from '../plugins/auth.ts';
+import { requireLogins } from '../require-logins.ts';
 import { submitOperation } from '../submit.ts';
 import {
   type AddRoutes,
@@ -50,6 +52,8 @@ export const operations: AddRoutes = (api, deps) => {
         const unknown = asked?.find((each) => !known[what].includes(each));
         if (unknown !== undefined) throw new KubewrightError('BAD_REQUEST', `body.${what}: there is no ${unknown}`);
       }
+      // A credential may be for other clusters by now.
+      await requireLogins(deps, callerOf(request), spec, spec);
       if (kind === 'heal') await requireQuarantined(deps, name, request.body);
       const operation = await submitOperation(deps, {
         cluster: name,

@@ -10,6 +10,7 @@ import { journalChain } from './007-journal-chain.ts';
 import { bundles } from './008-bundles.ts';
 import { signedHeads } from './009-signed-heads.ts';
 import { addresses } from './021-addresses.ts';
+import { credentialScopes } from './022-credential-scopes.ts';
 
 /** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -27,6 +28,7 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
           '008-bundles': { up: (given: Kysely<Tables>) => bundles(given, binary) },
           '009-signed-heads': { up: signedHeads },
           '021-addresses': { up: addresses },
+          '022-credential-scopes': { up: credentialScopes },
         }),
     },
   });

@@ -41,6 +41,8 @@ export class TestSshServer {
   /** Connections accepted since the start, and those of them that logged in. */
   connections = 0;
   logins = 0;
+  /** Passwords that clients offered, by either method. */
+  readonly offered: string[] = [];
   /** Most sessions open at once on one connection. */
   peakSessions = 0;
   readonly lines: string[] = [];
@@ -150,6 +152,7 @@ export class TestSshServer {
   }
 
   #authenticate(context: AuthContext): void {
+    if (context.method === 'password') this.offered.push(context.password);
     const { authorized = [], password, passwordMethods = ['password'] } = this.#options;
     if (context.method === 'publickey') {
       const shown = context.key.data.toString('base64');
@@ -161,6 +164,7 @@ export class TestSshServer {
     } else if (context.method === 'keyboard-interactive' && passwordMethods.includes('keyboard-interactive')) {
       // A prompt without the word that node-ssh looks for.
       context.prompt([{ prompt: 'Kennwort: ', echo: false }], (answers) => {
+        this.offered.push(...answers);
         if (answers[0] === password) context.accept();
         else context.reject();
       });

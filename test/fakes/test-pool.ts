@@ -21,6 +21,11 @@ export class MemoryHostKeys implements HostKeyStore {
   async record(cluster: string, host: string, key: string): Promise<void> {
     this.keys.set(`${cluster}/${host}`, key);
   }
+  /** Hosts whose key a person confirmed, `<cluster>/<host>`. */
+  readonly sure = new Set<string>();
+  async confirmed(cluster: string, host: string): Promise<boolean> {
+    return this.sure.has(`${cluster}/${host}`);
+  }
 }
 
 /** Journal in memory: an entry without `end` is a command that was still open. */
@@ -71,7 +76,7 @@ export function testPool(
     limits: { patienceMs: 0, ...limits },
     logger: { debug: () => {}, warn: (_details, message) => warnings.push(message) },
     credentials: {
-      async resolve(ref) {
+      async resolve(_cluster, { credential: ref }) {
         tries += 1;
         const found = 'name' in ref ? credentials[ref.name] : undefined;
         if (!found) throw new Error(`no test credential for ${JSON.stringify(ref)}`);

@@ -270,7 +270,14 @@ test('through an ssh-agent', async () => {
   const pid = Number(/SSH_AGENT_PID=(\d+)/.exec(stdout)?.[1]);
   try {
     await run('ssh-add', [lab.sshKey], { env: { ...process.env, SSH_AUTH_SOCK: socket } });
-    const credential = await createCredentialResolver({}).resolve({ agent: socket });
+    const credential = await createCredentialResolver({ paths: ['/'] }).resolve('test', {
+      credential: { agent: socket },
+      address: '10.0.0.1',
+      port: 22,
+      user: 'root',
+      via: null,
+      hostKey: null,
+    });
     const made = testPool({ agent: credential }, { address: target.address, port: 22, hostKey: target.hostKey });
     pools.push(made);
     expect((await (await made.open()).host.exec(['id', '-un'])).stdout).toBe('root\n');

@@ -125,7 +125,7 @@ describe('a build', () => {
 
   test('goes through for a user whose password sudo asks for; the password is nowhere in what is recorded', async () => {
     const password = readFileSync(lab.users.operator.passwordFile, 'utf8').trim();
-    await bench.store.credentials.put('operator', { kind: 'password', password });
+    await bench.store.credentials.put('operator', { kind: 'password', password, clusters: [lab.name] });
     const change = (spec: SpecDraft) => {
       asAdmin(spec);
       spec.ssh['user'] = 'operator';

@@ -71,6 +71,7 @@ describe('operations that Temporal has lost', () => {
       ],
     });
     await reconciler.sweep();
+    await api.store.credentials.put('key', { kind: 'password', password: 'secret-word' });
     expect((await api.call('GET', '/clusters/demo')).body['state']).toBe('incomplete');
     const again = await api.call('POST', '/clusters/demo/operations', { body: { kind: 'build' } });
     expect(again.status).toBe(202);

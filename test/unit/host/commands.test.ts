@@ -356,7 +356,8 @@ test('another user goes through sudo, unless told not to', async () => {
 test('sudo with a password: on standard input only, and never left to the command', async () => {
   for (const mode of ['ask', 'free']) {
     const server = await start(mode);
-    const { open, pool: own } = pool(server);
+    const { open, hostKeys, pool: own } = pool(server);
+    hostKeys.sure.add('test/host-1');
     const session: HostSession = await open({ user: 'admin', credential: { name: 'password' } });
     expect((await session.host.exec(['cat'], { stdin: 'for the command\n' })).stdout).toBe('for the command\n');
     expect((await session.host.exec(['cat'])).stdout).toBe('');

@@ -1,9 +1,11 @@
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Credential, createCredentialResolver } from '../../../activities/host/credentials.ts';
+import type { KubewrightError } from '../../../contracts/errors.ts';
+import type { CredentialRef } from '../../../contracts/host.ts';
 import { testKey } from '../../fakes/ssh-server.ts';
 
 let dir: string;
@@ -14,7 +16,10 @@ const stored: Record<string, Credential> = {
   broken: { kind: 'key', privateKey: 'not a key' },
   password: { kind: 'password', password: 'x' },
 };
+const use = (credential: CredentialRef) =>
+  ({ credential, address: '10.0.0.1', port: 22, user: 'root', via: null, hostKey: null }) as const;
 const resolver = createCredentialResolver({
+  approved: () => Promise.resolve(true),
   named: async (name) => stored[name] ?? null,
   logger: { debug: () => {}, warn: (details) => warnings.push(details) },
 });
@@ -31,8 +36,9 @@ function file(name: string, content: string, mode = 0o600): string {
   return path;
 }
 
-const unusable = async (ref: Parameters<typeof resolver.resolve>[0], text: RegExp) =>
-  expect(resolver.resolve(ref)).rejects.toMatchObject({
+const open = (ref: CredentialRef) => resolver.resolve('test', use(ref));
+const unusable = async (ref: CredentialRef, text: RegExp) =>
+  expect(open(ref)).rejects.toMatchObject({
     code: 'SSH_CREDENTIAL_UNUSABLE',
     message: expect.stringMatching(text),
   });
@@ -40,9 +46,9 @@ const unusable = async (ref: Parameters<typeof resolver.resolve>[0], text: RegEx
 test('a key file is read, directly or through a link; others who can read it are a warning', async () => {
   const path = file('key', key.private);
   symlinkSync(path, join(dir, 'link'));
-  expect(await resolver.resolve({ keyFile: join(dir, 'link') })).toEqual({ kind: 'key', privateKey: key.private });
+  expect(await open({ keyFile: join(dir, 'link') })).toEqual({ kind: 'key', privateKey: key.private });
   expect(warnings).toEqual([]);
-  await resolver.resolve({ keyFile: file('open', key.private, 0o644) });
+  await open({ keyFile: file('open', key.private, 0o644) });
   expect(warnings).toEqual([{ path: join(dir, 'open'), mode: '644' }]);
 });
 
@@ -57,11 +63,11 @@ test('what is no private key file is refused with the reason, never with its con
 });
 
 test('named credentials come from the store', async () => {
-  expect(await resolver.resolve({ name: 'good' })).toEqual(stored.good);
-  expect(await resolver.resolve({ name: 'password' })).toEqual(stored.password);
+  expect(await open({ name: 'good' })).toEqual(stored.good);
+  expect(await open({ name: 'password' })).toEqual(stored.password);
   await unusable({ name: 'none' }, /no credential named none/);
   await unusable({ name: 'broken' }, /cannot be used/);
-  await expect(createCredentialResolver({}).resolve({ name: 'good' })).rejects.toMatchObject({
+  await expect(createCredentialResolver({}).resolve('test', use({ name: 'good' }))).rejects.toMatchObject({
     code: 'SSH_CREDENTIAL_UNUSABLE',
   });
 });
@@ -70,8 +76,42 @@ test('an agent is a socket', async () => {
   const path = join(dir, 'agent');
   const agent = createServer().listen(path);
   await new Promise((resolve) => agent.once('listening', resolve));
-  expect(await resolver.resolve({ agent: path })).toEqual({ kind: 'agent', socket: path });
+  expect(await open({ agent: path })).toEqual({ kind: 'agent', socket: path });
   agent.close();
-  await unusable({ agent: join(dir, 'no-agent') }, /cannot be used/);
+  await unusable({ agent: join(dir, 'no-agent') }, /cannot be read/);
   await unusable({ agent: file('plain', '') }, /not a socket/);
+});
+
+test('files and sockets of the worker need an approval or an allowed path, and links lead nowhere else', async () => {
+  const allowed = join(dir, 'allowed');
+  mkdirSync(join(allowed, 'deep'), { recursive: true });
+  file('allowed/key', key.private);
+  file('outside', key.private);
+  symlinkSync(join(dir, 'outside'), join(allowed, 'escape'));
+  symlinkSync(join(allowed, 'key'), join(dir, 'inwards'));
+  symlinkSync('key', join(allowed, 'near'));
+  mkdirSync(join(dir, 'allowed-not'));
+  file('allowed-not/key', key.private);
+  const strict = createCredentialResolver({ paths: [allowed] });
+  const opened = { kind: 'key', privateKey: key.private };
+  for (const path of ['allowed/key', 'allowed/near', 'inwards']) {
+    expect(await strict.resolve('test', use({ keyFile: join(dir, path) }))).toEqual(opened);
+  }
+  const messages: string[] = [];
+  for (const path of ['outside', 'allowed/escape', 'allowed-not/key', 'allowed/missing', 'missing', 'allowed']) {
+    for (const ref of [{ keyFile: join(dir, path) }, { agent: join(dir, path) }]) {
+      const error = await strict.resolve('test', use(ref)).then(
+        () => Promise.reject(new Error(`${path} was opened`)),
+        (refused: KubewrightError) => refused,
+      );
+      expect(error.code).toBe('SSH_CREDENTIAL_UNUSABLE');
+      if (path !== 'allowed') messages.push(`${error.message.replace(join(dir, path), 'X')} ${String(error.evidence)}`);
+    }
+  }
+  // What is there and what is not cannot be told apart.
+  expect(new Set(messages).size).toBe(1);
+  const none = createCredentialResolver({});
+  await expect(none.check!('test', use({ keyFile: join(allowed, 'key') }))).rejects.toMatchObject({
+    code: 'SSH_CREDENTIAL_UNUSABLE',
+  });
 });

@@ -203,7 +203,8 @@ test('a pinned key is found whichever of its keys the host prefers', async () =>
 test('passwords work by both methods; a wrong one is an authentication failure', async () => {
   for (const method of ['password', 'keyboard-interactive'] as const) {
     const sshd = await server({ password: 'right one', passwordMethods: [method] });
-    const { open } = pool(sshd);
+    const { open, hostKeys } = pool(sshd);
+    hostKeys.sure.add('test/host-1');
     await open({ credential: { name: 'password' } });
     const error = await failure(open({ credential: { name: 'wrong' } }));
     expect(error).toMatchObject({ code: 'SSH_AUTH_FAILED', host: 'host-1' });

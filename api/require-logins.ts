@@ -1,0 +1,86 @@
+import { noCredential } from '../activities/host/credentials.ts';
+import type { ClusterSpec } from '../contracts/cluster.ts';
+import type { CredentialScope } from '../contracts/credential.ts';
+import { addressVerdict, type CredentialUse, clusterInScope, credentialUses } from '../contracts/credential-use.ts';
+import { KubewrightError } from '../contracts/errors.ts';
+import type { FieldIssue } from '../contracts/issues.ts';
+import { pathWithin } from '../contracts/login-paths.ts';
+import { canonicalJson } from '../store/canonical.ts';
+import { type Caller, isRoot } from './caller.ts';
+import type { ApiDeps } from './deps.ts';
+
+/** Problems of one answer: each host may name a credential of its own. */
+const ISSUES = 100;
+
+/**
+ * May this caller have the cluster log in as the spec says? Stored credentials must be for the cluster and the address.
+ * Key files and agents of the worker's machine, and credentials that are for no cluster in particular, need an admin of all
+ * clusters: what one sends is approved, and others may send it again as long as it is in `base`, the cluster's present
+ * spec, for the same address. The worker asks again when it opens the secret.
+ * Throws SPEC_INVALID for a credential that is not there or not for this use (the same words for both, unless an admin of
+ * all clusters asks), FORBIDDEN for what needs an admin.
+ */
+export async function requireLogins(
+  deps: ApiDeps,
+  caller: Caller,
+  spec: ClusterSpec,
+  base: ClusterSpec | null,
+): Promise<void> {
+  const cluster = spec.metadata.name;
+  const uses = credentialUses(spec);
+  const scopes = await deps.store.credentials.scopes(
+    uses.flatMap(({ use }) => ('name' in use.credential ? [use.credential.name] : [])),
+  );
+  const before = new Set((base ? credentialUses(base) : []).map(({ use }) => canonicalJson(use)));
+  const approved = async (use: CredentialUse): Promise<boolean> =>
+    before.has(canonicalJson(use)) && (await deps.store.approvals.has(cluster, use));
+  const root = isRoot(caller);
+  const issues = new Map<string, FieldIssue>();
+  const forbidden = new Map<string, FieldIssue>();
+  const approve: CredentialUse[] = [];
+  // One pass in the order of the spec: not even the order of problems says whether a credential exists.
+  for (const { path, use } of uses) {
+    const { credential } = use;
+    if (!('name' in credential)) {
+      const local = 'keyFile' in credential ? credential.keyFile : credential.agent;
+      if (root) approve.push(use);
+      else if (!pathWithin(deps.loginPaths ?? [], local) && !(await approved(use))) {
+        forbidden.set(path, { path, message: LOCAL });
+      }
+      continue;
+    }
+    const scope = scopes.get(credential.name) ?? null;
+    const problem = scopeProblem(scope, cluster, use);
+    if (problem === null && root && !scope?.clusters) approve.push(use);
+    if (problem === null && (root || scope?.clusters || (await approved(use)))) continue;
+    const message = wording(root, credential.name, cluster, use, problem);
+    issues.set(`${path} ${use.address}`, { path, message });
+  }
+  refuse('SPEC_INVALID', issues);
+  refuse('FORBIDDEN', forbidden);
+  if (approve.length > 0) await deps.store.approvals.add(cluster, approve, caller.actor.name);
+}
+
+const LOCAL =
+  "names a key file or an agent of the worker's machine: an admin of all clusters must send it, for this very address, or its folder be in KUBEWRIGHT_LOGIN_PATHS";
+
+/** Why a stored credential cannot be used here; null when it can. */
+function scopeProblem(scope: CredentialScope | null, cluster: string, use: CredentialUse): string | null {
+  if (!scope) return 'absent';
+  if (scope.clusters && !clusterInScope(scope.clusters, cluster)) return `it is for ${scope.clusters.join(', ')}`;
+  if (addressVerdict(scope, use) === 'refused') return `it is for the addresses ${scope.addresses?.join(', ')}`;
+  return null;
+}
+
+/** Whoever manages credentials is told what is wrong; to others one that they may not use does not exist. */
+function wording(root: boolean, name: string, cluster: string, { address }: CredentialUse, problem: string | null) {
+  const said = noCredential(name, cluster, address);
+  if (!root) return said;
+  return problem === 'absent' ? `${said}; PUT /credentials/${name} first` : `${said}; ${problem}`.slice(0, 1000);
+}
+
+function refuse(code: 'SPEC_INVALID' | 'FORBIDDEN', issues: ReadonlyMap<string, FieldIssue>): void {
+  const errors = [...issues.values()].slice(0, ISSUES);
+  const [first] = errors;
+  if (first) throw new KubewrightError(code, `${first.path}: ${first.message}`, { errors });
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { jumpName } from '../../activities/host/unconfirmed-key.ts';
+import { sshTarget } from '../../contracts/cluster.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { hostKey } from '../../contracts/host.ts';
+import { dnsLabel } from '../../contracts/primitives.ts';
+import { requireHost } from '../corrections.ts';
+import type { ApiDeps } from '../deps.ts';
+import { actorFor } from '../plugins/auth.ts';
+import { type AddRoutes, clusterParams, requireCluster, responses } from './shared.ts';
+
+const body = z.strictObject({
+  fingerprint: hostKey.describe('As compared on the machine itself: SHA256:..., or the whole public key'),
+  jump: z.boolean().default(false).describe("The key of the host's jump host is meant"),
+});
+
+/** POST /clusters/:name/hosts/:host/host-key: a person says that a host key is the right one. Passwords need that. */
+export const hostKeys: AddRoutes = (api, deps) => {
+  api.post(
+    '/clusters/:name/hosts/:host/host-key',
+    {
+      config: { role: 'operator' },
+      schema: {
+        operationId: 'confirmHostKey',
+        summary: 'Confirm the SSH host key of a host, so that a password may be sent to it; retry the host afterwards',
+        tags: ['hosts'],
+        params: clusterParams.extend({ host: dnsLabel }),
+        body,
+        response: responses({ 200: z.object({ host: z.string().max(300), fingerprint: hostKey }) }),
+      },
+    },
+    async (request) => {
+      const { name: cluster, host } = request.params;
+      const { fingerprint, jump } = request.body;
+      const spec = await deps.store.specs.get(await specInUse(deps, cluster));
+      const target = sshTarget(spec, requireHost(spec, host));
+      if (jump && !target.jump) throw new KubewrightError('BAD_REQUEST', `body.jump: host ${host} has no jump host`);
+      const known = jump ? jumpName(target.jump!) : host;
+      await deps.store.hostKeys.confirm(cluster, known, fingerprint, actorFor(request).name);
+      return { host: known, fingerprint };
+    },
+  );
+};
+
+/** Of the operation that runs, or of the cluster. Throws NOT_FOUND. */
+async function specInUse(deps: ApiDeps, cluster: string): Promise<string> {
+  const active = await deps.store.projections.activeOperation(cluster);
+  return active?.specRef ?? (await requireCluster(deps, cluster)).specRef;
+}

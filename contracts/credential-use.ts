@@ -1,0 +1,71 @@
+import type { ClusterSpec } from './cluster.ts';
+import { sshTarget } from './cluster.ts';
+import type { CredentialScope } from './credential.ts';
+import type { CredentialRef, SshTarget } from './host.ts';
+import { cidrContains, ipv4 } from './primitives.ts';
+
+/** One use of a credential: what is opened with it, and where. Two logins with equal uses need one approval. */
+export interface CredentialUse {
+  credential: CredentialRef;
+  address: string;
+  port: number;
+  user: string;
+  /** The jump host on the way: behind another one the same address is another machine. */
+  via: { address: string; port: number; user: string } | null;
+  /** The pinned host key, for secrets that the machine itself gets to see. */
+  hostKey: string | null;
+}
+
+/** The use that a login to this target is. */
+export function credentialUse(target: Omit<SshTarget, 'name'>): CredentialUse {
+  const { credential, address, port, user, jump } = target;
+  return {
+    credential,
+    address,
+    port,
+    user,
+    via: jump ? { address: jump.address, port: jump.port, user: jump.user } : null,
+    hostKey: 'name' in credential ? (target.hostKey ?? null) : null,
+  };
+}
+
+/** Every use of a credential in a spec, with the place that names it. Each host has one, and one more for its jump host. */
+export function credentialUses(cluster: ClusterSpec): { path: string; use: CredentialUse }[] {
+  return cluster.spec.hosts.flatMap((host, index) => {
+    const target = sshTarget(cluster, host);
+    const own = host.ssh?.credential ? `spec.hosts[${index}].ssh` : 'spec.ssh';
+    const jumpPath = host.ssh?.jump ? `spec.hosts[${index}].ssh.jump` : 'spec.ssh.jump';
+    const uses = [{ path: `${own}.credential`, use: credentialUse(target) }];
+    if (target.jump) uses.push({ path: `${jumpPath}.credential`, use: credentialUse(target.jump) });
+    return uses;
+  });
+}
+
+/** True when one of the patterns (a name, or a prefix and `*`) is the cluster's. */
+export function clusterInScope(patterns: readonly string[], cluster: string): boolean {
+  return patterns.some((pattern) =>
+    pattern.endsWith('*') ? cluster.startsWith(pattern.slice(0, -1)) : pattern === cluster,
+  );
+}
+
+/**
+ * May a credential with these addresses be used at this one? `after-resolution`: a name that is not listed itself; what it
+ * resolves to is to be compared (`addressInScope`) by who connects. Behind a jump host, the jump host says what an address
+ * means, so it must be allowed too, and names are not resolved by us.
+ */
+export function addressVerdict(
+  { addresses }: Pick<CredentialScope, 'addresses'>,
+  { address, via }: Pick<CredentialUse, 'address' | 'via'>,
+): 'allowed' | 'refused' | 'after-resolution' {
+  if (addresses === undefined) return 'allowed';
+  if (via) return addressInScope(addresses, address) && addressInScope(addresses, via.address) ? 'allowed' : 'refused';
+  if (addressInScope(addresses, address)) return 'allowed';
+  const networks = addresses.some((each) => each.includes('/') || ipv4.safeParse(each).success);
+  return networks && !ipv4.safeParse(address).success ? 'after-resolution' : 'refused';
+}
+
+/** True when the address is listed, or lies in a listed network. Of names only those that are listed word for word. */
+export function addressInScope(addresses: readonly string[], address: string): boolean {
+  const numeric = ipv4.safeParse(address).success;
+  return addresses.some((each) => (each.includes('/') ? numeric && cidrContains(each, address) : each === address));
+}
