@@ -39,6 +39,10 @@ const environment = z.object({
   KUBEWRIGHT_AUDIT_KEY: optional,
   KUBEWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   KUBEWRIGHT_ALLOW_PLAINTEXT: z.enum(['0', '1', 'true', 'false', '']).default('0'),
+  KUBEWRIGHT_MIN_FREE_MIB: optional.refine(
+    (text) => text === undefined || /^\d{1,9}$/.test(text),
+    'must be a number of MiB',
+  ),
   KUBEWRIGHT_TLS_CERT: optional,
   KUBEWRIGHT_TLS_KEY: optional,
   KUBEWRIGHT_TRUST_PROXY: proxyList,
@@ -84,7 +88,7 @@ function problemsTogether(env: Environment): string[] {
 
 /** What the API process is told by its environment. */
 export interface ApiConfig {
-  /** `all`: API, worker and Temporal in one; `api`: the API alone. */
+  /** `all`: the API, which starts a worker and Temporal; `api`: the API alone. */
   process: 'all' | 'api';
   /** Absolute. */
   dataDir: string;
@@ -95,10 +99,12 @@ export interface ApiConfig {
   /** Ed25519 in PEM; without it the file `audit.key` of the data directory. */
   auditKey: string | undefined;
   logLevel: string;
-  /** Of the workers that run in this process. */
+  /** Of the worker, which reads them itself; parsed here so that a wrong value stops the start. */
   timeouts: Timeouts;
   /** Whose key files and agents every operator may name. */
   loginPaths: string[];
+  /** Free space below which the service is not ready, MiB; undefined: a default by the size of the file system. */
+  minFreeMiB: number | undefined;
   tls: { cert: string; key: string } | undefined;
   /** Proxies whose X-Forwarded-For and X-Forwarded-Proto count: addresses and CIDRs. */
   trustProxy: readonly string[];
@@ -132,6 +138,7 @@ export function parseConfig(given: Environment): ApiConfig {
     logLevel: data.KUBEWRIGHT_LOG_LEVEL,
     timeouts: timeoutsOf(data),
     loginPaths: loginPathsOf(data),
+    minFreeMiB: data.KUBEWRIGHT_MIN_FREE_MIB === undefined ? undefined : Number(data.KUBEWRIGHT_MIN_FREE_MIB),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     trustProxy: data.KUBEWRIGHT_TRUST_PROXY,
     temporalAddress: data.TEMPORAL_ADDRESS,

@@ -3,12 +3,14 @@ import type { Phase } from '../activities/phases/phase.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import type { Store } from '../store/index.ts';
 import type { Archivist } from './archivist.ts';
+import type { Readiness } from './readiness/readiness.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 
 /** What the API needs of the world. Tests give fakes. */
 export interface ApiDeps {
   store: Store;
   temporal: TemporalGateway;
+  readiness: Readiness;
   archivist: Pick<Archivist, 'bundle' | 'signer'>;
   /** In the order of the plan. */
   phases: readonly Phase[];

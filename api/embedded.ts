@@ -1,93 +1,135 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { createActivityDeps } from '../activities/deps.ts';
-import { createActivities } from '../activities/index.ts';
-import { dataConverter } from '../codec/data-converter.ts';
-import { KubewrightError } from '../contracts/errors.ts';
-import type { Timeouts } from '../contracts/timeouts.ts';
 import type { Store } from '../store/index.ts';
-import { workflowBundlePath } from '../worker/bundle.ts';
-import { startWorkers } from '../worker/run.ts';
-import { installRuntime } from '../worker/runtime.ts';
-import { readRecord, removeRecord, startTimeOf, writeRecord } from '../worker/temporal-server/server-record.ts';
-import { startTemporalServer } from '../worker/temporal-server/start.ts';
+import { endLeftoverWorker } from '../worker/data-dir.ts';
+import { cacheRoot } from '../worker/temporal-server/resolve.ts';
+import { planTemporalServer, startTemporalServer } from '../worker/temporal-server/start.ts';
+import { type Running, type Supervisor, supervise } from './supervisor.ts';
+import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
-/** Worker and Temporal inside the API's process. */
+/** Temporal and a worker as processes of their own, kept up by the API process. */
 export interface Embedded {
   temporalAddress: string;
   /** Where Temporal's own UI is served from, when there is one. */
   temporalUiOrigin: string | undefined;
-  /** Rejects when a worker dies of itself. */
-  run: Promise<void>;
+  /** False while the worker process is away and is started again. */
+  workerUp: () => boolean;
+  /** The folder of programs and workflow bundles. */
+  cacheDir: string;
   close(): Promise<void>;
 }
 
-/**
- * Hold a data directory: two services on one SQLite file, with two sets of workers, would disturb each other. A killed
- * service's hold counts no longer. Returns the function that lets go. Throws CONFLICT.
- */
-export function holdDataDir(dataDir: string, port: number): () => void {
-  const folder = join(dataDir, 'service');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const other = readRecord(folder);
-  if (other && other.pid !== process.pid) {
-    throw new KubewrightError(
-      'CONFLICT',
-      `process ${other.pid} serves ${dataDir} already (port ${other.port}); stop it, or choose another KUBEWRIGHT_DATA`,
-    );
-  }
-  writeRecord(folder, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', port, uiPort: 0 });
-  return () => removeRecord(folder);
-}
-
-/** Start Temporal (unless an address is given) and the workers. What was started is ended again when a later part fails. */
-export async function startEmbedded(options: {
+export interface EmbeddedOptions {
   store: Store;
   dataDir: string;
   temporalAddress: string | undefined;
-  namespace: string | undefined;
-  timeouts: Timeouts;
-  loginPaths: readonly string[];
   /** Where Temporal's UI has payloads opened. */
   codecEndpoint: string | undefined;
+  /** Called once when a part does not stay up. */
+  onGiveUp: (part: 'temporal' | 'worker', reason: string) => void;
   logger: Logger;
-}): Promise<Embedded> {
-  const { store, dataDir, logger } = options;
-  const say = (line: string) => logger.info(line);
-  installRuntime(logger);
-  const [server, bundlePath, deps] = await Promise.all([
-    options.temporalAddress === undefined
-      ? startTemporalServer({ dataDir, onLog: say, codecEndpoint: options.codecEndpoint })
-      : null,
-    workflowBundlePath({ onProgress: say }),
-    createActivityDeps(store, logger, options.timeouts, options.loginPaths),
+}
+
+/** One run of the Temporal server. */
+interface TemporalRun extends Running {
+  uiUrl: string;
+}
+
+type TemporalPlan = Awaited<ReturnType<typeof planTemporalServer>>;
+
+/**
+ * Start Temporal (unless an address is given) and the worker. What was started is ended again when a later part fails.
+ * Secret key and schema exist by now, so the worker makes neither.
+ */
+export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const { dataDir, logger } = options;
+  const leftover = endLeftoverWorker(dataDir);
+  // Found, downloaded or built before anything waits for the server.
+  const own =
+    options.temporalAddress === undefined ? await planTemporalServer(dataDir, (line) => logger.info(line)) : null;
+  const address = options.temporalAddress ?? own!.address;
+  await leftover;
+  // The worker loads its modules while the server starts.
+  const failing = new AbortController();
+  const started = await Promise.allSettled([
+    own &&
+      keepServer(options, own).catch((error: unknown) => {
+        failing.abort();
+        throw error;
+      }),
+    keepWorker(options, address, failing.signal),
   ]);
-  const address = options.temporalAddress ?? server!.address;
-  const release = async () => {
-    await deps.close();
-    await server?.close();
-  };
-  try {
-    const workers = await startWorkers({
-      address,
-      namespace: options.namespace,
-      activities: createActivities(deps),
-      dataConverter: dataConverter(store.payloadKeys),
-      bundlePath,
-    });
-    if (server && server.uiUrl !== '') logger.info({ url: server.uiUrl }, "Temporal's own UI");
-    return {
-      temporalAddress: address,
-      temporalUiOrigin: server?.uiUrl || undefined,
-      run: workers.run,
-      async close() {
-        await workers.shutdown().catch((error: unknown) => logger.warn({ err: error }, 'a worker ended badly'));
-        await release();
-      },
-    };
-  } catch (error) {
-    await release();
-    throw error;
+  const server = started[0].status === 'fulfilled' ? started[0].value : null;
+  const worker = started[1].status === 'fulfilled' ? started[1].value : null;
+  const failed = started.find((each) => each.status === 'rejected');
+  if (failed || !worker) {
+    await worker?.stop();
+    await server?.stop();
+    throw failed?.reason;
   }
+  const uiUrl = server?.part.uiUrl ?? '';
+  if (uiUrl !== '') logger.info({ url: uiUrl }, "Temporal's own UI");
+  return {
+    temporalAddress: address,
+    temporalUiOrigin: uiUrl || undefined,
+    workerUp: () => worker.up,
+    cacheDir: cacheRoot(),
+    async close() {
+      // The worker reports to Temporal that its tasks were cancelled.
+      await worker.stop();
+      await server?.stop();
+    },
+  };
+}
+
+function keepServer(options: EmbeddedOptions, plan: TemporalPlan): Promise<Supervisor<TemporalRun>> {
+  return supervise({
+    name: 'temporal',
+    start: (again: TemporalRun | null) => startServer(options, plan, again),
+    logger: options.logger,
+    onGiveUp: (reason) => options.onGiveUp('temporal', reason),
+  });
+}
+
+function keepWorker({ store, dataDir, logger, onGiveUp }: EmbeddedOptions, address: string, signal: AbortSignal) {
+  return supervise<WorkerProcess>({
+    name: 'worker',
+    start: () =>
+      startWorkerProcess({
+        env: { ...process.env, KUBEWRIGHT_DATA: dataDir, TEMPORAL_ADDRESS: address },
+        ...{ dataDir, signal },
+        onChange: (cluster) => store.projections.changed(cluster),
+      }),
+    logger,
+    onGiveUp: (reason) => onGiveUp('worker', reason),
+  });
+}
+
+/** Started again, it has the same ports: workers and clients find it by themselves. */
+async function startServer(
+  { dataDir, codecEndpoint, logger }: EmbeddedOptions,
+  { binary, port }: TemporalPlan,
+  again: TemporalRun | null,
+): Promise<TemporalRun> {
+  const server = await startTemporalServer({
+    ...{ dataDir, codecEndpoint, binary, port },
+    uiPort: again ? portOf(again.uiUrl) : undefined,
+    onLog: (line) => logger.info(line),
+  });
+  const stopping = new AbortController();
+  const ended = server.watch(stopping.signal);
+  return {
+    uiUrl: server.uiUrl,
+    // Never, once it was told to stop.
+    ended: ended.then((reason) => reason ?? new Promise<string>(() => undefined)),
+    async stop() {
+      stopping.abort();
+      await ended;
+      await server.close();
+    },
+  };
+}
+
+function portOf(address: string): number | undefined {
+  const port = Number(/:(\d+)$/.exec(address)?.[1]);
+  return Number.isInteger(port) ? port : undefined;
 }

@@ -8,7 +8,8 @@ import { openSigner } from '../audit/signing-key.ts';
 import { dataConverter } from '../codec/data-converter.ts';
 import { payloadCodec } from '../codec/payload-codec.ts';
 import { KubewrightError } from '../contracts/errors.ts';
-import { openStore } from '../store/index.ts';
+import { EXIT, type ExitCode } from '../contracts/exit-codes.ts';
+import { openStore, type Store } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
 import { createLogger } from '../worker/logger.ts';
 import { ensureAdminToken } from './admin-token.ts';
@@ -17,63 +18,78 @@ import { createArchivist } from './archivist.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { type ApiConfig, parseConfig } from './config.ts';
 import type { Embedded } from './embedded.ts';
+import { readinessOf } from './readiness/index.ts';
 import { createReconciler } from './reconciler.ts';
 import { temporalGateway } from './temporal-client.ts';
 import { readTls, watchTls } from './tls.ts';
 
 /** Time for commands on hosts to be cancelled and for Temporal to close its database, ms. */
 const CLOSE_MS = 38_000;
+/**
+ * Longest pause between two attempts to connect to a Temporal that is away, ms. gRPC's own is two minutes, for which a
+ * server that is back would still count as away.
+ */
+const RECONNECT_MS = 2_000;
 
-/** `npm start`: API, worker and Temporal in one process (and a child), or with KUBEWRIGHT_PROCESS=api the API alone. */
+/** Closed in reverse order, whether it is the end or a failed start. */
+type Parts = (() => Promise<void> | void)[];
+
+/**
+ * `npm start`: this process is the API, and starts and supervises Temporal and a worker as processes of their own; with
+ * KUBEWRIGHT_PROCESS=api it is the API alone. Its exit codes: contracts/exit-codes.ts.
+ */
 async function main(config: ApiConfig, logger: Logger): Promise<void> {
-  // Closed in reverse order, whether it is the end or a failed start.
-  const parts: (() => Promise<void> | void)[] = [];
+  const parts: Parts = [];
   const close = async () => {
     for (const part of parts.splice(0).reverse()) {
       await Promise.resolve(part()).catch((error: unknown) => logger.warn({ err: error }, 'a part did not close'));
     }
   };
-  closeWithGrace({ delay: CLOSE_MS, logger: false }, async ({ signal, err }) => {
+  let code: ExitCode = EXIT.stopped;
+  const grace = closeWithGrace({ delay: CLOSE_MS, logger: false }, async ({ signal, err }) => {
     if (err) logger.fatal({ err }, 'ending');
     else logger.info({ signal }, 'ending');
     await close();
+    // Without this the library's own code counts, 0 or 1.
+    if (code !== EXIT.stopped) process.exit(code);
   });
+  const end = (why: ExitCode) => {
+    code = why;
+    grace.close();
+  };
+  // Started by `npm start`: whoever kills that one ends the service.
+  if (process.connected) process.once('disconnect', () => end(EXIT.stopped));
 
   try {
-    await start(config, logger, parts);
+    await start(config, logger, { parts, end });
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<void> | void)[]): Promise<void> {
+async function start(
+  config: ApiConfig,
+  logger: Logger,
+  { parts, end }: { parts: Parts; end: (code: ExitCode) => void },
+): Promise<void> {
   const { dataDir } = config;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const all = config.process === 'all' ? await import('./embedded.ts') : null;
-  if (all) parts.push(all.holdDataDir(dataDir, config.port));
+  const embedding = config.process === 'all' ? await openEmbedding(config) : null;
+  if (embedding) parts.push(embedding.letGo);
 
   const keyring = openKeyring(dataDir, config.secretKey);
   const store = await openStore({ url: config.databaseUrl, dataDir, keyring, logger });
   parts.push(() => store.close());
   const tokenFile = await ensureAdminToken(dataDir, store);
 
-  let embedded: Embedded | null = null;
-  if (all) {
-    embedded = await all.startEmbedded({
-      store,
-      dataDir,
-      temporalAddress: config.temporalAddress,
-      namespace: config.temporalNamespace,
-      timeouts: config.timeouts,
-      loginPaths: config.loginPaths,
-      codecEndpoint: codecEndpointOf(config),
-      logger,
-    });
-    parts.push(() => embedded?.close());
-  }
+  const embedded = embedding && (await embedding.start(store, logger, end));
+  if (embedded) parts.push(() => embedded.close());
   // Lazy: an API whose Temporal is away for a while says so in /readyz and serves what it knows.
-  const connection = Connection.lazy({ address: embedded?.temporalAddress ?? config.temporalAddress! });
+  const connection = Connection.lazy({
+    address: embedded?.temporalAddress ?? config.temporalAddress!,
+    channelArgs: { 'grpc.initial_reconnect_backoff_ms': 250, 'grpc.max_reconnect_backoff_ms': RECONNECT_MS },
+  });
   parts.push(() => connection.close());
 
   const temporal = temporalGateway(connection, {
@@ -87,6 +103,7 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
     {
       store,
       temporal,
+      readiness: readinessOf({ config, store, temporal, embedded, logger }),
       archivist,
       phases: await loadPhases(),
       ...clusterAccess(store),
@@ -101,14 +118,30 @@ async function start(config: ApiConfig, logger: Logger, parts: (() => Promise<vo
   parts.push(archivist.start());
   parts.push(createReconciler({ store, temporal, logger }).start());
   const url = await app.listen({ host: config.host, port: config.port });
-  embedded?.run.catch((error: unknown) => {
-    logger.fatal({ err: error }, 'a worker died; ending, to be started again');
-    process.exitCode = 1;
-    process.kill(process.pid, 'SIGTERM');
-  });
   logger.info({ url, docs: `${url}/docs`, tokenFile, dataDir }, 'Kubewright is ready');
   if (process.stderr.isTTY)
     process.stderr.write(`\nKubewright at ${url}   docs at ${url}/docs   token in ${tokenFile}\n\n`);
+}
+
+/** Takes hold of the data directory; the rest of the embedded mode is started when the store is open. */
+async function openEmbedding(config: ApiConfig) {
+  const { dataDir, port, temporalAddress } = config;
+  const [{ holdDataDir }, { startEmbedded }] = await Promise.all([
+    import('../worker/data-dir.ts'),
+    import('./embedded.ts'),
+  ]);
+  return {
+    letGo: holdDataDir(dataDir, port),
+    start: (store: Store, logger: Logger, end: (code: ExitCode) => void): Promise<Embedded> =>
+      startEmbedded({
+        ...{ store, dataDir, temporalAddress, logger },
+        codecEndpoint: codecEndpointOf(config),
+        onGiveUp(part, reason) {
+          logger.fatal({ part, reason }, 'ending, to be started again');
+          end(part === 'temporal' ? EXIT.temporalLost : EXIT.workerLost);
+        },
+      }),
+  };
 }
 
 /** Where Temporal's UI finds /codec; unknown when the kernel chooses the port. */
@@ -118,11 +151,25 @@ function codecEndpointOf({ host, port, tls }: ApiConfig): string | undefined {
   return `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}/codec`;
 }
 
-try {
-  const config = parseConfig(process.env);
-  await main(config, createLogger({ level: config.logLevel, base: null }));
-} catch (error) {
+function configuration(): ApiConfig {
+  try {
+    return parseConfig(process.env);
+  } catch (error) {
+    say(error);
+    process.exit(EXIT.configuration);
+  }
+}
+
+function say(error: unknown): void {
   const evidence = KubewrightError.is(error) && error.evidence ? `\n${error.evidence}` : '';
   process.stderr.write(`kubewright: ${error instanceof Error ? error.message : String(error)}${evidence}\n`);
-  process.exit(1);
+}
+
+const config = configuration();
+try {
+  await main(config, createLogger({ level: config.logLevel, base: null }));
+} catch (error) {
+  say(error);
+  const temporal = KubewrightError.is(error) && error.code === 'TEMPORAL_UNAVAILABLE';
+  process.exit(temporal ? EXIT.temporalLost : EXIT.failed);
 }

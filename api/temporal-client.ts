@@ -25,7 +25,8 @@ import { liveOperations } from './temporal-live.ts';
 /** How long a caller waits for an entity's answer, ms. Entities answer within one workflow task. */
 const UPDATE_DEADLINE_MS = 5_000;
 const READ_DEADLINE_MS = 20_000;
-const PING_DEADLINE_MS = 2_000;
+/** Below the time that a look of /readyz may take. */
+const PING_DEADLINE_MS = 1_500;
 
 /** The real Temporal. The connection may be lazy and is not closed here. */
 export function temporalGateway(

@@ -24,7 +24,8 @@ if (!existsSync(pinnedNode) || !existsSync(marker) || readFileSync(marker, 'utf8
 const [verb, entry, ...args] = process.argv.slice(2);
 if (verb === 'run' && entry) {
   const child = spawn(pinnedNode, [join(root, entry), ...args], {
-    stdio: 'inherit',
+    // The channel tells the child when this process is killed.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // The working directory stays the caller's: relative KUBEWRIGHT_DATA means what the caller sees.
     env: { ...process.env, PATH: `${join(modules, '.bin')}:${process.env.PATH ?? ''}` },
   });

@@ -15,6 +15,7 @@ import { migrate } from './migrations/index.ts';
 import { type Notes, notes } from './notes.ts';
 import { type PayloadKeys, payloadKeys } from './payload-keys.ts';
 import { openPostgres } from './postgres.ts';
+import { type Processes, processStore } from './processes.ts';
 import { type Projections, projections } from './projections.ts';
 import { type RequestStore, requestStore } from './requests.ts';
 import { type SecretRotation, secretRotation } from './rotation.ts';
@@ -42,6 +43,7 @@ export interface Store {
   projections: Projections;
   requests: RequestStore;
   notes: Notes;
+  processes: Processes;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -122,6 +124,7 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
     projections: guarded(projections(db, specs)),
     requests: guarded(requestStore(db)),
     notes: guarded(notes(db)),
+    processes: guarded(processStore(db)),
     ...guarded({
       ping: async () => {
         await sql`select 1`.execute(db);

@@ -74,6 +74,8 @@ export interface Projections {
   lastEventId(cluster: string): Promise<string>;
   /** Called after each save in this process, with the cluster's name. Returns the function that ends it. */
   onChange(listener: (cluster: string) => void): () => void;
+  /** Calls the listeners of `onChange` for a save that another process made. */
+  changed(cluster: string): void;
 }
 
 /** Final states that a queued operation may get before it began. */
@@ -318,6 +320,9 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    changed(cluster) {
+      for (const listener of listeners) listener(cluster);
     },
   };
 }

@@ -248,6 +248,14 @@ export interface ReservationRow {
   reserved_at: string;
 }
 
+/** A process of the installation, as it last wrote of itself. */
+export interface ProcessRow {
+  id: string;
+  kind: string;
+  state: string;
+  seen_at: string;
+}
+
 export interface Tables {
   specs: SpecRow;
   secrets: SecretRow;
@@ -271,4 +279,5 @@ export interface Tables {
   notes: NoteRow;
   spec_addresses: SpecAddressRow;
   reservations: ReservationRow;
+  processes: ProcessRow;
 }

@@ -9,7 +9,10 @@ const STDOUT = 1;
  * kept up to KEPT_BYTES, and the number of dropped ones is logged with the first that can be written again.
  * `fd`: where to, standard output by default.
  */
-export function createLogger(options: { level: string; base?: null }, fd: number = STDOUT): Logger {
+export function createLogger(
+  options: { level: string; base?: { process: string } | null },
+  fd: number = STDOUT,
+): Logger {
   const destination = pino.destination({ fd, sync: true, maxLength: KEPT_BYTES });
   let dropped = 0;
   const logger = pino(options, destination as DestinationStream);

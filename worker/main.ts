@@ -1,50 +1,116 @@
 import { mkdirSync } from 'node:fs';
 import closeWithGrace from 'close-with-grace';
-
+import type { Logger } from 'pino';
 import { createActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
 import { dataConverter } from '../codec/data-converter.ts';
+import { KubewrightError } from '../contracts/errors.ts';
+import { EXIT, type ExitCode } from '../contracts/exit-codes.ts';
 import { openStore } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
+import { endAbandonedTemporal } from './data-dir.ts';
+import { apiChannel, EMBEDDED_ARGUMENT } from './embedded.ts';
 import { createLogger } from './logger.ts';
 import { SHUTDOWN_FORCE_MS } from './options.ts';
-import { type RunningWorkers, startWorkers } from './run.ts';
+import { keepPresence } from './presence.ts';
+import { startWorkers } from './run.ts';
 import { installRuntime } from './runtime.ts';
 import { prepareNamespace } from './temporal-server/namespace.ts';
 
-// A worker by itself, as many as wanted: production. Embedded, the API's process does this (api/embedded.ts).
-const config = workerConfig(process.env);
-const logger = createLogger({ level: config.logLevel });
-const workers = await start(config).catch((error: unknown) => {
-  logger.fatal({ err: error }, 'the worker could not be started');
-  process.exit(1);
-});
-logger.info({ address: config.address }, 'worker is running');
-await workers.run;
+// The process that runs workflows and activities. Production starts as many as wanted; `npm start` starts one, with
+// `--embedded` (api/worker-process.ts). Its exit codes: contracts/exit-codes.ts.
+const embedded = process.argv.includes(EMBEDDED_ARGUMENT);
+const config = configuration();
+const logger = createLogger({ level: config.logLevel, ...(embedded ? { base: { process: 'worker' } } : {}) });
 
-async function start(given: WorkerConfig): Promise<RunningWorkers> {
+/** An embedded Temporal is started at the same time as the worker, and a busy machine takes its time, ms. */
+const EMBEDDED_SETTLE_MS = 60_000;
+
+/** Closed in reverse order, whether it is the end or a failed start. */
+const parts: (() => Promise<void> | void)[] = [];
+let exitCode: ExitCode = EXIT.stopped;
+let ending = false;
+const grace = closeWithGrace({ delay: SHUTDOWN_FORCE_MS + 5_000, logger: false }, async ({ signal, err }) => {
+  ending = true;
+  if (err) logger.fatal({ err }, 'ending');
+  else logger.info({ signal }, 'ending');
+  await close();
+  // Without this the library's own code counts, 0 or 1.
+  if (exitCode !== EXIT.stopped) process.exit(exitCode);
+});
+const end = (code: ExitCode): void => {
+  if (ending) return;
+  exitCode = code;
+  grace.close();
+};
+
+try {
+  await start(config);
+} catch (error) {
+  if (!ending) {
+    logger.fatal({ err: error }, 'the worker could not be started');
+    await close();
+    const temporal = KubewrightError.is(error) && error.code === 'TEMPORAL_UNAVAILABLE';
+    process.exit(temporal ? EXIT.temporalLost : EXIT.failed);
+  }
+}
+
+async function start(given: WorkerConfig): Promise<void> {
   mkdirSync(given.dataDir, { recursive: true, mode: 0o700 });
+  const channel = apiChannel(() => {
+    logger.warn('the API process is gone: this worker ends, and Temporal with it');
+    parts.unshift(() => endAbandonedTemporal(given.dataDir));
+    end(EXIT.stopped);
+  });
   installRuntime(logger);
   const keyring = openKeyring(given.dataDir, given.secretKey);
   const store = await openStore({ url: given.databaseUrl, dataDir: given.dataDir, keyring, logger });
+  parts.push(() => store.close());
   const deps = await createActivityDeps(store, logger, given.timeouts, given.loginPaths);
+  parts.push(() => deps.close());
   const tls = given.tls ? { tls: given.tls } : {};
   // Changes nothing when the namespace is right already; workflows fail without its search attributes.
-  await prepareNamespace({ address: given.address, namespace: given.namespace, connect: tls });
-  const running = await startWorkers({
+  await prepareNamespace({
+    ...{ address: given.address, namespace: given.namespace, connect: tls },
+    settleMs: embedded ? EMBEDDED_SETTLE_MS : undefined,
+  });
+  const workers = await startWorkers({
     address: given.address,
     namespace: given.namespace,
     connect: tls,
     activities: createActivities(deps),
     dataConverter: dataConverter(store.payloadKeys),
   });
-  closeWithGrace({ delay: SHUTDOWN_FORCE_MS + 5_000, logger: false }, async ({ signal, err }) => {
-    if (err) logger.fatal({ err }, 'ending');
-    else logger.info({ signal }, 'ending');
-    await running.shutdown();
-    await deps.close();
-    await store.close();
-  });
-  return running;
+  parts.push(() => workers.shutdown());
+  workers.run.then(
+    () => lost(logger, new Error('the workers stopped without being told to')),
+    (error: unknown) => lost(logger, error),
+  );
+  parts.push(keepPresence({ processes: store.processes, ping: () => workers.ping(), logger }));
+  channel?.follow(store.projections);
+  logger.info({ address: given.address }, 'worker is running');
+  channel?.ready();
+}
+
+/** Whatever Temporal's core does not repeat by itself. A supervisor starts the process again. */
+function lost(log: Logger, error: unknown): void {
+  if (ending) return;
+  log.fatal({ err: error }, 'a worker died; ending, to be started again');
+  end(EXIT.workerLost);
+}
+
+async function close(): Promise<void> {
+  for (const part of parts.splice(0).reverse()) {
+    await Promise.resolve(part()).catch((error: unknown) => logger.warn({ err: error }, 'a part did not close'));
+  }
+}
+
+function configuration(): WorkerConfig {
+  try {
+    return workerConfig(process.env);
+  } catch (error) {
+    process.stderr.write(`kubewright worker: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(EXIT.configuration);
+  }
 }

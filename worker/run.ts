@@ -8,6 +8,8 @@ import type { Plan } from '../contracts/plan.ts';
 import { workflowBundlePath } from './bundle.ts';
 import { controlWorkerOptions, sshWorkerOptions, workflowWorkerOptions } from './options.ts';
 
+const PING_DEADLINE_MS = 2_000;
+
 /** What the worker runs: as createActivities() of activities/index.ts returns it. */
 export interface WorkerActivities {
   phases: Record<string, (input: TaskInput) => Promise<TaskResult>>;
@@ -39,6 +41,8 @@ export interface RunningWorkers {
   run: Promise<void>;
   /** End politely: no new tasks, a short grace, then cancellation. Resolves when all is quiet. */
   shutdown(): Promise<void>;
+  /** Resolves when Temporal answers on the workers' own connection; rejects when it does not within 2 s. */
+  ping(): Promise<void>;
 }
 
 /**
@@ -89,6 +93,11 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   running.catch(() => undefined);
   return {
     run: running,
+    async ping() {
+      await connection.withDeadline(Date.now() + PING_DEADLINE_MS, () =>
+        connection.workflowService.describeNamespace({ namespace: shared.namespace }),
+      );
+    },
     async shutdown() {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;

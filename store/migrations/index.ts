@@ -11,6 +11,7 @@ import { bundles } from './008-bundles.ts';
 import { signedHeads } from './009-signed-heads.ts';
 import { addresses } from './021-addresses.ts';
 import { credentialScopes } from './022-credential-scopes.ts';
+import { processes } from './024-processes.ts';
 
 /** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -29,6 +30,7 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
           '009-signed-heads': { up: signedHeads },
           '021-addresses': { up: addresses },
           '022-credential-scopes': { up: credentialScopes },
+          '024-processes': { up: processes },
         }),
     },
   });

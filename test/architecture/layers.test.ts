@@ -15,8 +15,8 @@ const MAY_IMPORT: Record<string, { values: string[]; types?: string[] }> = {
   cli: { values: ['cli', 'contracts', 'audit', 'store'] },
   lab: { values: ['lab', 'contracts', 'activities'] },
 };
-/** The embedded product is one process: its entry alone also starts the worker. */
-const EMBEDDED = new Set(['api/main.ts', 'api/embedded.ts']);
+/** `npm start`: the API process starts Temporal and the worker, and knows what they have in common. */
+const EMBEDDED = new Set(['api/main.ts', 'api/embedded.ts', 'api/worker-process.ts']);
 
 const violations = (files: { path: string; text: string }[]) =>
   files.flatMap(({ path, text }) => {

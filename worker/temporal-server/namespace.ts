@@ -22,15 +22,17 @@ export interface NamespaceOptions {
   namespace?: string | undefined;
   /** TLS and the like. */
   connect?: Omit<ConnectionOptions, 'address'> | undefined;
+  /** How long the server may take to come round, ms; default 15 s. */
+  settleMs?: number | undefined;
 }
 
 /**
  * Make the namespace what our workflows need: present, retention 90 days, our search attributes known. Repeating it
- * changes nothing. Throws TEMPORAL_UNAVAILABLE when the server does not come round in 15 s.
+ * changes nothing. Throws TEMPORAL_UNAVAILABLE when the server does not come round in time.
  */
 export async function prepareNamespace(options: NamespaceOptions): Promise<void> {
   const namespace = options.namespace ?? NAMESPACE;
-  const deadline = Date.now() + SETTLE_MS;
+  const deadline = Date.now() + (options.settleMs ?? SETTLE_MS);
   const connection = await settle(deadline, () =>
     Connection.connect({ connectTimeout: 2_000, ...options.connect, address: options.address }),
   );

@@ -10,6 +10,7 @@ import { prepareNamespace } from './namespace.ts';
 import { resolveTemporalBinary } from './resolve.ts';
 import { endServer, readRecord, removeRecord, type ServerRecord, startTimeOf, writeRecord } from './server-record.ts';
 import type { TemporalBinary } from './source.ts';
+import { watchServer } from './watch.ts';
 
 const READY_TIMEOUT_MS = 30_000;
 const LOG_LIMIT_BYTES = 8 * 1024 * 1024;
@@ -30,6 +31,8 @@ export interface StartOptions {
   dataDir: string;
   /** Port to take; default: any free one. */
   port?: number | undefined;
+  /** Port of the web UI; default: any free one. */
+  uiPort?: number | undefined;
   /** Progress and problems, one line each. */
   onLog?: ((line: string) => void) | undefined;
   /** Program to start; default: resolveTemporalBinary(). */
@@ -50,6 +53,8 @@ export interface RunningTemporal {
   pid: number;
   /** True when the server ran already for this data directory. */
   reused: boolean;
+  /** Resolves with the reason when the server has ended, or was ended because it did not answer; null after `signal`. */
+  watch(signal: AbortSignal): Promise<string | null>;
   /** End the server and wait until its database is closed. To leave it running, do not call this. */
   close(): Promise<void>;
 }
@@ -80,9 +85,20 @@ export async function startTemporalServer(options: StartOptions): Promise<Runnin
   return await ready(folder, record, false, options);
 }
 
+/** Program and port for startTemporalServer, for what is to be started at the same time: a running server keeps its port. */
+export async function planTemporalServer(
+  dataDir: string,
+  onLog: (line: string) => void,
+): Promise<{ binary: TemporalBinary | undefined; port: number; address: string }> {
+  const running = readRecord(join(dataDir, 'temporal'));
+  const binary = running ? undefined : await resolveTemporalBinary({ onProgress: onLog });
+  const port = running?.port ?? (await freePort());
+  return { binary, port, address: `${LOOPBACK}:${port}` };
+}
+
 async function launch(folder: string, binary: TemporalBinary, options: StartOptions): Promise<ServerRecord> {
   const port = options.port ?? (await freePort());
-  const uiPort = options.headless ? 0 : await freePort(port + 1000);
+  const uiPort = options.headless ? 0 : await freePort(options.uiPort ?? port + 1000);
   const logFile = join(folder, 'server.log');
   const log = openSync(logFile, 'a', 0o600);
   if (statSync(logFile).size > LOG_LIMIT_BYTES) truncateSync(logFile);
@@ -147,6 +163,7 @@ async function ready(
     uiUrl: record.uiPort === 0 ? '' : `http://${LOOPBACK}:${record.uiPort}`,
     pid: record.pid,
     reused,
+    watch: (signal) => watchServer(record, address, signal),
     async close() {
       await endServer(record);
       removeRecord(folder);

@@ -9,6 +9,7 @@ import { createActivities } from '../../../activities/index.ts';
 import { ensureAdminToken } from '../../../api/admin-token.ts';
 import { buildApp } from '../../../api/app.ts';
 import { createArchivist } from '../../../api/archivist.ts';
+import { createReadiness } from '../../../api/readiness/readiness.ts';
 import { temporalGateway } from '../../../api/temporal-client.ts';
 import { openSigner } from '../../../audit/signing-key.ts';
 import { dataConverter } from '../../../codec/data-converter.ts';
@@ -98,6 +99,7 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
     const app = await buildApp({
       store,
       temporal,
+      readiness: createReadiness([]),
       archivist: createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool') }),
       phases: [...phases.values()],
       kubeconfig: async () => null,

@@ -145,7 +145,10 @@ it('request ids are taken when they are harmless', async () => {
 });
 
 it('readiness says what is missing', async () => {
-  expect((await api.call('GET', '/readyz')).body).toEqual({ status: 'ready', store: 'ok', temporal: 'ok' });
+  expect((await api.call('GET', '/readyz')).body).toEqual({
+    ...{ status: 'ready', store: 'ok', temporal: 'ok', worker: 'ok', disk: 'ok' },
+    causes: {},
+  });
   api.temporal.down = true;
   expect(await api.call('GET', '/readyz', { as: null })).toMatchObject({
     status: 503,

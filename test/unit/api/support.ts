@@ -8,6 +8,9 @@ import { definePhase } from '../../../activities/phases/phase.ts';
 import { buildApp } from '../../../api/app.ts';
 import { createArchivist } from '../../../api/archivist.ts';
 import type { ApiDeps } from '../../../api/deps.ts';
+import { createReadiness } from '../../../api/readiness/readiness.ts';
+import { storeCheck } from '../../../api/readiness/store.ts';
+import { temporalCheck } from '../../../api/readiness/temporal.ts';
 import type { OperationHistory, TemporalGateway } from '../../../api/temporal-gateway.ts';
 import { openSigner } from '../../../audit/signing-key.ts';
 import { payloadCodec } from '../../../codec/payload-codec.ts';
@@ -150,6 +153,15 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
   const deps: ApiDeps = {
     store,
     temporal,
+    readiness: createReadiness(
+      [
+        storeCheck(store),
+        temporalCheck(temporal),
+        { name: 'worker', look: () => Promise.resolve({ state: 'ok' }) },
+        { name: 'disk', look: () => Promise.resolve({ state: 'ok' }) },
+      ],
+      { freshMs: 0 },
+    ),
     archivist: createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool') }),
     phases,
     kubeconfig: (cluster) => Promise.resolve(cluster === 'demo' ? 'apiVersion: v1\nkind: Config\n' : null),

@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What one look at a part of the service found: `ok`, or a word and a sentence for whoever may ask without a token. */
+export type Finding = { state: 'ok' } | { state: Exclude<CheckState, 'ok'>; cause: string };
+
+/** Words of `/readyz`. */
+export const CHECK_STATES = ['ok', 'unreachable', 'not-writable', 'missing', 'full'] as const;
+export type CheckState = (typeof CHECK_STATES)[number];
+
+/**
+ * One thing that the service needs for its work. A cause is a fixed sentence: no path, address or text of another
+ * program; those go to the log, from `evidence`.
+ */
+export interface Check {
+  name: 'store' | 'temporal' | 'worker' | 'disk';
+  look(): Promise<Finding & { evidence?: unknown }>;
+}
+
+export interface Report {
+  ready: boolean;
+  findings: Record<Check['name'], Finding>;
+}
+
+export interface Readiness {
+  /** Never rejects, and answers within 2 s whatever hangs. */
+  look(): Promise<Report>;
+}
+
+/** A look that takes longer is a part that does not answer, ms. */
+const LOOK_MS = 2_000;
+/** Whoever asks sooner gets the last report, ms: a thousand probes a second cost one look. */
+const FRESH_MS = 500;
+
+/** All checks side by side. A look that hangs is waited for no further, and not begun anew until it has ended. */
+export function createReadiness(
+  checks: readonly Check[],
+  {
+    logger,
+    freshMs = FRESH_MS,
+  }: {
+    logger?: { warn(details: object, message: string): void; info(details: object, message: string): void };
+    /** For tests. */
+    freshMs?: number;
+  } = {},
+): Readiness {
+  const looking = new Map<Check['name'], Promise<Finding>>();
+  const last = new Map<Check['name'], CheckState>();
+  let report: Promise<Report> | undefined;
+  /** When the report is too old; null while it is being made. */
+  let until: number | null = null;
+
+  const begin = (check: Check): Promise<Finding> => {
+    const under = looking.get(check.name);
+    if (under) return under;
+    const fresh = settled(check)
+      .then(({ evidence, ...finding }) => {
+        note(check.name, finding, evidence);
+        return finding;
+      })
+      .finally(() => looking.delete(check.name));
+    looking.set(check.name, fresh);
+    return fresh;
+  };
+
+  const note = (name: Check['name'], finding: Finding, evidence?: unknown): void => {
+    const before = last.get(name) ?? 'ok';
+    last.set(name, finding.state);
+    if (finding.state === before) return;
+    if (finding.state === 'ok') logger?.info({ part: name }, 'a part of the service is well again');
+    else logger?.warn({ part: name, ...finding, err: evidence }, 'a part of the service is not well');
+  };
+
+  const all = async (): Promise<Report> => {
+    const found = await Promise.all(
+      checks.map(async (check) => {
+        const ended = new AbortController();
+        const late = sleep(LOOK_MS, LATE, { signal: ended.signal }).catch(() => LATE);
+        const finding = await Promise.race([begin(check), late]);
+        ended.abort();
+        if (finding === LATE) note(check.name, LATE);
+        return [check.name, finding] as const;
+      }),
+    );
+    const findings = Object.fromEntries(found) as Report['findings'];
+    return { ready: found.every(([, { state }]) => state === 'ok'), findings };
+  };
+
+  return {
+    look() {
+      if (report && (until === null || performance.now() < until)) return report;
+      until = null;
+      report = all().finally(() => {
+        until = performance.now() + freshMs;
+      });
+      return report;
+    },
+  };
+}
+
+const LATE: Finding = { state: 'unreachable', cause: 'no answer within 2 s' };
+
+/** A check is not meant to throw; when it does, it found that its part does not answer. */
+async function settled(check: Check): Promise<Finding & { evidence?: unknown }> {
+  try {
+    return await check.look();
+  } catch (error) {
+    return { state: 'unreachable', cause: 'no answer', evidence: error };
+  }
+}

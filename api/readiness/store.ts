@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Store } from '../../store/index.ts';
+import type { Check } from './readiness.ts';
+
+/** A write that takes longer, ms, waits for the lock of somebody else. Below the time of a look. */
+const WRITE_MS = 1_500;
+
+/** The store answers, and takes a row of ours: a database that became read-only or is locked still answers. */
+export function storeCheck({ ping, processes }: Pick<Store, 'ping' | 'processes'>): Check {
+  const id = randomUUID();
+  return {
+    name: 'store',
+    async look() {
+      try {
+        await ping();
+      } catch (error) {
+        return { state: 'unreachable', cause: 'the database does not answer', evidence: error };
+      }
+      const written = processes.report({ id, kind: 'api', state: 'working' }).then(
+        () => null,
+        (error: unknown) => ({ error }),
+      );
+      const failed = await Promise.race([written, sleep(WRITE_MS, { error: new Error('the write waits') })]);
+      if (failed === null) return { state: 'ok' };
+      return { state: 'not-writable', cause: 'the database answers and takes no writes', evidence: failed.error };
+    },
+  };
+}

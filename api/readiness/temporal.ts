@@ -1,0 +1,17 @@
+import type { TemporalGateway } from '../temporal-gateway.ts';
+import type { Check } from './readiness.ts';
+
+/** Temporal answers for our namespace. */
+export function temporalCheck({ ping }: Pick<TemporalGateway, 'ping'>): Check {
+  return {
+    name: 'temporal',
+    async look() {
+      try {
+        await ping();
+        return { state: 'ok' };
+      } catch (error) {
+        return { state: 'unreachable', cause: 'Temporal does not answer for our namespace', evidence: error };
+      }
+    },
+  };
+}

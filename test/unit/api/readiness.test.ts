@@ -1,0 +1,115 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, vi } from 'vitest';
+import { diskCheck } from '../../../api/readiness/disk.ts';
+import { type Check, createReadiness, type Finding } from '../../../api/readiness/readiness.ts';
+import { storeCheck } from '../../../api/readiness/store.ts';
+import { workerCheck } from '../../../api/readiness/worker.ts';
+import { KubewrightError } from '../../../contracts/errors.ts';
+import type { ProcessReport } from '../../../store/processes.ts';
+
+const ok: Finding = { state: 'ok' };
+const check = (name: Check['name'], look: Check['look']): Check => ({ name, look });
+
+it('a part that hangs is named, holds up nothing, and is not asked again meanwhile', async () => {
+  const hanging = vi.fn(() => new Promise<Finding>(() => undefined));
+  const readiness = createReadiness([check('temporal', hanging), check('store', async () => ok)], { freshMs: 0 });
+  for (let round = 0; round < 2; round += 1) {
+    const { ready, findings } = await readiness.look();
+    expect(ready).toBe(false);
+    expect(findings).toMatchObject({ store: ok, temporal: { state: 'unreachable', cause: 'no answer within 2 s' } });
+  }
+  expect(hanging).toHaveBeenCalledTimes(1);
+});
+
+it('probes at once, and those soon after, share one look', async () => {
+  const look = vi.fn(async () => ok);
+  const readiness = createReadiness([check('store', look)], { freshMs: 60_000 });
+  await Promise.all(Array.from({ length: 100 }, () => readiness.look()));
+  await readiness.look();
+  expect(look).toHaveBeenCalledTimes(1);
+});
+
+it('what a part threw goes to the log, once, and not into the answer', async () => {
+  const secret = 'connect ECONNREFUSED 10.1.2.3:5432 /var/lib/kubewright';
+  const warn = vi.fn<(details: object, message: string) => void>();
+  const info = vi.fn<(details: object, message: string) => void>();
+  let fails = true;
+  const look = async () => {
+    if (fails) throw new Error(secret);
+    return ok;
+  };
+  const readiness = createReadiness([check('store', look)], { freshMs: 0, logger: { warn, info } });
+  expect(JSON.stringify(await readiness.look())).not.toContain('10.1.2.3');
+  await readiness.look();
+  expect(warn).toHaveBeenCalledTimes(1);
+  expect(String((warn.mock.calls[0]![0] as { err: Error }).err)).toContain(secret);
+  fails = false;
+  expect((await readiness.look()).ready).toBe(true);
+  expect(info).toHaveBeenCalledTimes(1);
+});
+
+it('a store that answers and takes no writes is told from one that is away', async () => {
+  const failed = () => Promise.reject(new KubewrightError('STORE_FAILED', 'read-only'));
+  const fine = () => Promise.resolve();
+  const processes = (report: () => Promise<void>) => ({ report, list: async () => [], forget: fine });
+  expect(await storeCheck({ ping: failed, processes: processes(fine) }).look()).toMatchObject({ state: 'unreachable' });
+  expect(await storeCheck({ ping: fine, processes: processes(failed) }).look()).toMatchObject({
+    state: 'not-writable',
+  });
+  const waiting = () => new Promise<void>(() => undefined);
+  expect(await storeCheck({ ping: fine, processes: processes(waiting) }).look()).toMatchObject({
+    state: 'not-writable',
+  });
+  expect(await storeCheck({ ping: fine, processes: processes(fine) }).look()).toEqual(ok);
+});
+
+it('a worker is there while its row changes, whatever its clock says', async () => {
+  let now = 0;
+  let rows: (ProcessReport & { seenAt: string })[] = [];
+  const row = (seenAt: number, state: ProcessReport['state'] = 'working') => ({
+    ...{ id: 'w', kind: 'worker' as const, state },
+    seenAt: new Date(seenAt).toISOString(),
+  });
+  const worker = workerCheck({ processes: { list: async () => rows }, now: () => now });
+  const state = async () => (await worker.look()).state;
+  expect(await state()).toBe('missing');
+  rows = [row(Date.now())];
+  expect(await state()).toBe('ok');
+  now += 11_000;
+  expect(await state()).toBe('missing');
+  // Its clock is an hour behind and goes on.
+  rows = [row(Date.now() - 3_600_000)];
+  expect(await state()).toBe('ok');
+  rows = [row(Date.now() - 3_590_000, 'no-temporal')];
+  expect(await worker.look()).toEqual({ state: 'missing', cause: 'no worker reaches Temporal' });
+});
+
+it('what the first look finds is judged by its own time', async () => {
+  const old = { id: 'w', kind: 'worker' as const, state: 'working' as const };
+  const seenAt = new Date(Date.now() - 60_000).toISOString();
+  const worker = workerCheck({ processes: { list: async () => [{ ...old, seenAt }] } });
+  expect((await worker.look()).state).toBe('missing');
+});
+
+it('an embedded worker that is being started again is missing at once', async () => {
+  const seenAt = new Date().toISOString();
+  const list = async () => [{ id: 'w', kind: 'worker' as const, state: 'working' as const, seenAt }];
+  expect((await workerCheck({ processes: { list }, up: () => false }).look()).state).toBe('missing');
+});
+
+it('a file system with less room than configured is full; a folder that is not there is none', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'kubewright-disk-'));
+  try {
+    const folders = [{ name: 'data directory', path }];
+    expect((await diskCheck({ folders, minFreeMiB: 0 }).look()).state).toBe('ok');
+    const full = await diskCheck({ folders, minFreeMiB: 1e9 }).look();
+    expect(full).toMatchObject({ state: 'full', cause: expect.stringContaining('data directory') });
+    expect(full).not.toMatchObject({ cause: expect.stringContaining(path) });
+    const absent = [{ name: 'cache', path: join(path, 'none') }];
+    expect((await diskCheck({ folders: absent, minFreeMiB: 1e9 }).look()).state).toBe('ok');
+  } finally {
+    rmSync(path, { recursive: true, force: true });
+  }
+});
