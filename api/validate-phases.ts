@@ -1,3 +1,4 @@
+import { folderIssues } from '../activities/phases/folders.ts';
 import { rawPhaseOptions } from '../activities/phases/options.ts';
 import type { Phase } from '../activities/phases/phase.ts';
 import { makeBuildPlan } from '../activities/plans/build.ts';
@@ -34,6 +35,7 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
         if (phase) issues.push(...optionIssues(phase, rawPhaseOptions(cluster, name, host), [...path, name]));
       }
     });
+    if (issues.length === 0) issues.push(...folderIssues(cluster, phases));
     return issues.length > 0 ? issues : planIssues(cluster, phases);
   };
 }

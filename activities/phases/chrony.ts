@@ -36,6 +36,8 @@ export default definePhase({
   timeouts: { applyMs: 5 * 60_000, verifyMs: 60_000 },
   expectedMs: 3_000,
   options,
+  // The second is that of the package.
+  folders: () => [{ path: DIRECTORY }, { path: '/var/lib/chrony' }],
   enabled: (_cluster, { provider }) => provider === 'chrony',
   resources: (context) => {
     const { facts } = context;

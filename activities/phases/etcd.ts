@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { internalAddress } from '../../contracts/cluster.ts';
+import { dataDirectory } from '../../contracts/data-directory.ts';
 import type { Host } from '../../contracts/host.ts';
-import { absolutePath, version } from '../../contracts/primitives.ts';
+import { version } from '../../contracts/primitives.ts';
 import type { EtcdPeer } from '../etcd/members.ts';
 import type { EtcdSite } from '../etcd/observe.ts';
 import { settleMember } from '../etcd/settle.ts';
@@ -32,7 +33,7 @@ const GIB = 1024 ** 3;
 
 const options = z.strictObject({
   version: version.default(defaultVersion('etcd')),
-  dataDir: absolutePath.default('/var/lib/etcd'),
+  dataDir: dataDirectory.default('/var/lib/etcd'),
   quotaBytes: z
     .int()
     .min(64 * 1024 ** 2)
@@ -58,6 +59,7 @@ export default definePhase({
   timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 6_000,
   options,
+  folders: ({ dataDir }) => [{ path: dataDir, option: ['dataDir'] }, { path: ETCD_DIR }],
   resources: async (context) => {
     const { host, peers, options, pki } = context;
     const server = await leafFiles(pki, memberIdentity(host, 'server'), `${ETCD_PKI}/server`, USER);

@@ -47,6 +47,7 @@ export default definePhase({
   timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 3_000,
   options,
+  folders: () => [{ path: CONFIG_DIR }, { path: '/run/flannel' }],
   resources: async (context) => {
     const { cluster, host, options, pki } = context;
     const user = flannelClient(host);

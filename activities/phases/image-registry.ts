@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { internalAddress } from '../../contracts/cluster.ts';
-import { absolutePath, ipv4, version } from '../../contracts/primitives.ts';
+import { dataDirectory } from '../../contracts/data-directory.ts';
+import { ipv4, version } from '../../contracts/primitives.ts';
 import { IMAGE_NAMES, isImageName } from '../artifacts/images.ts';
 import { kubeChoices } from '../kube/choices.ts';
 import { repositoryOf } from '../kube/images.ts';
@@ -35,7 +36,7 @@ const TLS = {
 
 const options = z.strictObject({
   version: version.default(defaultVersion('registry')),
-  storageDir: absolutePath.default(REGISTRY_STATE_DIR),
+  storageDir: dataDirectory.default(REGISTRY_STATE_DIR),
   preload: z
     .array(z.enum(IMAGE_NAMES as [string, ...string[]]))
     .max(IMAGE_NAMES.length)
@@ -56,6 +57,7 @@ export default definePhase({
   timeouts: { applyMs: 10 * 60_000, verifyMs: 60_000 },
   expectedMs: 6_000,
   options,
+  folders: ({ storageDir }) => [{ path: storageDir, option: ['storageDir'] }, { path: REGISTRY_DIR }],
   resources: async (context) => {
     const { host, pki, options } = context;
     const address = internalAddress(host);

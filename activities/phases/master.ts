@@ -4,14 +4,14 @@ import { CONTROL_PLANE_BINARIES, installKubernetes } from '../kube/binaries.ts';
 import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles } from '../kube/control-plane-files.ts';
 import { WAIT_URL, waitUrl } from '../kube/lib.ts';
 import { internalIpv4 } from '../kube/network.ts';
-import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, SCHEDULER_PORT } from '../kube/paths.ts';
+import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, KUBERNETES_DIR, SCHEDULER_PORT } from '../kube/paths.ts';
 import { bootstrapRbac } from '../kube/rbac.ts';
 import { POD_SECURITY_LEVELS } from '../render/admission-config.ts';
 import { ENCRYPTION_PROVIDERS } from '../render/encryption-config.ts';
 import { daemonUnit } from '../render/unit.ts';
 import { manifests } from '../resources/manifests.ts';
 import { service } from '../resources/service.ts';
-import { extraArgs } from './option-types.ts';
+import { extraArgs, flagFolders } from './option-types.ts';
 import { definePhase } from './phase.ts';
 
 const options = z.strictObject({
@@ -53,6 +53,12 @@ export default definePhase({
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 9_000,
   options,
+  folders: ({ apiServer, controllerManager, scheduler }) => [
+    ...[AUDIT_DIR, KUBERNETES_DIR, VOLUME_PLUGINS].map((path) => ({ path })),
+    ...flagFolders(apiServer.extraArgs, ['apiServer', 'extraArgs'], [AUDIT_DIR]),
+    ...flagFolders(controllerManager.extraArgs, ['controllerManager', 'extraArgs'], [VOLUME_PLUGINS]),
+    ...flagFolders(scheduler.extraArgs, ['scheduler', 'extraArgs'], []),
+  ],
   resources: async (context) => {
     const { apiServer, controllerManager, scheduler, files } = await controlPlaneFiles(context);
     const hardening = { NoNewPrivileges: true, ProtectHome: true, PrivateTmp: true };
@@ -89,7 +95,7 @@ export default definePhase({
         }),
         restartOn: [`${BIN_DIR}/kube-controller-manager`, ...controllerManager.restartOn],
         // It looks for volume plugins there, and makes the folder; so does the kubelet.
-        fills: ['/usr/libexec/kubernetes'],
+        fills: [VOLUME_PLUGINS],
       }),
       service('kube-scheduler', {
         unit: daemonUnit({
@@ -129,6 +135,9 @@ export default definePhase({
     );
   },
 });
+
+/** Where volume plugins are looked for. */
+const VOLUME_PLUGINS = '/usr/libexec/kubernetes';
 
 /** All three, then that a client without a certificate learns nothing. */
 const CHECK = `

@@ -19,7 +19,7 @@ import { packages } from '../resources/packages.ts';
 import { service } from '../resources/service.ts';
 import { undoByScript } from '../resources/undo.ts';
 import { NODE_TEARDOWN } from './nodes/teardown-script.ts';
-import { configOverrides, extraArgs } from './option-types.ts';
+import { configFolders, configOverrides, extraArgs, flagFolders } from './option-types.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
 
 const options = z.strictObject({
@@ -45,6 +45,16 @@ export default definePhase({
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 4_000,
   options,
+  folders: ({ kubelet, kubeProxy }) => [
+    ...[...FILLED, KUBERNETES_DIR].map((path) => ({ path })),
+    ...flagFolders(kubelet.extraArgs, ['kubelet', 'extraArgs'], FILLED),
+    ...configFolders(kubelet.config, {
+      keys: [['podLogsDir'], ['volumePluginDir']],
+      at: ['kubelet', 'config'],
+      within: FILLED,
+    }),
+    ...flagFolders(kubeProxy.extraArgs, ['kubeProxy', 'extraArgs'], []),
+  ],
   resources: async (context) => {
     const { cluster, host, options, pki } = context;
     const client = await leafFiles(pki, identities.kubeletClient(host), FILES.kubeletClient);
@@ -87,7 +97,7 @@ export default definePhase({
           `${BIN_DIR}/kubelet`,
           ...[FILES.ca, FILES.kubeletConfig, FILES.kubeletKubeconfig, client.cert, serving.cert],
         ],
-        fills: ['/var/lib/kubelet', '/var/log/pods', '/var/log/containers', '/usr/libexec/kubernetes'],
+        fills: FILLED,
       }),
       service('kube-proxy', {
         unit: proxyUnit(context),
@@ -119,6 +129,9 @@ export default definePhase({
     );
   },
 });
+
+/** What the kubelet fills. */
+const FILLED = ['/var/lib/kubelet', '/var/log/pods', '/var/log/containers', '/usr/libexec/kubernetes'];
 
 const CHECK = `
 "$1" 90 "$2" "$3" "$4" "$5" "$6"

@@ -9,6 +9,7 @@ import type { HostFacts, RemoteHost } from '../host/types.ts';
 import type { Pki } from '../pki/types.ts';
 import type { Resource } from '../resources/resource.ts';
 import type { ClusterNotes } from './cluster-notes.ts';
+import type { PhaseFolder } from './folders.ts';
 
 /**
  * Where a phase runs. `all`, a role (hosts of it), `kube` (control planes and workers), `one-control-plane` (the first
@@ -100,6 +101,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   /** False leaves the phase out of the plan; default: always in. */
   enabled?(cluster: ClusterSpec, options: z.output<Schema>): boolean;
   options: Schema;
+  /**
+   * Every folder that it fills on its hosts: fixed ones, and those that options name. A spec in which a named one is, holds
+   * or lies in one of another phase is refused.
+   */
+  folders?(options: z.output<Schema>): readonly PhaseFolder[];
   resources?(context: PhaseContext<z.output<Schema>>): readonly Resource[] | Promise<readonly Resource[]>;
   hooks?: {
     /** Before the probe: waits for what must be there, or reads (preflight). Must not change anything in mode `check`. */

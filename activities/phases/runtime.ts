@@ -1,3 +1,4 @@
+import { dirname } from 'node:path/posix';
 import { z } from 'zod';
 import { hostsWithRole } from '../../contracts/cluster.ts';
 import { version } from '../../contracts/primitives.ts';
@@ -9,6 +10,7 @@ import {
   CNI_CONF_DIR,
   CONTAINERD_CERTS_D,
   CONTAINERD_CONFIG,
+  CONTAINERD_DIR,
   REGISTRY_ENDPOINT,
 } from '../kube/paths.ts';
 import { registryClientLeaf } from '../kube/registry-client.ts';
@@ -18,6 +20,7 @@ import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
 import { service } from '../resources/service.ts';
 import { undoByScript } from '../resources/undo.ts';
+import { configFolders, isTable } from './option-types.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
 import { PODS_TEARDOWN } from './runtime/teardown-script.ts';
 
@@ -59,6 +62,10 @@ export default definePhase({
   timeouts: { applyMs: 10 * 60_000, verifyMs: 60_000 },
   expectedMs: 5_000,
   options,
+  folders: ({ containerd }) => [
+    ...[...FILLED, CONTAINERD_DIR, CNI_DIR, CNI_CONF_DIR].map((path) => ({ path })),
+    ...containerdFolders(containerd),
+  ],
   resources: async (context) => {
     const { options } = context;
     const files = await registryAccess(context);
@@ -81,7 +88,7 @@ export default definePhase({
       service('containerd', {
         unit: unit(options),
         restartOn: [`${BIN_DIR}/containerd`, CONTAINERD_CONFIG],
-        fills: [CONTAINERD_DATA, '/run/containerd', '/run/nri', '/opt/containerd', '/var/lib/cni'],
+        fills: FILLED,
       }),
     ];
   },
@@ -100,7 +107,26 @@ export default definePhase({
 });
 
 /** Images, layers, and what the plugins remember of every pod. */
-const CONTAINERD_DATA = '/var/lib/containerd';
+const FILLED = ['/var/lib/containerd', '/run/containerd', '/run/nri', '/opt/containerd', '/var/lib/cni'];
+const CNI_DIR = dirname(CNI_BIN_DIR);
+
+/** What overrides of config.toml make containerd write to, sockets included: it removes what is in their place. */
+function containerdFolders(overrides: Options['containerd']) {
+  const plugins = Object.keys(isTable(overrides['plugins']) ? overrides['plugins'] : {});
+  return configFolders(overrides, {
+    keys: [
+      ...['root', 'state', 'temp'].map((key) => [key]),
+      ...['grpc', 'ttrpc', 'debug'].map((server) => [server, 'address']),
+      ...plugins.flatMap((plugin) => [
+        ['plugins', plugin, 'root_path'],
+        ['plugins', plugin, 'socket_path'],
+      ]),
+      ['plugins', 'io.containerd.internal.v1.opt', 'path'],
+    ],
+    at: ['containerd'],
+    within: [...FILLED, '/var/run/containerd', '/var/run/nri'],
+  });
+}
 
 /** The plugin that the kubelet talks to must have loaded: with a wrong configuration containerd runs on without it. */
 const CHECK = `
