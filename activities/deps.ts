@@ -41,6 +41,7 @@ export async function createActivityDeps(
     notes: store.notes,
     forget: (cluster, what) => forget(store, cluster, what),
     forgetHostKey: (cluster, host) => store.hostKeys.forget(cluster, host),
+    takeCommand: (input) => store.commands.take(input),
     projections: store.projections,
     timeouts,
     close: () => pool.close(),

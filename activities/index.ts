@@ -1,6 +1,6 @@
 import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { CloseInput, CloseResult, HostRef, TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
@@ -25,6 +25,8 @@ export type ActivityDeps = TaskDeps & {
   journal: OperationJournal & PolicyJournal;
   projections: Projections;
   timeouts: Timeouts;
+  /** Takes a command, once. */
+  takeCommand(input: TakeCommand): Promise<TakenCommand>;
   /** Drops the recorded host key of a host. */
   forgetHostKey(cluster: string, host: string): Promise<unknown>;
 };
@@ -38,6 +40,7 @@ export interface Activities {
     projectTasks(input: TasksInput): Promise<void>;
     closeOperation(input: CloseInput): Promise<CloseResult>;
     forgetHost(input: HostRef): Promise<void>;
+    takeCommand(input: TakeCommand): Promise<TakenCommand>;
   };
 }
 
@@ -74,6 +77,7 @@ export function createActivities(deps: ActivityDeps): Activities {
           await deps.projections.saveOperation(input.status);
           return closed;
         }),
+      takeCommand: (input) => asFailure(() => deps.takeCommand(input)),
       forgetHost: ({ cluster, host }) =>
         asFailure(async () => {
           await deps.forgetHostKey(cluster, host);

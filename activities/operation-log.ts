@@ -1,5 +1,6 @@
 import type { CloseInput, CloseResult } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
+import { ACTORS } from '../contracts/messages.ts';
 import type { OperationInput } from '../contracts/operation.ts';
 import { NO_OUTPUT, type RecordBegun, type RecordEnded } from '../store/journal-record.ts';
 import type { ChainHead } from './recorder.ts';
@@ -59,15 +60,17 @@ export async function closing(
   { cluster, operationId, status }: CloseInput,
   run: RunRef,
 ): Promise<CloseResult> {
+  const isOutside = status.error?.code === 'ENDED_OUTSIDE';
   const { n, hash } = await journal.record(
     {
       ...begun(cluster, operationId, run, new Date()),
-      actor: status.actor,
-      actorId: status.actorId,
+      // Whoever started it did not end it, and no request says who did.
+      actor: isOutside ? ACTORS.anonymous : status.actor,
+      actorId: isOutside ? undefined : status.actorId,
       requestId: '',
-      argv: ['close', status.state],
+      argv: ['close', status.state, ...(isOutside ? [status.error!.message] : [])],
     },
-    ended(null),
+    ended(isOutside ? 'ENDED_OUTSIDE' : null),
   );
   return { chainHead: `${n}:${hash}` };
 }

@@ -37,6 +37,7 @@ const environment = z.object({
   ),
   KUBEWRIGHT_SECRET_KEY: optional,
   KUBEWRIGHT_AUDIT_KEY: optional,
+  KUBEWRIGHT_COMMAND_KEY: optional,
   KUBEWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   KUBEWRIGHT_ALLOW_PLAINTEXT: z.enum(['0', '1', 'true', 'false', '']).default('0'),
   KUBEWRIGHT_MIN_FREE_MIB: optional.refine(
@@ -98,6 +99,8 @@ export interface ApiConfig {
   secretKey: string | undefined;
   /** Ed25519 in PEM; without it the file `audit.key` of the data directory. */
   auditKey: string | undefined;
+  /** Ed25519 in PEM, signs commands; without it the file `command.key` of the data directory. */
+  commandKey: string | undefined;
   logLevel: string;
   /** Of the worker, which reads them itself; parsed here so that a wrong value stops the start. */
   timeouts: Timeouts;
@@ -135,6 +138,7 @@ export function parseConfig(given: Environment): ApiConfig {
     databaseUrl: data.KUBEWRIGHT_DATABASE_URL,
     secretKey: data.KUBEWRIGHT_SECRET_KEY,
     auditKey: data.KUBEWRIGHT_AUDIT_KEY,
+    commandKey: data.KUBEWRIGHT_COMMAND_KEY,
     logLevel: data.KUBEWRIGHT_LOG_LEVEL,
     timeouts: timeoutsOf(data),
     loginPaths: loginPathsOf(data),

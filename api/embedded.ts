@@ -95,13 +95,20 @@ function keepWorker({ store, dataDir, logger, onGiveUp }: EmbeddedOptions, addre
     name: 'worker',
     start: () =>
       startWorkerProcess({
-        env: { ...process.env, KUBEWRIGHT_DATA: dataDir, TEMPORAL_ADDRESS: address },
+        env: { ...withoutSigningKeys(process.env), KUBEWRIGHT_DATA: dataDir, TEMPORAL_ADDRESS: address },
         ...{ dataDir, signal },
         onChange: (cluster) => store.projections.changed(cluster),
       }),
     logger,
     onGiveUp: (reason) => onGiveUp('worker', reason),
   });
+}
+
+/** What the API alone signs with. */
+const SIGNING_KEYS = ['KUBEWRIGHT_COMMAND_KEY', 'KUBEWRIGHT_AUDIT_KEY'].flatMap((name) => [name, `${name}_FILE`]);
+
+function withoutSigningKeys(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !SIGNING_KEYS.includes(name)));
 }
 
 /** Started again, it has the same ports: workers and clients find it by themselves. */

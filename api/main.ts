@@ -4,8 +4,8 @@ import { Connection } from '@temporalio/client';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { loadPhases } from '../activities/phases/registry.ts';
-import { openSigner } from '../audit/signing-key.ts';
-import { dataConverter } from '../codec/data-converter.ts';
+import { COMMAND_KEY_FILE, openSigner } from '../audit/signing-key.ts';
+import { apiConverter } from '../codec/data-converter.ts';
 import { payloadCodec } from '../codec/payload-codec.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { EXIT, type ExitCode } from '../contracts/exit-codes.ts';
@@ -92,9 +92,11 @@ async function start(
   });
   parts.push(() => connection.close());
 
+  const commandSigner = openSigner(dataDir, config.commandKey, COMMAND_KEY_FILE);
+  await store.commandKeys.register(commandSigner.fingerprint, commandSigner.publicKey);
   const temporal = temporalGateway(connection, {
     namespace: config.temporalNamespace,
-    dataConverter: dataConverter(store.payloadKeys),
+    dataConverter: apiConverter(store.payloadKeys, commandSigner),
   });
   const signer = openSigner(dataDir, config.auditKey);
   const archivist = createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool'), logger });

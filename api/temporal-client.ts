@@ -17,6 +17,7 @@ import {
   UPDATES,
   WORKFLOWS,
 } from '../contracts/messages.ts';
+import { stamped } from '../contracts/provenance.ts';
 import { exportHistories } from './temporal-export.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 import { readOperationHistory } from './temporal-history.ts';
@@ -46,9 +47,10 @@ export function temporalGateway(
   ): Promise<CommandResult> =>
     asked(cluster, () =>
       connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
-        client.workflow
-          .getHandle(workflowId)
-          .executeUpdate<CommandResult, [object]>(update, { args: [input], updateId: `${update}:${requestId}` }),
+        client.workflow.getHandle(workflowId).executeUpdate<CommandResult, [object]>(update, {
+          args: [stamped(input, { message: `update/${update}` })],
+          updateId: `${update}:${requestId}`,
+        }),
       ),
     );
   const toOperation = async (
@@ -73,12 +75,12 @@ export function temporalGateway(
           client.workflow.executeUpdateWithStart<(input: ClusterInput) => Promise<void>, SubmitResult, [object]>(
             UPDATES.submitOperation,
             {
-              args: [request],
+              args: [stamped(request, { message: `update/${UPDATES.submitOperation}` })],
               updateId: submitUpdateId(request.requestId, request),
               startWorkflowOperation: new WithStartWorkflowOperation(WORKFLOWS.cluster, {
                 workflowId: clusterWorkflowId(cluster),
                 taskQueue: TASK_QUEUES.workflows,
-                args: [{ cluster, ...(state ? { state } : {}) }],
+                args: [stamped({ cluster, ...(state ? { state } : {}) }, { message: `start/${WORKFLOWS.cluster}` })],
                 workflowIdConflictPolicy: 'USE_EXISTING',
                 staticSummary: `cluster ${cluster}`,
               }),
@@ -128,6 +130,8 @@ async function asked<T>(cluster: string, work: () => Promise<T>): Promise<T> {
 
 function translated(cluster: string, error: unknown): KubewrightError {
   if (KubewrightError.is(error)) return error;
+  const { cause } = error as { cause?: unknown };
+  if (KubewrightError.is(cause)) return cause;
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
     const { type, message, details } = error.cause;
     const report = details?.[0] as ErrorReport | undefined;

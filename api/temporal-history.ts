@@ -6,6 +6,7 @@ import { KubewrightError } from '../contracts/errors.ts';
 import { CONTROL_ACTIVITIES, WORKFLOWS } from '../contracts/messages.ts';
 import type { TaskInput, TaskResult } from '../contracts/operation.ts';
 import { type Plan, plan as planSchema } from '../contracts/plan.ts';
+import { withoutStamp } from '../contracts/provenance.ts';
 import type { OperationHistory, WorkflowEvent } from './temporal-gateway.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -43,7 +44,10 @@ async function readHistory(
   limit: number,
 ): Promise<HistoryReader> {
   const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
-  const reader = new HistoryReader((payload) => (payload ? payloadConverter.fromPayload(payload) : undefined), mark);
+  const reader = new HistoryReader(
+    (payload) => withoutStamp(payload ? payloadConverter.fromPayload(payload) : undefined),
+    mark,
+  );
   let nextPageToken: Uint8Array | null = null;
   do {
     const page: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse =

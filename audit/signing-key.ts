@@ -23,13 +23,16 @@ export interface Signer {
 /** The file beside `secret.key`. */
 export const SIGNING_KEY_FILE = 'audit.key';
 
+/** The file of the key that signs an API's commands to workflows (codec/payload-codec.ts). */
+export const COMMAND_KEY_FILE = 'command.key';
+
 /**
- * The installation's signing key: `given` (PEM, KUBEWRIGHT_AUDIT_KEY), else the file `audit.key` in the data directory,
- * which the first start makes with mode 0600. The folder must exist.
+ * A signing key of this installation: `given` (PEM, such as KUBEWRIGHT_AUDIT_KEY), else the file of the data directory
+ * (default `audit.key`), which the first start makes with mode 0600. The folder must exist.
  */
-export function openSigner(dataDir: string, given?: string): Signer {
+export function openSigner(dataDir: string, given?: string, name = SIGNING_KEY_FILE): Signer {
   if (given !== undefined && given !== '') return signerOf(given.replaceAll('\\n', '\n'));
-  const file = join(dataDir, SIGNING_KEY_FILE);
+  const file = join(dataDir, name);
   const known = read(file);
   if (known !== undefined) return signerOf(known);
   // Written aside and linked: two first starts at once agree on one key, and a crash leaves no half-written one.
@@ -50,7 +53,8 @@ export function openSigner(dataDir: string, given?: string): Signer {
 /** Throws when the text is no Ed25519 private key. */
 export function signerOf(pem: string): Signer {
   const key = createPrivateKey(pem);
-  if (key.asymmetricKeyType !== 'ed25519') throw new Error('the signing key of the audit must be an Ed25519 key');
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new Error('a signing key (KUBEWRIGHT_AUDIT_KEY, KUBEWRIGHT_COMMAND_KEY) must be an Ed25519 key');
   const publicKey = createPublicKey(key);
   return {
     publicKey: pemOf(publicKey),

@@ -64,6 +64,8 @@ export interface BatchReport {
   tasks: TaskStatus[];
   /** Changes that its tasks made together. */
   changeCount: number;
+  /** From 1, one more with each report of a run: one that is sent again later says nothing new. */
+  n?: number | undefined;
 }
 
 /** Input of the `phaseBatch` workflow. */

@@ -80,6 +80,8 @@ export interface OperationEvent {
   state: OperationState;
   blockedHosts: string[];
   quarantine: QuarantinedHost[];
+  /** Grows with every event of the operation: one that is sent again later says nothing new. */
+  n?: number | undefined;
 }
 
 /** One operation in the entity's status. */
@@ -134,6 +136,24 @@ export interface TasksInput {
   cluster: string;
   operationId: string;
   tasks: TaskStatus[];
+}
+
+/** Input of the control activity `takeCommand`: each command is taken once, whatever becomes of its entity. */
+export interface TakeCommand {
+  cluster: string;
+  /** Name of the update. */
+  command: string;
+  requestId: string;
+  /** The update of the run that takes it. */
+  owner: string;
+  /** The operation that it is to start; '' when it starts none. */
+  operationId: string;
+}
+
+/** Its result: who took it first, and which operation that one started. */
+export interface TakenCommand {
+  owner: string;
+  operationId: string;
 }
 
 /** Input of the control activity `forgetHost`: another machine takes the host's place. */

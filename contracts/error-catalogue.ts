@@ -150,6 +150,27 @@ export const ERRORS = {
     'The host is not in quarantine',
     'Only hosts in quarantine can be healed; GET the cluster to see them. A build covers every other host.',
   ),
+  COMMAND_REFUSED: entry(
+    'request',
+    false,
+    403,
+    'Something reached a workflow or a task that this installation did not send',
+    'Commands go through the API. If yours was refused: compare the clocks of API and Temporal, and stop old workers and APIs after an upgrade. If nobody sent one: somebody reaches the port of Temporal; the journal (GET /audit/history) has what came.',
+  ),
+  ENDED_OUTSIDE: entry(
+    'internal',
+    false,
+    500,
+    'The operation was ended through Temporal; no request of this service asked for it',
+    'Find out who reaches Temporal. What was done is kept; start the operation again.',
+  ),
+  TEMPORAL_ANSWER_REFUSED: entry(
+    'internal',
+    false,
+    502,
+    'An answer of Temporal was not sealed by a worker of this installation',
+    'Check who else polls the task queues of this namespace, and that API and workers share one database.',
+  ),
   TEMPORAL_UNAVAILABLE: entry(
     'internal',
     true,

@@ -41,6 +41,7 @@ export const CONTROL_ACTIVITIES = {
   projectTasks: 'projectTasks',
   closeOperation: 'closeOperation',
   forgetHost: 'forgetHost',
+  takeCommand: 'takeCommand',
 } as const;
 
 /** Workflow id of the entity of a cluster. */

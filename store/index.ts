@@ -6,6 +6,8 @@ import { type ApprovalStore, approvalStore } from './approvals.ts';
 import { type BlobStore, blobStore } from './blobs.ts';
 import { type BundleStore, bundleStore } from './bundles.ts';
 import { type ChainReader, chainReader } from './chain-reader.ts';
+import { type CommandKeys, commandKeys } from './command-keys.ts';
+import { type CommandStore, commandStore } from './commands.ts';
 import { type CredentialStore, credentialStore } from './credentials.ts';
 import { asStoreError, guarded } from './guard.ts';
 import { type HostKeys, hostKeyStore } from './host-keys.ts';
@@ -33,6 +35,8 @@ export interface Store {
   credentials: CredentialStore;
   approvals: ApprovalStore;
   payloadKeys: PayloadKeys;
+  commandKeys: CommandKeys;
+  commands: CommandStore;
   rotation: SecretRotation;
   hostKeys: HostKeys;
   tokens: TokenStore;
@@ -115,6 +119,8 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
     credentials: guarded(credentialStore(secrets)),
     approvals: guarded(approvalStore(db)),
     payloadKeys: keys,
+    commandKeys: guarded(commandKeys(secrets)),
+    commands: guarded(commandStore(db)),
     rotation: guarded(secretRotation(db, keyring, keys)),
     hostKeys: guarded(hostKeyStore(db)),
     tokens: guarded(tokenStore(db)),

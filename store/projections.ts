@@ -120,7 +120,8 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       .executeTakeFirst();
     const before = headOf(row);
     if (before && onlyNew) return false;
-    if (before && FINAL_STATES.has(before.state) && !FINAL_STATES.has(status.state)) return false;
+    // An end is final: a workflow that was set back through Temporal tells another one.
+    if (before && FINAL_STATES.has(before.state) && before.state !== status.state) return false;
     const changed = {
       state: status.state,
       queued_at: status.queuedAt ?? row?.queued_at ?? status.startedAt ?? at,

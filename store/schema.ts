@@ -256,6 +256,22 @@ export interface ProcessRow {
   seen_at: string;
 }
 
+/** A command of an API that an entity took. */
+export interface TakenCommandRow {
+  cluster: string;
+  command: string;
+  request_id: string;
+  owner: string;
+  operation: string;
+  taken_at: string;
+}
+
+/** An operation that was open before payloads were sealed for a place. */
+export interface UnsignedOperationRow {
+  cluster: string;
+  id: string;
+}
+
 export interface Tables {
   specs: SpecRow;
   secrets: SecretRow;
@@ -280,4 +296,6 @@ export interface Tables {
   spec_addresses: SpecAddressRow;
   reservations: ReservationRow;
   processes: ProcessRow;
+  taken_commands: TakenCommandRow;
+  unsigned_operations: UnsignedOperationRow;
 }

@@ -3,7 +3,6 @@ import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { createActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
-import { dataConverter } from '../codec/data-converter.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { EXIT, type ExitCode } from '../contracts/exit-codes.ts';
 import { openStore } from '../store/index.ts';
@@ -17,6 +16,7 @@ import { keepPresence } from './presence.ts';
 import { startWorkers } from './run.ts';
 import { installRuntime } from './runtime.ts';
 import { prepareNamespace } from './temporal-server/namespace.ts';
+import { trustIn } from './trust.ts';
 
 // The process that runs workflows and activities. Production starts as many as wanted; `npm start` starts one, with
 // `--embedded` (api/worker-process.ts). Its exit codes: contracts/exit-codes.ts.
@@ -80,7 +80,7 @@ async function start(given: WorkerConfig): Promise<void> {
     namespace: given.namespace,
     connect: tls,
     activities: createActivities(deps),
-    dataConverter: dataConverter(store.payloadKeys),
+    ...trustIn(store, logger),
   });
   parts.push(() => workers.shutdown());
   workers.run.then(

@@ -1,10 +1,13 @@
 import type { DataConverter } from '@temporalio/common';
-import { NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker';
-import type { CloseInput, CloseResult, HostRef, TasksInput } from '../contracts/commands.ts';
+import { type InjectedSinks, NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker';
+import type { RefusalLog } from '../activities/refusal-log.ts';
+import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { NAMESPACE } from '../contracts/messages.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
+import type { RefusalSinks } from '../workflows/gate.ts';
+import { activityGate, type OperationLookup } from './activity-gate.ts';
 import { workflowBundlePath } from './bundle.ts';
 import { controlWorkerOptions, sshWorkerOptions, workflowWorkerOptions } from './options.ts';
 
@@ -19,6 +22,7 @@ export interface WorkerActivities {
     projectTasks(input: TasksInput): Promise<void>;
     closeOperation(input: CloseInput): Promise<CloseResult>;
     forgetHost(input: HostRef): Promise<void>;
+    takeCommand(input: TakeCommand): Promise<TakenCommand>;
   };
 }
 
@@ -32,8 +36,12 @@ export interface WorkersOptions {
   activities: WorkerActivities;
   /** Default: workflowBundlePath(). */
   bundlePath?: string | undefined;
-  /** The same as the clients': dataConverter() of codec/. */
+  /** workerConverter() of codec/. */
   dataConverter: DataConverter;
+  /** Where messages of strangers are written down. */
+  refusals?: RefusalLog | undefined;
+  /** What activities run for. Without it only their seals count. */
+  operations?: OperationLookup | undefined;
 }
 
 export interface RunningWorkers {
@@ -57,6 +65,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     connection,
     namespace: options.namespace ?? NAMESPACE,
     dataConverter: options.dataConverter,
+    interceptors: { activity: [activityGate({ log: options.refusals, operations: options.operations })] },
   };
   const workers: Worker[] = [];
   const run = async (): Promise<void> => {
@@ -65,6 +74,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     } finally {
       // One dead worker takes the others along: half a worker would look healthy and do nothing.
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await options.refusals?.close();
       if (!options.connection) await closeQuietly(connection);
     }
   };
@@ -75,7 +85,9 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
           ...workflowWorkerOptions,
           ...shared,
           workflowBundle: { codePath: bundlePath },
+          sinks: refusalSinks(options.refusals),
           activities: {
+            takeCommand: (input: TakeCommand) => control.takeCommand(input),
             projectStatus: (status: OperationStatus) => control.projectStatus(status),
             projectTasks: (input: TasksInput) => control.projectTasks(input),
           },
@@ -101,6 +113,17 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     async shutdown() {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
+    },
+  };
+}
+
+function refusalSinks(log: RefusalLog | undefined): InjectedSinks<RefusalSinks> {
+  return {
+    refusals: {
+      refused: {
+        fn: ({ workflowId, runId }, message) => log?.refused(message, { workflowId, runId }),
+        callDuringReplay: false,
+      },
     },
   };
 }

@@ -26,6 +26,7 @@ export class BatchRun {
   private readonly prepared = new Set<string>();
   private orders: BatchOrders;
   private seq = 0;
+  private reports = 0;
   private changed = true;
   private last: Pick<BatchReport, 'seq' | 'demand' | 'quiet'> = {
     seq: -1,
@@ -71,6 +72,7 @@ export class BatchRun {
 
   /** A message of the operation. */
   command({ seq, actions, ...orders }: BatchCommand): void {
+    if (seq <= this.seq) return;
     this.seq = seq;
     this.apply(orders);
     for (const action of actions) this.act(action);
@@ -184,6 +186,7 @@ export class BatchRun {
       done,
       tasks: others.map((task) => (others.length > EVIDENT ? withoutEvidence(task) : { ...task })),
       changeCount,
+      n: ++this.reports,
     };
   }
 }

@@ -1,9 +1,11 @@
 import {
   allHandlersFinished,
   condition,
+  currentUpdateInfo,
   getExternalWorkflowHandle,
   ParentClosePolicy,
   startChild,
+  TerminatedFailure,
   workflowInfo,
 } from '@temporalio/workflow';
 import type {
@@ -19,7 +21,7 @@ import type {
 } from '../contracts/commands.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
-import { operationWorkflowId, requestDigest } from '../contracts/messages.ts';
+import { operationWorkflowId, requestDigest, UPDATES } from '../contracts/messages.ts';
 import type {
   OperationInput,
   OperationRequest,
@@ -27,7 +29,8 @@ import type {
   OperationStatus,
   QuarantinedHost,
 } from '../contracts/operation.ts';
-import { closeOperation, writeStatus } from './control.ts';
+import { closeOperation, takeCommand, writeStatus } from './control.ts';
+import { isStrict, refuse } from './gate.ts';
 import { newOperationId } from './lib/operation-id.ts';
 import { RequestMemory } from './lib/requests.ts';
 import { attributes, cancel, refusal } from './messages.ts';
@@ -43,6 +46,8 @@ export class ClusterEntity {
   private running: OperationSummary | null = null;
   /** The running operation's workflow exists: it can be signalled. */
   private started = false;
+  /** The newest event of the running operation. */
+  private heard = 0;
   /** Requests between acceptance and the queue. */
   private entering = 0;
 
@@ -98,8 +103,15 @@ export class ClusterEntity {
     const { ifBusy: _ifBusy, ...request } = submitted;
     const known = this.requests.find(request.requestId);
     if (known) return { operationId: known.operationId, created: false };
-    const operationId = newOperationId(Date.now(), Math.random, this.requests.lastOperationId);
-    this.requests.remember({ requestId: request.requestId, digest: requestDigest(request), operationId });
+    let operationId = newOperationId(Date.now(), Math.random, this.requests.lastOperationId);
+    const remembered = { requestId: request.requestId, digest: requestDigest(request), operationId };
+    this.requests.remember(remembered);
+    if (isStrict()) {
+      const taken = await this.take(UPDATES.submitOperation, request.requestId, operationId);
+      operationId = taken.operationId;
+      remembered.operationId = operationId;
+      if (!taken.isOurs) return { operationId, created: false };
+    }
     const input: OperationInput = { ...request, cluster: this.cluster, operationId, queuedAt: now() };
     this.entering += 1;
     await writeStatus(statusOf(input, 'queued'));
@@ -120,12 +132,23 @@ export class ClusterEntity {
 
   /** Cancel the running operation, or take a waiting one out of the queue. */
   async cancel(request: CancelInput): Promise<CommandResult> {
+    if (isStrict()) {
+      const taken = await this.take(UPDATES.cancelOperation, request.requestId, '');
+      if (!taken.isOurs) throw refuse(`update/${UPDATES.cancelOperation}`, request, 'it was taken before');
+    }
     const index = this.queue.findIndex((input) => input.operationId === request.operationId);
     if (index < 0) return await this.cancelRunning(request);
     const [input] = this.queue.splice(index, 1);
     this.remember({ ...summaryOf(input!, 'cancelled'), endedAt: now() });
     await writeStatus({ ...statusOf(input!, 'cancelled'), endedAt: now() });
     return { operationId: input!.operationId };
+  }
+
+  /** Take a command in the name of this update. Not ours: an earlier run took it, and it is here once more. */
+  private async take(command: string, requestId: string, operationId: string) {
+    const owner = `${workflowInfo().runId}/${currentUpdateInfo()?.id ?? ''}`;
+    const taken = await takeCommand({ cluster: this.cluster, command, requestId, owner, operationId });
+    return { operationId: taken.operationId, isOurs: taken.owner === owner };
   }
 
   /** Tell the running operation. Returns when the server has it for that operation. */
@@ -144,6 +167,8 @@ export class ClusterEntity {
   /** The running operation tells its state. */
   noteEvent(event: OperationEvent): void {
     if (this.running?.operationId !== event.operationId) return;
+    if (event.n !== undefined && event.n <= this.heard) return;
+    this.heard = event.n ?? this.heard;
     this.running.state = event.state;
     this.running.blockedHosts = event.blockedHosts;
     this.noteQuarantine(this.running.mode, event.quarantine);
@@ -170,6 +195,7 @@ export class ClusterEntity {
   private async runOne(input: OperationInput): Promise<void> {
     const summary: OperationSummary = { ...summaryOf(input, 'planning'), startedAt: now() };
     this.running = summary;
+    this.heard = 0;
     try {
       const child = await startChild<typeof operation>('operation', {
         workflowId: operationWorkflowId(this.cluster, input.operationId),
@@ -192,10 +218,11 @@ export class ClusterEntity {
     } catch (error) {
       // Terminated or broken: it could not write its own end. The cluster is free again either way.
       summary.state = 'failed';
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      const words = cause instanceof Error ? cause.message : String(cause);
       const report: ErrorReport = {
-        code: 'INTERNAL',
-        message: `the operation's workflow did not end by itself: ${cause}`,
+        code: cause instanceof TerminatedFailure ? 'ENDED_OUTSIDE' : 'INTERNAL',
+        message: `the operation's workflow did not end by itself: ${words}`,
       };
       const { cluster, operationId } = input;
       const { startedAt } = summary;

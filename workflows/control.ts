@@ -1,5 +1,5 @@
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { CloseInput, CloseResult, HostRef, TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/commands.ts';
 import { TASK_QUEUES } from '../contracts/messages.ts';
 import type { OperationInput, OperationStatus, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
@@ -11,6 +11,7 @@ export interface ControlActivities {
   projectTasks(input: TasksInput): Promise<void>;
   closeOperation(input: CloseInput): Promise<CloseResult>;
   forgetHost(input: HostRef): Promise<void>;
+  takeCommand(input: TakeCommand): Promise<TakenCommand>;
 }
 
 /** Tasks in one write: some 200 KiB, below what Temporal warns of should the write have to go through it. */
@@ -35,7 +36,7 @@ export const { closeOperation, forgetHost, ...durably } = proxyActivities<Contro
  * The same writes without a trip through the server: one marker event, and the status does not end up in history. One
  * attempt only, because a local activity holds back the commands of its workflow task.
  */
-const locally = proxyLocalActivities<Pick<ControlActivities, 'projectStatus' | 'projectTasks'>>({
+const locally = proxyLocalActivities<Pick<ControlActivities, 'projectStatus' | 'projectTasks' | 'takeCommand'>>({
   startToCloseTimeout: '2s',
   scheduleToCloseTimeout: '2s',
   retry: { maximumAttempts: 1 },
@@ -47,6 +48,11 @@ export async function writeStatus(status: OperationStatus): Promise<void> {
   const first = { ...status, tasks: tasks.slice(0, TASKS_PER_WRITE) };
   await locally.projectStatus(first).catch(() => durably.projectStatus(first));
   await writeTasks(cluster, operationId, tasks.slice(TASKS_PER_WRITE));
+}
+
+/** Take a command, once in the life of the cluster: at once, or when the store is back. */
+export async function takeCommand(input: TakeCommand): Promise<TakenCommand> {
+  return await locally.takeCommand(input).catch(() => durably.takeCommand(input));
 }
 
 /** Write changed tasks to the store, in the same way. */

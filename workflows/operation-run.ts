@@ -191,7 +191,7 @@ export class OperationRun {
   /** End as cancelled: running tasks are cancelled at their present command. */
   cancel(by?: CommandBase): void {
     if (this.end) return;
-    this.endAs({ as: 'cancelled' });
+    this.endAs(by ? { as: 'cancelled' } : { as: 'cancelled', error: CANCELLED_OUTSIDE });
     this.planning?.cancel();
     this.runner?.interrupt();
     if (by) this.took(by, { action: 'cancel' });
@@ -469,5 +469,11 @@ export class OperationRun {
     if (!this.end) await writeStatus({ ...status, tasks: this.changes.take(this.runner?.own ?? []) });
   }
 }
+
+/** Of a cancel that no request asked for. */
+const CANCELLED_OUTSIDE: ErrorReport = {
+  code: 'ENDED_OUTSIDE',
+  message: "the operation's workflow was cancelled through Temporal, by no request of this service",
+};
 
 const now = (): string => new Date().toISOString();

@@ -7,11 +7,13 @@ import { OperationRun } from './operation-run.ts';
 /** One run on a cluster. A child of the entity, but it outlives it: nothing of the run depends on the parent. */
 export async function operation(input: OperationInput): Promise<OperationResult> {
   const { parent } = workflowInfo();
+  let events = 0;
   const run = new OperationRun(input, async (event: OperationEvent) => {
     if (!parent) return;
+    events += 1;
     // The entity may be gone; its view of us is a convenience.
     await getExternalWorkflowHandle(parent.workflowId)
-      .signal(messages.operationEvent, event)
+      .signal(messages.operationEvent, { ...event, n: events })
       .catch(() => undefined);
   });
   setHandler(messages.operationStatus, () => run.status());
@@ -21,7 +23,7 @@ export async function operation(input: OperationInput): Promise<OperationResult>
   setHandler(messages.decide, (request) => run.decide(request), { validator: (request) => run.checkDecide(request) });
   setHandler(messages.amend, (request) => run.amend(request), { validator: (request) => run.checkAmend(request) });
   setHandler(messages.batchReport, (report) => run.batchReport(report));
-  // Temporal's own cancel means the same as ours: end cleanly, with the result written.
+  // Temporal's own cancel ends cleanly as well, with the result written; that nobody asked us for it is part of it.
   CancellationScope.current().cancelRequested.catch(() => run.cancel());
   return await CancellationScope.nonCancellable(() => run.execute());
 }

@@ -30,6 +30,8 @@ export class RemoteBatch {
   private seq = 0;
   private sent = '';
   private last: Pick<BatchReport, 'seq' | 'running' | 'quiet'> = { seq: -1, running: 0, quiet: false };
+  /** The newest report of this run. */
+  private heard = 0;
   private before = 0;
   private changes = 0;
   /** Messages go one after the other, and none before the child exists. */
@@ -79,8 +81,10 @@ export class RemoteBatch {
   }
 
   /** True when the report is of the present run; what it says of slots counts when it knows the last message. */
-  take({ run, seq, slots, running, demand, quiet, changeCount }: BatchReport): boolean {
+  take({ run, seq, slots, running, demand, quiet, changeCount, n }: BatchReport): boolean {
     if (run !== this.run || !this.started) return false;
+    if (n !== undefined && n <= this.heard) return false;
+    this.heard = n ?? this.heard;
     this.last = { seq, running, quiet };
     this.changes = changeCount;
     if (seq !== this.seq) return true;
@@ -95,6 +99,7 @@ export class RemoteBatch {
     if (this.state !== 'ended') return;
     this.state = 'waiting';
     this.run += 1;
+    this.heard = 0;
     this.before += this.changes;
     this.changes = 0;
     this.demand = this.slice.hosts.length;

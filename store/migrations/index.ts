@@ -12,6 +12,7 @@ import { signedHeads } from './009-signed-heads.ts';
 import { addresses } from './021-addresses.ts';
 import { credentialScopes } from './022-credential-scopes.ts';
 import { processes } from './024-processes.ts';
+import { commands } from './025-commands.ts';
 
 /** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -31,6 +32,7 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
           '021-addresses': { up: addresses },
           '022-credential-scopes': { up: credentialScopes },
           '024-processes': { up: processes },
+          '025-commands': { up: commands },
         }),
     },
   });

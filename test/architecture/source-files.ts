@@ -7,6 +7,7 @@ export const FOLDERS = [
   'workflows',
   'activities',
   'store',
+  'codec',
   'audit',
   'api',
   'worker',

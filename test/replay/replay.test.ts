@@ -5,7 +5,7 @@ import { Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { batchWorkflowId, clusterWorkflowId, operationWorkflowId } from '../../contracts/messages.ts';
-import { TEST_CONVERTER } from '../support/temporal-codec.ts';
+import { TEST_WORKER_CONVERTER } from '../support/temporal-codec.ts';
 import { type ClusterHandle, Harness } from '../support/temporal-harness.ts';
 import { everyHost, sameHost } from '../support/temporal-plan.ts';
 
@@ -25,7 +25,7 @@ let harness: Harness;
 const code = () => readFileSync(inject('workflowBundle'), 'utf8');
 const replay = (bundle: string, { workflowId, history }: Recorded) =>
   Worker.runReplayHistory(
-    { workflowBundle: { code: bundle }, dataConverter: TEST_CONVERTER },
+    { workflowBundle: { code: bundle }, dataConverter: TEST_WORKER_CONVERTER },
     History.decode(Buffer.from(history, 'base64')),
     workflowId,
   );

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, heartbeat } from '@temporalio/activity';
 import { startWorkers } from '../../worker/run.ts';
-import { TEST_CONVERTER } from './temporal-codec.ts';
+import { TEST_WORKER_CONVERTER } from './temporal-codec.ts';
 import { type PhaseSketch, planOf } from './temporal-plan.ts';
 
 // A worker process of its own, to be killed by crash.test.ts. Every attempt and every finished task is a line in the
@@ -14,7 +14,7 @@ const { run } = await startWorkers({
   address: address!,
   namespace: namespace!,
   bundlePath: bundlePath!,
-  dataConverter: TEST_CONVERTER,
+  dataConverter: TEST_WORKER_CONVERTER,
   activities: {
     phases: Object.fromEntries(
       phases.map(({ name }) => [
@@ -37,6 +37,7 @@ const { run } = await startWorkers({
       projectTasks: async () => undefined,
       closeOperation: async () => ({}),
       forgetHost: async () => undefined,
+      takeCommand: async ({ owner, operationId }) => ({ owner, operationId }),
     },
   },
 });

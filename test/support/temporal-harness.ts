@@ -4,6 +4,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { defineUpdate } from '@temporalio/workflow';
 import pino from 'pino';
 import { inject } from 'vitest';
+import type { RunRef } from '../../activities/operation-log.ts';
+import type { RefusalLog } from '../../activities/refusal-log.ts';
 import type {
   AmendInput,
   CancelInput,
@@ -24,10 +26,11 @@ import {
   WORKFLOWS,
 } from '../../contracts/messages.ts';
 import type { Actor, Decision, DecisionAction, OperationResult, OperationStatus } from '../../contracts/operation.ts';
+import { type RefusedMessage, stamped, withoutStamp } from '../../contracts/provenance.ts';
 import { type RunningWorkers, startWorkers } from '../../worker/run.ts';
 import { installRuntime } from '../../worker/runtime.ts';
 import { prepareNamespace } from '../../worker/temporal-server/namespace.ts';
-import { TEST_CONVERTER } from './temporal-codec.ts';
+import { TEST_CONVERTER, TEST_WORKER_CONVERTER } from './temporal-codec.ts';
 import { type PhaseSketch, SPEC_REF } from './temporal-plan.ts';
 import { World, worldActivities } from './temporal-world.ts';
 
@@ -45,6 +48,14 @@ export class Harness {
   readonly client: Client;
   private readonly worlds = new Map<string, World>();
   private workers: RunningWorkers | undefined;
+  /** What strangers sent and was refused. */
+  readonly refused: (RefusedMessage & RunRef)[] = [];
+  private readonly refusals: RefusalLog = {
+    refused: async (message, at) => {
+      this.refused.push({ ...message, ...at });
+    },
+    close: async () => undefined,
+  };
 
   private constructor(address: string, namespace: string, client: Client) {
     this.address = address;
@@ -69,7 +80,8 @@ export class Harness {
       namespace: this.namespace,
       bundlePath: inject('workflowBundle'),
       activities: worldActivities(this.worlds, PHASES),
-      dataConverter: TEST_CONVERTER,
+      dataConverter: TEST_WORKER_CONVERTER,
+      refusals: this.refusals,
     });
   }
 
@@ -117,11 +129,11 @@ export class ClusterHandle {
     const startWorkflowOperation = new WithStartWorkflowOperation(WORKFLOWS.cluster, {
       workflowId: clusterWorkflowId(this.name),
       taskQueue: TASK_QUEUES.workflows,
-      args: [{ cluster: this.name }],
+      args: [stamped({ cluster: this.name }, { message: `start/${WORKFLOWS.cluster}` })],
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
     return await this.client.workflow.executeUpdateWithStart(submitUpdate, {
-      args: [request],
+      args: [stamped(request, { message: `update/${UPDATES.submitOperation}` })],
       updateId: submitUpdateId(request.requestId, request),
       startWorkflowOperation,
     });
@@ -175,7 +187,7 @@ export class ClusterHandle {
       return running?.operationId === operationId || recent.some((each) => each.operationId === operationId);
     });
     await this.until(() => this.exists(operationId));
-    return (await this.operation(operationId).result()) as OperationResult;
+    return withoutStamp(await this.operation(operationId).result()) as OperationResult;
   }
 
   /** Wait until the last written status meets the wish. */
@@ -205,14 +217,16 @@ export class ClusterHandle {
   }
 
   /** To the operation that runs, or ran last. */
-  private async command<Input>(name: string, input: Input): Promise<CommandResult> {
+  private async command<Input extends object>(name: string, input: Input): Promise<CommandResult> {
     const { running, recent } = await this.status();
     const { operationId } = (running ?? recent[0])!;
     return await this.update(operationWorkflowId(this.name, operationId), name, input);
   }
 
-  private update<Input>(workflowId: string, name: string, input: Input): Promise<CommandResult> {
-    return this.client.workflow.getHandle(workflowId).executeUpdate<CommandResult, [Input]>(name, { args: [input] });
+  private update<Input extends object>(workflowId: string, name: string, input: Input): Promise<CommandResult> {
+    return this.client.workflow
+      .getHandle(workflowId)
+      .executeUpdate<CommandResult, [Input]>(name, { args: [stamped(input, { message: `update/${name}` })] });
   }
 }
 

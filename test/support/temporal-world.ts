@@ -25,6 +25,8 @@ export class World {
   plan: Partial<Plan> = {};
   /** Hosts whose recorded key was dropped, in order. */
   readonly forgotten: string[] = [];
+  /** Commands that were taken, as the store keeps them. */
+  readonly taken = new Map<string, { owner: string; operationId: string }>();
   private readonly behaviours = new Map<string, Behaviour>();
 
   constructor(phases: PhaseSketch[]) {
@@ -149,6 +151,13 @@ export function worldActivities(worlds: ReadonlyMap<string, World>, phaseNames: 
         const { closed, stored } = world(status.cluster);
         closed.push(stored(status));
         return {};
+      },
+      async takeCommand({ cluster, command, requestId, owner, operationId }) {
+        const { taken } = world(cluster);
+        const key = `${command} ${requestId}`;
+        const first = taken.get(key) ?? { owner, operationId };
+        taken.set(key, first);
+        return first;
       },
       async forgetHost({ cluster, host }) {
         world(cluster).forgotten.push(host);

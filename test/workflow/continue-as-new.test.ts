@@ -66,6 +66,30 @@ describe('an entity whose history has grown long', () => {
     expect(cluster.world.closed).toHaveLength(requests.length);
   });
 
+  it('keeps its quarantine, until a spec has no such host', async () => {
+    const cluster = harness.cluster([{ name: 'one', hosts: ['h1', 'h2', 'h3'] }]);
+    cluster.world.failing('one:h2', 'SSH_UNREACHABLE', true);
+    const { operationId } = await cluster.submit();
+    await cluster.projected((status) => status.state === 'blocked');
+    await cluster.say('skip', 'h2', { reason: 'dead' });
+    const out = { host: 'h2', why: 'dead', phase: 'one', operationId };
+    expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded', quarantine: [out] });
+
+    const before = await entity(cluster);
+    for (let run = 0; run < 30 && (await entity(cluster)).runId === before.runId; run++) {
+      await cluster.result((await cluster.submit()).operationId);
+    }
+    expect((await entity(cluster)).runId).not.toBe(before.runId);
+    await cluster.until(async () => (await cluster.status()).running === null);
+    expect((await cluster.status()).quarantine).toMatchObject([out]);
+    cluster.world.attempts.length = 0;
+    await cluster.result((await cluster.submit()).operationId);
+    expect(cluster.world.attempts.toSorted()).toEqual(['one:h1', 'one:h3']);
+
+    cluster.world.phases[0]!.hosts = ['h1', 'h3'];
+    expect(await cluster.result((await cluster.submit()).operationId)).toMatchObject({ quarantine: [] });
+  });
+
   it('waits for the operation that runs, and takes along those that wait behind it', async () => {
     const cluster = harness.cluster([{ name: 'one', hosts: ['h1'] }]);
     const open = cluster.world.gate('one:h1');

@@ -12,7 +12,8 @@ import { createArchivist } from '../../../api/archivist.ts';
 import { createReadiness } from '../../../api/readiness/readiness.ts';
 import { temporalGateway } from '../../../api/temporal-client.ts';
 import { openSigner } from '../../../audit/signing-key.ts';
-import { dataConverter } from '../../../codec/data-converter.ts';
+import { apiConverter } from '../../../codec/data-converter.ts';
+import { payloadCodec } from '../../../codec/payload-codec.ts';
 import { clusterWorkflowId, NAMESPACE } from '../../../contracts/messages.ts';
 import type { OperationStatus } from '../../../contracts/operation.ts';
 import { openStore } from '../../../store/index.ts';
@@ -20,6 +21,7 @@ import { openKeyring } from '../../../store/keyring.ts';
 import { startWorkers } from '../../../worker/run.ts';
 import { installRuntime } from '../../../worker/runtime.ts';
 import { startTemporalServer } from '../../../worker/temporal-server/start.ts';
+import { trustIn } from '../../../worker/trust.ts';
 import { simulatedHosts } from './simulated-hosts.ts';
 import { simulatedPhases } from './simulated-phases.ts';
 import { simulatedSpec } from './simulated-spec.ts';
@@ -75,7 +77,9 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
     parts.push(() => server.close());
     const store = await openStore({ dataDir, keyring: openKeyring(dataDir), logger });
     parts.push(() => store.close());
-    const converter = dataConverter(store.payloadKeys);
+    const signer = openSigner(dataDir);
+    await store.commandKeys.register(signer.fingerprint, signer.publicKey);
+    const converter = apiConverter(store.payloadKeys, signer);
     const phases = await simulatedPhases(options.commandsPerTask);
     const deps = { ...(await createActivityDeps(store)), phases, hosts: simulatedHosts(options.latencyMs) };
     const activities = createActivities(deps);
@@ -89,13 +93,12 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
     const workers = await startWorkers({
       address: server.address,
       activities: { ...activities, control },
-      dataConverter: converter,
+      ...trustIn(store, logger),
     });
     parts.push(() => workers.shutdown());
     const connection = await Connection.connect({ address: server.address });
     parts.push(() => connection.close());
     const temporal = temporalGateway(connection, { dataConverter: converter });
-    const signer = openSigner(dataDir);
     const app = await buildApp({
       store,
       temporal,
@@ -104,7 +107,7 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
       phases: [...phases.values()],
       kubeconfig: async () => null,
       personalKubeconfig: async () => null,
-      codec: converter.payloadCodecs![0]!,
+      codec: payloadCodec(store.payloadKeys),
       smokeImage: async () => null,
     });
     parts.push(() => app.close());

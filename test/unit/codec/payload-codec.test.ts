@@ -30,9 +30,9 @@ it('gives every payload back as it was, several at once, in order', async () => 
   );
 });
 
-it('shows nothing but the encoding and the id of the key', async () => {
+it('shows nothing but the encoding, the id of the key and a digest of the place', async () => {
   const [sealed] = await payloadCodec(ring(1)).encode([payload({ host: 'cp-1', note: 'telling words' })]);
-  expect(Object.keys(sealed!.metadata!)).toEqual(['encoding', 'encryption-key-id']);
+  expect(Object.keys(sealed!.metadata!)).toEqual(['encoding', 'encryption-key-id', 'kubewright-place']);
   expect(textOf(sealed!)).toMatch(new RegExp(`^${SEALED_ENCODING}000001`));
   expect(textOf(sealed!)).not.toMatch(/telling|host|json/);
 });
