@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import { secretEnvironment } from '../store/secret-environment.ts';
 import { auditCheck } from './commands/audit-check.ts';
 import { auditVerify } from './commands/audit-verify.ts';
+import { backup } from './commands/backup.ts';
+import { restore } from './commands/restore.ts';
 import { secretsRotate } from './commands/secrets-rotate.ts';
 
 // Secrets may come from files, as in the services: the commands read plain variables.
@@ -22,6 +24,8 @@ program.version(version);
 const audit = program.command('audit').description('Check what was recorded');
 audit.addCommand(auditVerify());
 audit.addCommand(auditCheck());
+program.addCommand(backup());
+program.addCommand(restore());
 program.command('secrets').description('Keys of stored secrets').addCommand(secretsRotate());
 
 // Who reads only the first line (`| head -1`) closes the pipe: no reason to fail, and no other exit code.

@@ -477,6 +477,13 @@ export const ERRORS = {
     'Our database failed',
     'Check disk space and permissions of the data directory, or the PostgreSQL server.',
   ),
+  BACKUP_INVALID: entry(
+    'internal',
+    false,
+    422,
+    'The backup cannot be restored',
+    'Use another backup, or the version of Kubewright that made it. Nothing was written.',
+  ),
   SECRET_KEY_LOST: entry(
     'internal',
     false,

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import { KubewrightError } from '../../contracts/errors.ts';
 import type { Tables } from '../schema.ts';
 import { initial } from './001-initial.ts';
 import { tasks } from './003-tasks.ts';
@@ -14,9 +15,24 @@ import { credentialScopes } from './022-credential-scopes.ts';
 import { processes } from './024-processes.ts';
 import { commands } from './025-commands.ts';
 
-/** Bring the database to the newest schema. Two processes may do it at once: on PostgreSQL one waits for the other. */
+/** Bring the database to the newest schema. Processes that do it at once wait for each other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
-  const migrator = new Migrator({
+  const { error } = await migratorOf(db, binary).migrateToLatest();
+  if (error) throw error instanceof Error ? error : new Error('the schema could not be brought up to date');
+}
+
+/** Bring an empty database to the schema of this migration. Throws BACKUP_INVALID when we have no such migration. */
+export async function migrateTo(db: Kysely<Tables>, binary: 'blob' | 'bytea', schema: string): Promise<void> {
+  const migrator = migratorOf(db, binary);
+  if (!(await migrator.getMigrations()).some(({ name }) => name === schema)) {
+    throw new KubewrightError('BACKUP_INVALID', `the schema ${schema} is not known here: it is of a newer version`);
+  }
+  const { error } = await migrator.migrateTo(schema);
+  if (error) throw error instanceof Error ? error : new Error(`the schema ${schema} could not be made`);
+}
+
+function migratorOf(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Migrator {
+  return new Migrator({
     db,
     provider: {
       getMigrations: () =>
@@ -36,6 +52,4 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
         }),
     },
   });
-  const { error } = await migrator.migrateToLatest();
-  if (error) throw error instanceof Error ? error : new Error('the schema could not be brought up to date');
 }

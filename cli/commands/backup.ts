@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { writeKeys } from '../../store/backup/keys.ts';
+import { writeBackup } from '../../store/backup/write-backup.ts';
+import { print } from './audit-verify.ts';
+import { dataOption, placeOf, urlOption } from './database-options.ts';
+
+/** `kubewright backup FILE`: the whole database at one moment, while the service runs; keys go to a file of their own. */
+export function backup(): Command {
+  return new Command('backup')
+    .description('write the whole database to a file, while the service runs; works for SQLite and PostgreSQL')
+    .argument('<file>', 'where to; must not exist')
+    .addOption(dataOption())
+    .addOption(urlOption())
+    .option('--keys <file>', 'also write the keys, to this file: keep it apart from the backup')
+    .action(async (file: string, { data, url, keys }: { data: string; url?: string; keys?: string }) => {
+      const rows = await writeBackup(placeOf(data, url), file);
+      const total = Object.values(rows).reduce((sum, each) => sum + each, 0);
+      print(`${file}: ${total} rows of ${Object.keys(rows).length} tables`);
+      if (keys === undefined) print('the keys (secret.key, audit.key) are not in it: back them up with --keys');
+      else print(`${keys}: ${writeKeys(join(data), process.env, keys).join(', ')}`);
+    });
+}

@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { type BackedUpKeys, placeKeys, readKeys } from '../../store/backup/keys.ts';
+import { restoreBackup } from '../../store/backup/restore-backup.ts';
+import { type Keyring, openKeyring, parseKeyring } from '../../store/keyring.ts';
+import { print } from './audit-verify.ts';
+import { dataOption, placeOf, urlOption } from './database-options.ts';
+
+/** `kubewright restore FILE`: into an empty database, with the service stopped. The next start compares with Temporal. */
+export function restore(): Command {
+  return new Command('restore')
+    .description(
+      'fill an empty database from a backup, with the service stopped; SQLite or PostgreSQL, whichever it came from',
+    )
+    .argument('<file>', 'file of kubewright backup')
+    .addOption(dataOption())
+    .addOption(urlOption())
+    .option('--keys <file>', 'file of backup --keys: the keys are put into the data directory')
+    .action(async (file: string, { data, url, keys }: { data: string; url?: string; keys?: string }) => {
+      const given = keys === undefined ? null : readKeys(keys);
+      const rows = await restoreBackup(placeOf(data, url), file, keyringOf(data, given));
+      if (given) placeKeys(data, given);
+      const total = Object.values(rows).reduce((sum, each) => sum + each, 0);
+      print(`${total} rows of ${Object.keys(rows).length} tables are restored`);
+      if (given) print(`keys in ${data}: ${Object.keys(given.files).join(', ') || 'none'}`);
+      for (const name of Object.keys(given?.environment ?? {})) print(`set ${name} again: its value is in ${keys!}`);
+      print('start the service: operations that Temporal does not run any more are closed as lost');
+    });
+}
+
+/** The key that the restored service will have. Throws SECRET_KEY_LOST by way of the restore when it is not the right one. */
+function keyringOf(data: string, given: BackedUpKeys | null): Keyring | null {
+  const text =
+    process.env['KUBEWRIGHT_SECRET_KEY'] ?? given?.environment.KUBEWRIGHT_SECRET_KEY ?? given?.files['secret.key'];
+  if (text) return parseKeyring(text);
+  // Without a key nothing can be checked: the start will say so.
+  return existsSync(join(data, 'secret.key')) ? openKeyring(data) : null;
+}
