@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ErrorReport } from '../contracts/errors.ts';
+import { type ErrorCode, type ErrorReport, KubewrightError } from '../contracts/errors.ts';
 import { ACTORS, operationWorkflowId } from '../contracts/messages.ts';
 import type { OperationStatus } from '../contracts/operation.ts';
 import type { Store } from '../store/index.ts';
@@ -8,15 +8,15 @@ import type { TemporalGateway } from './temporal-gateway.ts';
 
 export interface ReconcilerOptions {
   store: Pick<Store, 'projections' | 'journal'>;
-  temporal: Pick<TemporalGateway, 'liveOperations'>;
+  temporal: Pick<TemporalGateway, 'liveOperations' | 'runningOperations' | 'cancelWorkflow'>;
   logger?: { warn(details: object, message: string): void } | undefined;
   /** For tests: how old a status must be, ms. */
   settleMs?: number;
 }
 
-/** Closes operations that our store knows as unfinished and that Temporal does not run any more. */
+/** Compares unfinished operations of our store with those that Temporal runs: what only one of them has cannot go on. */
 export interface Reconciler {
-  /** Look once. Returns the operations that were closed as `lost`. Throws TEMPORAL_UNAVAILABLE when nothing can be said. */
+  /** Look once: close what Temporal has lost, cancel what our store has lost. Returns those closed as `lost`. Throws TEMPORAL_UNAVAILABLE when nothing can be said. */
   sweep(): Promise<{ cluster: string; operationId: string }[]>;
   /** Look at once, then every SWEEP_MS. Returns the function that ends it. */
   start(): () => Promise<void>;
@@ -54,30 +54,55 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         );
       }
     }
+    await cancelUnknown();
     return lost;
+  }
+
+  /**
+   * Operations are in our store before their workflow begins. One that is not was lost with a database that was restored
+   * from an older backup: its spec and records are gone, so it cannot go on.
+   */
+  async function cancelUnknown(): Promise<void> {
+    for (const { cluster, operationId } of await temporal.runningOperations()) {
+      if ((await store.projections.operation(cluster, operationId)) !== null) continue;
+      await record(cluster, operationId, ['cancel', 'unknown'], null);
+      await temporal.cancelWorkflow(cluster, operationId).catch((error: unknown) => {
+        // It has ended meanwhile.
+        if (!(KubewrightError.is(error) && error.code === 'NOT_FOUND')) throw error;
+      });
+      logger?.warn(
+        { cluster, operation: operationId },
+        'Temporal runs an operation that the store does not know: cancelled',
+      );
+    }
+  }
+
+  /** What the service itself did about an operation, in the operation's chain. */
+  async function record(cluster: string, operationId: string, argv: string[], error: ErrorCode | null): Promise<void> {
+    const at = new Date();
+    await store.journal.record(
+      {
+        ...{ kind: 'operation', cluster, operation: operationId, actor: ACTORS.service, requestId: '' },
+        ...{ argv, workflowId: operationWorkflowId(cluster, operationId) },
+        ...{ stdinSha256: null, stdinBytes: 0, startedAt: at },
+      },
+      { ...NO_OUTPUT, endedAt: at, code: null, error },
+    );
   }
 
   /** As the operation itself would: its last record, then its status. The archivist seals it. */
   async function close(operation: OperationStatus): Promise<void> {
     const { cluster, operationId } = operation;
-    const at = new Date();
     const error: ErrorReport = {
       code: 'OPERATION_LOST',
       message: `Temporal has no running workflow for operation ${operationId}: its data was lost or replaced, or the workflow was terminated or deleted there`,
     };
-    await store.journal.record(
-      {
-        ...{ kind: 'operation', cluster, operation: operationId, actor: ACTORS.service, requestId: '' },
-        ...{ argv: ['close', 'lost'], workflowId: operationWorkflowId(cluster, operationId) },
-        ...{ stdinSha256: null, stdinBytes: 0, startedAt: at },
-      },
-      { ...NO_OUTPUT, endedAt: at, code: null, error: error.code },
-    );
+    await record(cluster, operationId, ['close', 'lost'], error.code);
     const { pause: _pause, quarantine: _quarantine, ...status } = operation;
     await store.projections.saveOperation({
       ...status,
       state: 'lost',
-      endedAt: at.toISOString(),
+      endedAt: new Date().toISOString(),
       blockedHosts: [],
       error,
     });

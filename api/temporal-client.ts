@@ -21,7 +21,7 @@ import { stamped } from '../contracts/provenance.ts';
 import { exportHistories } from './temporal-export.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 import { readOperationHistory } from './temporal-history.ts';
-import { liveOperations } from './temporal-live.ts';
+import { liveOperations, runningOperations } from './temporal-live.ts';
 
 /** How long a caller waits for an entity's answer, ms. Entities answer within one workflow task. */
 const UPDATE_DEADLINE_MS = 5_000;
@@ -95,6 +95,13 @@ export function temporalGateway(
     resume: (cluster, operation, input) => toOperation(cluster, operation, UPDATES.resume, input, input),
     cancel: (cluster, input) => send(cluster, clusterWorkflowId(cluster), UPDATES.cancelOperation, input, input),
     liveOperations: (cluster, ids) => asked('', () => liveOperations(client, connection, cluster, ids)),
+    runningOperations: () => asked('', () => runningOperations(client, connection)),
+    cancelWorkflow: (cluster, operationId) =>
+      asked(cluster, async () => {
+        await connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
+          client.workflow.getHandle(operationWorkflowId(cluster, operationId)).cancel(),
+        );
+      }),
     history: (cluster, operationId) =>
       asked(cluster, () =>
         connection.withDeadline(Date.now() + READ_DEADLINE_MS, () =>

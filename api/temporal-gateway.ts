@@ -53,6 +53,10 @@ export interface TemporalGateway {
    * (no worker answers). Throws TEMPORAL_UNAVAILABLE, also when the namespace is missing.
    */
   liveOperations(cluster: string, asked: readonly string[]): Promise<ReadonlySet<string> | null>;
+  /** Operations that Temporal runs, at most 1,000; a list that may be some seconds old. Throws TEMPORAL_UNAVAILABLE. */
+  runningOperations(): Promise<{ cluster: string; operationId: string }[]>;
+  /** Request the cancellation of an operation's workflow itself, for one that our store does not know. */
+  cancelWorkflow(cluster: string, operationId: string): Promise<void>;
   history(cluster: string, operationId: string): Promise<OperationHistory>;
   /** Of an operation that is over: its workflow's history and those of its parts. CONFLICT while one still runs. */
   histories(cluster: string, operationId: string): AsyncIterable<WorkflowHistory>;

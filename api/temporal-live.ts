@@ -1,6 +1,6 @@
 import { type Client, type Connection, WorkflowNotFoundError } from '@temporalio/client';
 import type { ClusterStatus } from '../contracts/commands.ts';
-import { clusterWorkflowId, operationWorkflowId, QUERIES } from '../contracts/messages.ts';
+import { clusterWorkflowId, operationWorkflowId, QUERIES, WORKFLOWS } from '../contracts/messages.ts';
 
 /** For one answer of the server or of a worker, ms. */
 const DEADLINE_MS = 5_000;
@@ -42,4 +42,27 @@ async function isRunning(client: Client, connection: Connection, workflowId: str
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;
   }
+}
+
+/** Of one answer: what is beyond is found by the next look. */
+const MOST_RUNNING = 1_000;
+/** Operation ids have neither a slash nor more than 16 characters (workflows/lib/operation-id.ts). */
+const OPERATION = /^cluster\/([a-z0-9-]{1,63})\/op\/([0-9a-z]{1,32})$/;
+
+/** See TemporalGateway.runningOperations. */
+export async function runningOperations(
+  client: Client,
+  connection: Connection,
+): Promise<{ cluster: string; operationId: string }[]> {
+  const { executions = [] } = await connection.withDeadline(Date.now() + DEADLINE_MS, () =>
+    connection.workflowService.listWorkflowExecutions({
+      namespace: client.options.namespace,
+      pageSize: MOST_RUNNING,
+      query: `WorkflowType = '${WORKFLOWS.operation}' and ExecutionStatus = 'Running'`,
+    }),
+  );
+  return executions.flatMap(({ execution }) => {
+    const [, cluster, operationId] = OPERATION.exec(execution?.workflowId ?? '') ?? [];
+    return cluster !== undefined && operationId !== undefined ? [{ cluster, operationId }] : [];
+  });
 }

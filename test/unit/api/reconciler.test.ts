@@ -81,6 +81,19 @@ describe('operations that Temporal has lost', () => {
     });
   });
 
+  it('and operations that only Temporal knows are cancelled there, with a record', async () => {
+    await save('op-1', 'running');
+    api.temporal.live = new Set(['op-1']);
+    api.temporal.running = [
+      { cluster: 'demo', operationId: 'op-1' },
+      { cluster: 'demo', operationId: 'op-9' },
+    ];
+    expect(await reconciler.sweep()).toEqual([]);
+    expect(api.temporal.commands).toEqual([{ type: 'cancelWorkflow', cluster: 'demo', operation: 'op-9' }]);
+    const { items } = await api.store.journal.list({ cluster: 'demo', operation: 'op-9', limit: 10 });
+    expect(items.map(({ argv, actor }) => [actor, ...argv])).toEqual([['kubewright', 'cancel', 'unknown']]);
+  });
+
   it('are not judged while no worker, or no Temporal, answers', async () => {
     await save('op-1', 'running');
     api.temporal.live = null;

@@ -113,6 +113,11 @@ export class FakeTemporal implements TemporalGateway {
     this.#check();
     return this.live;
   };
+  running: { cluster: string; operationId: string }[] = [];
+  runningOperations = async () => this.running;
+  cancelWorkflow = async (cluster: string, operation: string) => {
+    await this.#command('cancelWorkflow', cluster, operation, {});
+  };
   histories = async function* (): AsyncGenerator<never> {
     // Temporal has forgotten.
   };
