@@ -16,7 +16,7 @@ export const temporalServer: GoProgram = {
     ],
     ldflags: [],
   },
-  folders: ['schema/postgresql'],
+  folders: ['schema/postgresql', 'docker/scripts'],
 };
 
 /** The compose plugin of the docker CLI. About 4 minutes. */
