@@ -7,7 +7,7 @@ import { validateClusterSpec } from '../contracts/spec-parse.ts';
 import { requireOwnAddress } from './address-in-use.ts';
 import type { Caller } from './caller.ts';
 import type { ApiDeps } from './deps.ts';
-import { requireLogins } from './require-logins.ts';
+import { requireAllowed } from './require-allowed.ts';
 import { phaseValidator } from './validate-phases.ts';
 
 /** Changes one host of a spec in place. */
@@ -59,7 +59,7 @@ export async function correctedSpec(
     requireOwnAddress(cluster, host);
   }
   const valid = validateClusterSpec(cluster, phaseValidator(deps.phases));
-  await requireLogins(deps, caller, valid, base);
+  await requireAllowed(deps, caller, valid, base);
   return await deps.store.specs.put(valid);
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Host, host, type SshTarget, sshSettings } from './host.ts';
 import { LIMITS } from './limits.ts';
-import { HOST_FAILURE_POLICIES } from './operation.ts';
+import { HOST_FAILURE_POLICIES, OPERATORS_MAY } from './operation.ts';
 import {
   cidr,
   cidrContains,
@@ -55,6 +55,14 @@ export const clusterShape = z.strictObject({
           ])
           .default('20%')
           .describe('Hosts in quarantine at most; a percentage of all hosts is rounded up'),
+        // Without a default: specs of before keep their digests.
+        operatorsMay: z
+          .array(z.enum(OPERATORS_MAY))
+          .max(OPERATORS_MAY.length)
+          .optional()
+          .describe(
+            'What operators may change, set by admins alone: options that security rests on, machines of control planes and etcd',
+          ),
       })
       .prefault({}),
     phases: z

@@ -64,6 +64,10 @@ export interface OperationInput extends OperationRequest {
 export const HOST_FAILURE_POLICIES = ['wait', 'quarantine', 'abort'] as const;
 export type HostFailurePolicy = (typeof HOST_FAILURE_POLICIES)[number];
 
+/** What an admin may leave to operators in a cluster's policy. */
+export const OPERATORS_MAY = ['security-options', 'control-planes'] as const;
+export type OperatorsMay = (typeof OPERATORS_MAY)[number];
+
 /** A host that the cluster goes on without, until a heal brings it back in. */
 export interface QuarantinedHost {
   host: string;

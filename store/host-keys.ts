@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Tables } from './schema.ts';
 import { now } from './time.ts';
@@ -9,11 +10,18 @@ export interface HostKeys {
   confirmed(cluster: string, host: string): Promise<boolean>;
   /** A person says that this is the host's key; it takes the place of another one. */
   confirm(cluster: string, host: string, key: string, by: string): Promise<void>;
-  /** Keeps the first key when there is one already: a later one must be looked at by a person. */
+  /** Keeps the first key when there is one already: a later one must be looked at by a person. A confirmed fingerprint becomes its key. */
   record(cluster: string, host: string, key: string): Promise<void>;
   list(cluster: string): Promise<{ host: string; key: string; recordedAt: string }[]>;
   /** True when there was one. */
   forget(cluster: string, host: string): Promise<boolean>;
+}
+
+/** `type base64` as people write its fingerprint, with and without padding. */
+function fingerprints(key: string): string[] {
+  const [, blob = ''] = key.split(' ');
+  const padded = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64');
+  return [`SHA256:${padded}`, `SHA256:${padded.replace(/=+$/, '')}`];
 }
 
 export function hostKeyStore(db: Kysely<Tables>): HostKeys {
@@ -49,7 +57,12 @@ export function hostKeyStore(db: Kysely<Tables>): HostKeys {
       await db
         .insertInto('host_keys')
         .values({ cluster, host, host_key: key, recorded_at: now(), confirmed_by: null })
-        .onConflict((conflict) => conflict.columns(['cluster', 'host']).doNothing())
+        .onConflict((conflict) =>
+          conflict
+            .columns(['cluster', 'host'])
+            .doUpdateSet({ host_key: key })
+            .where('host_keys.host_key', 'in', fingerprints(key)),
+        )
         .execute();
     },
     async list(cluster) {

@@ -144,7 +144,8 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
       });
     };
     const connection = await firstMatch(known, attempt);
-    if (known === null) {
+    // Also a fingerprint that was confirmed before there was a login becomes the key that was shown.
+    if (target.hostKey === undefined && (known === null || known.startsWith('SHA256:'))) {
       await deps.hostKeys.record(cluster, name, connection.hostKey).catch((error: unknown) => {
         connection.close();
         throw error;

@@ -11,6 +11,7 @@ import { ENCRYPTION_PROVIDERS } from '../render/encryption-config.ts';
 import { daemonUnit } from '../render/unit.ts';
 import { manifests } from '../resources/manifests.ts';
 import { service } from '../resources/service.ts';
+import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from './free-flags.ts';
 import { extraArgs, flagFolders } from './option-types.ts';
 import { definePhase } from './phase.ts';
 
@@ -58,6 +59,16 @@ export default definePhase({
     ...flagFolders(apiServer.extraArgs, ['apiServer', 'extraArgs'], [AUDIT_DIR]),
     ...flagFolders(controllerManager.extraArgs, ['controllerManager', 'extraArgs'], [VOLUME_PLUGINS]),
     ...flagFolders(scheduler.extraArgs, ['scheduler', 'extraArgs'], []),
+  ],
+  guarded: [
+    { option: 'apiServer.extraArgs', free: API_SERVER_FREE },
+    { option: 'controllerManager.extraArgs', free: CONTROLLER_MANAGER_FREE },
+    { option: 'scheduler.extraArgs', free: SCHEDULER_FREE },
+    { option: 'encryption' },
+    { option: 'audit' },
+    { option: 'podSecurity' },
+    { option: 'certificateNames' },
+    { option: 'endpoint' },
   ],
   resources: async (context) => {
     const { apiServer, controllerManager, scheduler, files } = await controlPlaneFiles(context);

@@ -18,6 +18,7 @@ import { file } from '../resources/file.ts';
 import { packages } from '../resources/packages.ts';
 import { service } from '../resources/service.ts';
 import { undoByScript } from '../resources/undo.ts';
+import { KUBELET_CONFIG_FREE, KUBELET_FLAGS_FREE, PROXY_CONFIG_FREE, PROXY_FLAGS_FREE } from './free-flags.ts';
 import { NODE_TEARDOWN } from './nodes/teardown-script.ts';
 import { configFolders, configOverrides, extraArgs, flagFolders } from './option-types.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
@@ -54,6 +55,12 @@ export default definePhase({
       within: FILLED,
     }),
     ...flagFolders(kubeProxy.extraArgs, ['kubeProxy', 'extraArgs'], []),
+  ],
+  guarded: [
+    { option: 'kubelet.config', free: KUBELET_CONFIG_FREE },
+    { option: 'kubelet.extraArgs', free: KUBELET_FLAGS_FREE },
+    { option: 'kubeProxy.config', free: PROXY_CONFIG_FREE },
+    { option: 'kubeProxy.extraArgs', free: PROXY_FLAGS_FREE },
   ],
   resources: async (context) => {
     const { cluster, host, options, pki } = context;

@@ -10,6 +10,7 @@ import type { Pki } from '../pki/types.ts';
 import type { Resource } from '../resources/resource.ts';
 import type { ClusterNotes } from './cluster-notes.ts';
 import type { PhaseFolder } from './folders.ts';
+import type { Guard } from './guard.ts';
 
 /**
  * Where a phase runs. `all`, a role (hosts of it), `kube` (control planes and workers), `one-control-plane` (the first
@@ -106,6 +107,8 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * or lies in one of another phase is refused.
    */
   folders?(options: z.output<Schema>): readonly PhaseFolder[];
+  /** Options that only role admin, or a policy of the cluster, may set, change or take out. */
+  guarded?: readonly Guard[];
   resources?(context: PhaseContext<z.output<Schema>>): readonly Resource[] | Promise<readonly Resource[]>;
   hooks?: {
     /** Before the probe: waits for what must be there, or reads (preflight). Must not change anything in mode `check`. */

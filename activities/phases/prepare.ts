@@ -17,6 +17,7 @@ import { kernelModules } from '../resources/kernel-modules.ts';
 import { packages } from '../resources/packages.ts';
 import { swapOff } from '../resources/swap-off.ts';
 import { sysctls } from '../resources/sysctls.ts';
+import { SYSCTLS_FREE } from './free-flags.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
 import { distrustCluster, firewalldWitness, trustClusterInFirewalld } from './prepare/firewalld.ts';
 import { basePackages } from './prepare/packages.ts';
@@ -52,6 +53,11 @@ export default definePhase({
   timeouts: { applyMs: 10 * 60_000, verifyMs: 10_000 },
   expectedMs: 8_000,
   options,
+  guarded: [
+    // Installed as root, from wherever the host takes its packages.
+    { option: 'packages' },
+    { option: 'sysctls', free: SYSCTLS_FREE },
+  ],
   resources: async (context) => {
     const { cluster, host, facts } = context;
     const kube = isKubeHost(context);

@@ -66,6 +66,8 @@ export default definePhase({
     ...[...FILLED, CONTAINERD_DIR, CNI_DIR, CNI_CONF_DIR].map((path) => ({ path })),
     ...containerdFolders(containerd),
   ],
+  // Containers without confinement, other registries, a streaming server: all of it is in there.
+  guarded: [{ option: 'containerd' }],
   resources: async (context) => {
     const { options } = context;
     const files = await registryAccess(context);

@@ -10,7 +10,7 @@ import { answerDryRun } from '../dry-run.ts';
 import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
 import { presentSpec } from '../present-spec.ts';
-import { requireLogins } from '../require-logins.ts';
+import { requireAllowed } from '../require-allowed.ts';
 import { submitOperation } from '../submit.ts';
 import { phaseValidator } from '../validate-phases.ts';
 import { type AddRoutes, idempotencyHeaders, operationLinks, responses } from './shared.ts';
@@ -47,7 +47,7 @@ export const createCluster: AddRoutes = (api, deps) => {
       const dryRun = request.query.dryRun === 'true';
       const spec = validateClusterSpec(request.body, validatePhases);
       requireReach(request, spec.metadata.name);
-      await requireLogins(deps, callerOf(request), spec, await presentSpec(deps, spec.metadata.name));
+      await requireAllowed(deps, callerOf(request), spec, await presentSpec(deps, spec.metadata.name));
       await requireSameNetwork(deps, spec);
       const cluster = spec.metadata.name;
       const operation = await submitOperation(deps, {
