@@ -1,10 +1,14 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /**
  * Runs of tests that talk to real servers and hosts, beside whatever else the machine does: CI asks a failed one once
  * more, and the reporter names it as retried. By hand, and in the unit tier, the first answer counts.
  */
 const retry = process.env['CI'] === 'true' ? 1 : 0;
+
+/** Files of the e2e tier that run side by side: each waits more than it computes. One for measurements. */
+const e2eWorkers = Number(process.env['KUBEWRIGHT_E2E_WORKERS'] ?? 2);
 
 const KILLED_AT_EVERY_COMMAND = ['test/integration/repeat*.test.ts'];
 
@@ -15,6 +19,7 @@ export default defineConfig({
     pool: 'forks',
     // Bounds on a hang, not on speed: the machine may be busy with anything.
     testTimeout: 60_000,
+    sequence: { sequencer: LongestFirst },
     expect: { poll: { timeout: 15_000 } },
     projects: [
       {
@@ -109,7 +114,9 @@ export default defineConfig({
           retry,
           testTimeout: 900_000,
           hookTimeout: 2_400_000,
-          fileParallelism: false,
+          // Each file has a lab of its own name (test/architecture/lab-names.test.ts) and a service of its own port.
+          maxWorkers: e2eWorkers,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

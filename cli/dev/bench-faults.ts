@@ -34,7 +34,8 @@ function run(figuresFile: string): Promise<number> {
   const child = spawn(process.execPath, [join(checkoutRoot, 'cli/dev/test.ts'), 'e2e', ...tests], {
     cwd: checkoutRoot,
     stdio: ['ignore', 2, 2],
-    env: { ...process.env, KUBEWRIGHT_FIGURES: figuresFile },
+    // One cluster at a time: two would measure each other.
+    env: { ...process.env, KUBEWRIGHT_FIGURES: figuresFile, KUBEWRIGHT_E2E_WORKERS: '1' },
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);

@@ -26,8 +26,16 @@ export interface RunningService {
 const READY_TIMEOUT_MS = 120_000;
 const STOP_GRACE_MS = 40_000;
 
-/** Start `api/main.ts` (API, worker, Temporal) detached with its data under `folder`, or find the one that runs. */
-export async function ensureService(folder: string, say: (line: string) => void): Promise<RunningService> {
+/**
+ * Start `api/main.ts` (API, worker, Temporal) detached with its data under `folder`, or find the one that runs. It
+ * listens where it did before, else at `wished` when that is free; 0 lets the kernel pick, for services that start side
+ * by side.
+ */
+export async function ensureService(
+  folder: string,
+  say: (line: string) => void,
+  wished = 8080,
+): Promise<RunningService> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const logFile = join(folder, 'service.log');
   const tokenFile = join(folder, 'data', 'admin-token');
@@ -39,7 +47,7 @@ export async function ensureService(folder: string, say: (line: string) => void)
     say('restarting the services: they run from another checkout or do not answer');
     await stopService(folder);
   }
-  const port = await freePort(known?.port ?? 8080);
+  const port = await freePort(known?.port ?? wished);
   const log = openSync(logFile, 'a', 0o600);
   const child = spawn(process.execPath, [join(checkoutRoot, 'api/main.ts')], {
     cwd: folder,

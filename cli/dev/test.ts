@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureDebianPackages } from '../../lab/debian.ts';
@@ -8,17 +8,20 @@ import { type FileOutcome, mergeSecondRun, runOutcome, summaryOf, timesTable } f
 
 /**
  * `npm run test:unit`, `npm test` (fast: unit, golden, workflow, replay, integration), `npm run test:e2e`,
- * `npm run test:attack`, `npm run test:image` and `npm run test:compose`. Further arguments go to vitest. CI runs a failed file once more. Prints the time of each file,
- * slowest first, and each test that passed only when it was run again. Ends with the plain line `N passed, N failed, N
- * skipped`; with KUBEWRIGHT_TEST_SUMMARY set, writes a `TierSummary` there as JSON, so that .ci/run can add them up.
+ * `npm run test:attack`, `npm run test:image` and `npm run test:compose`. Further arguments go to vitest. CI runs a
+ * failed file once more. Prints the time of each file, slowest first, and each test that passed only when it was run
+ * again. Ends with the plain line `N passed, N failed, N skipped`; with KUBEWRIGHT_TEST_SUMMARY set, writes a `TierSummary` there as JSON, so that .ci/run can add them up.
+ *
+ * Projects of vitest by tier. Those of one lane run one after the other, lanes side by side: tests on hosts wait most of
+ * their time.
  */
-const PROJECTS: Record<string, string[]> = {
-  unit: ['unit'],
-  fast: ['unit', 'workflow', 'integration'],
-  e2e: ['repeat', 'e2e'],
-  attack: ['attack'],
-  image: ['image'],
-  compose: ['compose'],
+const TIERS: Record<string, string[][]> = {
+  unit: [['unit']],
+  fast: [['unit', 'workflow'], ['integration']],
+  e2e: [['e2e'], ['repeat']],
+  attack: [['attack']],
+  image: [['image']],
+  compose: [['compose']],
 };
 
 /** What unit tests call on this machine; the other tiers install their own. */
@@ -29,16 +32,15 @@ const MOST_FILES_AGAIN = 4;
 
 async function main(): Promise<number> {
   const [tier = 'fast', ...rest] = process.argv.slice(2);
-  const projects = PROJECTS[tier];
-  if (!projects) throw new Error(`unknown tier ${tier}: one of ${Object.keys(PROJECTS).join(', ')}`);
+  const lanes = TIERS[tier];
+  if (!lanes) throw new Error(`unknown tier ${tier}: one of ${Object.keys(TIERS).join(', ')}`);
   await ensureDebianPackages(TOOLS, ({ state, packages }) => console.error(`packages: ${state} ${packages.join(' ')}`));
-  const selected = projects.flatMap((project) => ['--project', project]);
-  let files = await vitest([...selected, ...rest]);
+  let files = await run(rest.includes('--project') ? [[]] : lanes, rest);
   const failed = files.flatMap(({ file, failed: count }) => (count > 0 ? [file] : []));
   if (process.env['CI'] === 'true' && failed.length > 0 && failed.length <= MOST_FILES_AGAIN) {
     // Real hosts beside whatever else the machine does: CI runs a failed file once more, from fresh hosts, and says so.
     console.log(`again: ${failed.join(', ')}`);
-    files = mergeSecondRun(files, await vitest([...selected, ...failed]));
+    files = mergeSecondRun(files, await run([lanes.flat()], failed));
   }
   console.log(`\ntime per file, tier ${tier}:\n${timesTable(files).join('\n')}`);
   const summary = summaryOf(files);
@@ -49,32 +51,52 @@ async function main(): Promise<number> {
   return summary.failed > 0 ? 1 : 0;
 }
 
-/** Run vitest; what came of each file. A run that fails without a failed test counts as one, under an empty name. */
-async function vitest(args: string[]): Promise<FileOutcome[]> {
+/** Run all lanes. A file is in one lane only; that none of them has a file for the arguments is a failure. */
+async function run(lanes: readonly string[][], args: readonly string[]): Promise<FileOutcome[]> {
+  const outcomes = await Promise.all(
+    lanes.map((projects, lane) =>
+      vitest([...projects.flatMap((project) => ['--project', project]), ...args], lane === 0 ? 'live' : 'at the end'),
+    ),
+  );
+  const files = outcomes.flat();
+  return files.length > 0 ? files : [FAILED_RUN];
+}
+
+/** A run that fails without a failed test. */
+const FAILED_RUN: FileOutcome = { file: '', passed: 0, failed: 1, skipped: 0, ms: 0, failures: [], again: [] };
+
+/** Run vitest; what came of each file. Its output comes as it is written, or in one piece when it has ended. */
+async function vitest(args: string[], output: 'live' | 'at the end'): Promise<FileOutcome[]> {
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-test-'));
   const report = join(folder, 'report.json');
   try {
     const reporters = ['--reporter=default', `--reporter=${join(checkoutRoot, 'cli/dev/test-reporter.ts')}`];
-    const code = await spawnVitest(['run', ...args, ...reporters], report);
+    const code = await spawnVitest(['run', '--passWithNoTests', ...args, ...reporters], report, output);
+    // Without any file for it, vitest may end before its reporters hear of it.
+    if (!existsSync(report)) return code === 0 ? [] : [FAILED_RUN];
     const { files, errors } = runOutcome.parse(JSON.parse(readFileSync(report, 'utf8')));
-    if ((code !== 0 || errors > 0) && files.every(({ failed }) => failed === 0)) {
-      files.push({ file: '', passed: 0, failed: 1, skipped: 0, ms: 0, failures: [], again: [] });
-    }
-    return files;
+    const unexplained = (code !== 0 || errors > 0) && files.every(({ failed }) => failed === 0);
+    return unexplained ? [...files, FAILED_RUN] : files;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function spawnVitest(args: string[], report: string): Promise<number> {
+function spawnVitest(args: string[], report: string, output: 'live' | 'at the end'): Promise<number> {
   return new Promise((resolve, reject) => {
+    const stdio = output === 'live' ? 'inherit' : 'pipe';
     const child = spawn(process.execPath, [join(checkoutRoot, 'node_modules/vitest/vitest.mjs'), ...args], {
       cwd: checkoutRoot,
-      stdio: 'inherit',
+      stdio: ['inherit', stdio, stdio],
       env: { ...process.env, KUBEWRIGHT_TEST_REPORT: report },
     });
+    const kept: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => kept.push(data));
     child.on('error', reject);
-    child.on('exit', (code) => resolve(code ?? 1));
+    child.on('close', (code) => {
+      process.stdout.write(Buffer.concat(kept));
+      resolve(code ?? 1);
+    });
   });
 }
 

@@ -32,7 +32,7 @@ export async function freshBench(name: string, hosts = 3): Promise<Bench> {
   await resolveTemporalBinary({ onProgress: quiet });
   const lab = await labUp({ name, hosts, onProgress: quiet });
   const start = async () => {
-    bench.service = await ensureService(folder, quiet);
+    bench.service = await ensureService(folder, quiet, 0);
     bench.api = new ApiClient(bench.service.url, readFileSync(bench.service.tokenFile, 'utf8').trim());
   };
   const bench: Bench = {
