@@ -89,6 +89,7 @@ export default defineConfig({
           // What production runs: the files of the image, PostgreSQL, Temporal's server on it, a cluster on lab hosts.
           name: 'image',
           include: ['test/image/**/*.test.ts'],
+          globalSetup: ['test/support/artifacts-global-setup.ts'],
           retry,
           testTimeout: 600_000,
           hookTimeout: 900_000,
@@ -111,6 +112,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/support/artifacts-global-setup.ts'],
           retry,
           testTimeout: 900_000,
           hookTimeout: 2_400_000,

@@ -26,23 +26,31 @@ function ownPids(): Set<number> {
 function commandOfRun(pid: number): string | null {
   try {
     if (!readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`KUBEWRIGHT_RUN=${run}`)) return null;
+    // Hosts and mirrors of labs: they go with their lab, in the right order.
+    if (readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes('/kwlab-')) return null;
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim();
   } catch {
     return null;
   }
 }
 
+async function endProcesses(): Promise<void> {
+  const own = ownPids();
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const ending = pids.map(Number).map(async (pid) => {
+    const command = own.has(pid) ? null : commandOfRun(pid);
+    const id = command === null ? null : await processId(pid);
+    if (id === null) return;
+    console.error(`left by a test: process ${pid} ${command}`);
+    await endProcess(id, GRACE_MS);
+  });
+  await Promise.all(ending);
+}
+
+// A process may still be at work on a lab, or start another one while it ends.
+await endProcesses();
+await endProcesses();
 for (const name of await labsOfRun(run)) {
   console.error(`left by a test: lab ${name}`);
   await labDown(name);
-}
-
-const own = ownPids();
-const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-for (const pid of pids.map(Number).filter((each) => !own.has(each))) {
-  const command = commandOfRun(pid);
-  const id = command === null ? null : await processId(pid);
-  if (id === null) continue;
-  console.error(`left by a test: process ${pid} ${command}`);
-  await endProcess(id, GRACE_MS);
 }
