@@ -6,12 +6,15 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { KubewrightError } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
 import type { ApiDeps } from './deps.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 import { authenticate } from './plugins/auth.ts';
 import { parseBodies } from './plugins/body.ts';
 import { addressProblem, answerClientError, handleErrors, sendProblem } from './plugins/errors.ts';
 import { endStreamsOfHead } from './plugins/head.ts';
 import { handleNotFound } from './plugins/not-found.ts';
 import { documentApi } from './plugins/openapi.ts';
+import { rateLimits } from './plugins/rates.ts';
+import { limitStreams } from './plugins/streams.ts';
 import { recordRequests } from './plugins/trail.ts';
 import { leaveUnread } from './plugins/unread.ts';
 import { validate } from './plugins/validation.ts';
@@ -72,11 +75,16 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   await app.register(rateLimit, { global: false });
   await app.register(sse.default, { heartbeatInterval: HEARTBEAT_MS });
   const { journal, projections } = deps.store;
-  recordRequests(app, { journal, known: async (name) => (await projections.cluster(name)) !== null });
-  authenticate(app, deps.store.tokens);
+  const limits = deps.limits ?? DEFAULT_LIMITS;
+  recordRequests(app, {
+    journal,
+    known: async (name) => (await projections.cluster(name)) !== null || (await projections.hasOperations(name)),
+  });
+  authenticate(app, deps.store.tokens, rateLimits(limits));
   parseBodies(app);
   handleNotFound(app);
   endStreamsOfHead(app);
+  limitStreams(app, deps.store.tokens, limits);
   const api = validate(app);
   await documentApi(app);
   await app.register(async (scope) => {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { loginPathEnvironment, loginPathsOf } from '../contracts/login-paths.ts';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
 import { type Environment, secretEnvironment } from '../store/secret-environment.ts';
+import { type ApiLimits, limitEnvironment, limitsOf } from './limits.ts';
 
 const text = z.string().max(4096);
 /** An environment variable that is set to nothing is not set. */
@@ -58,6 +59,7 @@ const environment = z.object({
   TEMPORAL_NAMESPACE: optional,
   ...loginPathEnvironment,
   ...timeoutEnvironment,
+  ...limitEnvironment,
 });
 
 /** What only shows when variables are seen together. Asked of the raw texts, so that all problems are told at once. */
@@ -108,6 +110,7 @@ export interface ApiConfig {
   loginPaths: string[];
   /** Free space below which the service is not ready, MiB; undefined: a default by the size of the file system. */
   minFreeMiB: number | undefined;
+  limits: ApiLimits;
   tls: { cert: string; key: string } | undefined;
   /** Proxies whose X-Forwarded-For and X-Forwarded-Proto count: addresses and CIDRs. */
   trustProxy: readonly string[];
@@ -143,6 +146,7 @@ export function parseConfig(given: Environment): ApiConfig {
     timeouts: timeoutsOf(data),
     loginPaths: loginPathsOf(data),
     minFreeMiB: data.KUBEWRIGHT_MIN_FREE_MIB === undefined ? undefined : Number(data.KUBEWRIGHT_MIN_FREE_MIB),
+    limits: limitsOf(data),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     trustProxy: data.KUBEWRIGHT_TRUST_PROXY,
     temporalAddress: data.TEMPORAL_ADDRESS,

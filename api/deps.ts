@@ -3,6 +3,7 @@ import type { Phase } from '../activities/phases/phase.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import type { Store } from '../store/index.ts';
 import type { Archivist } from './archivist.ts';
+import type { ApiLimits } from './limits.ts';
 import type { Readiness } from './readiness/readiness.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 
@@ -30,6 +31,8 @@ export interface ApiDeps {
   smokeImage(spec: ClusterSpec): Promise<string | null>;
   /** Folders and paths of the worker's machine whose keys and agents every operator may name. */
   loginPaths?: readonly string[] | undefined;
+  /** Default: DEFAULT_LIMITS. */
+  limits?: ApiLimits | undefined;
   /** How long a dry run is waited for, ms. */
   dryRunWaitMs?: number | undefined;
 }

@@ -3,7 +3,7 @@ import { printableJson } from '../contracts/printable.ts';
 import type { Journal, JournalEntry, JournalFilter } from '../store/journal.ts';
 
 /** Records read at once. */
-const PAGE = 500;
+const PAGE = 200;
 /** How long we wait before we look again, ms. */
 const POLL_MS = 500;
 /** An empty line now and then keeps proxies from closing a quiet stream, ms. */
@@ -12,14 +12,21 @@ const HEARTBEAT_MS = 15_000;
 /** A line of a stream: a record, with its position when it is followed. */
 export type Streamed = { entry: JournalEntry; pos?: number; part?: 'begin' | 'end' } | null;
 
-/** Every record that the filter names, page by page. */
+/** Lines of one stream that wait for its reader, beside the records of the page that they are of. */
+export const LINES_BUFFERED = 4;
+
+/** Every record that the filter names, page by page, until the signal. */
 export async function* listed(
   journal: Journal,
   filter: JournalFilter & { order: 'oldest' | 'newest' },
+  signal: AbortSignal,
 ): AsyncGenerator<Streamed> {
   for (let cursor: string | undefined; ; ) {
     const { items, next } = await journal.list({ ...filter, limit: PAGE, cursor });
-    for (const entry of items) yield { entry };
+    for (const entry of items) {
+      if (signal.aborted) return;
+      yield { entry };
+    }
     if (next === null) return;
     cursor = next;
   }
@@ -46,7 +53,10 @@ export async function* followed(
     // Asked before the journal is: what was written until then is still sent.
     const ended = await over();
     const stretch = await journal.follow(filter, last, PAGE);
-    yield* stretch.items;
+    for (const item of stretch.items) {
+      if (signal.aborted) return;
+      yield item;
+    }
     if (stretch.items.length > 0) quietSince = Date.now();
     const idle = stretch.last === last;
     last = stretch.last;

@@ -107,6 +107,7 @@ async function start(
       temporal,
       readiness: readinessOf({ config, store, temporal, embedded, logger }),
       archivist,
+      limits: config.limits,
       phases: await loadPhases(),
       ...clusterAccess(store),
       codec: payloadCodec(store.payloadKeys),

@@ -1,6 +1,7 @@
 import type { ClusterState, SubmitOperation } from '../contracts/commands.ts';
 import { requireFreeAddresses, withAddresses } from './address-in-use.ts';
 import type { ApiDeps } from './deps.ts';
+import { takeDryRun } from './dry-run-limit.ts';
 import { oncePerKey } from './once-per-key.ts';
 
 /** What a route asks to be submitted. Without an idempotency key each request is its own. */
@@ -10,7 +11,7 @@ export type Submission = Omit<SubmitOperation, 'requestId'> & { cluster: string;
  * Hand an operation to the cluster's entity, once per idempotency key. Returns the operation's id, and its status is
  * readable from then on. Throws IDEMPOTENCY_KEY_REUSED, TEMPORAL_UNAVAILABLE, OPERATION_RUNNING, and ADDRESS_IN_USE when a
  * host of the spec is a machine of another cluster, for dry runs too. A teardown goes where the spec says: whose the host
- * is then, its mark says.
+ * is then, its mark says. RATE_LIMITED when too many dry runs have not ended.
  */
 export async function submitOperation(deps: ApiDeps, submission: Submission): Promise<string> {
   const { cluster, idempotencyKey, ...request } = submission;
@@ -25,6 +26,20 @@ export async function submitOperation(deps: ApiDeps, submission: Submission): Pr
 }
 
 async function submit(
+  deps: ApiDeps,
+  cluster: string,
+  request: Omit<SubmitOperation, 'requestId'>,
+  requestId: string,
+): Promise<string> {
+  const release = request.mode === 'check' ? await takeDryRun(deps) : undefined;
+  try {
+    return await submitted(deps, cluster, request, requestId);
+  } finally {
+    release?.();
+  }
+}
+
+async function submitted(
   deps: ApiDeps,
   cluster: string,
   request: Omit<SubmitOperation, 'requestId'>,

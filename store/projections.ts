@@ -58,6 +58,10 @@ export interface Projections {
   unfinished(before: string, limit: number): Promise<OperationStatus[]>;
   /** The greatest operation id of the cluster, or null. Ids sort by age. */
   lastOperationId(cluster: string): Promise<string | null>;
+  /** True when there was ever an operation of that cluster, a dry run included. */
+  hasOperations(cluster: string): Promise<boolean>;
+  /** Operations of all clusters that change nothing, were asked for since then, and have not ended. */
+  openDryRuns(since: Date): Promise<number>;
   /** Hosts of the cluster in quarantine, by name. */
   quarantine(cluster: string): Promise<QuarantinedHost[]>;
   cluster(name: string): Promise<ClusterRecord | null>;
@@ -276,6 +280,25 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
         .limit(1)
         .executeTakeFirst();
       return await whole(cluster, row);
+    },
+    async hasOperations(cluster) {
+      const row = await db
+        .selectFrom('operations')
+        .select('id')
+        .where('cluster', '=', cluster)
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    async openDryRuns(since) {
+      const { found } = await db
+        .selectFrom('operations')
+        .select(({ fn }) => fn.countAll().as('found'))
+        .where('mode', '=', 'check')
+        .where('state', 'not in', [...FINAL_STATES])
+        .where('queued_at', '>', since.toISOString())
+        .executeTakeFirstOrThrow();
+      return Number(found);
     },
     quarantine: (cluster) => quarantineOf(db, cluster),
     async cluster(name) {

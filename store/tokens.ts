@@ -24,6 +24,12 @@ export interface TokenHolder {
   clusters: readonly string[] | null;
 }
 
+/** How far a valid token reaches. */
+export interface TokenGrant {
+  role: Actor['role'];
+  clusters: readonly string[] | null;
+}
+
 /** Bearer tokens. Only their sha256 is kept: 32 random bytes need no slow hash. */
 export interface TokenStore {
   /** The text is given this once. */
@@ -37,6 +43,10 @@ export interface TokenStore {
   list(): Promise<TokenInfo[]>;
   /** False when there is no such token, or it was revoked before. */
   revoke(id: string): Promise<boolean>;
+  /** What these tokens are good for now, by id; those that are unknown, expired or revoked are not among them. */
+  grants(ids: readonly string[]): Promise<Map<string, TokenGrant>>;
+  /** Called after each revocation in this process, with the token's id. Returns the function that ends it. */
+  onRevoke(listener: (id: string) => void): () => void;
 }
 
 /** Prefix of every token, so that secret scanners and people recognise it. */
@@ -44,6 +54,7 @@ const PREFIX = 'kw_';
 const TOKEN_BYTES = 32;
 
 export function tokenStore(db: Kysely<Tables>): TokenStore {
+  const listeners = new Set<(id: string) => void>();
   return {
     async create(name, role, more = {}) {
       const token = `${PREFIX}${randomBytes(TOKEN_BYTES).toString('base64url')}`;
@@ -79,7 +90,23 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
         .where('id', '=', id)
         .where('revoked_at', 'is', null)
         .executeTakeFirst();
+      if (numUpdatedRows > 0n) for (const listener of listeners) listener(id);
       return numUpdatedRows > 0n;
+    },
+    async grants(ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await db
+        .selectFrom('tokens')
+        .selectAll()
+        .where('id', 'in', [...ids])
+        .where('revoked_at', 'is', null)
+        .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', now())]))
+        .execute();
+      return new Map(rows.map((row) => [row.id, { role: row.role as Actor['role'], clusters: clustersOf(row) }]));
+    },
+    onRevoke(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Actor } from '../../contracts/operation.ts';
 import type { TokenHolder, TokenStore } from '../../store/tokens.ts';
+import type { Admit } from './rates.ts';
 
 /** Who may call a route. `public` needs no token: health and documentation. */
 export type RouteRole = Actor['role'] | 'public';
@@ -36,8 +37,11 @@ const RANK: Record<Actor['role'], number> = { viewer: 0, operator: 1, admin: 2 }
 /** Failed logins per address and minute, before they are answered with 429. A valid token always passes. */
 const FAILURES_PER_MINUTE = 30;
 
-/** Bearer tokens, before the body is read. A route without a declared role is for admins. */
-export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'verify'>): void {
+/**
+ * Bearer tokens, before the body is read. A route without a declared role is for admins. `admit` refuses tokens that ask
+ * too much.
+ */
+export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'verify'>, admit: Admit): void {
   const limit = app.createRateLimit({ max: FAILURES_PER_MINUTE, timeWindow: '1 minute' });
   app.decorateRequest('actor', null);
   app.decorateRequest('clusters', null);
@@ -58,6 +62,7 @@ export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'ver
     const { actor, clusters } = holder;
     // Before anything is refused: the trail names who asked.
     request.actor = actor;
+    admit(request, reply, actor);
     if (RANK[actor.role] < RANK[role]) {
       throw new KubewrightError('FORBIDDEN', `this needs the role ${role}; the token ${actor.name} has ${actor.role}`);
     }

@@ -5,6 +5,7 @@ import { ERRORS, type ErrorCode, KubewrightError } from '../../contracts/errors.
 import { ACTORS } from '../../contracts/messages.ts';
 import type { Journal, OpenRecord } from '../../store/journal.ts';
 import { NO_OUTPUT, type RecordBegun, type RecordEnded } from '../../store/journal-record.ts';
+import { Buckets } from '../buckets.ts';
 import { asKubewrightError, problemPayload } from './errors.ts';
 
 declare module 'fastify' {
@@ -23,17 +24,21 @@ declare module 'fastify' {
 /** Refused requests of one caller that are written down each: so many at once, so many a minute in the long run. */
 const REFUSALS_AT_ONCE = 300;
 const REFUSALS_PER_MINUTE = 60;
+/** New clusters of one token whose trails begin with the request for them: so many at once, so many a minute. */
+const NEW_NAMES_AT_ONCE = 50;
+const NEW_NAMES_PER_MINUTE = 1;
 const MINUTE_MS = 60_000;
 const ARGUMENT_CHARS = 500;
 
 const READING = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];
-const isChange = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
+/** True when a request leaves a record whatever comes of it. */
+export const leavesRecord = ({ method, routeOptions: { config } }: FastifyRequest): boolean =>
   config.audited === true || !READING.includes(method);
 
 /** The status, never sent, of a request whose caller went away before it had come whole. */
 const CLOSED_BY_CALLER = 499;
 
-/** What the trail needs of the store. `known`: there is a cluster of this name. */
+/** What the trail needs of the store. `known`: there is a cluster of this name, or there were operations on it. */
 export interface TrailStore {
   journal: Journal;
   known(cluster: string): Promise<boolean>;
@@ -50,22 +55,29 @@ const REFUSED_FOR_CALLER: ReadonlySet<number> = new Set([401, 403, 429]);
 export function recordRequests(app: FastifyInstance, store: TrailStore): void {
   const { journal } = store;
   const refusals = new Refusals(journal);
-  /** Nobody without a token begins the trail of a cluster: only of what is there. */
+  const newNames = new Buckets();
+  /**
+   * What is asked of a name that no cluster has is in the trail of the installation, lest callers begin as many trails
+   * as they can think of names. `begins`: the request is one that a cluster may come of.
+   */
+  const placed = async (begin: RecordBegun, begins: boolean): Promise<RecordBegun> => {
+    const { cluster, actorId, argv } = begin;
+    if (cluster === '' || (await store.known(cluster))) return begin;
+    if (begins && newNames.take(actorId ?? '', NEW_NAMES_PER_MINUTE, NEW_NAMES_AT_ONCE) === 0) return begin;
+    return { ...begin, cluster: '', host: '', argv: [...argv, `cluster=${cluster}`] };
+  };
   const refuse = (request: FastifyRequest, end: RecordEnded): Promise<void> =>
-    refusals.add(begun(request), end, async (begin) => {
-      if (request.actor !== null || begin.cluster === '' || (await store.known(begin.cluster))) return begin;
-      return { ...begin, cluster: '', host: '' };
-    });
+    refusals.add(begun(request), end, (begin) => placed(begin, false));
   app.decorateRequest('bodyDigest', null);
   app.decorateRequest('trail', null);
   app.addHook('onRequest', async (request) => {
-    if (isChange(request)) request.trail = { startedAt: new Date(), open: null, ended: false, code: null };
+    if (leavesRecord(request)) request.trail = { startedAt: new Date(), open: null, ended: false, code: null };
   });
   app.addHook('preHandler', async (request) => {
     const { trail } = request;
     if (!trail || request.is404) return;
     try {
-      trail.open = await journal.begin(begun(request));
+      trail.open = await journal.begin(await placed(begun(request), request.routeOptions.url === '/clusters'));
     } catch (error) {
       // The answer says that it could not be recorded; a second try would make the caller wait twice.
       trail.ended = true;
@@ -206,7 +218,9 @@ class Refusals {
     this.#callers.set(key, caller);
     const regained = ((now - caller.at) / MINUTE_MS) * REFUSALS_PER_MINUTE;
     Object.assign(caller, { left: Math.min(REFUSALS_AT_ONCE, caller.left + regained), at: now });
-    if (caller.left < 1) {
+    // Who asks too much would be recorded for each refusal of it as well.
+    const limited = end.error === ('RATE_LIMITED' satisfies ErrorCode) && begin.actorId !== undefined;
+    if (caller.left < 1 || limited) {
       caller.more += 1;
       return;
     }

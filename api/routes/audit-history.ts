@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { commandEntry, pageOf } from '../../contracts/api.ts';
-import { csvOf, listed, ndjsonOf } from '../history-stream.ts';
+import { csvOf, LINES_BUFFERED, listed, ndjsonOf } from '../history-stream.ts';
 import { filterOf, formatOf, listing } from './history.ts';
 import { type AddRoutes, responses } from './shared.ts';
 
@@ -28,10 +28,11 @@ export const auditHistory: AddRoutes = (api, deps) => {
         const { items, next } = await deps.store.journal.list({ ...filter, limit, cursor, order });
         return { items: items.map((item) => ({ ...item })), next };
       }
-      const entries = listed(deps.store.journal, { ...filter, order });
+      const entries = listed(deps.store.journal, { ...filter, order }, api.openStream(request, reply));
       const type = format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson';
+      const lines = format === 'csv' ? csvOf(entries) : ndjsonOf(entries);
       // Typed for the schema's page; a stream is sent as it is.
-      return reply.type(type).send(Readable.from(format === 'csv' ? csvOf(entries) : ndjsonOf(entries)) as never);
+      return reply.type(type).send(Readable.from(lines, { highWaterMark: LINES_BUFFERED }) as never);
     },
   );
 };

@@ -17,7 +17,7 @@ export const commands: AddRoutes = (api, deps) => {
   api.post(
     '/clusters/:name/pause',
     {
-      config,
+      config: { ...config, emergency: true },
       schema: {
         ...schema('pause', 'Start no new task; let running ones end (drain), or cancel them to run again (interrupt)'),
         body: pauseRequest,
@@ -57,7 +57,7 @@ export const commands: AddRoutes = (api, deps) => {
   api.post(
     '/clusters/:name/cancel',
     {
-      config,
+      config: { ...config, emergency: true },
       schema: {
         ...schema('cancel', 'End the running operation, or take a waiting one out of the queue; what was done is kept'),
         body: cancelRequest,

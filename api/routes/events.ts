@@ -12,8 +12,6 @@ const POLL_MS = 1_000;
 
 /** GET /clusters/:name/events: server-sent events `operation` and `task`, resumable with Last-Event-ID. */
 export const events: AddRoutes = (api, deps) => {
-  const closing = new AbortController();
-  api.addHook('preClose', async () => closing.abort());
   api.get(
     '/clusters/:name/events',
     {
@@ -49,13 +47,15 @@ export const events: AddRoutes = (api, deps) => {
       if (resumed !== undefined && !EVENT_ID.test(resumed)) {
         throw new KubewrightError('BAD_REQUEST', 'headers.last-event-id must be the id of an event');
       }
+      const signal = api.openStream(request, reply);
       let last = resumed ?? (await projections.lastEventId(name));
       // What a proxy would hold back otherwise, and the place to resume from.
       await sse.send({ event: 'ready', data: { cluster: name }, ...(last === '' ? {} : { id: last }) });
-      while (sse.isConnected && !closing.signal.aborted) {
+      while (sse.isConnected && !signal.aborted) {
         const changed = changeOf(deps, name, POLL_MS);
         const found = await projections.events(name, last, BATCH);
         for (const { id, event } of found) {
+          if (!sse.isConnected || signal.aborted) return;
           await sse.send({ id, event: event.type, data: event.data });
           last = id;
         }

@@ -22,6 +22,7 @@ export const historyExport: AddRoutes = (api, deps) => {
     async (request, reply) => {
       const { name } = request.params;
       const { operation } = request.query;
+      api.openStream(request, reply);
       const { id, size, sha256 } = await deps.archivist.bundle(name, operation);
       return (
         reply

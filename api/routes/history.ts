@@ -8,7 +8,7 @@ import { printable } from '../../contracts/printable.ts';
 import type { JournalFilter } from '../../store/journal.ts';
 import { RECORD_KINDS, RECORD_RESULTS } from '../../store/journal-record.ts';
 import type { ApiDeps } from '../deps.ts';
-import { csvOf, followed, listed, ndjsonOf, serverSentOf } from '../history-stream.ts';
+import { csvOf, followed, LINES_BUFFERED, listed, ndjsonOf, serverSentOf } from '../history-stream.ts';
 import type { OperationHistory } from '../temporal-gateway.ts';
 import { type AddRoutes, clusterParams, page, responses } from './shared.ts';
 
@@ -69,8 +69,6 @@ export function filterOf(cluster: string, given: Partial<Query>): JournalFilter 
 
 /** GET /clusters/:name/history: everything that was done, who asked for it, and how it ended. */
 export const history: AddRoutes = (api, deps) => {
-  const closing = new AbortController();
-  api.addHook('preClose', async () => closing.abort());
   api.get(
     '/clusters/:name/history',
     {
@@ -99,7 +97,7 @@ export const history: AddRoutes = (api, deps) => {
         const { operation } = request.query;
         const entries = followed(deps.store.journal, filter, {
           after,
-          signal: closing.signal,
+          signal: api.openStream(request, reply),
           over: async () => operation !== undefined && (await deps.store.bundles.find(name, operation)) !== null,
         });
         const lines = format === 'sse' ? serverSentOf(entries) : ndjsonOf(entries);
@@ -108,16 +106,17 @@ export const history: AddRoutes = (api, deps) => {
         return reply
           .type(type)
           .header('cache-control', 'no-store')
-          .send(Readable.from(lines) as never);
+          .send(Readable.from(lines, { highWaterMark: LINES_BUFFERED }) as never);
       }
       if (format !== 'json') {
-        const entries = listed(deps.store.journal, { ...filter, order: request.query.order });
+        const signal = api.openStream(request, reply);
+        const entries = listed(deps.store.journal, { ...filter, order: request.query.order }, signal);
         const lines = format === 'csv' ? csvOf(entries) : ndjsonOf(entries);
         const type = format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson';
         return reply
           .type(type)
           .header('content-disposition', `attachment; filename="${name}-history.${format}"`)
-          .send(Readable.from(lines) as never);
+          .send(Readable.from(lines, { highWaterMark: LINES_BUFFERED }) as never);
       }
 
       const { limit, cursor, order, phase, host } = request.query;

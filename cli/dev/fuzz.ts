@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { limitEnvironment } from '../../api/limits.ts';
 import { openAudited } from '../../audit/audited-store.ts';
 import { problemText } from '../../audit/problem.ts';
 import { verifyDatabase } from '../../audit/verify-database.ts';
@@ -52,6 +53,8 @@ async function main(): Promise<number> {
   const program = await install();
   await resolveTemporalBinary({ onProgress: () => undefined });
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-fuzz-'));
+  // It asks as fast as it can, and the limits are not what is tried.
+  for (const name of Object.keys(limitEnvironment)) process.env[name] = '1000000';
   try {
     const service = await ensureService(folder, (line) => console.error(line));
     const admin = readFileSync(service.tokenFile, 'utf8').trim();

@@ -156,9 +156,11 @@ describe('a followed history', () => {
     expect((await api.call('GET', url)).text).toContain('"argv":["close"]');
   });
 
-  it('is of a cluster, not of refusals that name one', async () => {
+  it('is of a cluster, not of refusals that name one: they are in the trail of the installation', async () => {
     await api.call('POST', '/clusters/ghost/pause', { body: {} });
-    expect((await api.call('GET', '/clusters/ghost/history')).status).toBe(200);
+    expect((await api.call('GET', '/clusters/ghost/history')).status).toBe(404);
+    const { text } = await api.call('GET', '/audit/history?order=newest');
+    expect(text).toContain('"cluster=ghost"');
     expect((await api.call('GET', '/clusters/ghost/history?follow=true')).status).toBe(404);
   });
 

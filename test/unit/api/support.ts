@@ -8,6 +8,7 @@ import { definePhase } from '../../../activities/phases/phase.ts';
 import { buildApp } from '../../../api/app.ts';
 import { createArchivist } from '../../../api/archivist.ts';
 import type { ApiDeps } from '../../../api/deps.ts';
+import { DEFAULT_LIMITS } from '../../../api/limits.ts';
 import { createReadiness } from '../../../api/readiness/readiness.ts';
 import { storeCheck } from '../../../api/readiness/store.ts';
 import { temporalCheck } from '../../../api/readiness/temporal.ts';
@@ -180,6 +181,8 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
     dryRunWaitMs: 2_000,
     // Operators may send the spec of these tests.
     loginPaths: ['/root'],
+    // Tests ask as fast as they can.
+    limits: { ...DEFAULT_LIMITS, requestsPerMinute: 1_000_000, recordsPerMinute: 1_000_000, dryRuns: 1_000 },
     ...more,
   };
   const app = await buildApp(deps);

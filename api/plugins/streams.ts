@@ -1,0 +1,89 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { KubewrightError } from '../../contracts/errors.ts';
+import type { TokenGrant, TokenStore } from '../../store/tokens.ts';
+import type { ApiLimits } from '../limits.ts';
+import { actorFor } from './auth.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * To be called before an answer without a known end is sent. The signal aborts when the answer is over, the API
+     * closes, or the token is no longer good for it: then the connection is cut, so that nothing that waits in a buffer
+     * is sent. Throws RATE_LIMITED when the token, or the installation, has too many of them.
+     */
+    openStream(request: FastifyRequest, reply: FastifyReply): AbortSignal;
+  }
+}
+
+/** How often the tokens of open streams are looked up: another process may have changed one, or its end has come, ms. */
+const LOOK_MS = 500;
+
+interface OpenStream {
+  token: string;
+  /** What the token was good for when it opened the stream. */
+  grant: string;
+  cut(): void;
+}
+
+/** Limits how many streams are open, and ends those whose token is revoked, expired, or good for less. */
+export function limitStreams(
+  app: FastifyInstance,
+  tokens: Pick<TokenStore, 'grants' | 'onRevoke'>,
+  { streams: most, streamsPerToken }: ApiLimits,
+): void {
+  const open = new Set<OpenStream>();
+  const closing = new AbortController();
+  const cut = (which: (stream: OpenStream) => boolean): void => {
+    for (const stream of open) if (which(stream)) stream.cut();
+  };
+
+  app.decorate('openStream', (request, reply) => {
+    const { id: token = '', name, role } = actorFor(request);
+    const own = [...open].filter((each) => each.token === token).length;
+    if (own >= streamsPerToken) {
+      throw new KubewrightError('RATE_LIMITED', `the token ${name} has ${own} streams open, as many as it may`);
+    }
+    if (open.size >= most)
+      throw new KubewrightError('RATE_LIMITED', `${open.size} streams are open, as many as may be`);
+    const over = new AbortController();
+    const stream: OpenStream = {
+      token,
+      grant: grantText({ role, clusters: request.clusters }),
+      cut() {
+        over.abort();
+        reply.raw.destroy();
+      },
+    };
+    open.add(stream);
+    const release = (): void => {
+      open.delete(stream);
+      over.abort();
+    };
+    reply.raw.once('close', release).once('finish', release);
+    return AbortSignal.any([over.signal, closing.signal]);
+  });
+
+  const off = tokens.onRevoke((id) => cut(({ token }) => token === id));
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking || open.size === 0) return;
+    looking = true;
+    tokens
+      .grants([...new Set([...open].map(({ token }) => token))])
+      .then((grants) => {
+        const valid = new Map([...grants].map(([id, grant]) => [id, grantText(grant)]));
+        cut(({ token, grant }) => valid.get(token) !== grant);
+      })
+      .catch((error: unknown) => app.log.warn({ err: error }, 'the tokens of open streams could not be looked up'))
+      .finally(() => {
+        looking = false;
+      });
+  }, LOOK_MS).unref();
+  app.addHook('preClose', async () => closing.abort());
+  app.addHook('onClose', async () => {
+    clearInterval(timer);
+    off();
+  });
+}
+
+const grantText = ({ role, clusters }: TokenGrant): string => JSON.stringify([role, clusters]);
