@@ -36,6 +36,7 @@ export async function createActivityDeps(
     hosts: pool,
     journal: store.journal,
     spec: (ref) => store.specs.get(ref),
+    specRow: async (ref) => (await store.specs.about(ref))?.row ?? null,
     pki: (cluster, mode, onSecret) => createPki({ secrets: store.secrets, cluster, mode, onSecret }),
     artifacts: (cluster) => artifacts.sourceFor(cluster),
     notes: store.notes,

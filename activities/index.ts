@@ -27,6 +27,8 @@ export type ActivityDeps = TaskDeps & {
   timeouts: Timeouts;
   /** Takes a command, once. */
   takeCommand(input: TakeCommand): Promise<TakenCommand>;
+  /** Digest of what a spec's row says beside the spec; null: there is no such row. */
+  specRow?: ((ref: string) => Promise<string | null>) | undefined;
   /** Drops the recorded host key of a host. */
   forgetHostKey(cluster: string, host: string): Promise<unknown>;
 };
@@ -57,10 +59,16 @@ export function createActivities(deps: ActivityDeps): Activities {
     control: {
       makePlan: (input) =>
         asFailure(() =>
-          opening(deps.journal, input, runRef(), async () => {
-            const spec = await deps.spec(input.specRef);
-            return withTimeouts(makePlan(input, spec, [...deps.phases.values()]), deps.timeouts);
-          }),
+          opening(
+            deps.journal,
+            input,
+            runRef(),
+            async () => {
+              const spec = await deps.spec(input.specRef);
+              return withTimeouts(makePlan(input, spec, [...deps.phases.values()]), deps.timeouts);
+            },
+            deps.specRow,
+          ),
         ),
       projectStatus: (status) =>
         asFailure(async () => {

@@ -26,6 +26,8 @@ export async function opening<T>(
   input: OperationInput,
   run: RunRef,
   work: () => Promise<T>,
+  /** Digest of the spec's row: what the row says beside the spec itself is in the journal then. */
+  specRow: (ref: string) => Promise<string | null> = () => Promise.resolve(null),
 ): Promise<T> {
   const startedAt = new Date();
   const record = async (error: string | null): Promise<void> => {
@@ -36,6 +38,7 @@ export async function opening<T>(
         actorId: input.actor.id,
         requestId: input.requestId,
         argv: ['open', input.kind, input.mode, input.specRef],
+        stdinSha256: await specRow(input.specRef),
       },
       ended(error),
     );

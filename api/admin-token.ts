@@ -24,9 +24,9 @@ export async function ensureAdminToken(
       role === 'admin' && clusters === null && revokedAt === null && (expiresAt ?? '9') > now,
   );
   if (valid) return file;
-  const { token, info } = await tokens.create('admin', 'admin');
+  const { token, info, digest } = await tokens.create('admin', 'admin');
   try {
-    await recordIssue(journal, { actor: ACTORS.service, requestId: '' }, tokenIssue(info));
+    await recordIssue(journal, { actor: ACTORS.service, requestId: '' }, tokenIssue(info, digest));
     const draft = `${file}.${randomUUID()}`;
     writeFileSync(draft, `${token}\n`, { mode: 0o600, flag: 'wx', flush: true });
     renameSync(draft, file);

@@ -14,6 +14,8 @@ export interface ArchivistOptions {
   signer: Signer;
   /** A folder for what is being packed. */
   spool: string;
+  /** Signs the heads of all chains: a bundle then names an anchor of all that was before it. */
+  sign?: (() => Promise<void>) | undefined;
   logger?: { warn(details: object, message: string): void } | undefined;
 }
 
@@ -34,7 +36,7 @@ const PER_SWEEP = 20;
 const TRIES = 5;
 const TRY_MS = 1_000;
 
-export function createArchivist({ store, temporal, signer, spool, logger }: ArchivistOptions): Archivist {
+export function createArchivist({ store, temporal, signer, spool, sign, logger }: ArchivistOptions): Archivist {
   const making = new Map<string, Promise<BundleInfo>>();
 
   async function make(cluster: string, operation: string): Promise<BundleInfo> {
@@ -68,6 +70,10 @@ export function createArchivist({ store, temporal, signer, spool, logger }: Arch
       }
     };
     const text = plan === null ? null : canonicalJson(plan);
+    // The next turn signs what this one could not.
+    await sign?.().catch((error: unknown) =>
+      logger?.warn({ err: error }, 'the journal could not be signed before a bundle'),
+    );
     return makeBundle({ store, signer, spool }, { cluster, operation }, histories(), () => text);
   }
 

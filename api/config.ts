@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { type AnchorConfig, anchorConfig, sinkEnvironment } from '../audit/sinks/config.ts';
 import { loginPathEnvironment, loginPathsOf } from '../contracts/login-paths.ts';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
 import { type Environment, secretEnvironment } from '../store/secret-environment.ts';
@@ -39,6 +40,7 @@ const environment = z.object({
   KUBEWRIGHT_SECRET_KEY: optional,
   KUBEWRIGHT_AUDIT_KEY: optional,
   KUBEWRIGHT_COMMAND_KEY: optional,
+  ...sinkEnvironment,
   KUBEWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   KUBEWRIGHT_ALLOW_PLAINTEXT: z.enum(['0', '1', 'true', 'false', '']).default('0'),
   KUBEWRIGHT_MIN_FREE_MIB: optional.refine(
@@ -114,6 +116,8 @@ export interface ApiConfig {
   tls: { cert: string; key: string } | undefined;
   /** Proxies whose X-Forwarded-For and X-Forwarded-Proto count: addresses and CIDRs. */
   trustProxy: readonly string[];
+  /** Signed heads of the journal: how often, and where else they go. */
+  anchors: AnchorConfig;
   temporalAddress: string | undefined;
   temporalNamespace: string | undefined;
   /** Whose pages may call /codec; embedded, it is our own UI by itself. */
@@ -149,6 +153,7 @@ export function parseConfig(given: Environment): ApiConfig {
     limits: limitsOf(data),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     trustProxy: data.KUBEWRIGHT_TRUST_PROXY,
+    anchors: anchorConfig(data),
     temporalAddress: data.TEMPORAL_ADDRESS,
     temporalNamespace: data.TEMPORAL_NAMESPACE,
     temporalUiOrigin: data.KUBEWRIGHT_TEMPORAL_UI_ORIGIN,

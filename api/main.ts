@@ -1,10 +1,11 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { loadPhases } from '../activities/phases/registry.ts';
 import { COMMAND_KEY_FILE, openSigner } from '../audit/signing-key.ts';
+import { openSinks } from '../audit/sinks/index.ts';
 import { apiConverter } from '../codec/data-converter.ts';
 import { payloadCodec } from '../codec/payload-codec.ts';
 import { KubewrightError } from '../contracts/errors.ts';
@@ -13,6 +14,7 @@ import { openStore, type Store } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
 import { createLogger } from '../worker/logger.ts';
 import { ensureAdminToken } from './admin-token.ts';
+import { createAnchorer } from './anchorer.ts';
 import { buildApp } from './app.ts';
 import { createArchivist } from './archivist.ts';
 import { clusterAccess } from './cluster-access.ts';
@@ -99,7 +101,14 @@ async function start(
     dataConverter: apiConverter(store.payloadKeys, commandSigner),
   });
   const signer = openSigner(dataDir, config.auditKey);
-  const archivist = createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool'), logger });
+  const ca = config.anchors.caFile === undefined ? undefined : readFileSync(config.anchors.caFile, 'utf8');
+  const sinks = openSinks(config.anchors.sinks, { signer, ca });
+  const { everyMs } = config.anchors;
+  const anchorer = createAnchorer({ store, signer, dataDir, sinks, everyMs, logger });
+  // Before the rest: it ends behind the rest, and signs what was written until then.
+  parts.push(anchorer.start());
+  const spool = join(dataDir, 'spool');
+  const archivist = createArchivist({ store, temporal, signer, spool, sign: () => anchorer.sign(), logger });
   const tls = config.tls && readTls(config.tls);
   const app = await buildApp(
     {

@@ -13,6 +13,8 @@ export interface Issue {
   facts: Readonly<Record<string, string>>;
   /** The same in words. */
   detail: string;
+  /** sha256 of the row that we keep of it, when there is one: a change of the row shows in `audit check`. */
+  digest?: string | undefined;
 }
 
 /** Who gives it. `requestId` joins it with the record of the request; empty without one. */
@@ -28,7 +30,7 @@ export interface Giver {
  * before it is handed over: what cannot be written down is not given.
  */
 export async function recordIssue(journal: Pick<Journal, 'record'>, by: Giver, issue: Issue): Promise<void> {
-  const { what, id, cluster, facts, detail } = issue;
+  const { what, id, cluster, facts, detail, digest = null } = issue;
   const at = new Date();
   await journal.record(
     {
@@ -36,7 +38,7 @@ export async function recordIssue(journal: Pick<Journal, 'record'>, by: Giver, i
       kind: 'issue',
       cluster,
       argv: [what, ...Object.entries(facts).map(([name, value]) => `${name}=${value}`)],
-      stdinSha256: null,
+      stdinSha256: digest,
       stdinBytes: 0,
       changes: [{ resource: `${what}:${id}`, action: 'create', detail }],
       startedAt: at,
@@ -45,12 +47,13 @@ export async function recordIssue(journal: Pick<Journal, 'record'>, by: Giver, i
   );
 }
 
-/** What a token is. */
-export function tokenIssue({ id, name, role, clusters, expiresAt }: TokenInfo): Issue {
+/** What a token is. `digest`: of its row, as the store gives it. */
+export function tokenIssue({ id, name, role, clusters, expiresAt }: TokenInfo, digest: string): Issue {
   const expires = expiresAt ?? 'never';
   return {
     what: 'token',
     id,
+    digest,
     cluster: '',
     facts: { name, role, id, clusters: clusters?.join(' ') ?? 'all', expires },
     detail: `${name}, ${role} of ${clusters?.join(', ') ?? 'all clusters'}, ${expiresAt === null ? 'without an end' : `until ${expires}`}`,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { canonicalJson } from '../store/canonical.ts';
 import type { ChainCheck } from './chain-check.ts';
-import type { Problem } from './problem.ts';
+import type { Say } from './problem.ts';
 
 const text = z.string();
 const payloads = z.object({ payloads: z.array(z.object({ data: text.optional() })).optional() });
@@ -26,6 +26,8 @@ const taskResult = z.object({ chainHead: text.optional(), commands: z.int().opti
 export class HistoryCheck {
   /** Anchors that were found and held. */
   anchors = 0;
+  /** Heads of links that retention removed since. */
+  pruned = 0;
   /** The last link known to be as Temporal remembers it. */
   #held = 0;
   /** The plan as the workflow got it, as canonical JSON. */
@@ -39,17 +41,16 @@ export class HistoryCheck {
   }
 
   /** One history, as JSON. The chain must have been walked. */
-  add(where: string, json: string): Problem[] {
+  add(where: string, json: string, say: Say): void {
     let events: z.infer<typeof event>[];
     try {
       ({ events } = history.parse(JSON.parse(json)));
     } catch {
-      return [{ where, what: 'it is no history of a workflow in proto-JSON' }];
+      return say({ where, what: 'it is no history of a workflow in proto-JSON' });
     }
     this.#histories += 1;
     const workflowId = events[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? '';
     const byId = new Map(events.map((each) => [each.eventId, each]));
-    const problems: Problem[] = [];
     for (const each of events) {
       const scheduled = each.activityTaskScheduledEventAttributes;
       if (scheduled) this.#scheduled.add(`${workflowId}\0${scheduled.activityId}`);
@@ -61,47 +62,40 @@ export class HistoryCheck {
       if (activity?.activityType.name === 'makePlan') this.plan = canonicalOf(result);
       const parsed = taskResult.safeParse(result);
       if (!parsed.success || !activity) continue;
-      const bad = (what: string): Problem => ({
-        where,
-        record: `event ${each.eventId} (${activity.activityId})`,
-        what,
-      });
-      problems.push(...this.#anchor(parsed.data, `${workflowId}\0${activity.activityId}\0${attempt}`, bad));
+      const bad = (what: string): void =>
+        say({ where, record: `event ${each.eventId} (${activity.activityId})`, what });
+      this.#anchor(parsed.data, `${workflowId}\0${activity.activityId}\0${attempt}`, bad);
     }
-    return problems;
   }
 
-  #anchor(
-    { chainHead, commands }: z.infer<typeof taskResult>,
-    attempt: string,
-    bad: (what: string) => Problem,
-  ): Problem[] {
-    if (chainHead === undefined) return [];
-    const [link = '', hash = ''] = chainHead.split(':');
-    const n = Number(link);
-    const problems: Problem[] = [];
-    if (this.#chain.hashes[n] === hash) {
+  #anchor({ chainHead, commands }: z.infer<typeof taskResult>, attempt: string, bad: (what: string) => void): void {
+    if (chainHead === undefined) return;
+    const [, link = '', hash = ''] = /^(\d{1,15}):([0-9a-f]{64})$/.exec(chainHead) ?? [];
+    const n = link === '' ? 0 : Number(link);
+    if (n > 0 && n <= this.#chain.hashes.base) {
+      // Pruned: the signed mark says what was there.
+      this.pruned += 1;
+    } else if (n > 0 && this.#chain.hashes.at(n) === hash) {
       this.anchors += 1;
       this.#held = Math.max(this.#held, n);
     } else {
       const where = this.#held < n ? `: one of the links ${this.#held + 1} to ${n} was changed` : '';
-      problems.push(bad(`its result says that link ${n} is ${hash}, and the chain says otherwise${where}`));
+      bad(`its result says that link ${n} is ${hash || 'no hash'}, and the chain says otherwise${where}`);
     }
     const recorded = this.#chain.attempts.get(attempt)?.commands ?? 0;
-    if (commands !== undefined && recorded !== commands) {
-      problems.push(bad(`its result counts ${commands} commands, and the chain holds ${recorded}`));
+    if (commands !== undefined && recorded !== commands && this.#chain.hashes.base === 0) {
+      bad(`its result counts ${commands} commands, and the chain holds ${recorded}`);
     }
-    return problems;
   }
 
   /** Once all histories were read: records of tasks that no workflow ever scheduled. */
-  end(where: string): Problem[] {
-    if (this.#histories === 0) return [];
-    return [...this.#chain.attempts].flatMap(([key, { record }]) => {
+  end(where: string, say: Say): void {
+    if (this.#histories === 0) return;
+    for (const [key, { record }] of this.#chain.attempts) {
       const [workflowId, activityId] = key.split('\0');
-      if (this.#scheduled.has(`${workflowId}\0${activityId}`)) return [];
-      return [{ where, record: `record ${record}`, what: `no workflow scheduled the task ${String(activityId)}` }];
-    });
+      if (this.#scheduled.has(`${workflowId}\0${activityId}`)) continue;
+      say({ where, record: `record ${record}`, what: `no workflow scheduled the task ${String(activityId)}` });
+    }
   }
 }
 

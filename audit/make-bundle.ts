@@ -6,6 +6,7 @@ import { KubewrightError } from '../contracts/errors.ts';
 import { canonicalJson, sha256 } from '../store/canonical.ts';
 import type { Store } from '../store/index.ts';
 import { chainOf } from '../store/journal-record.ts';
+import { anchorHash } from './anchor.ts';
 import { FORMAT, historyPart, type Manifest, outputPart, PARTS, README, specPart } from './manifest.ts';
 import type { Signer } from './signing-key.ts';
 import { padding, tarEnd, tarHeader } from './tar.ts';
@@ -18,7 +19,7 @@ export interface WorkflowHistory {
 }
 
 export interface BundleSource {
-  store: Pick<Store, 'chains' | 'journal' | 'blobs' | 'specs' | 'projections'>;
+  store: Pick<Store, 'chains' | 'anchors' | 'journal' | 'blobs' | 'specs' | 'projections'>;
   signer: Signer;
   /** A folder of ours for what is too large for memory. */
   spool: string;
@@ -49,6 +50,8 @@ export async function* makeBundle(
   try {
     const id = chainOf({ cluster, operation });
     const parts: Part[] = [textPart(PARTS.readme, README)];
+    // Before anything is read: whatever is in the bundle was written before, or is beyond these heads.
+    const anchored = await anchoredHeads(store, cluster);
     const chain = await chainPart(store, id, folder);
     if (chain.links === 0) throw new KubewrightError('NOT_FOUND', `nothing of the operation ${operation} is recorded`);
 
@@ -61,8 +64,11 @@ export async function* makeBundle(
     const status = await store.projections.operation(cluster, operation);
     const plan = planOf();
     const specs = new Set([...chain.specs, ...(status ? [status.specRef] : [])]);
+    const about: NonNullable<Manifest['specs']> = [];
     for (const digest of [...specs].sort()) {
       parts.push(textPart(specPart(digest), canonicalJson(await store.specs.get(digest))));
+      const { cluster: of, createdAt } = (await store.specs.about(digest))!;
+      about.push({ digest, cluster: of, createdAt });
     }
     if (plan !== null) parts.push(textPart(PARTS.plan, plan));
     if (status) parts.push(textPart(PARTS.status, canonicalJson(status)));
@@ -78,6 +84,8 @@ export async function* makeBundle(
       operation,
       createdAt: new Date().toISOString(),
       chain: { id, links: chain.links, head: chain.head },
+      ...anchored,
+      specs: about,
       key: signer.fingerprint,
       parts: [textPart(PARTS.publicKey, signer.publicKey), ...parts].map(({ name, size, sha256: sum }) => ({
         name,
@@ -95,6 +103,20 @@ export async function* makeBundle(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The newest anchor, and the heads of the chains that are not the operation's own: the bundle's signature holds them. */
+async function anchoredHeads(
+  store: BundleSource['store'],
+  cluster: string,
+): Promise<Pick<Manifest, 'heads' | 'anchor'>> {
+  const last = await store.anchors.last();
+  const heads: NonNullable<Manifest['heads']> = [];
+  for (const chain of [chainOf({ cluster }), chainOf({ cluster: '' })]) {
+    const head = await store.journal.head(chain);
+    if (head && head.n > 0) heads.push({ chain, ...head });
+  }
+  return { heads, ...(last ? { anchor: { n: last.n, hash: anchorHash(last.entry) } } : {}) };
 }
 
 async function* tar(parts: readonly Part[]): AsyncGenerator<Uint8Array> {

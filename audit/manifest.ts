@@ -12,6 +12,18 @@ export const manifest = z.object({
   createdAt: z.string().max(32),
   /** The operation's chain as it was when the bundle was made. */
   chain: z.object({ id: z.string().max(600), links: z.int(), head: digest }),
+  /** Heads of the cluster's and the installation's chains then. Absent in bundles of earlier versions, as the next two. */
+  heads: z
+    .array(z.object({ chain: z.string().max(600), n: z.int(), hash: digest }))
+    .max(10)
+    .optional(),
+  /** The newest anchor then. */
+  anchor: z.object({ n: z.int(), hash: digest }).optional(),
+  /** Whose the specs are, and when they were stored. */
+  specs: z
+    .array(z.object({ digest, cluster: z.string().max(256), createdAt: z.string().max(32) }))
+    .max(10_000)
+    .optional(),
   /** Fingerprint of the signing key. */
   key: z.string().max(100),
   parts: z.array(z.object({ name: z.string().max(100), size: z.int().min(0), sha256: digest })).max(5_000_000),

@@ -11,10 +11,12 @@ import {
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Signs bundles. Ed25519: one signature for one text, 64 bytes. */
+/** Signs bundles, anchors and pruning marks. Ed25519: one signature for one text, 64 bytes. */
 export interface Signer {
   /** PEM (SubjectPublicKeyInfo). */
   publicKey: string;
+  /** The same in DER, as base64: on one line. */
+  publicDer: string;
   /** Of the public key: SHA256:..., as `ssh-keygen` shows fingerprints, over its DER form. */
   fingerprint: string;
   sign(bytes: Uint8Array): Buffer;
@@ -58,17 +60,33 @@ export function signerOf(pem: string): Signer {
   const publicKey = createPublicKey(key);
   return {
     publicKey: pemOf(publicKey),
+    publicDer: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
     fingerprint: fingerprintOf(publicKey),
     sign: (bytes) => sign(null, bytes, key),
   };
 }
 
-/** A public key in PEM, checked. Throws when it is no Ed25519 key in just this form. */
-export function readPublicKey(pem: string): {
+/** A public key that was read. */
+export interface Verifying {
   fingerprint: string;
   verify(bytes: Uint8Array, signature: Uint8Array): boolean;
-} {
-  const key = createPublicKey(pem);
+}
+
+/** A public key in PEM, checked. Throws when it is no Ed25519 key in just this form. */
+export const readPublicKey = (pem: string): Verifying => verifying(createPublicKey(pem));
+
+/** The same of the DER form in base64 (Signer.publicDer). */
+export const publicKeyOf = (der: string): Verifying =>
+  verifying(createPublicKey({ key: Buffer.from(der, 'base64'), format: 'der', type: 'spki' }));
+
+/** The fingerprint of the key in a data directory; undefined when there is no such file. Makes nothing. */
+export function knownFingerprint(dataDir: string, given?: string): string | undefined {
+  if (given !== undefined && given !== '') return signerOf(given.replaceAll('\\n', '\n')).fingerprint;
+  const known = read(join(dataDir, SIGNING_KEY_FILE));
+  return known === undefined ? undefined : signerOf(known).fingerprint;
+}
+
+function verifying(key: KeyObject): Verifying {
   if (key.asymmetricKeyType !== 'ed25519') throw new Error('it is not an Ed25519 key');
   return {
     fingerprint: fingerprintOf(key),

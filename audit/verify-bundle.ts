@@ -1,16 +1,19 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { sha256 } from '../store/canonical.ts';
 import { ChainCheck } from './chain-check.ts';
 import { HistoryCheck } from './history-check.ts';
 import { type Manifest, manifest as manifestSchema, outputPart, PARTS, specPart } from './manifest.ts';
-import type { Problem } from './problem.ts';
+import { type Problem, Problems } from './problem.ts';
 import { readPublicKey } from './signing-key.ts';
-import { BLOCK, padding, readTarHeader, tarEnd } from './tar.ts';
+import { padding } from './tar.ts';
+import { TarReader, Unreadable } from './tar-reader.ts';
 
 /** What was found. No problems: everything is as it was packed. */
 export interface Verdict {
-  problems: Problem[];
+  problems: readonly Problem[];
+  /** `pinned`: one of the given keys signed it. `unknown`: none was given, and anybody can make a key. */
+  signer: 'pinned' | 'unknown';
   cluster: string;
   operation: string;
   /** Of the key that signed. */
@@ -26,21 +29,35 @@ export interface Verdict {
   anchors: number;
 }
 
-/** Read in one go. */
-const CHUNK = 1024 * 1024;
+export interface VerifyOptions {
+  /** PEM of a key that may have signed it. */
+  publicKey?: string | undefined;
+  /** Fingerprints of keys that may have signed it. */
+  fingerprints?: readonly string[] | undefined;
+  /** Sees the manifest, each line of requests.jsonl, and status.json. */
+  onManifest?: ((manifest: Manifest) => void) | undefined;
+  onRequest?: ((line: { number: number; hash: string; line: string }) => void) | undefined;
+  onStatus?: ((text: string) => void) | undefined;
+}
+
 /** A line of the chain is a record without its output. */
 const MOST_LINE = 16 * 1024 * 1024;
-/** The first is what counts; a few more help to see the extent. */
-const MOST_PROBLEMS = 20;
+/** Parts that are read in one piece: a history has at most 50 MiB, payloads grow by a third in base64. */
+const MOST_WHOLE = 128 * 1024 * 1024;
+/** Manifest, signature, key: 5 million parts are not met; some 500,000 fit. */
+const MOST_HEAD = 96 * 1024 * 1024;
+/** Links of one operation. A build of a thousand hosts has some 60,000. */
+const MOST_LINKS = 2_000_000;
 
 /**
- * Check a bundle offline: form, signature, digests, chain, outputs, history. `publicKey` (PEM) pins the key that must
- * have signed it. Throws only what the file system throws.
+ * Check a bundle offline: form, signature, digests, chain, outputs, history. Throws only what the file system throws.
+ * Whoever made the file may have written anything: what is read of it is bounded, and its texts must be escaped before
+ * they are shown (problemText does).
  */
-export function verifyBundle(file: string, more: { publicKey?: string | undefined } = {}): Verdict {
+export function verifyBundle(file: string, more: VerifyOptions = {}): Verdict {
   const descriptor = openSync(file, 'r');
   try {
-    return new Verifier(descriptor, more.publicKey).run();
+    return new Verifier(new TarReader(descriptor), more).run();
   } finally {
     closeSync(descriptor);
   }
@@ -50,13 +67,10 @@ export function verifyBundle(file: string, more: { publicKey?: string | undefine
 const HEAD = [PARTS.manifest, PARTS.signature, PARTS.publicKey] as const;
 
 class Verifier {
-  readonly #file: number;
-  readonly #size: number;
-  readonly #pinned: string | undefined;
-  readonly #problems: Problem[] = [];
-  #at = 0;
-  /** Parts begun. */
-  #started = 0;
+  readonly #tar: TarReader;
+  readonly #more: VerifyOptions;
+  readonly #pinned: ReadonlySet<string>;
+  readonly #problems = new Problems();
   #manifest: Manifest | undefined;
   #chain = new ChainCheck('', PARTS.chain);
   #history = new HistoryCheck(this.#chain);
@@ -65,10 +79,11 @@ class Verifier {
   #outputs = 0;
   #plan: string | undefined;
 
-  constructor(file: number, pinned: string | undefined) {
-    this.#file = file;
-    this.#size = fstatSync(file).size;
-    this.#pinned = pinned;
+  constructor(tar: TarReader, more: VerifyOptions) {
+    this.#tar = tar;
+    this.#more = more;
+    const given = more.publicKey === undefined ? [] : [readPublicKey(more.publicKey).fingerprint];
+    this.#pinned = new Set([...given, ...(more.fingerprints ?? [])]);
   }
 
   run(): Verdict {
@@ -79,13 +94,14 @@ class Verifier {
       this.#say(error.problem);
     }
     return {
-      problems: this.#problems.slice(0, MOST_PROBLEMS),
+      problems: this.#problems.kept,
+      signer: this.#pinned.size > 0 ? 'pinned' : 'unknown',
       cluster: this.#manifest?.cluster ?? '',
       operation: this.#manifest?.operation ?? '',
       fingerprint: this.#fingerprint,
       chain: this.#manifest?.chain.id ?? '',
       links: this.#chain.length,
-      head: this.#chain.hashes.at(-1)!,
+      head: this.#chain.hashes.at(this.#chain.length)!,
       openRecords: this.#chain.openRecords.length,
       outputs: this.#outputs,
       histories: this.#histories,
@@ -93,9 +109,7 @@ class Verifier {
     };
   }
 
-  #say(...problems: readonly Problem[]): void {
-    if (this.#problems.length < MOST_PROBLEMS) this.#problems.push(...problems);
-  }
+  readonly #say = this.#problems.say;
 
   /** Manifest, signature and key. False: without a manifest nothing else can be judged. */
   #head(): boolean {
@@ -115,6 +129,7 @@ class Verifier {
     this.#manifest = { ...this.#manifest, parts: rest };
     this.#chain = new ChainCheck(this.#manifest.chain.id, PARTS.chain);
     this.#history = new HistoryCheck(this.#chain);
+    this.#more.onManifest?.(this.#manifest);
     return true;
   }
 
@@ -123,7 +138,7 @@ class Verifier {
       const key = readPublicKey(pem);
       this.#fingerprint = key.fingerprint;
       if (!key.verify(text, signature)) return 'its signature is not by the key of the bundle';
-      if (this.#pinned !== undefined && readPublicKey(this.#pinned).fingerprint !== key.fingerprint) {
+      if (this.#pinned.size > 0 && !this.#pinned.has(key.fingerprint)) {
         return `it was signed by ${key.fingerprint}, which is not the given key`;
       }
       return null;
@@ -134,25 +149,28 @@ class Verifier {
 
   #parts(): void {
     const { parts } = this.#manifest!;
-    const waiting = new Map(parts.map((part) => [part.name, part]));
+    const byName = new Map(parts.map((part) => [part.name, part]));
     const seen = new Set<string>();
-    for (let header = this.#header(); header !== null; header = this.#header()) {
+    /** The first part that has not come yet. */
+    let next = 0;
+    const more = () => this.#tar.header(() => this.#expected());
+    for (let header = more(); header !== null; header = more()) {
       const { name, size } = header;
-      const expected = waiting.keys().next().value;
-      const listed = waiting.get(name);
+      while (next < parts.length && seen.has(parts[next]!.name)) next += 1;
+      const again = seen.has(name);
+      const listed = again ? undefined : byName.get(name);
       if (!listed) {
-        this.#say(this.#of(name, seen.has(name) ? 'it is there a second time' : 'the manifest does not name it'));
-      } else if (name !== expected) {
-        this.#say(this.#of(expected!, 'it is missing, or not in its place'));
+        this.#say(this.#of(name, again ? 'it is there a second time' : 'the manifest does not name it'));
+      } else if (name !== parts[next]?.name) {
+        this.#say(this.#of(parts[next]!.name, 'it is missing, or not in its place'));
       }
-      waiting.delete(name);
       seen.add(name);
       const sum = this.#content(name, size, listed !== undefined);
       if (listed && (sum !== listed.sha256 || size !== listed.size)) {
         this.#say(this.#of(name, 'its bytes are not those that were packed'));
       }
     }
-    for (const name of waiting.keys()) {
+    for (const name of byName.keys()) {
       if (!seen.has(name)) this.#say(this.#of(name, 'it is missing'));
     }
     this.#together(seen);
@@ -167,7 +185,7 @@ class Verifier {
       if (!seen.has(outputPart(digest))) say(outputPart(digest), 'it is missing', `record ${record}`);
     }
     for (const digest of chain.specs) if (!seen.has(specPart(digest))) say(specPart(digest), 'it is missing');
-    this.#say(...this.#history.end(PARTS.chain));
+    this.#history.end(PARTS.chain, this.#say);
     if (this.#plan !== undefined && this.#history.plan !== undefined && this.#plan !== this.#history.plan) {
       say(PARTS.plan, 'it is not the plan that the workflow got');
     }
@@ -182,37 +200,42 @@ class Verifier {
   /** Reads a content, judges it by its name, and returns its sha256. */
   #content(name: string, size: number, listed: boolean): string {
     const hash = createHash('sha256');
-    if (!listed) this.#skip(name, size, hash);
+    if (!listed) this.#tar.skip(name, size, hash);
     else if (name === PARTS.chain || name === PARTS.requests) {
       this.#lines(name, size, hash);
       if (name === PARTS.chain) this.#chainEnd();
     } else if (name.startsWith('history/')) {
-      const json = this.#whole(name, size);
-      hash.update(json);
+      const json = this.#whole(name, size, hash);
       this.#histories += 1;
-      this.#say(...this.#history.add(name, json.toString('utf8')));
+      this.#history.add(name, json.toString('utf8'), this.#say);
     } else if (name.startsWith('outputs/')) {
       this.#outputs += 1;
-      this.#skip(name, size, hash);
-    } else if (name.startsWith('specs/') || name === PARTS.plan) {
-      const bytes = this.#whole(name, size);
-      hash.update(bytes);
+      this.#tar.skip(name, size, hash);
+    } else if (name.startsWith('specs/') || name === PARTS.plan || name === PARTS.status) {
+      const bytes = this.#whole(name, size, hash);
       if (name === PARTS.plan) this.#plan = bytes.toString('utf8');
+      else if (name === PARTS.status) this.#more.onStatus?.(bytes.toString('utf8'));
       else if (name !== specPart(sha256(bytes)))
         this.#say({ where: name, what: 'its content is not what its name says' });
-    } else this.#skip(name, size, hash);
-    const sum = hash.copy().digest('hex');
+    } else this.#tar.skip(name, size, hash);
+    const sum = hash.digest('hex');
     if (listed && name.startsWith('outputs/') && name !== outputPart(sum)) {
       this.#say(this.#of(name, 'its content is not what its digest says'));
     }
-    this.#zeros(name, padding(size));
+    if (!this.#tar.zeros(name, padding(size))) this.#say(this.#of(name, 'there is something behind its end'));
     return sum;
+  }
+
+  #whole(name: string, size: number, hash: Hash): Buffer {
+    const bytes = this.#tar.whole(name, size, MOST_WHOLE);
+    hash.update(bytes);
+    return bytes;
   }
 
   #chainEnd(): void {
     const { links, head } = this.#manifest!.chain;
     const { length, hashes } = this.#chain;
-    if (length === links && hashes.at(-1) === head) return;
+    if (length === links && hashes.at(length) === head) return;
     const what = `it ends with link ${length}; it had ${links} when it was packed`;
     this.#say({ where: PARTS.chain, record: `link ${Math.min(length + 1, links)}`, what });
   }
@@ -220,18 +243,20 @@ class Verifier {
   #lines(name: string, size: number, hash: Hash): void {
     let rest = Buffer.alloc(0);
     let number = 0;
-    for (let left = size; left > 0; ) {
-      const chunk = this.#read(name, Math.min(CHUNK, left));
-      left -= chunk.length;
+    for (const chunk of this.#tar.pieces(name, size)) {
       hash.update(chunk);
       let text = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
       for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10)) {
         number += 1;
+        if (number > MOST_LINKS) throw new Unreadable({ where: name, what: `it has more than ${MOST_LINKS} lines` });
         this.#line(name, number, text.subarray(0, end));
         text = text.subarray(end + 1);
       }
       rest = Buffer.from(text);
-      if (rest.length > MOST_LINE) break;
+      if (rest.length > MOST_LINE) {
+        const what = `it is longer than the ${MOST_LINE} bytes that are read`;
+        throw new Unreadable({ where: name, record: `line ${number + 1}`, what });
+      }
     }
     if (rest.length > 0) this.#say({ where: name, record: `line ${number + 1}`, what: 'it does not end as a line' });
   }
@@ -243,90 +268,29 @@ class Verifier {
     // A sequence that is not UTF-8 would come out as another text with the hash of neither.
     const intact = text[64] === ' ' && Buffer.from(text).equals(bytes);
     if (name === PARTS.requests) {
-      if (!intact || sha256(line) !== hash) {
-        this.#say({
-          where: name,
-          record: `line ${number}`,
-          what: 'its content is not what was written: the hash differs',
-        });
-      }
-      return;
+      if (intact && sha256(line) === hash) return this.#more.onRequest?.({ number, hash, line });
+      const what = 'its content is not what was written: the hash differs';
+      return this.#say({ where: name, record: `line ${number}`, what });
     }
-    const n = Number(/"n":(\d+)[,}]/.exec(line)?.[1] ?? number);
+    const n = Number(/"n":(\d{1,15})[,}]/.exec(line)?.[1] ?? number);
     const record = /"id":"([0-9A-Z]{26})"/.exec(line)?.[1];
     const problem = this.#chain.next({ n, hash, line: intact ? line : `${line}\0`, record });
     if (problem) this.#say(problem);
   }
 
-  #header(): { name: string; size: number } | null {
-    if (this.#size - this.#at < BLOCK) throw new Unreadable({ where: 'the archive', what: 'it ends early' });
-    const start = this.#at;
-    let header: { name: string; size: number } | null;
-    try {
-      header = readTarHeader(this.#read('the archive', BLOCK));
-    } catch {
-      throw new Unreadable({ where: this.#expected(), what: `its header, at byte ${start}, is not one that we wrote` });
-    }
-    this.#started += 1;
-    if (header === null) {
-      this.#zeros('the archive', tarEnd().length - BLOCK);
-      if (this.#at !== this.#size)
-        throw new Unreadable({ where: 'the archive', what: 'there is something behind its end' });
-    }
-    return header;
-  }
-
   /** Which part should begin here. */
   #expected(): string {
-    const names = [...HEAD, ...(this.#manifest?.parts.map(({ name }) => name) ?? [])];
-    return names[this.#started] ?? 'the archive';
+    const index = this.#tar.started;
+    return HEAD[index] ?? this.#manifest?.parts[index - HEAD.length]?.name ?? 'the archive';
   }
 
   #wholePart(name: string): Buffer {
-    const header = this.#header();
+    const header = this.#tar.header(() => this.#expected());
     if (header?.name !== name) {
       throw new Unreadable({ where: name, what: `it is not where it should be; ${header?.name ?? 'the end'} is` });
     }
-    const content = this.#whole(name, header.size);
-    this.#zeros(name, padding(header.size));
+    const content = this.#tar.whole(name, header.size, MOST_HEAD);
+    if (!this.#tar.zeros(name, padding(header.size))) this.#say(this.#of(name, 'there is something behind its end'));
     return content;
-  }
-
-  #whole(name: string, size: number): Buffer {
-    if (size > this.#size - this.#at) throw new Unreadable({ where: name, what: 'it ends early' });
-    const pieces: Buffer[] = [];
-    for (let left = size; left > 0; left -= CHUNK) pieces.push(this.#read(name, Math.min(CHUNK, left)));
-    return Buffer.concat(pieces);
-  }
-
-  #skip(name: string, size: number, hash: Hash): void {
-    for (let left = size; left > 0; left -= CHUNK) hash.update(this.#read(name, Math.min(CHUNK, left)));
-  }
-
-  #zeros(name: string, count: number): void {
-    if (!this.#read(name, count).every((byte) => byte === 0)) {
-      this.#say(this.#of(name, 'there is something behind its end'));
-    }
-  }
-
-  #read(name: string, count: number): Buffer {
-    const bytes = Buffer.alloc(count);
-    let got = 0;
-    while (got < count) {
-      const now = readSync(this.#file, bytes, got, count - got, this.#at + got);
-      if (now === 0) throw new Unreadable({ where: name, what: 'it ends early' });
-      got += now;
-    }
-    this.#at += count;
-    return bytes;
-  }
-}
-
-/** The form is broken: there is no going on. */
-class Unreadable extends Error {
-  readonly problem: Problem;
-  constructor(problem: Problem) {
-    super(problem.what);
-    this.problem = problem;
   }
 }

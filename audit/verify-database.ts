@@ -1,40 +1,138 @@
-import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { decodeTime } from 'ulid';
-import type { BundleInfo } from '../store/bundles.ts';
+import { mkdirSync } from 'node:fs';
 import type { Store } from '../store/index.ts';
-import { ChainCheck } from './chain-check.ts';
-import type { Problem } from './problem.ts';
-import { verifyBundle } from './verify-bundle.ts';
+import { ChainCheck, type ChainStart } from './chain-check.ts';
+import { checkAnchors, checkSink } from './check-anchors.ts';
+import { checkBundles } from './check-bundles.ts';
+import { checkOperations, checkSpecs, checkTokens, JournalFacts } from './check-facts.ts';
+import type { HashList } from './hash-list.ts';
+import { MOST_PROBLEMS, type Problem, Problems, type Say } from './problem.ts';
+import { readMark } from './pruning-mark.ts';
 
 /** What was looked at, and what is wrong. */
 export interface DatabaseVerdict {
-  problems: Problem[];
+  problems: readonly Problem[];
   chains: number;
   links: number;
   outputs: number;
   specs: number;
   bundles: number;
+  tokens: number;
+  operations: number;
+  anchors: {
+    count: number;
+    /** When signing began; null: nothing was signed yet. */
+    since: string | null;
+    /** Links that were there before: nothing says when they were written. */
+    before: number;
+    /** Links behind the newest anchor: nothing has signed them yet. */
+    unsigned: number;
+    /** Anchors of the given sink that held; null: none was given. */
+    sink: number | null;
+  };
+  /** Fingerprints of all keys that signed something. */
+  signers: string[];
+  /** `unknown`: something is signed, and no key was given to compare with. */
+  signer: 'pinned' | 'unknown' | 'none';
 }
 
-type AuditStore = Pick<Store, 'chains' | 'blobs' | 'bundles' | 'specs'>;
+export interface DatabaseOptions {
+  /** Fingerprints of the keys that may have signed. */
+  fingerprints?: readonly string[] | undefined;
+  /** A file of anchors: an external sink. */
+  sink?: string | undefined;
+  /** The newest anchor that the service on this machine signed or saw: outside the database. */
+  remembered?: { n: number; hash: string } | null | undefined;
+}
+
+type AuditStore = Pick<Store, 'chains' | 'anchors' | 'blobs' | 'bundles' | 'specs' | 'tokens' | 'operationRows'>;
 
 const PAGE = 500;
-const MOST_PROBLEMS = 20;
 /** The row of `chains` that counts all links. */
 const ALL = '*';
 
 /**
  * Check the journal of a database: every chain link by link, records that no chain leads to, every stored output, spec
- * and bundle, and that bundles and chains agree. Nobody should write meanwhile. `spool` is a folder for bundles.
+ * and bundle, signed anchors, and that whatever exists twice says the same twice. Nobody should write meanwhile. `spool`
+ * is a folder for bundles.
  */
-export async function verifyDatabase(store: AuditStore, spool: string): Promise<DatabaseVerdict> {
-  const verdict: DatabaseVerdict = { problems: [], chains: 0, links: 0, outputs: 0, specs: 0, bundles: 0 };
-  const heads = new Map<string, readonly string[]>();
-  const wanted = new Map<string, string>();
-  const say = (...problems: Problem[]) => verdict.problems.push(...problems);
-  let counted = 0;
+export async function verifyDatabase(
+  store: AuditStore,
+  spool: string,
+  { fingerprints = [], sink, remembered }: DatabaseOptions = {},
+): Promise<DatabaseVerdict> {
+  mkdirSync(spool, { recursive: true, mode: 0o700 });
+  const problems = new Problems();
+  const { say } = problems;
+  const signers = new Set<string>();
+  const mayBe = (fingerprint: string): boolean => {
+    signers.add(fingerprint);
+    return fingerprints.length === 0 || fingerprints.includes(fingerprint);
+  };
+  const starts = await readMarks(store, mayBe, say);
+  const facts = new JournalFacts();
+  const chains = await verifyChains(store, starts, facts, say);
+  const { heads } = chains;
+  const hashOf = (chain: string, n: number): string | null | undefined => {
+    const found = heads.get(chain);
+    return found && n < found.base ? null : found?.at(n);
+  };
+
+  const anchorContext = { hashOf, mayBe, links: chains.counted, say };
+  const { hashes, ...anchors } = await checkAnchors(store.anchors, anchorContext);
+  if (remembered && hashes.at(remembered.n) !== remembered.hash) {
+    const what = 'it was signed on this machine, and the database has another one or none: an older state was put back';
+    say({ where: 'anchors', record: `anchor ${remembered.n}`, what });
+  }
+  const held = sink === undefined ? null : await checkSink(sink, hashes, anchorContext);
+  const outputs = await verifyOutputs(store, say);
+  const specs = await checkSpecs(store.specs, facts, say);
+  const operations = await checkOperations(store.operationRows, facts, (chain) => starts.has(chain), say);
+  const tokens = await checkTokens(store.tokens, facts, say);
+  const context = { hashOf, anchors: hashes, specs, operations, fingerprints, mayBe, say };
+  const bundles = await checkBundles(store.bundles, context, spool);
+  return {
+    problems: problems.kept,
+    ...{ chains: chains.count, links: chains.links, outputs, specs: specs.size, bundles, tokens },
+    operations: operations.size,
+    anchors: { ...anchors, sink: held },
+    signers: [...signers],
+    signer: signers.size === 0 ? 'none' : fingerprints.length > 0 ? 'pinned' : 'unknown',
+  };
+}
+
+/** Where pruned chains begin. */
+async function readMarks(
+  store: AuditStore,
+  mayBe: (fingerprint: string) => boolean,
+  say: Say,
+): Promise<Map<string, ChainStart>> {
+  const starts = new Map<string, ChainStart>();
+  for (let after = ''; ; ) {
+    const page = await store.chains.marks(after, PAGE);
+    for (const { chain, n, hash, entry } of page) {
+      const bad = (what: string) => say({ where: 'chain_marks', record: chain, what });
+      starts.set(chain, { n, hash });
+      try {
+        const { mark, fingerprint } = readMark(entry);
+        if (!mayBe(fingerprint)) bad(`it was signed by ${fingerprint}, which is not the given key`);
+        else if (mark.chain !== chain || mark.n !== n || mark.hash !== hash) bad('it is not what was signed');
+      } catch (error) {
+        bad(error instanceof Error ? error.message : String(error));
+      }
+    }
+    if (page.length < PAGE) return starts;
+    after = page.at(-1)!.chain;
+  }
+}
+
+async function verifyChains(
+  store: AuditStore,
+  starts: ReadonlyMap<string, ChainStart>,
+  facts: JournalFacts,
+  say: Say,
+): Promise<{ heads: Map<string, HashList>; count: number; links: number; counted: number }> {
+  const heads = new Map<string, HashList>();
+  let [counted, links] = [0, 0];
   for (let after = ''; ; ) {
     const page = await store.chains.heads(after, PAGE);
     for (const head of page) {
@@ -42,39 +140,45 @@ export async function verifyDatabase(store: AuditStore, spool: string): Promise<
         counted = head.n;
         if (head.hash !== '') say({ where: 'chains', record: ALL, what: 'its hash was changed: it has none' });
       } else {
-        const check = await verifyChain(store, head, say);
+        const check = await verifyChain(store, head, { start: starts.get(head.id), notice: facts.notice, say });
         heads.set(head.id, check.hashes);
-        for (const digest of check.specs) wanted.set(digest, head.id);
-        verdict.chains += 1;
-        verdict.links += check.length;
+        if (check.operation) {
+          const { spec, specRow } = check.operation;
+          facts.operations.set(head.id, check.operation);
+          const named = facts.specs.get(spec) ?? { chain: head.id, rows: new Set() };
+          facts.specs.set(spec, named);
+          if (specRow !== '') named.rows.add(specRow);
+        }
+        links += check.length - check.hashes.base;
       }
     }
     if (page.length < PAGE) break;
     after = page.at(-1)!.id;
   }
   const { records, chains } = await store.chains.strays(MOST_PROBLEMS);
-  say(...records.map((record) => ({ where: 'journal', record: `record ${record}`, what: 'no link leads to it' })));
-  say(...chains.map((chain) => ({ where: 'chains', record: chain, what: 'its head is missing' })));
-  const { links, last } = await store.chains.totals();
-  if (links !== counted || last !== counted) {
-    say({ where: 'links', what: `there are ${links}, the last at position ${last}; ${counted} were written` });
+  for (const record of records) say({ where: 'journal', record: `record ${record}`, what: 'no link leads to it' });
+  for (const chain of chains) say({ where: 'chains', record: chain, what: 'its head is missing' });
+  const pruned = [...starts.values()].reduce((sum, { n }) => sum + n, 0);
+  for (const chain of starts.keys()) {
+    if (!heads.has(chain)) say({ where: 'chain_marks', record: chain, what: 'there is no such chain' });
   }
-  verdict.outputs = await verifyOutputs(store, say);
-  verdict.specs = await verifySpecs(store, wanted, say);
-  verdict.bundles = await verifyBundles(store, heads, spool, say);
-  return { ...verdict, problems: verdict.problems.slice(0, MOST_PROBLEMS) };
+  const totals = await store.chains.totals();
+  if (totals.links + pruned !== counted || (totals.last !== counted && (pruned === 0 || totals.last > counted))) {
+    const what = `there are ${totals.links}, the last at position ${totals.last}; ${counted} were written`;
+    say({ where: 'links', what: pruned === 0 ? what : `${what}, and ${pruned} were pruned` });
+  }
+  return { heads, count: heads.size, links, counted };
 }
 
-type Say = (...problems: Problem[]) => void;
-
-async function verifyChain(
-  store: AuditStore,
+/** One chain, link by link. */
+export async function verifyChain(
+  store: Pick<AuditStore, 'chains' | 'blobs'>,
   head: { id: string; n: number; hash: string },
-  say: Say,
+  { start, notice, say }: { start?: ChainStart | undefined; notice?: JournalFacts['notice'] | undefined; say: Say },
 ): Promise<ChainCheck> {
   const where = `journal, chain ${head.id}`;
-  const check = new ChainCheck(head.id, where);
-  let last = 0;
+  const check = new ChainCheck(head.id, where, { start, notice });
+  let last = start?.n ?? 0;
   let pos = 0;
   for (;;) {
     const page = await store.chains.lines(head.id, last, PAGE);
@@ -89,13 +193,14 @@ async function verifyChain(
     }
     if (page.length < PAGE) break;
   }
-  if (last !== head.n || check.hashes.at(-1) !== head.hash) {
+  if (last !== head.n || check.hashes.at(check.length) !== head.hash) {
     say({ where, record: `link ${head.n}`, what: `the chain should end with it and ends with link ${last}` });
   }
   const open = check.openRecords;
   for (let from = 0; from < open.length; from += PAGE) {
-    const wrong = await store.chains.halfEnded(open.slice(from, from + PAGE));
-    say(...wrong.map((id) => ({ where, record: `record ${id}`, what: 'it says how it ended, and no link does' })));
+    for (const id of await store.chains.halfEnded(open.slice(from, from + PAGE))) {
+      say({ where, record: `record ${id}`, what: 'it says how it ended, and no link does' });
+    }
   }
   const named = [...check.outputs];
   for (let from = 0; from < named.length; from += PAGE) {
@@ -119,114 +224,5 @@ async function verifyOutputs(store: AuditStore, say: Say): Promise<number> {
     }
     if (page.length < PAGE) return count;
     after = page.at(-1)!.digest;
-  }
-}
-
-/** `wanted`: specs that chains name, each with one such chain. */
-async function verifySpecs(store: AuditStore, wanted: ReadonlyMap<string, string>, say: Say): Promise<number> {
-  const missing = new Map(wanted);
-  let count = 0;
-  for (let after = ''; ; ) {
-    const page = await store.specs.check(after, PAGE);
-    for (const { digest, problem } of page) {
-      if (problem !== null) say({ where: 'specs', record: digest, what: problem });
-      missing.delete(digest);
-      count += 1;
-    }
-    if (page.length < PAGE) break;
-    after = page.at(-1)!.digest;
-  }
-  say(
-    ...[...missing].map(([digest, chain]) => ({ where: 'specs', record: digest, what: `${chain} names it: missing` })),
-  );
-  return count;
-}
-
-async function verifyBundles(
-  store: AuditStore,
-  heads: ReadonlyMap<string, readonly string[]>,
-  spool: string,
-  say: Say,
-): Promise<number> {
-  mkdirSync(spool, { recursive: true, mode: 0o700 });
-  const folder = mkdtempSync(join(spool, 'check-'));
-  const file = join(folder, 'bundle.tar');
-  let count = 0;
-  try {
-    for (let after = { cluster: '', operation: '' }; ; ) {
-      const page = await store.bundles.list(after, PAGE);
-      for (const info of page) {
-        say(...(await verifyStored(store, info, heads, file)));
-        count += 1;
-      }
-      if (page.length < PAGE) break;
-      after = page.at(-1)!;
-    }
-    for (const loose of await store.bundles.loose()) say(...(await verifyLoose(store, loose, file)));
-    return count;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Pieces without a bundle. A save that was cut off leaves the beginning of a file; anything else was made so. */
-async function verifyLoose(
-  store: AuditStore,
-  { id, pieces, last }: { id: string; pieces: number; last: number },
-  file: string,
-): Promise<Problem[]> {
-  const bad = (what: string): Problem[] => [{ where: 'bundle_pieces', record: `bundle ${id}`, what }];
-  if (pieces !== last + 1) return bad(`it has ${pieces} pieces up to number ${last}, and nothing names it`);
-  const digest = await written(store, id, file);
-  if ('problem' in digest) return bad(digest.problem);
-  const { problems, cluster, operation } = verifyBundle(file);
-  if (problems.length > 0) return [];
-  return bad(`it is whole, of operation ${operation} of ${cluster}, and its row in bundles is missing`);
-}
-
-async function verifyStored(
-  store: AuditStore,
-  info: BundleInfo,
-  heads: ReadonlyMap<string, readonly string[]>,
-  file: string,
-): Promise<Problem[]> {
-  const where = `bundle of ${info.cluster} ${info.operation}`;
-  const digest = await written(store, info.id, file);
-  if ('problem' in digest) return [{ where, what: digest.problem }];
-  const { problems, links, chain, head, cluster, operation } = verifyBundle(file);
-  if (problems.length > 0) return problems.map((each) => ({ ...each, where: `${where}, ${each.where}` }));
-  if (digest.sha256 !== info.sha256 || statSync(file).size !== info.size)
-    return [{ where, what: 'it is another one than was stored' }];
-  if (cluster !== info.cluster || operation !== info.operation)
-    return [{ where, what: `it is of operation ${operation} of ${cluster}` }];
-  if (heads.get(chain)?.[links] === head) {
-    return timeOf(info.id) === info.createdAt ? [] : [{ where, what: 'its time was changed' }];
-  }
-  return [{ where: `journal, chain ${chain}`, record: `link ${links}`, what: 'the signed bundle has another one' }];
-}
-
-/** When a bundle with this id was kept. */
-function timeOf(id: string): string {
-  try {
-    return new Date(decodeTime(id)).toISOString();
-  } catch {
-    return 'no time';
-  }
-}
-
-/** Writes a bundle into the file, and returns its sha256. */
-async function written(store: AuditStore, id: string, file: string): Promise<{ sha256: string } | { problem: string }> {
-  const hash = createHash('sha256');
-  const descriptor = openSync(file, 'w', 0o600);
-  try {
-    for await (const piece of store.bundles.read(id)) {
-      hash.update(piece);
-      writeSync(descriptor, piece);
-    }
-    return { sha256: hash.digest('hex') };
-  } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
-  } finally {
-    closeSync(descriptor);
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { printable } from '../contracts/printable.ts';
 import { secretEnvironment } from '../store/secret-environment.ts';
 import { auditCheck } from './commands/audit-check.ts';
 import { auditVerify } from './commands/audit-verify.ts';
@@ -36,6 +37,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`kubewright: ${error instanceof Error ? error.message : String(error)}\n`);
+  // Messages may quote what was read. Each further line is indented: none can pass for a verdict.
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`kubewright: ${printable(message).replaceAll('\n', '\n  ')}\n`);
   process.exitCode = 1;
 }

@@ -30,6 +30,14 @@ export interface ChainReader {
   strays(limit: number): Promise<{ records: string[]; chains: string[] }>;
   /** How many links there are, and the highest position. */
   totals(): Promise<{ links: number; last: number }>;
+  /** Where pruned chains begin, behind a name. */
+  marks(after: string, limit: number): Promise<{ chain: string; n: number; hash: string; entry: string }[]>;
+  /**
+   * Remove the links 1 to `n` of a chain, the records that they are of, and keep the signed mark (audit/pruning-mark.ts)
+   * that says so. Throws when link `n` is not there with this hash, or a record has its halves on both sides. Returns the
+   * number of links removed.
+   */
+  prune(mark: { chain: string; n: number; hash: string; entry: string }): Promise<number>;
 }
 
 type Joined = LinkRow & { prev: string | null; row: JournalRow | null };
@@ -44,9 +52,14 @@ export function chainReader(db: Kysely<Tables>): ChainReader {
           .on((on) => on.eb(on.ref('before.n'), '=', on.eb(on.ref('links.n'), '-', 1))),
       )
       .leftJoin('journal', 'journal.id', 'links.record')
+      .leftJoin('chain_marks as mark', (join) =>
+        join
+          .onRef('mark.chain', '=', 'links.chain')
+          .on((on) => on.eb(on.ref('mark.n'), '=', on.eb(on.ref('links.n'), '-', 1))),
+      )
       .selectAll('journal')
       .select(['links.pos', 'links.chain', 'links.n', 'links.hash', 'links.record', 'links.part'])
-      .select('before.hash as prev');
+      .select((eb) => eb.fn.coalesce('before.hash', 'mark.hash').as('prev'));
   const read = async (query: ReturnType<typeof select>): Promise<(ChainLine & { chain: string })[]> => {
     const rows = await (query as SelectQueryBuilder<Tables, 'links', Record<string, unknown>>).execute();
     return rows.map((row) => {
@@ -91,6 +104,40 @@ export function chainReader(db: Kysely<Tables>): ChainReader {
         .executeTakeFirstOrThrow();
       return { links: Number(row.links), last: Number(row.last ?? 0) };
     },
+    marks: (after, limit) =>
+      db.selectFrom('chain_marks').selectAll().where('chain', '>', after).orderBy('chain').limit(limit).execute(),
+    prune: ({ chain, n, hash, entry }) =>
+      db.transaction().execute(async (tx) => {
+        const last = await tx
+          .selectFrom('links')
+          .select('hash')
+          .where('chain', '=', chain)
+          .where('n', '=', n)
+          .executeTakeFirst();
+        if (last?.hash !== hash) throw new Error(`the chain ${chain} has no link ${n} with the hash of the mark`);
+        const pruned = tx.selectFrom('links').select('record').where('chain', '=', chain).where('n', '<=', n);
+        const torn = await tx
+          .selectFrom('links')
+          .select('record')
+          .where('chain', '=', chain)
+          .where('n', '>', n)
+          .where('record', 'in', pruned)
+          .limit(1)
+          .executeTakeFirst();
+        if (torn) throw new Error(`the record ${torn.record} ends behind link ${n} of ${chain}`);
+        await tx.deleteFrom('journal').where('id', 'in', pruned).execute();
+        const { numDeletedRows } = await tx
+          .deleteFrom('links')
+          .where('chain', '=', chain)
+          .where('n', '<=', n)
+          .executeTakeFirst();
+        await tx
+          .insertInto('chain_marks')
+          .values({ chain, n, hash, entry })
+          .onConflict((conflict) => conflict.column('chain').doUpdateSet({ n, hash, entry }))
+          .execute();
+        return Number(numDeletedRows);
+      }),
     heads: (after, limit) =>
       db.selectFrom('chains').selectAll().where('id', '>', after).orderBy('id').limit(limit).execute(),
   };

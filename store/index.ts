@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { KubewrightError } from '../contracts/errors.ts';
 import { type Addresses, addresses } from './addresses.ts';
+import { type AnchorStore, anchorStore } from './anchors.ts';
 import { type ApprovalStore, approvalStore } from './approvals.ts';
 import { type BlobStore, blobStore } from './blobs.ts';
 import { type BundleStore, bundleStore } from './bundles.ts';
@@ -15,10 +16,12 @@ import { type Journal, journal } from './journal.ts';
 import type { Keyring } from './keyring.ts';
 import { migrate } from './migrations/index.ts';
 import { type Notes, notes } from './notes.ts';
+import { type OperationRows, operationRows } from './operation-rows.ts';
 import { type PayloadKeys, payloadKeys } from './payload-keys.ts';
 import { openPostgres } from './postgres.ts';
 import { type Processes, processStore } from './processes.ts';
 import { type Projections, projections } from './projections.ts';
+import { openReadOnly } from './read-only.ts';
 import { type RequestStore, requestStore } from './requests.ts';
 import { type SecretRotation, secretRotation } from './rotation.ts';
 import type { Tables } from './schema.ts';
@@ -42,9 +45,11 @@ export interface Store {
   tokens: TokenStore;
   journal: Journal;
   chains: ChainReader;
+  anchors: AnchorStore;
   bundles: BundleStore;
   blobs: BlobStore;
   projections: Projections;
+  operationRows: OperationRows;
   requests: RequestStore;
   notes: Notes;
   processes: Processes;
@@ -83,6 +88,16 @@ export async function openStore({ url, dataDir, keyring, logger }: StoreOptions)
     return storeOn(db, keyring);
   } catch (error) {
     await db?.destroy().catch(() => undefined);
+    throw asStoreError(error);
+  }
+}
+
+/** The same for reading alone: nothing is written, no schema is changed. Throws STORE_FAILED. */
+export async function openStoreReadOnly({ url, dataDir, keyring }: StoreOptions & { dataDir: string }): Promise<Store> {
+  try {
+    const { db, release } = await openReadOnly({ url, file: join(dataDir, 'kubewright.db') });
+    return { ...storeOn(db, keyring), ...guarded({ close: release }) };
+  } catch (error) {
     throw asStoreError(error);
   }
 }
@@ -126,8 +141,10 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
     tokens: guarded(tokenStore(db)),
     journal: guarded(journal(db, blobs)),
     chains: guarded(chainReader(db)),
+    anchors: guarded(anchorStore(db)),
     bundles: guarded(bundleStore(db)),
     projections: guarded(projections(db, specs)),
+    operationRows: guarded(operationRows(db)),
     requests: guarded(requestStore(db)),
     notes: guarded(notes(db)),
     processes: guarded(processStore(db)),

@@ -17,12 +17,13 @@ const ANSWER_MS = STATEMENT_MS + 5_000;
 
 /**
  * Kysely on PostgreSQL. Idle connections that break are reported to `onError` and replaced. `unlimited`: no
- * limit for statements and locks, for migrations, backups and checks of a whole database.
+ * limit for statements and locks, for migrations, backups and checks of a whole database. `readOnly`: the server refuses to
+ * write in this session.
  */
 export function openPostgres(
   url: string,
   onError: (error: Error) => void,
-  { unlimited = false }: { unlimited?: boolean } = {},
+  { unlimited = false, readOnly = false }: { unlimited?: boolean; readOnly?: boolean } = {},
 ): Kysely<Tables> {
   const pool = new pg.Pool({
     connectionString: url,
@@ -31,6 +32,7 @@ export function openPostgres(
     keepAlive: true,
     idle_in_transaction_session_timeout: unlimited ? 0 : IDLE_MS,
     ...(unlimited ? {} : { lock_timeout: LOCK_MS, statement_timeout: STATEMENT_MS, query_timeout: ANSWER_MS }),
+    ...(readOnly ? { options: '-c default_transaction_read_only=on' } : {}),
     application_name: 'kubewright',
     types: {
       // Byte counts stay far below 2^53: numbers on both engines, not strings here.

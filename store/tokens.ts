@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { ulid } from 'ulid';
 import type { Actor } from '../contracts/operation.ts';
-import { sha256 } from './canonical.ts';
+import { canonicalJson, sha256 } from './canonical.ts';
 import type { Tables, TokenRow } from './schema.ts';
 import { now } from './time.ts';
 
@@ -37,10 +37,12 @@ export interface TokenStore {
     name: string,
     role: Actor['role'],
     more?: { expiresAt?: Date | null | undefined; clusters?: readonly string[] | null | undefined },
-  ): Promise<{ token: string; info: TokenInfo }>;
+  ): Promise<{ token: string; info: TokenInfo; digest: string }>;
   /** Who the token belongs to; null when it is unknown, expired or revoked. */
   verify(token: string): Promise<TokenHolder | null>;
   list(): Promise<TokenInfo[]>;
+  /** Tokens behind an id, each with the digest of its row. For the audit. */
+  check(after: string, limit: number): Promise<{ info: TokenInfo; digest: string }[]>;
   /** False when there is no such token, or it was revoked before. */
   revoke(id: string): Promise<boolean>;
   /** What these tokens are good for now, by id; those that are unknown, expired or revoked are not among them. */
@@ -69,7 +71,7 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
         clusters: more.clusters ? JSON.stringify(more.clusters) : null,
       };
       await db.insertInto('tokens').values(row).execute();
-      return { token, info: infoOf(row) };
+      return { token, info: infoOf(row), digest: digestOf(row) };
     },
     async verify(token) {
       if (!token.startsWith(PREFIX) || token.length > 128) return null;
@@ -82,6 +84,16 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
     },
     async list() {
       return (await db.selectFrom('tokens').selectAll().orderBy('id').execute()).map(infoOf);
+    },
+    async check(after, limit) {
+      const rows = await db
+        .selectFrom('tokens')
+        .selectAll()
+        .where('id', '>', after)
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({ info: infoOf(readable(row)), digest: digestOf(row) }));
     },
     async revoke(id) {
       const { numUpdatedRows } = await db
@@ -109,6 +121,22 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** Of what never changes in a token's row: its `issue` record names it, so that a row changed behind our back shows. */
+function digestOf({ id, name, role, sha256: ofText, created_at, expires_at, clusters }: TokenRow): string {
+  return sha256(canonicalJson({ id, name, role, sha256: ofText, created_at, expires_at, clusters }));
+}
+
+/** The audit says of a row that was changed that it was, whatever it was changed to. */
+function readable(row: TokenRow): TokenRow {
+  if (row.clusters === null) return row;
+  try {
+    if (Array.isArray(JSON.parse(row.clusters))) return row;
+  } catch {
+    // What follows holds for texts that are no JSON as well.
+  }
+  return { ...row, clusters: JSON.stringify([row.clusters]) };
 }
 
 function infoOf(row: TokenRow): TokenInfo {

@@ -41,8 +41,14 @@ export const tokens: AddRoutes = (api, deps) => {
         throw new KubewrightError('BAD_REQUEST', 'body.expiresAt is in the past');
       }
       const until = expiresAt === undefined ? null : new Date(expiresAt);
-      const { token, info } = await store.create(name, role, { expiresAt: until, clusters });
-      await recordIssue(deps.store.journal, giverOf(request), tokenIssue(info));
+      const { token, info, digest } = await store.create(name, role, { expiresAt: until, clusters });
+      try {
+        await recordIssue(deps.store.journal, giverOf(request), tokenIssue(info, digest));
+      } catch (error) {
+        // Nobody gets it, and no record says that it was given.
+        await store.revoke(info.id);
+        throw error;
+      }
       return reply
         .code(201)
         .header('cache-control', 'no-store')

@@ -1,31 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { readAnchorMemory } from '../../audit/anchor-memory.ts';
 import { openAudited } from '../../audit/audited-store.ts';
-import { verifyDatabase } from '../../audit/verify-database.ts';
-import { EXIT_CODES, print, tell } from './audit-verify.ts';
+import { knownFingerprint } from '../../audit/signing-key.ts';
+import { type DatabaseVerdict, verifyDatabase } from '../../audit/verify-database.ts';
+import { printableJson } from '../../contracts/printable.ts';
+import { fingerprintOfFile } from './audit-verify.ts';
+import { EXIT, EXIT_CODES, fingerprintArgument, print, tell } from './exit-codes.ts';
 
-/** `kubewright audit check`: the same for a whole database. Exits 1 and names the first bad record. */
+interface Options {
+  data: string;
+  url?: string;
+  key: string[];
+  fingerprint: string[];
+  anchors?: string;
+  json?: true;
+}
+
+const several = (value: string, before: string[]): string[] => [...before, value];
+
+/** `kubewright audit check`: the same for a whole database. Exits 1 and names the first bad record. Writes nothing. */
 export function auditCheck(): Command {
   return new Command('check')
-    .description('check the journal of a data directory, or of PostgreSQL: chains, records, outputs, bundles')
+    .description('check a whole database: chains, signed anchors, records, outputs, bundles, and all that exists twice')
     .option('--data <folder>', 'data directory', process.env['KUBEWRIGHT_DATA'] ?? './.kubewright')
     .option('--url <url>', 'postgres://..., default KUBEWRIGHT_DATABASE_URL')
+    .option('--key <file>', 'a public key (PEM) that may have signed; default: the audit.key of --data', several, [])
+    .option('--fingerprint <text>', 'the fingerprint (SHA256:...) of such a key', several, [])
+    .option('--anchors <file>', 'what an external sink has kept of the signed heads')
     .option('--json', 'the verdict as JSON')
     .addHelpText('after', EXIT_CODES)
-    .action(async ({ data, url, json }: { data: string; url?: string; json?: true }) => {
-      const store = await openAudited(data, url ?? process.env['KUBEWRIGHT_DATABASE_URL']);
+    .action(async (options: Options) => {
+      const { data, anchors: sink, json } = options;
+      const url = options.url ?? process.env['KUBEWRIGHT_DATABASE_URL'];
+      const fingerprints = keysOf(options);
+      const spool = mkdtempSync(join(tmpdir(), 'kubewright-check-'));
       try {
-        const verdict = await verifyDatabase(store, join(data, 'spool'));
-        const { problems, chains, links, outputs, specs, bundles } = verdict;
-        if (json) print(JSON.stringify(verdict));
-        else if (problems.length > 0) tell(problems);
-        else
-          print(
-            `unchanged: ${links} links in ${chains} chains, ${outputs} outputs, ${specs} specs, ${bundles} bundles`,
-          );
-        if (problems.length > 0) process.exitCode = 1;
+        const store = await openAudited(data, url);
+        try {
+          const remembered = readAnchorMemory(data);
+          const verdict = await verifyDatabase(store, spool, { fingerprints, sink, remembered });
+          if (json) print(printableJson(JSON.stringify(verdict)));
+          else if (verdict.problems.length > 0) tell(verdict.problems);
+          else tellAll(verdict);
+          process.exitCode =
+            verdict.problems.length > 0
+              ? EXIT.changed
+              : verdict.signer === 'unknown'
+                ? EXIT.signerUnknown
+                : EXIT.unchanged;
+        } finally {
+          await store.close();
+        }
       } finally {
-        await store.close();
+        rmSync(spool, { recursive: true, force: true });
       }
     });
+}
+
+/** Fingerprints of the keys that may have signed: those that were given, else the one of this installation. */
+function keysOf({ data, key, fingerprint }: Options): string[] {
+  const given = [...key.map(fingerprintOfFile), ...fingerprint.map(fingerprintArgument)];
+  if (given.length > 0) return given;
+  const own = knownFingerprint(data, process.env['KUBEWRIGHT_AUDIT_KEY']);
+  return own === undefined ? [] : [own];
+}
+
+function tellAll(verdict: DatabaseVerdict): void {
+  const { chains, links, outputs, specs, bundles, tokens, operations, anchors, signer, signers } = verdict;
+  const found = `${links} links in ${chains} chains, ${outputs} outputs, ${specs} specs, ${bundles} bundles`;
+  print(`${signer === 'unknown' ? 'internally consistent, signer unknown' : 'unchanged'}: ${found}`);
+  print(`  ${tokens} tokens and ${operations} operations are as the journal says`);
+  if (anchors.count === 0) print('  nothing is signed but bundles: the service signs when it is started');
+  else {
+    print(`  ${anchors.count} signed anchors since ${anchors.since ?? 'an unknown time'}`);
+    if (anchors.before > 0) {
+      print(
+        `  unsigned history: ${anchors.before} links were there before; the first anchor holds them as they were then`,
+      );
+    }
+    if (anchors.unsigned > 0) print(`  ${anchors.unsigned} links are newer than the last anchor`);
+  }
+  if (anchors.sink !== null) print(`  ${anchors.sink} anchors of the sink are those of the database`);
+  if (signers.length > 0) print(`  signed by ${signers.join(', ')}`);
+  if (signer === 'unknown') print('  give the key of the installation: --key FILE or --fingerprint SHA256:...');
 }

@@ -1,5 +1,5 @@
-import type { Kysely } from 'kysely';
-import { Migrator } from 'kysely/migration';
+import { type Kysely, sql } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Tables } from '../schema.ts';
 import { initial } from './001-initial.ts';
@@ -31,25 +31,31 @@ export async function migrateTo(db: Kysely<Tables>, binary: 'blob' | 'bytea', sc
   if (error) throw error instanceof Error ? error : new Error(`the schema ${schema} could not be made`);
 }
 
-function migratorOf(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Migrator {
-  return new Migrator({
-    db,
-    provider: {
-      getMigrations: () =>
-        Promise.resolve({
-          '001-initial': { up: (given: Kysely<Tables>) => initial(given, binary) },
-          '003-tasks': { up: tasks },
-          '004-quarantine': { up: quarantine },
-          '005-notes': { up: notes },
-          '006-token-clusters': { up: tokenClusters },
-          '007-journal-chain': { up: journalChain },
-          '008-bundles': { up: (given: Kysely<Tables>) => bundles(given, binary) },
-          '009-signed-heads': { up: signedHeads },
-          '021-addresses': { up: addresses },
-          '022-credential-scopes': { up: credentialScopes },
-          '024-processes': { up: processes },
-          '025-commands': { up: commands },
-        }),
-    },
-  });
+const migratorOf = (db: Kysely<Tables>, binary: 'blob' | 'bytea'): Migrator =>
+  new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations(binary)) } });
+
+/** Migrations that this database lacks, and those in it that we do not know: a newer version made it. Only reads. */
+export async function schemaDifference(db: Kysely<Tables>): Promise<{ missing: string[]; unknown: string[] }> {
+  const known = Object.keys(migrations('blob'));
+  const rows = await sql<{ name: string }>`select name from kysely_migration`.execute(db).catch(() => ({ rows: [] }));
+  const applied = rows.rows.map(({ name }) => name);
+  return {
+    missing: known.filter((name) => !applied.includes(name)),
+    unknown: applied.filter((name) => !known.includes(name)),
+  };
 }
+
+const migrations = (binary: 'blob' | 'bytea'): Record<string, Migration> => ({
+  '001-initial': { up: (given: Kysely<Tables>) => initial(given, binary) },
+  '003-tasks': { up: tasks },
+  '004-quarantine': { up: quarantine },
+  '005-notes': { up: notes },
+  '006-token-clusters': { up: tokenClusters },
+  '007-journal-chain': { up: journalChain },
+  '008-bundles': { up: (given: Kysely<Tables>) => bundles(given, binary) },
+  '009-signed-heads': { up: signedHeads },
+  '021-addresses': { up: addresses },
+  '022-credential-scopes': { up: credentialScopes },
+  '024-processes': { up: processes },
+  '025-commands': { up: commands },
+});

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import proto from '@temporalio/proto';
+import { createAnchorer } from '../../../api/anchorer.ts';
+import { recordIssue, tokenIssue } from '../../../api/record-issue.ts';
 import { historyJson } from '../../../audit/history-json.ts';
 import { makeBundle, type WorkflowHistory } from '../../../audit/make-bundle.ts';
 import { openSigner, type Signer } from '../../../audit/signing-key.ts';
@@ -22,6 +24,8 @@ export interface Sample {
   store: Store;
   signer: Signer;
   histories: WorkflowHistory[];
+  /** Signs what is not signed yet. */
+  sign(): Promise<void>;
   /** Writes the bundle, and returns its path. */
   bundle(): Promise<string>;
   close(): Promise<void>;
@@ -34,6 +38,10 @@ export async function sampleOperation(given?: Store): Promise<Sample> {
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-audit-'));
   const store = given ?? (await openStore({ dataDir: folder, keyring: parseKeyring(testKey(1)) }));
   const signer = openSigner(folder);
+  const anchorer = createAnchorer({ store, signer, dataDir: folder, sinks: [], everyMs: 1_000 });
+  const { info, digest } = await store.tokens.create('admin', 'admin');
+  await recordIssue(store.journal, { actor: 'kubewright', requestId: '' }, tokenIssue(info, digest));
+  await anchorer.sign();
   const specRef = await store.specs.put(spec(CLUSTER));
   const operation = { ...begun(CLUSTER), kind: 'operation' as const, host: '', phase: '', activityId: '', attempt: 0 };
   const quiet = ended({ stdout: '', stdoutBytes: 0, code: null });
@@ -65,6 +73,7 @@ export async function sampleOperation(given?: Store): Promise<Sample> {
     ...{ blockedHosts: [], quarantinedHosts: [] },
   };
   await store.projections.saveOperation(status);
+  await anchorer.sign();
 
   const histories = [{ workflowId: WORKFLOW, runId: 'run', json: JSON.stringify(historyJson(historyOf(results))) }];
   let made = 0;
@@ -73,6 +82,7 @@ export async function sampleOperation(given?: Store): Promise<Sample> {
     store,
     signer,
     histories,
+    sign: () => anchorer.sign(),
     async bundle() {
       made += 1;
       const file = join(folder, `bundle-${made}.tar`);

@@ -31,6 +31,11 @@ const file = (name: string, content: string | Uint8Array): string => {
 it('`audit verify` exits with 0 for what nobody touched, 1 otherwise, naming the first bad record', () => {
   const key = file('key.pem', sample.signer.publicKey);
   expect(kubewright('audit', 'verify', bundle, '--key', key)).toMatchObject({ code: 0, err: '' });
+  const { fingerprint } = sample.signer;
+  expect(kubewright('audit', 'verify', bundle, '--fingerprint', fingerprint)).toMatchObject({ code: 0, err: '' });
+  const unknown = kubewright('audit', 'verify', bundle);
+  expect(unknown).toMatchObject({ code: 2, err: '' });
+  expect(unknown.out).toMatch(/^internally consistent, signer unknown: /);
   const bytes = readFileSync(bundle);
   const at = bytes.indexOf('"step","3"');
   const id = /"id":"([0-9A-Z]{26})"/.exec(bytes.subarray(at, at + 2000).toString('utf8'))![1]!;
@@ -57,7 +62,11 @@ it('`audit check` does the same for a database', () => {
   for (const end of ['', '-wal']) {
     copyFileSync(join(sample.folder, `kubewright.db${end}`), join(folder, `kubewright.db${end}`));
   }
-  expect(kubewright('audit', 'check', '--data', folder)).toMatchObject({ code: 0, err: '' });
+  const key = file('check-key.pem', sample.signer.publicKey);
+  expect(kubewright('audit', 'check', '--data', folder, '--key', key)).toMatchObject({ code: 0, err: '' });
+  const unknown = kubewright('audit', 'check', '--data', folder);
+  expect(unknown).toMatchObject({ code: 2, err: '' });
+  expect(unknown.out).toMatch(/^internally consistent, signer unknown: /);
   const database = new DatabaseSync(join(folder, 'kubewright.db'));
   const { id } = database.prepare(`select id from journal where host = 'w-1' limit 1`).get() as { id: string };
   database.exec(`update journal set actor = 'nobody' where id = '${id}'`);
