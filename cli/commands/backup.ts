@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { writeKeys } from '../../store/backup/keys.ts';
 import { writeBackup } from '../../store/backup/write-backup.ts';
-import { print } from './exit-codes.ts';
 import { dataOption, placeOf, urlOption } from './database-options.ts';
+import { print } from './exit-codes.ts';
 
 /** `kubewright backup FILE`: the whole database at one moment, while the service runs; keys go to a file of their own. */
 export function backup(): Command {

@@ -4,8 +4,8 @@ import { Command } from 'commander';
 import { type BackedUpKeys, placeKeys, readKeys } from '../../store/backup/keys.ts';
 import { restoreBackup } from '../../store/backup/restore-backup.ts';
 import { type Keyring, openKeyring, parseKeyring } from '../../store/keyring.ts';
-import { print } from './exit-codes.ts';
 import { dataOption, placeOf, urlOption } from './database-options.ts';
+import { print } from './exit-codes.ts';
 
 /** `kubewright restore FILE`: into an empty database, with the service stopped. The next start compares with Temporal. */
 export function restore(): Command {
