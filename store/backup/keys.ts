@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { KubewrightError } from '../../contracts/errors.ts';
 
 /** Keys of an installation that are given by the environment instead of a file. */
-const VARIABLES = ['KUBEWRIGHT_SECRET_KEY', 'KUBEWRIGHT_AUDIT_KEY'] as const;
+const VARIABLES = ['KUBEWRIGHT_SECRET_KEY', 'KUBEWRIGHT_AUDIT_KEY', 'KUBEWRIGHT_COMMAND_KEY'] as const;
 /** Key files of a data directory: secret.key, audit.key and others of this form. */
 const KEY_FILE = /^[a-z][a-z0-9-]{0,40}\.key$/;
 const MAX_BYTES = 64 * 1024;
