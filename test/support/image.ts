@@ -6,7 +6,7 @@ import { dirname, join, posix } from 'node:path';
 import { ensureBase, removeTree } from '../../lab/base.ts';
 import { withLock } from '../../lab/lock.ts';
 import { defaultCacheDir } from '../../lab/paths.ts';
-import { run } from '../../lab/run.ts';
+import { run, tryRun } from '../../lab/run.ts';
 import { copiedFiles, type Instruction, parseDockerfile, type Stage, workdirs } from './dockerfile.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -36,15 +36,17 @@ export async function assembleImage(folder: string, onProgress: (line: string) =
   const base = await ensureBase(defaultCacheDir(), onProgress);
   const packages = await ensureStage(modules, onProgress);
   const root = join(folder, 'root');
-  const [upper, work] = [join(folder, 'upper'), join(folder, 'work')];
-  for (const each of [root, upper, work]) await mkdir(each, { recursive: true });
-  await run(['mount', '-t', 'overlay', 'overlay', '-o', `lowerdir=${base},upperdir=${upper},workdir=${work}`, root]);
+  const [upper, work, layer] = [join(folder, 'upper'), join(folder, 'work'), join(folder, 'layer')];
+  for (const each of [root, upper, work, layer]) await mkdir(each, { recursive: true });
+  await linkStages(final, { [modules.name ?? '']: packages }, layer);
+  const lower = `${layer}:${base}`;
+  await run(['mount', '-t', 'overlay', 'overlay', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`, root]);
   const remove = () => removeTree(folder);
   try {
     await mkdir(join(root, 'usr/local/bin'), { recursive: true });
     await copyFile(join(ROOT, 'node_modules/node/bin/node'), join(root, 'usr/local/bin/node'));
     const image: AssembledImage = { root, env: { PATH }, workdir: '/', user: 'root', cmd: [], remove };
-    for (const step of final.steps) await follow(image, step, { [modules.name ?? '']: packages }, onProgress);
+    for (const step of final.steps) await follow(image, step, onProgress);
     return image;
   } catch (error) {
     await remove();
@@ -52,19 +54,24 @@ export async function assembleImage(folder: string, onProgress: (line: string) =
   }
 }
 
-async function follow(
-  image: AssembledImage,
-  step: Instruction,
-  stages: Record<string, string>,
-  onProgress: (line: string) => void,
-): Promise<void> {
-  const { name, text } = step;
-  if (name === 'COPY' && step.flags['from'] !== undefined) {
+/** COPY --from, into a layer of its own below the others: links to what the cache has, 200 MB need not be written. */
+async function linkStages(stage: Stage, from: Record<string, string>, layer: string): Promise<void> {
+  const at = workdirs(stage);
+  for (const [index, { name, text, flags }] of stage.steps.entries()) {
+    if (name !== 'COPY' || flags['from'] === undefined) continue;
     const [source = '', target = ''] = text.split(/\s+/);
-    const into = join(image.root, posix.resolve(image.workdir, target));
+    const origin = join(from[flags['from']] ?? '', source);
+    const into = join(layer, posix.resolve(at[index]!, target));
     await mkdir(dirname(into), { recursive: true });
-    await run(['cp', '-a', '--reflink=auto', join(stages[step.flags['from']] ?? '', source), into]);
-  } else if (name === 'COPY') {
+    // Links end at the file system.
+    const linked = await tryRun(['cp', '-al', origin, into], { timeoutMs: 300_000 });
+    if (linked.code !== 0) await run(['cp', '-a', origin, dirname(into)], { timeoutMs: 600_000 });
+  }
+}
+
+async function follow(image: AssembledImage, step: Instruction, onProgress: (line: string) => void): Promise<void> {
+  const { name, text } = step;
+  if (name === 'COPY' && step.flags['from'] === undefined) {
     for (const { from, to } of copiedFiles(ROOT, step, image.workdir)) {
       await mkdir(dirname(join(image.root, to)), { recursive: true });
       // Mode and nothing else: Docker makes copies root's.
