@@ -54,7 +54,7 @@ export async function runningOperations(
   client: Client,
   connection: Connection,
 ): Promise<{ cluster: string; operationId: string }[]> {
-  const { executions = [] } = await connection.withDeadline(Date.now() + DEADLINE_MS, () =>
+  const { executions } = await connection.withDeadline(Date.now() + DEADLINE_MS, () =>
     connection.workflowService.listWorkflowExecutions({
       namespace: client.options.namespace,
       pageSize: MOST_RUNNING,
