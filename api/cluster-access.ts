@@ -1,21 +1,15 @@
-import { ArtifactResolver } from '../activities/artifacts/mirror-artifacts.ts';
-import type { HostFacts } from '../activities/host/types.ts';
 import { adminClient, personalClient } from '../activities/kube/identities.ts';
-import { imageRef } from '../activities/kube/images.ts';
+import { requiredImageRef } from '../activities/kube/images.ts';
 import { API_SERVER_PORT } from '../activities/kube/paths.ts';
 import { createPki } from '../activities/pki/pki.ts';
 import { type ClusterSpec, hostsWithRole } from '../contracts/cluster.ts';
 import type { Store } from '../store/index.ts';
 import type { ApiDeps } from './deps.ts';
 
-/** How long GET /clusters/:name waits for the mirror's manifest, ms. */
-const MIRROR_WAIT_MS = 2_000;
-
 /** What people need to reach a built cluster: its kubeconfig, and an image that its hosts can pull. */
 export function clusterAccess(
   store: Pick<Store, 'secrets' | 'projections'>,
 ): Pick<ApiDeps, 'kubeconfig' | 'personalKubeconfig' | 'smokeImage'> {
-  const artifacts = new ArtifactResolver();
   /** Mode `check` makes no authority: without one the cluster was never built. */
   const pkiOf = async (cluster: string) =>
     (await store.secrets.get(`cluster/${cluster}`, 'pki/ca/kubernetes')) === null
@@ -42,16 +36,6 @@ export function clusterAccess(
       const issued = await pki.personalKubeconfig(personalClient(person, group), server, lifeMs);
       return { ...issued, text: issued.text.value };
     },
-    async smokeImage(spec) {
-      const found = imageRef(
-        { cluster: spec, artifacts: artifacts.sourceFor(spec), facts: { arch: 'amd64' } as HostFacts },
-        'busybox',
-      ).catch(() => null);
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<null>((resolve) => {
-        timer = setTimeout(() => resolve(null), MIRROR_WAIT_MS);
-      });
-      return Promise.race([found, late]).finally(() => clearTimeout(timer));
-    },
+    smokeImage: (spec) => requiredImageRef(spec, 'busybox'),
   };
 }

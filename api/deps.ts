@@ -27,8 +27,8 @@ export interface ApiDeps {
   codec: Pick<PayloadCodec, 'encode' | 'decode'>;
   /** Whose pages may call /codec from a browser: scheme, host and port of Temporal's UI. */
   temporalUiOrigin?: string | undefined;
-  /** A busybox image as the cluster's hosts name it; null when that cannot be told now. */
-  smokeImage(spec: ClusterSpec): Promise<string | null>;
+  /** A busybox image as the cluster's hosts name it. Reads nothing: viewers ask for it. */
+  smokeImage(spec: ClusterSpec): string;
   /** Folders and paths of the worker's machine whose keys and agents every operator may name. */
   loginPaths?: readonly string[] | undefined;
   /** Default: DEFAULT_LIMITS. */

@@ -18,8 +18,9 @@ import {
   WORKFLOWS,
 } from '../contracts/messages.ts';
 import { stamped } from '../contracts/provenance.ts';
+import { sharedReads } from './shared-reads.ts';
 import { exportHistories } from './temporal-export.ts';
-import type { TemporalGateway } from './temporal-gateway.ts';
+import type { OperationHistory, TemporalGateway } from './temporal-gateway.ts';
 import { readOperationHistory } from './temporal-history.ts';
 import { liveOperations, runningOperations } from './temporal-live.ts';
 
@@ -36,6 +37,8 @@ export function temporalGateway(
 ): TemporalGateway {
   const { namespace = NAMESPACE, dataConverter } = options;
   const client = new Client({ connection, namespace, dataConverter });
+
+  const readShared = sharedReads<OperationHistory>();
 
   /** Update ids make a repetition of one request harmless. */
   const send = (
@@ -103,9 +106,11 @@ export function temporalGateway(
         );
       }),
     history: (cluster, operationId) =>
-      asked(cluster, () =>
-        connection.withDeadline(Date.now() + READ_DEADLINE_MS, () =>
-          readOperationHistory(client, namespace, operationWorkflowId(cluster, operationId)),
+      readShared(`${cluster}/${operationId}`, () =>
+        asked(cluster, () =>
+          connection.withDeadline(Date.now() + READ_DEADLINE_MS, () =>
+            readOperationHistory(client, namespace, operationWorkflowId(cluster, operationId)),
+          ),
         ),
       ),
     async *histories(cluster, operationId) {

@@ -14,6 +14,8 @@ type Read = (payload: Payload | null | undefined) => unknown;
 
 /** A run that is longer was ended by the server: limit.historyCount.error is 51,200. */
 const EVENTS = 60_000;
+/** Of one text of an event, such as a summary: ours are short. */
+const TEXT_CHARS = 2_000;
 
 /**
  * The history of an operation, as events in words, with its plan and the results of its tasks. Those of its batches follow
@@ -101,7 +103,7 @@ class HistoryReader {
       id: `${this.#mark}${id}`,
       time: timeOf(event),
       type: typeOf(event),
-      ...(typeof summary === 'string' ? { summary } : {}),
+      ...(typeof summary === 'string' ? { summary: summary.slice(0, TEXT_CHARS) } : {}),
     };
     const started = event.activityTaskScheduledEventAttributes;
     if (started) this.#scheduled.set(id, this.#describe(started));

@@ -34,6 +34,11 @@ const IMAGES = {
 
 export type ImageName = keyof typeof IMAGES;
 
+/** Images that every mirror holds. */
+export type RequiredImageName = {
+  [name in ImageName]: (typeof IMAGES)[name]['required'] extends true ? name : never;
+}[ImageName];
+
 /** Every image name, sorted. */
 export const IMAGE_NAMES: readonly ImageName[] = (Object.keys(IMAGES) as ImageName[]).sort();
 

@@ -1,5 +1,6 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import { boundedGet, OutsideError } from './bounded-get.ts';
 import { type Arch, type ArtifactFile, artifact, isArtifactName } from './catalogue.ts';
 import { image, isImageName } from './images.ts';
 import { fetchMirrorManifest, type MirrorManifest } from './mirror-manifest.ts';
@@ -78,17 +79,20 @@ export class ArtifactResolver {
   }
 }
 
+/** A checksum file has one line, or one per file of the release. */
+const MAX_SUM_BYTES = 256 * 1024;
+
 async function fetchSum(url: string): Promise<string> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
-    if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    const sum = /\b[0-9a-f]{64}\b/.exec((await response.text()).slice(0, 1000))?.[0];
-    if (!sum) throw new Error('the answer holds no sha256');
+    // Addresses of the catalogue, which publishers redirect to their own networks.
+    const text = await boundedGet(url, { maxBytes: MAX_SUM_BYTES, timeoutMs: 10_000, redirects: 'https' });
+    const sum = /\b[0-9a-f]{64}\b/.exec(text.slice(0, 1000))?.[0];
+    if (!sum) throw new OutsideError('the answer holds no sha256');
     return sum;
   } catch (cause) {
     throw new KubewrightError('ARTIFACT_UNREACHABLE', `the published checksum at ${url} cannot be read`, {
       cause,
-      evidence: cause instanceof Error ? cause.message : String(cause),
+      evidence: cause instanceof OutsideError ? cause.message : 'it cannot be read',
     });
   }
 }

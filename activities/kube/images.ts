@@ -1,5 +1,5 @@
-import { hostsWithRole } from '../../contracts/cluster.ts';
-import { type ImageName, image } from '../artifacts/images.ts';
+import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
+import { type ImageName, image, type RequiredImageName } from '../artifacts/images.ts';
 import type { PhaseContext } from '../phases/phase.ts';
 import { REGISTRY_ENDPOINT } from './paths.ts';
 
@@ -19,6 +19,16 @@ export async function imageRef(
     ? `${REGISTRY_ENDPOINT}/${repositoryOf(name)}:${preloaded.version}`
     : // The upstream reference covers every architecture.
       image(name, 'amd64').upstream;
+}
+
+/**
+ * The same for an image that every mirror must hold, from the spec alone: to be asked where nobody may be made to read a
+ * mirror, whose address is somebody's choice.
+ */
+export function requiredImageRef(cluster: ClusterSpec, name: RequiredImageName): string {
+  const { version, upstream } = image(name, 'amd64');
+  const preloaded = hostsWithRole(cluster, 'registry').length > 0 && cluster.spec.artifacts.mirror !== undefined;
+  return preloaded ? `${REGISTRY_ENDPOINT}/${repositoryOf(name)}:${version}` : upstream;
 }
 
 /** Where an image of the catalogue lies in the cluster's registry. */

@@ -57,7 +57,7 @@ export const clusters: AddRoutes = (api, deps) => {
         ...(status?.pause ? { pause: status.pause } : {}),
         ...(status?.error ? { error: status.error } : {}),
         timings: timingsOf(status, Date.now()),
-        smokeImage: await deps.smokeImage(spec),
+        smokeImage: deps.smokeImage(spec),
         links: latestOperation ? operationLinks(name, latestOperation) : { cluster: `/clusters/${name}` },
       };
     },

@@ -212,7 +212,8 @@ async function workflowEvents(deps: ApiDeps, cluster: string, operation: string)
     timer = setTimeout(() => resolve(NO_HISTORY), EVENTS_WAIT_MS);
   });
   const found = deps.temporal.history(cluster, operation).catch((error: unknown) => {
-    if (KubewrightError.is(error) && ['NOT_FOUND', 'TEMPORAL_UNAVAILABLE'].includes(error.code)) return NO_HISTORY;
+    if (KubewrightError.is(error) && ['NOT_FOUND', 'TEMPORAL_UNAVAILABLE', 'RATE_LIMITED'].includes(error.code))
+      return NO_HISTORY;
     throw error;
   });
   return Promise.race([found, late]).finally(() => clearTimeout(timer));

@@ -108,7 +108,7 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
       kubeconfig: async () => null,
       personalKubeconfig: async () => null,
       codec: payloadCodec(store.payloadKeys),
-      smokeImage: async () => null,
+      smokeImage: () => 'busybox',
     });
     parts.push(() => app.close());
     const authorization = `Bearer ${readFileSync(await ensureAdminToken(dataDir, store), 'utf8').trim()}`;

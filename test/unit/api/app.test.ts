@@ -172,7 +172,10 @@ it('phases carry the JSON schema of their options', async () => {
 });
 
 it('what breaks inside is not told outside', async () => {
-  const broken = await testApi({ smokeImage: () => Promise.reject(new Error('secret path /x/y')) });
+  const thrower = () => {
+    throw new Error('secret path /x/y');
+  };
+  const broken = await testApi({ smokeImage: thrower });
   await broken.call('POST', '/clusters', { body: spec() });
   const answer = await broken.call('GET', '/clusters/demo');
   expect(answer).toMatchObject({ status: 500, body: { code: 'INTERNAL' } });

@@ -177,7 +177,7 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
       ),
     codec: payloadCodec(store.payloadKeys),
     temporalUiOrigin: 'http://127.0.0.1:8233',
-    smokeImage: () => Promise.resolve('registry.example/busybox:1'),
+    smokeImage: () => 'registry.example/busybox:1',
     dryRunWaitMs: 2_000,
     // Operators may send the spec of these tests.
     loginPaths: ['/root'],
