@@ -43,6 +43,8 @@ export interface TokenStore {
   list(): Promise<TokenInfo[]>;
   /** Tokens behind an id, each with the digest of its row. For the audit. */
   check(after: string, limit: number): Promise<{ info: TokenInfo; digest: string }[]>;
+  /** One page, oldest first; `cursor` is the id behind which it begins. */
+  page(at: { limit: number; cursor?: string | undefined }): Promise<{ items: TokenInfo[]; next: string | null }>;
   /** False when there is no such token, or it was revoked before. */
   revoke(id: string): Promise<boolean>;
   /** What these tokens are good for now, by id; those that are unknown, expired or revoked are not among them. */
@@ -94,6 +96,17 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
         .limit(limit)
         .execute();
       return rows.map((row) => ({ info: infoOf(readable(row)), digest: digestOf(row) }));
+    },
+    async page({ limit, cursor }) {
+      const rows = await db
+        .selectFrom('tokens')
+        .selectAll()
+        .where('id', '>', cursor ?? '')
+        .orderBy('id')
+        .limit(limit + 1)
+        .execute();
+      const items = rows.slice(0, limit).map(infoOf);
+      return { items, next: rows.length > limit ? items.at(-1)!.id : null };
     },
     async revoke(id) {
       const { numUpdatedRows } = await db

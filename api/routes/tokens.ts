@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { tokenInfo, tokenRequest } from '../../contracts/api.ts';
+import { pageOf, tokenInfo, tokenRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { giverOf } from '../plugins/auth.ts';
 import { recordIssue, tokenIssue } from '../record-issue.ts';
-import { type AddRoutes, responses } from './shared.ts';
+import { type AddRoutes, page, responses } from './shared.ts';
 
 /** /tokens: who may use this API. */
 export const tokens: AddRoutes = (api, deps) => {
@@ -16,12 +16,13 @@ export const tokens: AddRoutes = (api, deps) => {
       config: { ...config, audited: true },
       schema: {
         operationId: 'listTokens',
-        summary: 'Tokens, without their text',
+        summary: 'Tokens, without their text, the oldest first',
         tags,
-        response: responses({ 200: z.object({ items: z.array(tokenInfo).max(10_000) }) }),
+        querystring: z.strictObject(page),
+        response: responses({ 200: pageOf(tokenInfo) }),
       },
     },
-    async () => ({ items: await store.list() }),
+    (request) => store.page(request.query),
   );
   api.post(
     '/tokens',
