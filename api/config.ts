@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type AnchorConfig, anchorConfig, sinkEnvironment } from '../audit/sinks/config.ts';
 import { loginPathEnvironment, loginPathsOf } from '../contracts/login-paths.ts';
+import { type Retention, retentionEnvironment, retentionOf } from '../contracts/retention.ts';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
 import { type Environment, secretEnvironment } from '../store/secret-environment.ts';
 import { type ApiLimits, limitEnvironment, limitsOf } from './limits.ts';
@@ -61,6 +62,7 @@ const environment = z.object({
   TEMPORAL_NAMESPACE: optional,
   ...loginPathEnvironment,
   ...timeoutEnvironment,
+  ...retentionEnvironment,
   ...limitEnvironment,
 });
 
@@ -110,6 +112,7 @@ export interface ApiConfig {
   timeouts: Timeouts;
   /** Whose key files and agents every operator may name. */
   loginPaths: string[];
+  retention: Retention;
   /** Free space below which the service is not ready, MiB; undefined: a default by the size of the file system. */
   minFreeMiB: number | undefined;
   limits: ApiLimits;
@@ -149,6 +152,7 @@ export function parseConfig(given: Environment): ApiConfig {
     logLevel: data.KUBEWRIGHT_LOG_LEVEL,
     timeouts: timeoutsOf(data),
     loginPaths: loginPathsOf(data),
+    retention: retentionOf(data),
     minFreeMiB: data.KUBEWRIGHT_MIN_FREE_MIB === undefined ? undefined : Number(data.KUBEWRIGHT_MIN_FREE_MIB),
     limits: limitsOf(data),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },

@@ -22,6 +22,7 @@ import { type ApiConfig, parseConfig } from './config.ts';
 import type { Embedded } from './embedded.ts';
 import { readinessOf } from './readiness/index.ts';
 import { createReconciler } from './reconciler.ts';
+import { createJanitor } from './retention.ts';
 import { temporalGateway } from './temporal-client.ts';
 import { readTls, watchTls } from './tls.ts';
 
@@ -128,6 +129,7 @@ async function start(
   parts.push(() => app.close());
   if (config.tls && tls) parts.push(watchTls(app.server, config.tls, tls, logger));
   parts.push(archivist.start());
+  parts.push(createJanitor({ store, signer, keep: config.retention, logger }).start());
   parts.push(createReconciler({ store, temporal, logger }).start());
   const url = await app.listen({ host: config.host, port: config.port });
   logger.info({ url, docs: `${url}/docs`, tokenFile, dataDir }, 'Kubewright is ready');

@@ -47,6 +47,24 @@ export async function recordIssue(journal: Pick<Journal, 'record'>, by: Giver, i
   );
 }
 
+/** Write down that retention removes a token that was good for nothing: its row goes, and this says why. */
+export async function recordRemoval(journal: Pick<Journal, 'record'>, by: Giver, token: string): Promise<void> {
+  const at = new Date();
+  await journal.record(
+    {
+      ...by,
+      kind: 'issue',
+      cluster: '',
+      argv: ['token-removed', `id=${token}`],
+      stdinSha256: null,
+      stdinBytes: 0,
+      changes: [{ resource: `token:${token}`, action: 'remove', detail: 'expired or revoked; removed by retention' }],
+      startedAt: at,
+    },
+    { ...NO_OUTPUT, endedAt: at, code: null, error: null },
+  );
+}
+
 /** What a token is. `digest`: of its row, as the store gives it. */
 export function tokenIssue({ id, name, role, clusters, expiresAt }: TokenInfo, digest: string): Issue {
   const expires = expiresAt ?? 'never';

@@ -2,6 +2,7 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import type { Kysely } from 'kysely';
 import { sha256 } from './canonical.ts';
 import type { BlobRow, Tables } from './schema.ts';
+import { now } from './time.ts';
 
 /** Output of commands, by the sha256 of its text (UTF-8). */
 export interface BlobStore {
@@ -17,14 +18,17 @@ export interface BlobStore {
 const COMPRESS_FROM_BYTES = 512;
 /** Digests known to be stored. The same short outputs come back all the time. */
 const KNOWN = 4096;
+/** For how long, ms: retention looks at who stored a text in the last day, and must see that it is still in use. */
+const KNOWN_MS = 3_600_000;
 
 export function blobStore(db: Kysely<Tables>): BlobStore {
-  const known = new Set<string>();
+  const known = new Map<string, number>();
   return {
     async put(text) {
       const bytes = Buffer.from(text);
       const digest = sha256(bytes);
-      if (known.has(digest)) return digest;
+      if ((known.get(digest) ?? 0) > Date.now() - KNOWN_MS) return digest;
+      const used_at = now();
       const small = bytes.length < COMPRESS_FROM_BYTES;
       const data = small ? bytes : deflateSync(bytes, { level: 1 });
       await db
@@ -35,11 +39,12 @@ export function blobStore(db: Kysely<Tables>): BlobStore {
           encoding: small ? 'raw' : 'deflate',
           data,
           data_sha256: sha256(data),
+          used_at,
         })
-        .onConflict((conflict) => conflict.column('sha256').doNothing())
+        .onConflict((conflict) => conflict.column('sha256').doUpdateSet({ used_at }))
         .execute();
       if (known.size >= KNOWN) known.clear();
-      known.add(digest);
+      known.set(digest, Date.now());
       return digest;
     },
     async check(after, limit) {

@@ -23,6 +23,7 @@ import { type Processes, processStore } from './processes.ts';
 import { type Projections, projections } from './projections.ts';
 import { openReadOnly } from './read-only.ts';
 import { type RequestStore, requestStore } from './requests.ts';
+import { type RetentionStore, retentionStore } from './retention.ts';
 import { type SecretRotation, secretRotation } from './rotation.ts';
 import type { Tables } from './schema.ts';
 import { type SecretStore, secretStore } from './secrets.ts';
@@ -52,6 +53,7 @@ export interface Store {
   operationRows: OperationRows;
   requests: RequestStore;
   notes: Notes;
+  retention: RetentionStore;
   processes: Processes;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
@@ -147,6 +149,7 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
     operationRows: guarded(operationRows(db)),
     requests: guarded(requestStore(db)),
     notes: guarded(notes(db)),
+    retention: guarded(retentionStore(db)),
     processes: guarded(processStore(db)),
     ...guarded({
       ping: async () => {

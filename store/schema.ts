@@ -155,6 +155,8 @@ export interface BlobRow {
   data: Uint8Array;
   /** sha256 of `data` as it is stored: a compressed text has more than one form. Null: from before there was this. */
   data_sha256: string | null;
+  /** When it was last stored, within an hour; null: before there was retention. */
+  used_at: string | null;
 }
 
 export interface ClusterRow {

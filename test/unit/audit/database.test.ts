@@ -34,7 +34,7 @@ const TABLES: Record<string, { second: string; silent?: string[] }> = {
   journal: { second: 'id' },
   links: { second: 'pos' },
   chains: { second: 'id' },
-  blobs: { second: 'sha256' },
+  blobs: { second: 'sha256', silent: ['used_at'] },
   specs: { second: 'digest' },
   anchors: { second: 'n' },
   tokens: { second: 'id' },
