@@ -47,7 +47,7 @@ export async function startProduction(onProgress: (line: string) => void): Promi
   };
   try {
     const image = await assembleImage(join(folder, 'image'), onProgress);
-    parts.push(image.remove);
+    parts.push(() => image.remove());
     const postgres = await startPostgres();
     parts.push(() => postgres.stop());
     await setupRoles(postgres);
