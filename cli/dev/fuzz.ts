@@ -56,7 +56,7 @@ async function main(): Promise<number> {
   // It asks as fast as it can, and the limits are not what is tried.
   for (const name of Object.keys(limitEnvironment)) process.env[name] = '1000000';
   try {
-    const service = await ensureService(folder, (line) => console.error(line));
+    const service = await ensureService(folder, (line) => console.error(line), 0);
     const admin = readFileSync(service.tokenFile, 'utf8').trim();
     const api = new ApiClient(service.url, admin);
     await makeCluster(api, folder);

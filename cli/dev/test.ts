@@ -71,10 +71,13 @@ async function vitest(args: string[], output: 'live' | 'at the end'): Promise<Fi
   const report = join(folder, 'report.json');
   try {
     const reporters = ['--reporter=default', `--reporter=${join(checkoutRoot, 'cli/dev/test-reporter.ts')}`];
-    const code = await spawnVitest(['run', '--passWithNoTests', ...args, ...reporters], report, output);
+    const argv = ['run', '--passWithNoTests', ...args, ...reporters];
+    const { code, kept } = await spawnVitest(argv, report, output);
     // Without any file for it, vitest may end before its reporters hear of it.
-    if (!existsSync(report)) return code === 0 ? [] : [FAILED_RUN];
-    const { files, errors } = runOutcome.parse(JSON.parse(readFileSync(report, 'utf8')));
+    const told = existsSync(report) ? runOutcome.parse(JSON.parse(readFileSync(report, 'utf8'))) : null;
+    if (code !== 0 || (told?.files.length ?? 0) > 0) process.stdout.write(kept);
+    if (told === null) return code === 0 ? [] : [FAILED_RUN];
+    const { files, errors } = told;
     const unexplained = (code !== 0 || errors > 0) && files.every(({ failed }) => failed === 0);
     return unexplained ? [...files, FAILED_RUN] : files;
   } finally {
@@ -82,7 +85,12 @@ async function vitest(args: string[], output: 'live' | 'at the end'): Promise<Fi
   }
 }
 
-function spawnVitest(args: string[], report: string, output: 'live' | 'at the end'): Promise<number> {
+/** Exit code, and what was written unless that went out as it came. */
+function spawnVitest(
+  args: string[],
+  report: string,
+  output: 'live' | 'at the end',
+): Promise<{ code: number; kept: Buffer }> {
   return new Promise((resolve, reject) => {
     const stdio = output === 'live' ? 'inherit' : 'pipe';
     const child = spawn(process.execPath, [join(checkoutRoot, 'node_modules/vitest/vitest.mjs'), ...args], {
@@ -93,10 +101,7 @@ function spawnVitest(args: string[], report: string, output: 'live' | 'at the en
     const kept: Buffer[] = [];
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => kept.push(data));
     child.on('error', reject);
-    child.on('close', (code) => {
-      process.stdout.write(Buffer.concat(kept));
-      resolve(code ?? 1);
-    });
+    child.on('close', (code) => resolve({ code: code ?? 1, kept: Buffer.concat(kept) }));
   });
 }
 
