@@ -193,8 +193,13 @@ test('a killed connection: the running command says so, an idle one goes unnotic
   const { host } = await open();
   // What our own sshd forked: the connections, not the listener.
   const cut = () => root.script('pkill -KILL -P "$(cat "$1/pid")"', [DIR]);
-  const lost = failure(host.exec(['sh', '-c', 'echo begun; sleep 3']));
-  await expect.poll(async () => (await running('echo begun')).length).toBeGreaterThan(0);
+  const said = `${DIR}/said`;
+  const lost = failure(host.exec(['sh', '-c', 'echo begun; touch "$1"; sleep 30', 'sh', said]));
+  await expect
+    .poll(async () => (await root.exec(['test', '-e', said], { okCodes: 'any' })).code, { timeout: 30_000 })
+    .toBe(0);
+  // Comes back on the same connection, behind what the command had said.
+  await host.exec(['true']);
   await cut();
   const error = await lost;
   expect(error.code).toBe('SSH_CONNECTION_LOST');

@@ -21,10 +21,10 @@ export interface CaseOutcome {
 
 /** A build without faults: the commands that a build has, in the order of its plan. */
 export async function referenceBuild(): Promise<{ commands: Command[]; problems: string[] }> {
-  return withCluster(CLUSTER, async ({ lab, services, journal }) => {
-    const build = await chaosBuild({ lab, services, journal }, []);
-    const commands = commandsOf(journal.rows(build.operation), build.status.tasks);
-    return { commands, problems: await judged({ lab, services, journal }, build) };
+  return withCluster(CLUSTER, async (at) => {
+    const build = await chaosBuild(at, []);
+    const commands = commandsOf(at.journal.rows(build.operation), build.status.tasks);
+    return { commands, problems: await judged(at, build) };
   });
 }
 
@@ -37,7 +37,8 @@ export async function chaosCase(points: readonly Point[]): Promise<CaseOutcome> 
 }
 
 /** Everything that must hold after a build, whatever was done to it: what does not, in words. */
-export async function judged({ lab, services, journal }: Cluster, build: ChaosBuild): Promise<string[]> {
+export async function judged(at: Cluster, build: ChaosBuild): Promise<string[]> {
+  const { lab, services, journal } = at;
   const problems: string[] = [];
   const { operation, status, struck, decided } = build;
   const told = await services.api.operation(lab.name, operation);
@@ -52,7 +53,7 @@ export async function judged({ lab, services, journal }: Cluster, build: ChaosBu
     problems.push(`decisions without a lost host: ${JSON.stringify(decided)}`);
 
   problems.push(...(await atLast(() => clusterProblems(lab))));
-  const again = await unchangedBuild({ lab, services, journal });
+  const again = await unchangedBuild(at);
   problems.push(...again.problems);
 
   const rows = journal.rows(operation);
@@ -70,7 +71,7 @@ export async function judged({ lab, services, journal }: Cluster, build: ChaosBu
       completed.filter((task) => task.operation === operation),
     ),
     ...missingNumbers(rows),
-    ...untold(await sessionsOf(lab), [...rows, ...journal.rows(again.operation)]),
+    ...untold(await sessionsOf(lab), at.sessionsBefore, [...rows, ...journal.rows(again.operation)]),
     ...unexplainedGaps(rows, kills),
     ...failedWorkflowTasks.map((cause) => `failed workflow task: ${cause}`),
     ...(await gapsShown(services, lab.name, operation, rows.filter((row) => row.endedAt === null).length)),

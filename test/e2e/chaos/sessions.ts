@@ -27,11 +27,16 @@ export async function sessionsOf(lab: Lab): Promise<Map<string, number>> {
 }
 
 /**
- * Hosts on which more commands were started than the journal tells. A command that was cut off or stopped may have cost
+ * Hosts on which more commands were started, beyond those of `before`, than the journal tells. A command that was cut off or stopped may have cost
  * one more: the line that ends what it left running.
  */
-export function untold(sessions: ReadonlyMap<string, number>, rows: readonly Row[]): string[] {
-  return [...sessions].flatMap(([host, count]) => {
+export function untold(
+  sessions: ReadonlyMap<string, number>,
+  before: ReadonlyMap<string, number>,
+  rows: readonly Row[],
+): string[] {
+  return [...sessions].flatMap(([host, all]) => {
+    const count = all - (before.get(host) ?? 0);
     const own = rows.filter((row) => row.host === host);
     const cut = own.filter(({ endedAt, error }) => endedAt === null || error !== null).length;
     return count > own.length + cut

@@ -75,7 +75,9 @@ describe('the judge of chaos builds', () => {
 
 it('finds commands that only sshd knows', () => {
   const sessions = new Map([['cp-1', 3]]);
-  expect(untold(sessions, [row(), row({ seq: 2 }), row({ seq: 3 })])).toEqual([]);
-  expect(untold(sessions, [row(), row({ seq: 2 })])).toHaveLength(1);
-  expect(untold(sessions, [row(), row({ seq: 2, error: 'SSH_CONNECTION_LOST' })])).toEqual([]);
+  expect(untold(sessions, new Map(), [row(), row({ seq: 2 }), row({ seq: 3 })])).toEqual([]);
+  expect(untold(sessions, new Map(), [row(), row({ seq: 2 })])).toHaveLength(1);
+  expect(untold(sessions, new Map(), [row(), row({ seq: 2, error: 'SSH_CONNECTION_LOST' })])).toEqual([]);
+  // Those of before a saved state was taken back are none of this build.
+  expect(untold(sessions, new Map([...sessions].map(([host]) => [host, 1])), [row(), row({ seq: 2 })])).toEqual([]);
 });
