@@ -6,9 +6,12 @@ import { readAnchorMemory } from '../../audit/anchor-memory.ts';
 import { openAudited } from '../../audit/audited-store.ts';
 import { knownFingerprint } from '../../audit/signing-key.ts';
 import { type DatabaseVerdict, verifyDatabase } from '../../audit/verify-database.ts';
+import { type TemporalVerdict, verifyTemporal } from '../../audit/verify-temporal.ts';
 import { printableJson } from '../../contracts/printable.ts';
+import type { Store } from '../../store/index.ts';
 import { fingerprintOfFile } from './audit-verify.ts';
 import { EXIT, EXIT_CODES, fingerprintArgument, print, tell } from './exit-codes.ts';
+import { keysForTemporal, temporalReader } from './temporal-reader.ts';
 
 interface Options {
   data: string;
@@ -16,6 +19,8 @@ interface Options {
   key: string[];
   fingerprint: string[];
   anchors?: string;
+  temporal?: string;
+  namespace?: string;
   json?: true;
 }
 
@@ -30,6 +35,8 @@ export function auditCheck(): Command {
     .option('--key <file>', 'a public key (PEM) that may have signed; default: the audit.key of --data', several, [])
     .option('--fingerprint <text>', 'the fingerprint (SHA256:...) of such a key', several, [])
     .option('--anchors <file>', 'what an external sink has kept of the signed heads')
+    .option('--temporal <address>', "compare with Temporal's histories too: host:port")
+    .option('--namespace <name>', 'namespace of Temporal', process.env['TEMPORAL_NAMESPACE'])
     .option('--json', 'the verdict as JSON')
     .addHelpText('after', EXIT_CODES)
     .action(async (options: Options) => {
@@ -38,13 +45,25 @@ export function auditCheck(): Command {
       const fingerprints = keysOf(options);
       const spool = mkdtempSync(join(tmpdir(), 'kubewright-check-'));
       try {
-        const store = await openAudited(data, url);
+        const keyring = options.temporal === undefined ? undefined : keysForTemporal(data);
+        const store = await openAudited(data, url, keyring);
         try {
           const remembered = readAnchorMemory(data);
-          const verdict = await verifyDatabase(store, spool, { fingerprints, sink, remembered });
+          const database = await verifyDatabase(store, spool, { fingerprints, sink, remembered });
+          const temporal = await compareTemporal(store, options);
+          const problems = [...database.problems, ...(temporal?.problems ?? [])];
+          const verdict = { ...database, problems, ...(temporal ? { temporal } : {}) };
           if (json) print(printableJson(JSON.stringify(verdict)));
           else if (verdict.problems.length > 0) tell(verdict.problems);
-          else tellAll(verdict);
+          else {
+            tellAll(verdict);
+            if (temporal) {
+              const { compared, anchors, forgotten, running } = temporal;
+              print(`  Temporal: ${compared} operations compared, ${anchors} results of tasks anchored`);
+              if (forgotten + running > 0)
+                print(`  not compared: ${forgotten} that it no longer has, ${running} that run`);
+            }
+          }
           process.exitCode =
             verdict.problems.length > 0
               ? EXIT.changed
@@ -58,6 +77,16 @@ export function auditCheck(): Command {
         rmSync(spool, { recursive: true, force: true });
       }
     });
+}
+
+async function compareTemporal(store: Store, { temporal, namespace }: Options): Promise<TemporalVerdict | null> {
+  if (temporal === undefined) return null;
+  const reader = await temporalReader(store, temporal, namespace);
+  try {
+    return await verifyTemporal(store, reader);
+  } finally {
+    await reader.close();
+  }
 }
 
 /** Fingerprints of the keys that may have signed: those that were given, else the one of this installation. */
