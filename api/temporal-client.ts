@@ -6,6 +6,7 @@ import {
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { ApplicationFailure, type DataConverter } from '@temporalio/common';
+import { exportHistories } from '../audit/temporal-export.ts';
 import type { ClusterInput, CommandResult, SubmitResult } from '../contracts/commands.ts';
 import { type ErrorReport, isErrorCode, KubewrightError } from '../contracts/errors.ts';
 import {
@@ -19,8 +20,7 @@ import {
 } from '../contracts/messages.ts';
 import { stamped } from '../contracts/provenance.ts';
 import { sharedReads } from './shared-reads.ts';
-import { exportHistories } from './temporal-export.ts';
-import type { OperationHistory, TemporalGateway } from './temporal-gateway.ts';
+import type { OperationHistory, TemporalGateway, TemporalGateway } from './temporal-gateway.ts';
 import { readOperationHistory } from './temporal-history.ts';
 import { liveOperations, runningOperations } from './temporal-live.ts';
 

@@ -56,7 +56,9 @@ export function readAnchor(text: string): { anchor: Anchor; fingerprint: string 
   } catch {
     throw new Error('it is no anchor');
   }
-  if (canonicalJson(parsed) !== text) throw new Error('it is not the one text that such an anchor has');
+  // Base64 has more than one text for the same bytes.
+  const oneForm = Buffer.from(parsed.signature, 'base64').toString('base64') === parsed.signature;
+  if (canonicalJson(parsed) !== text || !oneForm) throw new Error('it is not the one text that such an anchor has');
   const key = publicKeyOf(parsed.anchor.key);
   if (!key.verify(Buffer.from(canonicalJson(parsed.anchor)), Buffer.from(parsed.signature, 'base64'))) {
     throw new Error('its signature does not hold');

@@ -40,7 +40,9 @@ export function readMark(text: string): { mark: PruningMark; fingerprint: string
   } catch {
     throw new Error('it is no pruning mark');
   }
-  if (canonicalJson(parsed) !== text) throw new Error('it is not the one text that such a mark has');
+  // Base64 has more than one text for the same bytes.
+  const oneForm = Buffer.from(parsed.signature, 'base64').toString('base64') === parsed.signature;
+  if (canonicalJson(parsed) !== text || !oneForm) throw new Error('it is not the one text that such a mark has');
   const key = publicKeyOf(parsed.mark.key);
   if (!key.verify(Buffer.from(canonicalJson(parsed.mark)), Buffer.from(parsed.signature, 'base64'))) {
     throw new Error('its signature does not hold');

@@ -5,13 +5,13 @@ import { Command } from 'commander';
 import { readAnchorMemory } from '../../audit/anchor-memory.ts';
 import { openAudited } from '../../audit/audited-store.ts';
 import { knownFingerprint } from '../../audit/signing-key.ts';
+import { keysForTemporal, temporalReader } from '../../audit/temporal-reader.ts';
 import { type DatabaseVerdict, verifyDatabase } from '../../audit/verify-database.ts';
 import { type TemporalVerdict, verifyTemporal } from '../../audit/verify-temporal.ts';
 import { printableJson } from '../../contracts/printable.ts';
 import type { Store } from '../../store/index.ts';
 import { fingerprintOfFile } from './audit-verify.ts';
 import { EXIT, EXIT_CODES, fingerprintArgument, print, tell } from './exit-codes.ts';
-import { keysForTemporal, temporalReader } from './temporal-reader.ts';
 
 interface Options {
   data: string;

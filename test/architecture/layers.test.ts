@@ -11,7 +11,7 @@ const MAY_IMPORT: Record<string, { values: string[]; types?: string[] }> = {
   activities: { values: ['activities', 'contracts', 'store'] },
   worker: { values: ['worker', 'contracts', 'store', 'codec', 'workflows', 'activities'] },
   api: { values: ['api', 'contracts', 'store', 'codec', 'activities', 'audit'], types: ['workflows', 'worker'] },
-  audit: { values: ['audit', 'contracts', 'store'] },
+  audit: { values: ['audit', 'contracts', 'store', 'codec'] },
   cli: { values: ['cli', 'contracts', 'audit', 'store'] },
   lab: { values: ['lab', 'contracts', 'activities'] },
 };

@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
-import { temporalGateway } from '../../api/temporal-client.ts';
-import type { TemporalReader } from '../../audit/verify-temporal.ts';
-import { readingConverter } from '../../codec/data-converter.ts';
-import { NAMESPACE, WORKFLOWS } from '../../contracts/messages.ts';
-import type { Store } from '../../store/index.ts';
-import { type Keyring, openKeyring } from '../../store/keyring.ts';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { readingConverter } from '../codec/data-converter.ts';
+import { KubewrightError } from '../contracts/errors.ts';
+import { NAMESPACE, operationWorkflowId, WORKFLOWS } from '../contracts/messages.ts';
+import type { Store } from '../store/index.ts';
+import { type Keyring, openKeyring } from '../store/keyring.ts';
+
+import { exportHistories } from './temporal-export.ts';
+import type { TemporalReader } from './verify-temporal.ts';
+
+const GRPC_NOT_FOUND = 5;
 
 /** The keys that open what Temporal keeps. Makes none: throws when there is none. */
 export function keysForTemporal(data: string): Keyring {
@@ -26,10 +30,17 @@ export async function temporalReader(
   namespace: string = NAMESPACE,
 ): Promise<TemporalReader & { close: () => Promise<void> }> {
   const connection = await Connection.connect({ address });
-  const { histories } = temporalGateway(connection, { namespace, dataConverter: readingConverter(store.payloadKeys) });
-  const client = new Client({ connection, namespace });
+  const client = new Client({ connection, namespace, dataConverter: readingConverter(store.payloadKeys) });
   return {
-    histories,
+    async *histories(cluster, operation) {
+      try {
+        yield* exportHistories(client, namespace, operationWorkflowId(cluster, operation));
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError) && (error as { code?: unknown }).code !== GRPC_NOT_FOUND)
+          throw error;
+        throw new KubewrightError('NOT_FOUND', 'Temporal has no such workflow', { cause: error });
+      }
+    },
     async *operations() {
       for await (const { workflowId } of client.workflow.list({ query: `WorkflowType = '${WORKFLOWS.operation}'` })) {
         const [, cluster, operation] = /^cluster\/([^/]+)\/op\/([^/]+)$/.exec(workflowId) ?? [];

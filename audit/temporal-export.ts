@@ -1,10 +1,10 @@
 import type { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
-import { historyJson } from '../audit/history-json.ts';
-import type { WorkflowHistory } from '../audit/make-bundle.ts';
 import { openMessage } from '../codec/open-messages.ts';
 import { KubewrightError } from '../contracts/errors.ts';
+import { historyJson } from './history-json.ts';
+import type { WorkflowHistory } from './make-bundle.ts';
 
 type Event = temporal.api.history.v1.IHistoryEvent;
 
