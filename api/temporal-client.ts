@@ -20,7 +20,7 @@ import {
 } from '../contracts/messages.ts';
 import { stamped } from '../contracts/provenance.ts';
 import { sharedReads } from './shared-reads.ts';
-import type { OperationHistory, TemporalGateway, TemporalGateway } from './temporal-gateway.ts';
+import type { OperationHistory, TemporalGateway } from './temporal-gateway.ts';
 import { readOperationHistory } from './temporal-history.ts';
 import { liveOperations, runningOperations } from './temporal-live.ts';
 
