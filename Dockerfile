@@ -16,6 +16,7 @@ COPY contracts ./contracts
 COPY workflows ./workflows
 COPY activities ./activities
 COPY store ./store
+COPY telemetry ./telemetry
 COPY codec ./codec
 COPY audit ./audit
 COPY worker ./worker

@@ -5,6 +5,7 @@ import { forget } from './forget.ts';
 import { createCredentialResolver, type HostLogger } from './host/credentials.ts';
 import { createSshPool } from './host/pool.ts';
 import type { ActivityDeps } from './index.ts';
+import type { ActivityMetrics } from './metrics.ts';
 import { loadPhases } from './phases/registry.ts';
 import { createPki } from './pki/pki.ts';
 
@@ -17,7 +18,10 @@ export async function createActivityDeps(
   logger?: HostLogger,
   timeouts: Timeouts = DEFAULT_TIMEOUTS,
   loginPaths: readonly string[] = [],
+  /** Given the number of open SSH connections, the metrics that tasks write; default: none. */
+  metricsOn?: (connections: () => number) => ActivityMetrics,
 ): Promise<ActivityDeps & { close(): Promise<void> }> {
+  let metrics: ActivityMetrics | undefined;
   const pool = createSshPool({
     credentials: createCredentialResolver({
       named: (name) => store.credentials.get(name),
@@ -28,11 +32,14 @@ export async function createActivityDeps(
     hostKeys: store.hostKeys,
     logger,
     limits: { idleMs: timeouts.sshIdleMs },
+    onLogin: (result) => metrics?.login(result),
   });
+  metrics = metricsOn?.(() => pool.connections());
   const artifacts = new ArtifactResolver();
   const phases = new Map((await loadPhases()).map((phase) => [phase.name, phase]));
   return {
     phases,
+    metrics,
     hosts: pool,
     journal: store.journal,
     spec: (ref) => store.specs.get(ref),

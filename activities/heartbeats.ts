@@ -13,15 +13,23 @@ export function beatEveryMs(running: number, timeoutMs: number): number {
   return Math.min(timeoutMs / PER_TIMEOUT, Math.max(SOON_MS, (running * 1000) / PER_SECOND));
 }
 
-/** Runs work that heartbeats with its present step until it ends. One for all tasks of a process; `send` is the SDK's. */
-export function heartbeats(timeoutMs: number, send: (details: { step: string }) => void) {
+/** Runs work that heartbeats with its present step until it ends. One for all tasks of a process; `send` is the SDK's, `onLate` hears how late each was. */
+export function heartbeats(
+  timeoutMs: number,
+  send: (details: { step: string }) => void,
+  onLate: (seconds: number) => void = () => {},
+) {
   let running = 0;
   return async <T>(work: (step: (text: string) => void) => Promise<T>): Promise<T> => {
     let present = 'start';
     let timer: NodeJS.Timeout;
+    let due = performance.now();
     const beat = () => {
+      onLate(Math.max(0, performance.now() - due) / 1000);
       send({ step: present });
-      timer = setTimeout(beat, beatEveryMs(running, timeoutMs));
+      const pauseMs = beatEveryMs(running, timeoutMs);
+      due = performance.now() + pauseMs;
+      timer = setTimeout(beat, pauseMs);
     };
     running += 1;
     beat();

@@ -48,7 +48,7 @@ export interface Activities {
 
 /** Bind the activities to the world. The only place that knows Temporal's activity SDK. */
 export function createActivities(deps: ActivityDeps): Activities {
-  const heartbeating = heartbeats(deps.timeouts.heartbeatMs, heartbeat);
+  const heartbeating = heartbeats(deps.timeouts.heartbeatMs, heartbeat, (late) => deps.metrics?.heartbeat(late));
   const phases: Activities['phases'] = {};
   const pauses = new PauseWatch((cluster, operation) => deps.projections.pauseOf(cluster, operation));
   for (const name of deps.phases.keys()) {
@@ -115,6 +115,8 @@ async function runPhase(
           if (mode === 'interrupt') stop.now();
           else stop.drain();
         });
+  const ended = deps.metrics?.task(input.phase);
+  let outcome = 'succeeded';
   try {
     return await runTask(deps, input, {
       namespace: info.namespace,
@@ -127,10 +129,12 @@ async function runPhase(
       stop,
     });
   } catch (error) {
+    outcome = stop.signal.aborted ? 'TASK_PAUSED' : KubewrightError.is(error) ? error.code : 'INTERNAL';
     if (!stop.signal.aborted) throw error;
     const { phase, host } = input;
     throw new KubewrightError('TASK_PAUSED', `${phase} on ${host} was paused`, { cause: error, phase, host });
   } finally {
+    ended?.(outcome);
     watching?.end();
   }
 }

@@ -12,6 +12,7 @@ import { KnownSecrets } from './host/known-secrets.ts';
 import { redactError } from './host/redact-error.ts';
 import { shownChange } from './host/shown-change.ts';
 import type { HostFacts, HostOpener, RemoteHost } from './host/types.ts';
+import { type ActivityMetrics, counted } from './metrics.ts';
 import { clusterNotes } from './phases/cluster-notes.ts';
 import { phaseOptions } from './phases/options.ts';
 import type { Phase, PhaseContext } from './phases/phase.ts';
@@ -31,6 +32,7 @@ export interface TaskDeps {
   pki(cluster: string, mode: 'apply' | 'check', onSecret: (value: string) => void): Pki;
   artifacts(cluster: ClusterSpec): ArtifactSource;
   notes: Notes;
+  metrics?: ActivityMetrics | undefined;
   forget(
     cluster: string,
     what: { hosts: readonly string[] | null; dryRun: boolean },
@@ -109,7 +111,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       const session = await deps.hosts.open(sshTarget(cluster, host), {
         cluster: input.cluster,
         signal: runtime.signal,
-        recorder: runtime.stop ? stoppable(recorder, runtime.stop) : recorder,
+        recorder: counted(runtime.stop ? stoppable(recorder, runtime.stop) : recorder, deps.metrics),
         secrets,
         owner: await ownershipOf(cluster, { pki, notes, kind: input.kind, mode: input.mode }),
         // A dry run looks beside whatever runs; everything else has the phase on this host to itself.

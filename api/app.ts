@@ -7,6 +7,7 @@ import { KubewrightError } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
 import type { ApiDeps } from './deps.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
+import { countRequests, describeInstallation } from './metrics.ts';
 import { authenticate } from './plugins/auth.ts';
 import { parseBodies } from './plugins/body.ts';
 import { addressProblem, answerClientError, handleErrors, sendProblem } from './plugins/errors.ts';
@@ -65,6 +66,8 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   app.addHook('onRoute', (route) => {
     if (route.method === 'GET' || route.method === 'HEAD') route.logLevel ??= 'warn';
   });
+  countRequests(app, deps.metrics);
+  describeInstallation(deps.metrics, deps.store.statistics);
   handleErrors(app);
   leaveUnread(app);
   app.addHook('onRequest', async (request, reply) => {

@@ -1,3 +1,4 @@
+import type { Registry } from '@prometheus-io/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { Phase } from '../activities/phases/phase.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
@@ -27,6 +28,10 @@ export interface ApiDeps {
   codec: Pick<PayloadCodec, 'encode' | 'decode'>;
   /** Whose pages may call /codec from a browser: scheme, host and port of Temporal's UI. */
   temporalUiOrigin?: string | undefined;
+  /** Of this process: see telemetry/registry.ts. */
+  metrics: Registry;
+  /** Where the worker that this process runs serves its own; undefined: it runs none, or none that does. */
+  workerMetricsUrl?: (() => string | undefined) | undefined;
   /** A busybox image as the cluster's hosts name it. Reads nothing: viewers ask for it. */
   smokeImage(spec: ClusterSpec): string;
   /** Folders and paths of the worker's machine whose keys and agents every operator may name. */

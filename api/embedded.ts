@@ -13,6 +13,8 @@ export interface Embedded {
   temporalUiOrigin: string | undefined;
   /** False while the worker process is away and is started again. */
   workerUp: () => boolean;
+  /** Where the worker process of now serves its metrics. */
+  workerMetricsUrl: () => string | undefined;
   /** The folder of programs and workflow bundles. */
   cacheDir: string;
   close(): Promise<void>;
@@ -72,6 +74,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     temporalAddress: address,
     temporalUiOrigin: uiUrl || undefined,
     workerUp: () => worker.up,
+    workerMetricsUrl: () => (worker.up ? worker.part.metricsUrl : undefined),
     cacheDir: cacheRoot(),
     async close() {
       // The worker reports to Temporal that its tasks were cancelled.

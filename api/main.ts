@@ -12,6 +12,7 @@ import { KubewrightError } from '../contracts/errors.ts';
 import { EXIT, type ExitCode } from '../contracts/exit-codes.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
+import { processRegistry } from '../telemetry/registry.ts';
 import { createLogger } from '../worker/logger.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import { createAnchorer } from './anchorer.ts';
@@ -115,6 +116,8 @@ async function start(
     {
       store,
       temporal,
+      metrics: processRegistry('api'),
+      ...(embedded ? { workerMetricsUrl: () => embedded.workerMetricsUrl() } : {}),
       readiness: readinessOf({ config, store, temporal, embedded, logger }),
       archivist,
       limits: config.limits,

@@ -26,6 +26,8 @@ export interface WorkerProcessOptions {
 /** One run of the embedded worker. */
 export interface WorkerProcess extends Running {
   pid: number;
+  /** Where it serves its metrics. */
+  metricsUrl: string | undefined;
 }
 
 /**
@@ -47,10 +49,13 @@ export async function startWorkerProcess({
   });
   const ended = endOf(child);
   if (child.pid !== undefined) recordWorker(dataDir, child.pid);
+  let metricsUrl: string | undefined;
   const ready = new Promise<'ready'>((resolve) => {
     child.on('message', (message: WorkerMessage) => {
-      if (message.type === 'ready') resolve('ready');
-      else for (const cluster of message.clusters) onChange(cluster);
+      if (message.type === 'ready') {
+        metricsUrl = message.metrics;
+        resolve('ready');
+      } else for (const cluster of message.clusters) onChange(cluster);
     });
   });
   const cut = () => child.kill('SIGKILL');
@@ -69,6 +74,7 @@ export async function startWorkerProcess({
   }
   return {
     pid: child.pid,
+    metricsUrl,
     ended,
     async stop() {
       child.kill('SIGTERM');

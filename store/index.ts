@@ -29,12 +29,14 @@ import type { Tables } from './schema.ts';
 import { type SecretStore, secretStore } from './secrets.ts';
 import { type SpecStore, specStore } from './specs.ts';
 import { openSqlite } from './sqlite.ts';
+import { type StatisticsReader, statisticsReader } from './statistics.ts';
 import { type TokenStore, tokenStore } from './tokens.ts';
 
 /** Our database: what happened, secrets, and read models. Every method throws KubewrightError; STORE_BUSY, STORE_FULL, and STORE_FAILED for the rest. */
 export interface Store {
   specs: SpecStore;
   addresses: Addresses;
+  statistics: StatisticsReader;
   secrets: SecretStore;
   credentials: CredentialStore;
   approvals: ApprovalStore;
@@ -87,7 +89,7 @@ export async function openStore({ url, dataDir, keyring, logger }: StoreOptions)
       throw new KubewrightError('STORE_FAILED', 'neither a database address nor a data directory is given');
     }
     await requireKeys(db, keyring);
-    return storeOn(db, keyring);
+    return storeOn(db, url === undefined ? 'sqlite' : 'postgres', keyring);
   } catch (error) {
     await db?.destroy().catch(() => undefined);
     throw asStoreError(error);
@@ -123,7 +125,7 @@ async function requireKeys(db: Kysely<Tables>, keyring: Keyring): Promise<void> 
   );
 }
 
-function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
+function storeOn(db: Kysely<Tables>, engine: 'sqlite' | 'postgres', keyring: Keyring): Store {
   const specs = guarded(specStore(db));
   const secrets = guarded(secretStore(db, keyring));
   const keys = guarded(payloadKeys(secrets));
@@ -131,6 +133,7 @@ function storeOn(db: Kysely<Tables>, keyring: Keyring): Store {
   return {
     specs,
     addresses: guarded(addresses(db)),
+    statistics: guarded(statisticsReader(db, engine)),
     secrets,
     blobs,
     credentials: guarded(credentialStore(secrets)),

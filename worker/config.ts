@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { loginPathEnvironment, loginPathsOf } from '../contracts/login-paths.ts';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
 import { type Environment, secretEnvironment } from '../store/secret-environment.ts';
+import { type MetricsAddress, metricsAddress, metricsEnvironment } from './metrics-address.ts';
 
 const text = z.string().max(4096);
 /** An environment variable that is set to nothing is not set. */
@@ -26,6 +27,7 @@ const environment = z.object({
   KUBEWRIGHT_TEMPORAL_TLS_CA: optional,
   KUBEWRIGHT_TEMPORAL_TLS_CERT: optional,
   KUBEWRIGHT_TEMPORAL_TLS_KEY: optional,
+  ...metricsEnvironment,
   ...loginPathEnvironment,
   ...timeoutEnvironment,
 });
@@ -41,6 +43,8 @@ export interface WorkerConfig {
   timeouts: Timeouts;
   /** Whose key files and agents every operator may name. */
   loginPaths: string[];
+  /** Where `/metrics` is served; null: nowhere. */
+  metrics: MetricsAddress | null;
   address: string;
   namespace: string | undefined;
   /** For a Temporal server with TLS. */
@@ -62,6 +66,7 @@ export function workerConfig(environmentGiven: Environment): WorkerConfig {
   if (given('KUBEWRIGHT_DATABASE_URL') && !given('KUBEWRIGHT_SECRET_KEY')) {
     problems.push('KUBEWRIGHT_SECRET_KEY is needed with PostgreSQL: API and workers share it');
   }
+  const metrics = metricsAddress(parsed.success ? parsed.data : {}, problems);
   if (!parsed.success || problems.length > 0) throw new Error(`configuration:\n${problems.join('\n')}`);
 
   const values = parsed.data;
@@ -78,6 +83,7 @@ export function workerConfig(environmentGiven: Environment): WorkerConfig {
     logLevel: values.KUBEWRIGHT_LOG_LEVEL,
     timeouts: timeoutsOf(values),
     loginPaths: loginPathsOf(values),
+    metrics,
     address: values.TEMPORAL_ADDRESS,
     namespace: values.TEMPORAL_NAMESPACE,
     tls: ca || crt ? tls : undefined,

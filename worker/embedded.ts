@@ -2,8 +2,8 @@ import type { Projections } from '../store/projections.ts';
 
 /** What an embedded worker says to the API process that started it, over the channel that Node gives to a child. */
 export type WorkerMessage =
-  /** The workers poll. */
-  | { type: 'ready' }
+  /** The workers poll. `metrics`: where this process serves its own, if it does. */
+  | { type: 'ready'; metrics?: string | undefined }
   /** This process saved a status of these clusters: followers in the API process need not wait for their next look. */
   | { type: 'changed'; clusters: string[] };
 
@@ -12,7 +12,7 @@ export const EMBEDDED_ARGUMENT = '--embedded';
 
 /** The side of the worker. */
 export interface ApiChannel {
-  ready(): void;
+  ready(metrics: string | undefined): void;
   /** Tells the API of saved changes from now on. */
   follow(projections: Pick<Projections, 'onChange'>): void;
 }
@@ -35,7 +35,7 @@ export function apiChannel(onLost: () => void): ApiChannel | null {
     });
   };
   return {
-    ready: () => send({ type: 'ready' }),
+    ready: (metrics) => send({ type: 'ready', metrics }),
     follow(projections) {
       projections.onChange((cluster) => {
         changed.add(cluster);

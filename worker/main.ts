@@ -7,10 +7,13 @@ import { KubewrightError } from '../contracts/errors.ts';
 import { EXIT, type ExitCode } from '../contracts/exit-codes.ts';
 import { openStore } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
+import { processRegistry } from '../telemetry/registry.ts';
 import { type WorkerConfig, workerConfig } from './config.ts';
 import { endAbandonedTemporal } from './data-dir.ts';
 import { apiChannel, EMBEDDED_ARGUMENT } from './embedded.ts';
 import { createLogger } from './logger.ts';
+import { workerMetrics } from './metrics.ts';
+import { offerMetrics } from './metrics-offer.ts';
 import { SHUTDOWN_FORCE_MS } from './options.ts';
 import { keepPresence } from './presence.ts';
 import { startWorkers } from './run.ts';
@@ -63,11 +66,15 @@ async function start(given: WorkerConfig): Promise<void> {
     parts.unshift(() => endAbandonedTemporal(given.dataDir));
     end(EXIT.stopped);
   });
-  installRuntime(logger);
+  const metrics = given.metrics && (await offerMetrics(given.metrics, { logger, embedded }));
+  installRuntime(logger, metrics?.sdkAddress);
+  if (metrics) parts.push(() => metrics.close());
   const keyring = openKeyring(given.dataDir, given.secretKey);
   const store = await openStore({ url: given.databaseUrl, dataDir: given.dataDir, keyring, logger });
   parts.push(() => store.close());
-  const deps = await createActivityDeps(store, logger, given.timeouts, given.loginPaths);
+  const deps = await createActivityDeps(store, logger, given.timeouts, given.loginPaths, (connections) =>
+    workerMetrics(metrics?.registry ?? processRegistry('worker'), connections),
+  );
   parts.push(() => deps.close());
   const tls = given.tls ? { tls: given.tls } : {};
   // Changes nothing when the namespace is right already; workflows fail without its search attributes.
@@ -90,7 +97,7 @@ async function start(given: WorkerConfig): Promise<void> {
   parts.push(keepPresence({ processes: store.processes, ping: () => workers.ping(), logger }));
   channel?.follow(store.projections);
   logger.info({ address: given.address }, 'worker is running');
-  channel?.ready();
+  channel?.ready(metrics?.url);
 }
 
 /** Whatever Temporal's core does not repeat by itself. A supervisor starts the process again. */

@@ -6,15 +6,17 @@ const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ER
 
 /**
  * Temporal's native runtime with our log. Once per process and before any worker or connection; our own signal handling
- * stays in charge, so that the service can stop its parts in order.
+ * stays in charge, so that the service can stop its parts in order. `metricsAddress`: host:port where the core exports its
+ * own metrics, to be had on loopback only, for this process reads them there.
  */
-export function installRuntime(logger: Pino): void {
+export function installRuntime(logger: Pino, metricsAddress: string | null = null): void {
   const log = logger.child({ part: 'temporal' });
   const write = (level: keyof typeof LEVELS, message: string, meta: object = {}) => log[LEVELS[level]](meta, message);
   Runtime.install({
     shutdownSignals: [],
     telemetryOptions: {
       logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) },
+      ...(metricsAddress === null ? {} : { metrics: { prometheus: { bindAddress: metricsAddress } } }),
     },
     logger: {
       log: (level: LogEntry['level'], message: string, meta) => write(level, message, meta),

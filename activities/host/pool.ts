@@ -58,10 +58,14 @@ export interface SshPoolDeps {
   hostKeys: HostKeyStore;
   logger?: HostLogger | undefined;
   limits?: SshPoolLimits | undefined;
+  /** Hears of every login: `ok`, or the code of its error. */
+  onLogin?: ((result: string) => void) | undefined;
 }
 
 /** Connections to hosts, shared by everything in this process that opens them. */
 export interface SshPool extends HostOpener {
+  /** Connections that are open now. */
+  connections(): number;
   /** Closes all connections; running commands lose theirs. */
   close(): Promise<void>;
 }
@@ -88,7 +92,16 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
       idleMs: limits.idleMs,
       patienceMs: limits.patienceMs,
       logger: deps.logger,
-      login: (leftMs) => login(cluster, target, leftMs),
+      login: async (leftMs) => {
+        try {
+          const done = await login(cluster, target, leftMs);
+          deps.onLogin?.('ok');
+          return done;
+        } catch (error) {
+          deps.onLogin?.(KubewrightError.is(error) ? error.code : 'INTERNAL');
+          throw error;
+        }
+      },
       onIdle: () => {
         if (targets.get(key) === made) targets.delete(key);
       },
@@ -180,6 +193,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
   };
 
   return {
+    connections: () => [...targets.values()].reduce((sum, target) => sum + target.open, 0),
     async open(target, { cluster, signal, recorder, secrets, owner, fence }): Promise<HostSession> {
       if (closed) throw new KubewrightError('COMMAND_ABORTED', 'the SSH pool is closed', { host: target.name });
       const entry = pooled(cluster, target);

@@ -125,6 +125,11 @@ export class PooledTarget implements ConnectionSource {
     }
   }
 
+  /** Connections that are open now. */
+  get open(): number {
+    return this.#logins.filter(({ connection }) => connection.usable).length;
+  }
+
   use<T>(signal: AbortSignal, work: Work<T>): Promise<T> {
     return this.#limit(() => this.#use(signal, work));
   }

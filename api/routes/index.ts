@@ -11,6 +11,7 @@ import { history } from './history.ts';
 import { historyExport } from './history-export.ts';
 import { hostKeys } from './host-key.ts';
 import { kubeconfig } from './kubeconfig.ts';
+import { metrics } from './metrics.ts';
 import { operations } from './operations.ts';
 import { phases } from './phases.ts';
 import { secrets } from './secrets.ts';
@@ -38,4 +39,5 @@ export const routes: readonly AddRoutes[] = [
   codec,
   tokens,
   health,
+  metrics,
 ];

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from '@prometheus-io/client';
 import { Client, Connection } from '@temporalio/client';
 import pino from 'pino';
 import { createActivityDeps } from '../../../activities/deps.ts';
@@ -102,6 +103,7 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
     const app = await buildApp({
       store,
       temporal,
+      metrics: new Registry(),
       readiness: createReadiness([]),
       archivist: createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool') }),
       phases: [...phases.values()],

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Registry } from '@prometheus-io/client';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { definePhase } from '../../../activities/phases/phase.ts';
@@ -159,6 +160,7 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
   const deps: ApiDeps = {
     store,
     temporal,
+    metrics: new Registry(),
     readiness: createReadiness(
       [
         storeCheck(store),

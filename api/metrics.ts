@@ -1,0 +1,82 @@
+import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client';
+import type { FastifyInstance } from 'fastify';
+import { OPERATION_STATES } from '../contracts/operation.ts';
+import { CLUSTER_STATES } from '../store/changes.ts';
+import type { Statistics, StatisticsReader } from '../store/statistics.ts';
+
+const REQUEST_SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** Numbers of the database are read anew after this long, however often somebody scrapes, ms. */
+const FRESH_MS = 5_000;
+/** Methods that have a label of their own: anybody may send any word. */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** Counts every request by its route, never by its address: what a caller invents makes no series. */
+export function countRequests(app: FastifyInstance, registry: Registry): void {
+  const requests = new Counter({
+    name: 'kubewright_http_requests_total',
+    help: 'Requests that were answered, by method, route and status code',
+    labelNames: ['method', 'route', 'status'],
+    registers: [registry],
+  });
+  const seconds = new Histogram({
+    name: 'kubewright_http_request_duration_seconds',
+    help: 'How long requests took, streams of events included, by route',
+    labelNames: ['route'],
+    buckets: REQUEST_SECONDS,
+    registers: [registry],
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
+    const method = METHODS.has(request.method) ? request.method : 'other';
+    requests.inc({ method, route, status: String(reply.statusCode) });
+    seconds.observe({ route }, reply.elapsedTime / 1000);
+  });
+}
+
+/** What the database says of the installation, read when somebody scrapes. */
+export function describeInstallation(registry: Registry, statistics: StatisticsReader): void {
+  let known: { at: number; read: Promise<Statistics> } | undefined;
+  const read = (): Promise<Statistics> => {
+    if (!known || Date.now() - known.at > FRESH_MS) known = { at: Date.now(), read: statistics.read() };
+    return known.read;
+  };
+  const registers = [registry];
+  const gauge = (name: string, help: string, value: (said: Statistics) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        this.set(value(await read()));
+      },
+    });
+  const byState = (
+    name: string,
+    help: string,
+    { states, of }: { states: readonly string[]; of: (said: Statistics) => Record<string, number> },
+  ) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['state'],
+      registers,
+      async collect() {
+        const counts = of(await read());
+        // Zeros too: an alert on a state must not miss it for want of a series.
+        for (const state of states) this.set({ state }, counts[state] ?? 0);
+      },
+    });
+  byState('kubewright_operations', 'Operations, by state', {
+    states: OPERATION_STATES,
+    of: ({ operations }) => operations,
+  });
+  byState('kubewright_clusters', 'Clusters, by state', { states: CLUSTER_STATES, of: ({ clusters }) => clusters });
+  gauge(
+    'kubewright_queue_depth',
+    'Operations that wait for another one of their cluster',
+    ({ operations }) => operations['queued'] ?? 0,
+  );
+  gauge('kubewright_blocked_hosts', 'Hosts that wait for a decision', ({ blockedHosts }) => blockedHosts);
+  gauge('kubewright_journal_links', 'Links of the journal’s chains: two for each record', (said) => said.journalLinks);
+  gauge('kubewright_database_bytes', 'Size of the database', ({ databaseBytes }) => databaseBytes);
+}

@@ -1,0 +1,76 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ensureService, freePort, stopService } from '../../cli/dev/services.ts';
+import { parseMetrics, valueOf } from '../support/prometheus-text.ts';
+
+/** E6 of the trust issue: the metrics of a whole service, which move with what it does. */
+
+const folder = mkdtempSync(join(tmpdir(), 'kubewright-metrics-'));
+let url = '';
+let token = '';
+const call = (method: string, path: string, body?: object) =>
+  fetch(`${url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+const scrape = async (path: string) => {
+  const response = await call('GET', path);
+  const text = await response.text();
+  expect(response.status, text).toBe(200);
+  expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+  return parseMetrics(text);
+};
+
+beforeAll(async () => {
+  const service = await ensureService(folder, () => undefined);
+  url = service.url;
+  token = readFileSync(service.tokenFile, 'utf8').trim();
+});
+afterAll(async () => {
+  await stopService(folder);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('of nobody without a token', async () => {
+  for (const path of ['/metrics', '/metrics/worker']) expect((await fetch(`${url}${path}`)).status).toBe(401);
+});
+
+test('of API and worker, the SDK’s own included, and they move with a build', async () => {
+  const before = { api: await scrape('/metrics'), worker: await scrape('/metrics/worker') };
+  expect(before.worker.some(({ name }) => name.startsWith('temporal_'))).toBe(true);
+  for (const samples of [before.api, before.worker]) {
+    expect(samples.some(({ name }) => name === 'kubewright_event_loop_delay_seconds')).toBe(true);
+  }
+  // Nobody listens there: the first task of the build waits for a decision.
+  const port = await freePort(0);
+  const hosts = [{ name: 'cp-1', address: '127.0.0.1', roles: ['control-plane', 'etcd'], ssh: { port } }];
+  const spec = { ssh: { credential: { keyFile: '/nowhere/key' } }, hosts };
+  const made = await call('POST', '/clusters', {
+    ...{ apiVersion: 'kubewright.dev/v1alpha1', kind: 'Cluster', metadata: { name: 'metered' }, spec },
+  });
+  expect(made.status, await made.text()).toBe(202);
+  await vi.waitUntil(async () => valueOf(await scrape('/metrics'), 'kubewright_blocked_hosts') === 1, {
+    timeout: 120_000,
+    interval: 1_000,
+  });
+  const after = { api: await scrape('/metrics'), worker: await scrape('/metrics/worker') };
+  expect(valueOf(after.api, 'kubewright_operations', { state: 'blocked' })).toBe(1);
+  expect(
+    valueOf(after.api, 'kubewright_http_requests_total', { method: 'POST', route: '/clusters', status: '202' }),
+  ).toBe(1);
+  expect(valueOf(after.api, 'kubewright_journal_links')).toBeGreaterThan(
+    valueOf(before.api, 'kubewright_journal_links'),
+  );
+  const tasks = (samples: typeof before.api) => valueOf(samples, 'kubewright_tasks_total', { phase: 'preflight' });
+  expect(tasks(after.worker)).toBeGreaterThan(tasks(before.worker));
+  expect(valueOf(after.worker, 'kubewright_task_duration_seconds_count', { phase: 'preflight' })).toBe(
+    tasks(after.worker),
+  );
+  expect(valueOf(after.worker, 'kubewright_ssh_logins_total')).toBeGreaterThan(0);
+  expect(valueOf(after.worker, 'kubewright_heartbeat_delay_seconds_count')).toBeGreaterThan(0);
+  // Neither the cluster nor the host is a label.
+  expect(JSON.stringify([after.api, after.worker].flat().map(({ labels }) => labels))).not.toMatch(/metered|cp-1/);
+});
