@@ -100,7 +100,7 @@ export async function openStore({ url, dataDir, keyring, logger }: StoreOptions)
 export async function openStoreReadOnly({ url, dataDir, keyring }: StoreOptions & { dataDir: string }): Promise<Store> {
   try {
     const { db, release } = await openReadOnly({ url, file: join(dataDir, 'kubewright.db') });
-    return { ...storeOn(db, keyring), ...guarded({ close: release }) };
+    return { ...storeOn(db, url === undefined ? 'sqlite' : 'postgres', keyring), ...guarded({ close: release }) };
   } catch (error) {
     throw asStoreError(error);
   }

@@ -69,7 +69,6 @@ test('of API and worker, the SDK’s own included, and they move with a build', 
   expect(valueOf(after.worker, 'kubewright_task_duration_seconds_count', { phase: 'preflight' })).toBe(
     tasks(after.worker),
   );
-  expect(valueOf(after.worker, 'kubewright_ssh_logins_total')).toBeGreaterThan(0);
   expect(valueOf(after.worker, 'kubewright_heartbeat_delay_seconds_count')).toBeGreaterThan(0);
   // Neither the cluster nor the host is a label.
   expect(JSON.stringify([after.api, after.worker].flat().map(({ labels }) => labels))).not.toMatch(/metered|cp-1/);
