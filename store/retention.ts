@@ -92,19 +92,18 @@ export function retentionStore(db: Kysely<Tables>): RetentionStore {
         .selectFrom('bundles')
         .select(['cluster', 'operation'])
         .where('created_at', '<', before)
-        .where(({ exists, selectFrom }) =>
-          exists(selectFrom('links').select('links.pos').where('links.chain', '=', CHAIN)),
-        )
-        .where(({ not, exists, selectFrom }) =>
-          not(
-            exists(
-              selectFrom('links')
+        .where((q) => q.exists(q.selectFrom('links').select('links.pos').where('links.chain', '=', CHAIN)))
+        .where((q) =>
+          q.not(
+            q.exists(
+              q
+                .selectFrom('links')
                 .innerJoin('journal', 'journal.id', 'links.record')
                 .select('links.pos')
                 .where('links.chain', '=', CHAIN)
                 // A record without an end is of an attempt that died: the operation is over, and nobody will write it.
-                .where(({ eb, fn, ref }) =>
-                  eb(fn.coalesce('journal.ended_at', 'journal.started_at'), '>', ref('bundles.created_at')),
+                .where((q) =>
+                  q(q.fn.coalesce('journal.ended_at', 'journal.started_at'), '>', q.ref('bundles.created_at')),
                 ),
             ),
           ),
@@ -129,14 +128,18 @@ export function retentionStore(db: Kysely<Tables>): RetentionStore {
             .selectFrom('blobs as old')
             .select('old.sha256')
             .where((each) => each.or([each('old.used_at', 'is', null), each('old.used_at', '<', before)]))
-            .where(({ not, exists, selectFrom }) =>
-              not(
-                exists(selectFrom('journal').select('journal.id').whereRef('journal.stdout_sha256', '=', 'old.sha256')),
+            .where((q) =>
+              q.not(
+                q.exists(
+                  q.selectFrom('journal').select('journal.id').whereRef('journal.stdout_sha256', '=', 'old.sha256'),
+                ),
               ),
             )
-            .where(({ not, exists, selectFrom }) =>
-              not(
-                exists(selectFrom('journal').select('journal.id').whereRef('journal.stderr_sha256', '=', 'old.sha256')),
+            .where((q) =>
+              q.not(
+                q.exists(
+                  q.selectFrom('journal').select('journal.id').whereRef('journal.stderr_sha256', '=', 'old.sha256'),
+                ),
               ),
             )
             .limit(limit),
@@ -150,13 +153,12 @@ export function retentionStore(db: Kysely<Tables>): RetentionStore {
         .selectFrom('bundles')
         .select(['cluster', 'operation', 'id'])
         .where('created_at', '<', before)
-        .where(({ not, exists, selectFrom }) =>
-          not(exists(selectFrom('links').select('links.pos').where('links.chain', '=', CHAIN))),
-        )
-        .where(({ not, exists, selectFrom }) =>
-          not(
-            exists(
-              selectFrom('clusters')
+        .where((q) => q.not(q.exists(q.selectFrom('links').select('links.pos').where('links.chain', '=', CHAIN))))
+        .where((q) =>
+          q.not(
+            q.exists(
+              q
+                .selectFrom('clusters')
                 .select('clusters.name')
                 .whereRef('clusters.name', '=', 'bundles.cluster')
                 .whereRef('clusters.latest_operation', '=', 'bundles.operation'),

@@ -228,7 +228,7 @@ describe('a password', () => {
     // A decision is a use as well.
     const answers = [];
     for (const name of ['prod-root', 'nobody-yet', 'not-there']) {
-      answers.push(plain(await retry({ ssh: { credential: { name }, ...pinned } }), name));
+      answers.push(plain(await retry({ ssh: { credential: { name } } }), name));
     }
     expect(answers[0]).toMatchObject({ status: 422, code: 'SPEC_INVALID' });
     for (const answer of answers) expect(answer).toEqual(answers[0]);

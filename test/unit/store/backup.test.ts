@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recordIssue, tokenIssue } from '../../../api/record-issue.ts';
 import { verifyDatabase } from '../../../audit/verify-database.ts';
 import { placeKeys, readKeys, writeKeys } from '../../../store/backup/keys.ts';
 import { restoreBackup } from '../../../store/backup/restore-backup.ts';
@@ -27,7 +28,8 @@ describe('backup and restore', () => {
     const store = await openStore({ dataDir: data, keyring: testRing() });
     await store.secrets.put('cluster/demo', 'ca', 'key material');
     await store.specs.put(spec('demo'));
-    await store.tokens.create('ci', 'viewer');
+    const { info, digest } = await store.tokens.create('ci', 'viewer');
+    await recordIssue(store.journal, { actor: 'admin', requestId: '' }, tokenIssue(info, digest));
     for (let n = 0; n < 20; n += 1)
       await store.journal.record(begun('demo'), { ...ended(), stdout: 'x'.repeat(n * 100) });
     await store.close();
