@@ -5,6 +5,7 @@ import { KubewrightError } from '../contracts/errors.ts';
 import { EXIT } from '../contracts/exit-codes.ts';
 import { recordWorker } from '../worker/data-dir.ts';
 import { EMBEDDED_ARGUMENT, type WorkerMessage } from '../worker/embedded.ts';
+import { NODE_FLAGS } from '../worker/node-flags.ts';
 import type { Running } from './supervisor.ts';
 
 const ENTRY = join(import.meta.dirname, '../worker/main.ts');
@@ -42,7 +43,7 @@ export async function startWorkerProcess({
   signal,
   onChange,
 }: WorkerProcessOptions): Promise<WorkerProcess> {
-  const child = spawn(process.execPath, [ENTRY, EMBEDDED_ARGUMENT], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, ENTRY, EMBEDDED_ARGUMENT], {
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env,

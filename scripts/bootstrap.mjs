@@ -1,6 +1,6 @@
 // Makes `npm run X` work on a machine where nothing was installed yet. Plain JavaScript for any Node >= 20, no imports
 // of ours: installs the npm packages when they are missing or older than the lock file, then runs the TypeScript entry
-// with the pinned Node. Usage: node scripts/bootstrap.mjs run <entry.ts> [args...]
+// with the pinned Node. Usage: node scripts/bootstrap.mjs run [node flags...] <entry.ts> [args...]
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,9 +21,12 @@ const digest = createHash('sha256')
 
 if (!existsSync(pinnedNode) || !existsSync(marker) || readFileSync(marker, 'utf8') !== digest) install();
 
-const [verb, entry, ...args] = process.argv.slice(2);
+const [verb, ...given] = process.argv.slice(2);
+// Flags before the entry are for Node.
+const place = given.findIndex((word) => !word.startsWith('--'));
+const [flags, entry, args] = [given.slice(0, place), given[place], given.slice(place + 1)];
 if (verb === 'run' && entry) {
-  const child = spawn(pinnedNode, [join(root, entry), ...args], {
+  const child = spawn(pinnedNode, [...flags, join(root, entry), ...args], {
     // The channel tells the child when this process is killed.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // The working directory stays the caller's: relative KUBEWRIGHT_DATA means what the caller sees.
@@ -37,7 +40,7 @@ if (verb === 'run' && entry) {
   }
   child.on('exit', (code, signal) => process.exit(signal ? 128 + (signal === 'SIGINT' ? 2 : 15) : (code ?? 1)));
 } else if (verb !== 'install') {
-  fail('usage: node scripts/bootstrap.mjs install | run <entry.ts> [args...]');
+  fail('usage: node scripts/bootstrap.mjs install | run [node flags...] <entry.ts> [args...]');
 }
 
 function install() {

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import type { OperationStatus } from '../../contracts/operation.ts';
 import { labDown, labUp } from '../../lab/lab.ts';
+import { recordedWorker } from '../../worker/data-dir.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { ApiClient } from './api-client.ts';
 import { writeFigures } from './bench-page.ts';
@@ -66,10 +68,15 @@ async function build(api: ApiClient, spec: unknown): Promise<{ ms: number; statu
   return { ms, status };
 }
 
-/** Resident memory of the one process that is API and worker, MiB. */
+/** Resident memory of API and worker together, MiB; pages that both share (Node itself) count twice. */
 function rss(service: RunningService, field: 'VmRSS' | 'VmHWM'): number {
-  const line = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${service.pid}/status`, 'utf8'));
-  return Math.round(Number(line?.[1] ?? 0) / 1024);
+  const worker = recordedWorker(join(folder, 'data'));
+  const pids = [service.pid, ...(worker ? [worker.pid] : [])];
+  const kilobytes = pids.map((pid) => {
+    const line = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return Number(line?.[1] ?? 0);
+  });
+  return Math.round(kilobytes.reduce((sum, each) => sum + each, 0) / 1024);
 }
 
 async function cleanUp(): Promise<void> {

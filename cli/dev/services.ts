@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { endProcess, isAlive, processId } from '../../lab/processes.ts';
+import { NODE_FLAGS } from '../../worker/node-flags.ts';
 import { checkoutRoot } from './paths.ts';
 
 /** A service process of the demo, as recorded in <folder>/service.json. */
@@ -49,7 +50,7 @@ export async function ensureService(
   }
   const port = await freePort(known?.port ?? wished);
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(process.execPath, [join(checkoutRoot, 'api/main.ts')], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, join(checkoutRoot, 'api/main.ts')], {
     cwd: folder,
     detached: true,
     stdio: ['ignore', log, log],

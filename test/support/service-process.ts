@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openStore, type Store } from '../../store/index.ts';
 import { openKeyring } from '../../store/keyring.ts';
 
-/** A service that runs as a process of its own: the API alone, whose Temporal is away. */
+/** A service that runs as a process of its own. */
 export interface ServiceProcess {
   url: string;
   port: number;
@@ -16,16 +16,25 @@ export interface ServiceProcess {
   /** Another connection to the service's database: what workers would write, a test writes. */
   openStore(): Promise<Store>;
   log(): string;
+  /** The exit code, or the signal that ended it; waits for it. */
+  ended(): Promise<number | string>;
   close(): Promise<void>;
 }
 
-const READY_MS = 60_000;
+/** A first embedded start bundles the workflows. */
+const READY_MS = 200_000;
 /** Nobody listens there: the discard port. */
 const NO_TEMPORAL = '127.0.0.1:9';
 
-/** Start `api/main.ts` on a port of the kernel's choice, with a fresh data directory. */
+/** The environment that makes it what `npm start` is: API, worker and Temporal. */
+export const EMBEDDED = { KUBEWRIGHT_PROCESS: 'all', TEMPORAL_ADDRESS: '' };
+
+/**
+ * Start `api/main.ts` on a port of the kernel's choice, with a fresh data directory unless one is given: by default the API
+ * alone, whose Temporal is away.
+ */
 export async function startServiceProcess(env: Record<string, string> = {}): Promise<ServiceProcess> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-attack-'));
+  const dataDir = env['KUBEWRIGHT_DATA'] ?? mkdtempSync(join(tmpdir(), 'kubewright-attack-'));
   let log = '';
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../api/main.ts')], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -38,6 +47,9 @@ export async function startServiceProcess(env: Record<string, string> = {}): Pro
       TEMPORAL_ADDRESS: NO_TEMPORAL,
       ...env,
     },
+  });
+  const exited = new Promise<number | string>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? code ?? -1));
   });
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -53,9 +65,9 @@ export async function startServiceProcess(env: Record<string, string> = {}): Pro
     pid: child.pid ?? 0,
     openStore: () => openStore({ dataDir, keyring: openKeyring(dataDir, undefined) }),
     log: () => log,
+    ended: () => exited,
     async close() {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      if (child.exitCode === null && child.kill('SIGTERM')) await Promise.race([ended, sleep(20_000)]);
+      if (child.exitCode === null && child.kill('SIGTERM')) await Promise.race([exited, sleep(40_000)]);
       child.kill('SIGKILL');
       rmSync(dataDir, { recursive: true, force: true });
     },
