@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { isAlive, type ProcessId, processId } from '../../lab/processes.ts';
 import { openStore } from '../../store/index.ts';
 import { openKeyring } from '../../store/keyring.ts';
 import { startTemporalServer } from '../../worker/temporal-server/start.ts';
+import { startPostgres } from '../support/postgres.ts';
 import { EMBEDDED, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** Issue 9, E3: what dies is started again, and /readyz says meanwhile what is missing and why. */
@@ -162,6 +164,40 @@ describe('the embedded service', () => {
     expect(await service.ended()).toBe(EXIT.temporalLost);
     expect(await isAlive(worker)).toBe(false);
     writeFileSync(marker, made);
+  });
+});
+
+describe('an API on PostgreSQL', () => {
+  it('tells a database that became read-only from one that is gone', async () => {
+    const postgres = await startPostgres();
+    const { name, password } = postgres.superuser;
+    const set = async (value: 'on' | 'off') => {
+      await postgres.query(name, password, 'postgres', `alter system set default_transaction_read_only = ${value}`);
+      await postgres.query(name, password, 'postgres', 'select pg_reload_conf()');
+    };
+    let stopped = false;
+    const api = await startServiceProcess({
+      KUBEWRIGHT_DATABASE_URL: `postgres://${name}:${encodeURIComponent(password)}@127.0.0.1:${postgres.port}/postgres`,
+      KUBEWRIGHT_SECRET_KEY: randomBytes(32).toString('base64'),
+    });
+    const store = async () => {
+      const body = (await (await fetch(`${api.url}/readyz`, { signal: AbortSignal.timeout(30_000) })).json()) as Readyz;
+      expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|postgres/);
+      return body.store;
+    };
+    try {
+      await vi.waitFor(async () => expect(await store()).toBe('ok'), SOON);
+      await set('on');
+      await vi.waitFor(async () => expect(await store()).toBe('not-writable'), SOON);
+      await set('off');
+      await vi.waitFor(async () => expect(await store()).toBe('ok'), SOON);
+      stopped = true;
+      await postgres.stop();
+      await vi.waitFor(async () => expect(await store()).toBe('unreachable'), SOON);
+    } finally {
+      await api.close();
+      if (!stopped) await postgres.stop();
+    }
   });
 });
 

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OperationStatus, TaskStatus } from '../../contracts/operation.ts';
 import { startSshd, stopSshd } from '../../lab/faults.ts';
+import { recordedWorker } from '../../worker/data-dir.ts';
 import { type Bench, freshBench, ssh } from './support.ts';
 
 /** Wait until the operation says what the predicate asks for. */
@@ -37,7 +39,9 @@ describe('a worker killed in mid-build', () => {
     });
     const done = finished(before);
     expect(done.length).toBeGreaterThan(3);
-    process.kill(bench.service.pid, 'SIGKILL');
+    // Both at once: a worker that only lost its API would end its tasks in order.
+    for (const pid of [recordedWorker(join(bench.folder, 'data'))!.pid, bench.service.pid])
+      process.kill(pid, 'SIGKILL');
     const killedAt = Date.now();
     await sleep(1_000);
     await bench.restart();
