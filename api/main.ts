@@ -44,7 +44,10 @@ type Parts = (() => Promise<void> | void)[];
  */
 async function main(config: ApiConfig, logger: Logger): Promise<void> {
   const parts: Parts = [];
-  const close = async () => {
+  let closing: Promise<void> | undefined;
+  // Once, whoever asks: a signal during the end of a failed start waits for that end.
+  const close = () => (closing ??= closeAll());
+  const closeAll = async () => {
     for (const part of parts.splice(0).reverse()) {
       await Promise.resolve(part()).catch((error: unknown) => logger.warn({ err: error }, 'a part did not close'));
     }

@@ -34,11 +34,15 @@ const EMBEDDED_SETTLE_MS = 60_000;
 const parts: (() => Promise<void> | void)[] = [];
 let exitCode: ExitCode = EXIT.stopped;
 let ending = false;
+/** The API process is gone, and nobody else ends its Temporal. */
+let abandoned = false;
 const grace = closeWithGrace({ delay: SHUTDOWN_FORCE_MS + 5_000, logger: false }, async ({ signal, err }) => {
   ending = true;
   if (err) logger.fatal({ err }, 'ending');
   else logger.info({ signal }, 'ending');
   await close();
+  // Also when the API process was lost while this one was ending already.
+  if (abandoned) await endAbandonedTemporal(config.dataDir);
   // Without this the library's own code counts, 0 or 1.
   if (exitCode !== EXIT.stopped) process.exit(exitCode);
 });
@@ -63,7 +67,7 @@ async function start(given: WorkerConfig): Promise<void> {
   mkdirSync(given.dataDir, { recursive: true, mode: 0o700 });
   const channel = apiChannel(() => {
     logger.warn('the API process is gone: this worker ends, and Temporal with it');
-    parts.unshift(() => endAbandonedTemporal(given.dataDir));
+    abandoned = true;
     end(EXIT.stopped);
   });
   const metrics = given.metrics && (await offerMetrics(given.metrics, { logger, embedded }));
