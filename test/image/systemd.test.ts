@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -71,6 +71,7 @@ describe('the systemd units', () => {
   afterAll(async () => {
     tunnel?.kill();
     await image?.remove();
+    rmSync(folder, { recursive: true, force: true });
     await temporal?.stop();
     await postgres?.stop();
     await labDown(LAB);
