@@ -3,6 +3,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { Registry } from '@prometheus-io/client';
 import { describe, expect, it } from 'vitest';
 import { issueCa, issueLeaf } from '../../../activities/pki/certificates.ts';
 import { buildApp } from '../../../api/app.ts';
@@ -21,7 +22,7 @@ it('with a certificate the API speaks TLS alone, tells browsers to stay with it,
   } as const;
   const { cert, key } = await issueLeaf(ca, leaf, now);
   const plain = await testApi();
-  const app = await buildApp(plain.deps, { https: { cert, key } });
+  const app = await buildApp({ ...plain.deps, metrics: new Registry() }, { https: { cert, key } });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as { port: number };
   const ask = (path: string, method = 'GET') =>
@@ -64,7 +65,7 @@ describe('a certificate that changes', () => {
     write(first);
     const plain = await testApi();
     const pair = readTls(files);
-    const app = await buildApp(plain.deps, { https: pair });
+    const app = await buildApp({ ...plain.deps, metrics: new Registry() }, { https: pair });
     await app.listen({ host: '127.0.0.1', port: 0 });
     const said: string[] = [];
     const log = (level: string) => (_meta: unknown, text: string) => void said.push(`${level}: ${text}`);
