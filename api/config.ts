@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type AnchorConfig, anchorConfig, sinkEnvironment } from '../audit/sinks/config.ts';
+import { type TemporalTarget, temporalTarget } from '../codec/temporal-target.ts';
 import { loginPathEnvironment, loginPathsOf } from '../contracts/login-paths.ts';
 import { type Retention, retentionEnvironment, retentionOf } from '../contracts/retention.ts';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
@@ -55,11 +56,6 @@ const environment = z.object({
     (origin) => origin === undefined || (URL.canParse(origin) && new URL(origin).origin === origin),
     'must be an origin, such as https://temporal.example.com',
   ),
-  TEMPORAL_ADDRESS: optional.refine(
-    (address) => address === undefined || /^[A-Za-z0-9.:[\]-]+:\d{1,5}$/.test(address),
-    'must be host:port',
-  ),
-  TEMPORAL_NAMESPACE: optional,
   ...loginPathEnvironment,
   ...timeoutEnvironment,
   ...retentionEnvironment,
@@ -81,9 +77,6 @@ function problemsTogether(env: Environment): string[] {
       'KUBEWRIGHT_HOST is not loopback: tokens would cross the network in clear. Give KUBEWRIGHT_TLS_CERT and ' +
         'KUBEWRIGHT_TLS_KEY, or KUBEWRIGHT_ALLOW_PLAINTEXT=1 behind a proxy that ends TLS',
     );
-  }
-  if (env['KUBEWRIGHT_PROCESS'] === 'api' && !given('TEMPORAL_ADDRESS')) {
-    problems.push('TEMPORAL_ADDRESS is needed by the API alone: it starts no Temporal');
   }
   if (given('KUBEWRIGHT_DATABASE_URL') && !given('KUBEWRIGHT_SECRET_KEY')) {
     problems.push(
@@ -121,8 +114,8 @@ export interface ApiConfig {
   trustProxy: readonly string[];
   /** Signed heads of the journal: how often, and where else they go. */
   anchors: AnchorConfig;
-  temporalAddress: string | undefined;
-  temporalNamespace: string | undefined;
+  /** Without an address the service starts a Temporal of its own. */
+  temporal: TemporalTarget;
   /** Whose pages may call /codec; embedded, it is our own UI by itself. */
   temporalUiOrigin: string | undefined;
 }
@@ -132,6 +125,12 @@ export function parseConfig(given: Environment): ApiConfig {
   const { env, problems } = secretEnvironment(given);
   const parsed = environment.safeParse(env);
   problems.push(...problemsTogether(given));
+  const apiAlone = env['KUBEWRIGHT_PROCESS'] === 'api';
+  const { target, problems: unusable } = temporalTarget(env, { ownServer: !apiAlone });
+  problems.push(...unusable);
+  if (apiAlone && target.address === undefined && unusable.length === 0) {
+    problems.push('TEMPORAL_ADDRESS is needed by the API alone: it starts no Temporal');
+  }
   if (!parsed.success) {
     problems.unshift(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }
@@ -158,8 +157,7 @@ export function parseConfig(given: Environment): ApiConfig {
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     trustProxy: data.KUBEWRIGHT_TRUST_PROXY,
     anchors: anchorConfig(data),
-    temporalAddress: data.TEMPORAL_ADDRESS,
-    temporalNamespace: data.TEMPORAL_NAMESPACE,
+    temporal: target,
     temporalUiOrigin: data.KUBEWRIGHT_TEMPORAL_UI_ORIGIN,
   };
 }

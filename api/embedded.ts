@@ -93,12 +93,20 @@ function keepServer(options: EmbeddedOptions, plan: TemporalPlan): Promise<Super
   });
 }
 
-function keepWorker({ store, dataDir, logger, onGiveUp }: EmbeddedOptions, address: string, signal: AbortSignal) {
+function keepWorker(
+  { store, dataDir, temporalAddress, logger, onGiveUp }: EmbeddedOptions,
+  address: string,
+  signal: AbortSignal,
+) {
   return supervise<WorkerProcess>({
     name: 'worker',
     start: () =>
       startWorkerProcess({
-        env: { ...withoutSigningKeys(process.env), KUBEWRIGHT_DATA: dataDir, TEMPORAL_ADDRESS: address },
+        env: {
+          ...workerEnvironment(process.env, temporalAddress),
+          KUBEWRIGHT_DATA: dataDir,
+          TEMPORAL_ADDRESS: address,
+        },
         ...{ dataDir, signal },
         onChange: (cluster) => store.projections.changed(cluster),
       }),
@@ -110,8 +118,16 @@ function keepWorker({ store, dataDir, logger, onGiveUp }: EmbeddedOptions, addre
 /** What the API alone signs with. */
 const SIGNING_KEYS = ['KUBEWRIGHT_COMMAND_KEY', 'KUBEWRIGHT_AUDIT_KEY'].flatMap((name) => [name, `${name}_FILE`]);
 
-function withoutSigningKeys(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !SIGNING_KEYS.includes(name)));
+/** The worker's environment: without those keys, and for our own server without what names another one. */
+function workerEnvironment(env: NodeJS.ProcessEnv, temporalAddress: string | undefined): NodeJS.ProcessEnv {
+  const isOurs = (name: string) =>
+    temporalAddress === undefined && name.startsWith('TEMPORAL_') && name !== 'TEMPORAL_NAMESPACE';
+  const kept = Object.entries(env).filter(([name]) => !SIGNING_KEYS.includes(name) && !isOurs(name));
+  // No profile of the user's either.
+  return {
+    ...Object.fromEntries(kept),
+    ...(temporalAddress === undefined ? { TEMPORAL_CONFIG_FILE: '/nowhere/temporal.toml' } : {}),
+  };
 }
 
 /** Started again, it has the same ports: workers and clients find it by themselves. */

@@ -8,6 +8,7 @@ import { COMMAND_KEY_FILE, openSigner } from '../audit/signing-key.ts';
 import { openSinks } from '../audit/sinks/index.ts';
 import { apiConverter } from '../codec/data-converter.ts';
 import { payloadCodec } from '../codec/payload-codec.ts';
+import { knockAtTemporal } from '../codec/temporal-trouble.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { EXIT, type ExitCode } from '../contracts/exit-codes.ts';
 import { openStore, type Store } from '../store/index.ts';
@@ -94,7 +95,8 @@ async function start(
   if (embedded) parts.push(() => embedded.close());
   // Lazy: an API whose Temporal is away for a while says so in /readyz and serves what it knows.
   const connection = Connection.lazy({
-    address: embedded?.temporalAddress ?? config.temporalAddress!,
+    address: embedded?.temporalAddress ?? config.temporal.address!,
+    ...config.temporal.connect,
     channelArgs: { 'grpc.initial_reconnect_backoff_ms': 250, 'grpc.max_reconnect_backoff_ms': RECONNECT_MS },
   });
   parts.push(() => connection.close());
@@ -102,7 +104,7 @@ async function start(
   const commandSigner = openSigner(dataDir, config.commandKey, COMMAND_KEY_FILE);
   await store.commandKeys.register(commandSigner.fingerprint, commandSigner.publicKey);
   const temporal = temporalGateway(connection, {
-    namespace: config.temporalNamespace,
+    namespace: config.temporal.namespace,
     dataConverter: apiConverter(store.payloadKeys, commandSigner),
   });
   const signer = openSigner(dataDir, config.auditKey);
@@ -138,6 +140,12 @@ async function start(
   parts.push(createJanitor({ store, signer, keep: config.retention, logger }).start());
   parts.push(createReconciler({ store, temporal, logger }).start());
   const url = await app.listen({ host: config.host, port: config.port });
+  // Its workers end with the same words; this process goes on serving what it knows, and /readyz says why.
+  if (!embedded) {
+    void knockAtTemporal(config.temporal).then((trouble) => {
+      if (trouble) logger.error({ err: trouble }, 'Temporal does not take us in');
+    });
+  }
   logger.info({ url, docs: `${url}/docs`, tokenFile, dataDir }, 'Kubewright is ready');
   if (process.stderr.isTTY)
     process.stderr.write(`\nKubewright at ${url}   docs at ${url}/docs   token in ${tokenFile}\n\n`);
@@ -145,7 +153,7 @@ async function start(
 
 /** Takes hold of the data directory; the rest of the embedded mode is started when the store is open. */
 async function openEmbedding(config: ApiConfig) {
-  const { dataDir, port, temporalAddress } = config;
+  const { dataDir, port } = config;
   const [{ holdDataDir }, { startEmbedded }] = await Promise.all([
     import('../worker/data-dir.ts'),
     import('./embedded.ts'),
@@ -154,7 +162,7 @@ async function openEmbedding(config: ApiConfig) {
     letGo: holdDataDir(dataDir, port),
     start: (store: Store, logger: Logger, end: (code: ExitCode) => void): Promise<Embedded> =>
       startEmbedded({
-        ...{ store, dataDir, temporalAddress, logger },
+        ...{ store, dataDir, temporalAddress: config.temporal.address, logger },
         codecEndpoint: codecEndpointOf(config),
         onGiveUp(part, reason) {
           logger.fatal({ part, reason }, 'ending, to be started again');

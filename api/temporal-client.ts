@@ -7,6 +7,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, type DataConverter } from '@temporalio/common';
 import { exportHistories } from '../audit/temporal-export.ts';
+import { temporalTrouble } from '../codec/temporal-trouble.ts';
 import type { ClusterInput, CommandResult, SubmitResult } from '../contracts/commands.ts';
 import { type ErrorReport, isErrorCode, KubewrightError } from '../contracts/errors.ts';
 import {
@@ -160,6 +161,8 @@ function translated(cluster: string, error: unknown): KubewrightError {
       cause: error,
     });
   }
+  const trouble = temporalTrouble(error, 'TEMPORAL_ADDRESS');
+  if (trouble) return trouble;
   return new KubewrightError('TEMPORAL_UNAVAILABLE', 'Temporal, or a worker, did not answer in time', {
     cause: error,
     evidence: error instanceof Error ? error.message.slice(0, 500) : undefined,

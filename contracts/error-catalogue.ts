@@ -171,6 +171,27 @@ export const ERRORS = {
     'An answer of Temporal was not sealed by a worker of this installation',
     'Check who else polls the task queues of this namespace, and that API and workers share one database.',
   ),
+  TEMPORAL_TLS_FAILED: entry(
+    'internal',
+    false,
+    502,
+    'TLS with the Temporal server fails',
+    'Compare TEMPORAL_TLS_SERVER_CA_CERT_PATH (who signed its certificate), TEMPORAL_TLS_SERVER_NAME (the name in it) and TEMPORAL_TLS_CLIENT_CERT_PATH with _KEY_PATH (the certificate that it asks for) with the server; without TLS there, TEMPORAL_TLS=false.',
+  ),
+  TEMPORAL_NOT_ALLOWED: entry(
+    'internal',
+    false,
+    502,
+    'The Temporal server refuses our credentials',
+    'Check TEMPORAL_API_KEY or the client certificate, and that they may use the namespace TEMPORAL_NAMESPACE.',
+  ),
+  TEMPORAL_SETUP_MISSING: entry(
+    'internal',
+    false,
+    502,
+    'Temporal lacks a namespace or search attributes, and we may not make them',
+    'Have somebody with that right run the commands in the evidence, then start the service again.',
+  ),
   TEMPORAL_UNAVAILABLE: entry(
     'internal',
     true,

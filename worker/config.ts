@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { type TemporalTarget, temporalTarget } from '../codec/temporal-target.ts';
 import { loginPathEnvironment, loginPathsOf } from '../contracts/login-paths.ts';
 import { type Timeouts, timeoutEnvironment, timeoutsOf } from '../contracts/timeouts.ts';
 import { type Environment, secretEnvironment } from '../store/secret-environment.ts';
@@ -19,14 +19,6 @@ const environment = z.object({
   ),
   KUBEWRIGHT_SECRET_KEY: optional,
   KUBEWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  TEMPORAL_ADDRESS: z
-    .string({ error: 'is needed: a worker starts no Temporal' })
-    .max(256)
-    .regex(/^[A-Za-z0-9.:[\]-]+:\d{1,5}$/, 'must be host:port'),
-  TEMPORAL_NAMESPACE: optional,
-  KUBEWRIGHT_TEMPORAL_TLS_CA: optional,
-  KUBEWRIGHT_TEMPORAL_TLS_CERT: optional,
-  KUBEWRIGHT_TEMPORAL_TLS_KEY: optional,
   ...metricsEnvironment,
   ...loginPathEnvironment,
   ...timeoutEnvironment,
@@ -45,10 +37,7 @@ export interface WorkerConfig {
   loginPaths: string[];
   /** Where `/metrics` is served; null: nowhere. */
   metrics: MetricsAddress | null;
-  address: string;
-  namespace: string | undefined;
-  /** For a Temporal server with TLS. */
-  tls: { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } } | undefined;
+  temporal: TemporalTarget & { address: string };
 }
 
 /** Parse the environment, secrets from files included. Throws one Error that names every problem. */
@@ -60,8 +49,10 @@ export function workerConfig(environmentGiven: Environment): WorkerConfig {
   }
   // A file that could not be read is not missing: it has a sentence of its own.
   const given = (name: string) => [name, `${name}_FILE`].some((each) => (environmentGiven[each] ?? '') !== '');
-  if (given('KUBEWRIGHT_TEMPORAL_TLS_CERT') !== given('KUBEWRIGHT_TEMPORAL_TLS_KEY')) {
-    problems.push('KUBEWRIGHT_TEMPORAL_TLS_CERT and KUBEWRIGHT_TEMPORAL_TLS_KEY go together');
+  const { target, problems: unusable } = temporalTarget(env);
+  problems.push(...unusable);
+  if (target.address === undefined && unusable.length === 0) {
+    problems.push('TEMPORAL_ADDRESS: is needed: a worker starts no Temporal');
   }
   if (given('KUBEWRIGHT_DATABASE_URL') && !given('KUBEWRIGHT_SECRET_KEY')) {
     problems.push('KUBEWRIGHT_SECRET_KEY is needed with PostgreSQL: API and workers share it');
@@ -70,12 +61,6 @@ export function workerConfig(environmentGiven: Environment): WorkerConfig {
   if (!parsed.success || problems.length > 0) throw new Error(`configuration:\n${problems.join('\n')}`);
 
   const values = parsed.data;
-  const ca = values.KUBEWRIGHT_TEMPORAL_TLS_CA;
-  const { KUBEWRIGHT_TEMPORAL_TLS_CERT: crt, KUBEWRIGHT_TEMPORAL_TLS_KEY: key } = values;
-  const tls = {
-    ...(ca ? { serverRootCACertificate: readFileSync(ca) } : {}),
-    ...(crt && key ? { clientCertPair: { crt: readFileSync(crt), key: readFileSync(key) } } : {}),
-  };
   return {
     dataDir: resolve(values.KUBEWRIGHT_DATA),
     databaseUrl: values.KUBEWRIGHT_DATABASE_URL,
@@ -84,8 +69,6 @@ export function workerConfig(environmentGiven: Environment): WorkerConfig {
     timeouts: timeoutsOf(values),
     loginPaths: loginPathsOf(values),
     metrics,
-    address: values.TEMPORAL_ADDRESS,
-    namespace: values.TEMPORAL_NAMESPACE,
-    tls: ca || crt ? tls : undefined,
+    temporal: { ...target, address: target.address! },
   };
 }

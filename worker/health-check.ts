@@ -22,15 +22,15 @@ const queues = [
 
 async function silentQueues(): Promise<string[]> {
   const connection = await Connection.connect({
-    address: config.address,
+    address: config.temporal.address,
     connectTimeout: CONNECT_MS,
-    ...(config.tls ? { tls: config.tls } : {}),
+    ...config.temporal.connect,
   });
   try {
     const answers = await Promise.all(
       queues.map(async ({ name, kind }) => {
         const { pollers } = await connection.workflowService.describeTaskQueue({
-          namespace: config.namespace ?? NAMESPACE,
+          namespace: config.temporal.namespace ?? NAMESPACE,
           taskQueue: { name },
           taskQueueType: kind,
         });

@@ -3,7 +3,7 @@ import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { createActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
-import { KubewrightError } from '../contracts/errors.ts';
+import { type ErrorCode, KubewrightError } from '../contracts/errors.ts';
 import { EXIT, type ExitCode } from '../contracts/exit-codes.ts';
 import { openStore } from '../store/index.ts';
 import { openKeyring } from '../store/keyring.ts';
@@ -52,14 +52,21 @@ const end = (code: ExitCode): void => {
   grace.close();
 };
 
+/** What trying again changes nothing about is configuration. */
+const EXIT_BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
+  TEMPORAL_UNAVAILABLE: EXIT.temporalLost,
+  TEMPORAL_TLS_FAILED: EXIT.configuration,
+  TEMPORAL_NOT_ALLOWED: EXIT.configuration,
+  TEMPORAL_SETUP_MISSING: EXIT.configuration,
+};
+
 try {
   await start(config);
 } catch (error) {
   if (!ending) {
     logger.fatal({ err: error }, 'the worker could not be started');
     await close();
-    const temporal = KubewrightError.is(error) && error.code === 'TEMPORAL_UNAVAILABLE';
-    process.exit(temporal ? EXIT.temporalLost : EXIT.failed);
+    process.exit(KubewrightError.is(error) ? (EXIT_BY_CODE[error.code] ?? EXIT.failed) : EXIT.failed);
   }
 }
 
@@ -80,16 +87,14 @@ async function start(given: WorkerConfig): Promise<void> {
     workerMetrics(metrics?.registry ?? processRegistry('worker'), connections),
   );
   parts.push(() => deps.close());
-  const tls = given.tls ? { tls: given.tls } : {};
+  const { address, namespace, connect } = given.temporal;
   // Changes nothing when the namespace is right already; workflows fail without its search attributes.
   await prepareNamespace({
-    ...{ address: given.address, namespace: given.namespace, connect: tls },
+    ...{ address, namespace, connect },
     settleMs: embedded ? EMBEDDED_SETTLE_MS : undefined,
   });
   const workers = await startWorkers({
-    address: given.address,
-    namespace: given.namespace,
-    connect: tls,
+    ...{ address, namespace, connect },
     activities: createActivities(deps),
     ...trustIn(store, logger),
   });
@@ -100,7 +105,7 @@ async function start(given: WorkerConfig): Promise<void> {
   );
   parts.push(keepPresence({ processes: store.processes, ping: () => workers.ping(), logger }));
   channel?.follow(store.projections);
-  logger.info({ address: given.address }, 'worker is running');
+  logger.info({ address }, 'worker is running');
   channel?.ready(metrics?.url);
 }
 

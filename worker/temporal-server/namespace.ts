@@ -1,16 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
+import { temporalTrouble } from '../../codec/temporal-trouble.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { NAMESPACE, RETENTION_DAYS, SEARCH_ATTRIBUTES } from '../../contracts/messages.ts';
 
 /** A namespace that was just made, or a server that was just restarted, may be unknown for some seconds. */
 const SETTLE_MS = 15_000;
 const RETRY_MS = 100;
-const GRPC_ALREADY_EXISTS = 6;
+const CALL_MS = 5_000;
+
+/** Status codes of gRPC. */
+const INVALID_ARGUMENT = 3;
+const NOT_FOUND = 5;
+const ALREADY_EXISTS = 6;
+const PERMISSION_DENIED = 7;
+const UNIMPLEMENTED = 12;
+const UNAUTHENTICATED = 16;
+/** We may not do this; others may have done it for us. */
+const DENIED: readonly unknown[] = [PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED];
 
 /** temporal.api.enums.v1.IndexedValueType, whose module does not export by name to ESM. */
 const INDEXED_VALUE_TYPE = { KEYWORD: 2, BOOL: 5, KEYWORD_LIST: 7 } as const;
+/** The types as Temporal's CLI spells them. */
+const CLI_TYPE = { KEYWORD: 'Keyword', BOOL: 'Bool', KEYWORD_LIST: 'KeywordList' } as const;
+
+type Attribute = keyof typeof SEARCH_ATTRIBUTES;
+const ATTRIBUTES = Object.keys(SEARCH_ATTRIBUTES) as Attribute[];
 
 // The wire code takes a plain number where the generated types ask for a Long.
 type Seconds = NonNullable<
@@ -28,56 +44,124 @@ export interface NamespaceOptions {
 
 /**
  * Make the namespace what our workflows need: present, retention 90 days, our search attributes known. Repeating it
- * changes nothing. Throws TEMPORAL_UNAVAILABLE when the server does not come round in time.
+ * changes nothing, and without the right to make them it is enough that they are there. Throws TEMPORAL_SETUP_MISSING
+ * with the commands that make what is missing, TEMPORAL_TLS_FAILED, TEMPORAL_NOT_ALLOWED, and TEMPORAL_UNAVAILABLE when
+ * the server does not come round in time.
  */
 export async function prepareNamespace(options: NamespaceOptions): Promise<void> {
   const namespace = options.namespace ?? NAMESPACE;
-  const deadline = Date.now() + (options.settleMs ?? SETTLE_MS);
-  const connection = await settle(deadline, () =>
-    Connection.connect({ connectTimeout: 2_000, ...options.connect, address: options.address }),
-  );
+  const { address } = options;
+  const until = Date.now() + (options.settleMs ?? SETTLE_MS);
+  // Without the SDK's own repetitions: the first answer says whether another try can help.
+  const connection = Connection.lazy({ ...options.connect, address, interceptors: [] });
+  const call = <T>(work: () => Promise<T>): Promise<T> =>
+    settle(until, address, () => connection.withDeadline(Date.now() + CALL_MS, work));
   try {
-    const retention = { seconds: (RETENTION_DAYS * 24 * 3600) as unknown as Seconds, nanos: 0 };
-    await settle(deadline, async () => {
-      try {
-        await connection.workflowService.registerNamespace({
-          namespace,
-          workflowExecutionRetentionPeriod: retention,
-        });
-      } catch (error) {
-        if ((error as { code?: number }).code !== GRPC_ALREADY_EXISTS) throw error;
-      }
-    });
-    // The launcher's `--namespace` creates it with 24 h.
-    await settle(deadline, () =>
-      connection.workflowService.updateNamespace({
-        namespace,
-        config: { workflowExecutionRetentionTtl: retention },
-      }),
-    );
-    const wanted = Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => [name, INDEXED_VALUE_TYPE[type]] as const);
-    await settle(deadline, () =>
-      connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(wanted) }),
-    );
-    // Visible to the frontend's cache only a moment later; a workflow that upserts too early would fail its task.
-    await settle(deadline, async () => {
-      const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-      if (!wanted.every(([name]) => customAttributes && name in customAttributes)) {
-        throw new Error('search attributes not registered yet');
-      }
-    });
+    await call(() => connection.workflowService.getSystemInfo({}));
+    await makeNamespace(connection, namespace, call);
+    await makeAttributes(connection, namespace, call);
   } finally {
     await connection.close();
   }
 }
 
-async function settle<T>(deadline: number, attempt: () => Promise<T>): Promise<T> {
+type Call = <T>(work: () => Promise<T>) => Promise<T>;
+
+async function makeNamespace(connection: Connection, namespace: string, call: Call): Promise<void> {
+  const { workflowService } = connection;
+  const retention = { seconds: (RETENTION_DAYS * 24 * 3600) as unknown as Seconds, nanos: 0 };
+  const made = await call(() =>
+    answered(
+      () => workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: retention }),
+      [ALREADY_EXISTS, ...DENIED],
+    ),
+  );
+  const there = await call(() =>
+    answered(() => workflowService.describeNamespace({ namespace }), isDenied(made) ? [NOT_FOUND] : []),
+  );
+  if (there === NOT_FOUND) {
+    throw missing(namespace, `the namespace ${namespace}`, [
+      `temporal operator namespace create --namespace ${namespace} --retention ${RETENTION_DAYS}d`,
+      ...attributeCommands(namespace, ATTRIBUTES),
+    ]);
+  }
+  // The launcher's `--namespace` creates it with 24 h. Who may not set it keeps what is there.
+  await call(() =>
+    answered(
+      () => workflowService.updateNamespace({ namespace, config: { workflowExecutionRetentionTtl: retention } }),
+      DENIED,
+    ),
+  );
+}
+
+async function makeAttributes(connection: Connection, namespace: string, call: Call): Promise<void> {
+  const { workflowService, operatorService } = connection;
+  const searchAttributes = Object.fromEntries(
+    ATTRIBUTES.map((name) => [name, INDEXED_VALUE_TYPE[SEARCH_ATTRIBUTES[name]]] as const),
+  );
+  const made = await call(() =>
+    answered(() => operatorService.addSearchAttributes({ namespace, searchAttributes }), [ALREADY_EXISTS, ...DENIED]),
+  );
+  // A search that names an attribute is refused while there is none: that can be asked without any right to set up.
+  const isKnown = async (name: Attribute): Promise<boolean> => {
+    const value = SEARCH_ATTRIBUTES[name] === 'BOOL' ? 'true' : "'x'";
+    const query = `${name} = ${value}`;
+    const answer = await answered(
+      () => workflowService.countWorkflowExecutions({ namespace, query }),
+      [INVALID_ARGUMENT],
+    );
+    return answer !== INVALID_ARGUMENT;
+  };
+  // Visible to the frontend's cache only a moment later; a workflow that upserts too early would fail its task.
+  await call(async () => {
+    const known = await Promise.all(ATTRIBUTES.map(isKnown));
+    const absent = ATTRIBUTES.filter((_name, index) => !known[index]);
+    if (absent.length === 0) return;
+    if (!isDenied(made)) throw new Error(`search attributes not registered yet: ${absent.join(', ')}`);
+    throw missing(
+      namespace,
+      `search attributes of ${namespace}: ${absent.join(', ')}`,
+      attributeCommands(namespace, absent),
+    );
+  });
+}
+
+const attributeCommands = (namespace: string, names: readonly Attribute[]): string[] =>
+  names.map(
+    (name) =>
+      `temporal operator search-attribute create --namespace ${namespace} --name ${name} ` +
+      `--type ${CLI_TYPE[SEARCH_ATTRIBUTES[name]]}`,
+  );
+
+function missing(namespace: string, what: string, commands: string[]): KubewrightError {
+  const message = `Temporal lacks ${what}, and this service may not make it in ${namespace}`;
+  return new KubewrightError('TEMPORAL_SETUP_MISSING', message, { evidence: commands.join('\n') });
+}
+
+/** The answer, or the status code when it is one of those that are expected. */
+async function answered(work: () => Promise<unknown>, expected: readonly unknown[]): Promise<unknown> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (expected.includes(code)) return code;
+    throw error;
+  }
+}
+
+const isDenied = (answer: unknown): boolean => DENIED.includes(answer);
+
+async function settle<T>(until: number, address: string, attempt: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (Date.now() > deadline) {
-        throw new KubewrightError('TEMPORAL_UNAVAILABLE', 'the Temporal server does not accept our namespace', {
+      if (KubewrightError.is(error)) throw error;
+      const trouble = temporalTrouble(error, address, Date.now() > until);
+      if (trouble) throw trouble;
+      if (Date.now() > until) {
+        throw new KubewrightError('TEMPORAL_UNAVAILABLE', `the Temporal server at ${address} does not take us in`, {
           cause: error,
           evidence: error instanceof Error ? error.message : String(error),
         });

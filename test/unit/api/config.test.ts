@@ -12,7 +12,7 @@ const key = Buffer.alloc(32, 3).toString('base64');
 it('needs nothing: loopback, port 8080, ./.kubewright', () => {
   expect(parseConfig({})).toMatchObject({ host: '127.0.0.1', port: 8080, process: 'all', databaseUrl: undefined });
   expect(parseConfig({}).dataDir).toMatch(/\/\.kubewright$/);
-  expect(parseConfig({ KUBEWRIGHT_DATABASE_URL: '', TEMPORAL_ADDRESS: '' }).temporalAddress).toBeUndefined();
+  expect(parseConfig({ KUBEWRIGHT_DATABASE_URL: '', TEMPORAL_ADDRESS: '' }).temporal.address).toBeUndefined();
 });
 
 it('tells every problem at once', () => {
@@ -47,7 +47,7 @@ it('the API alone needs Temporal, PostgreSQL needs a shared key', () => {
     KUBEWRIGHT_DATABASE_URL: 'postgres://db/kw',
     KUBEWRIGHT_SECRET_KEY: key,
   };
-  expect(parseConfig(env)).toMatchObject({ process: 'api', temporalAddress: 'temporal:7233' });
+  expect(parseConfig(env)).toMatchObject({ process: 'api', temporal: { address: 'temporal:7233' } });
 });
 
 it('the first start writes an admin token that works; the next start leaves it', async () => {

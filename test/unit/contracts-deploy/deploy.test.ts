@@ -49,8 +49,7 @@ describe('docker-compose.yml', () => {
     expect(parseConfig(environmentOf('api'))).toMatchObject({
       process: 'api',
       host: '0.0.0.0',
-      temporalAddress: 'temporal:7233',
-      temporalNamespace: NAMESPACE,
+      temporal: { address: 'temporal:7233', namespace: NAMESPACE },
       databaseUrl,
     });
     expect(workerConfig(environmentOf('worker'))).toMatchObject({
