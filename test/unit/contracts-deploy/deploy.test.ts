@@ -53,8 +53,7 @@ describe('docker-compose.yml', () => {
       databaseUrl,
     });
     expect(workerConfig(environmentOf('worker'))).toMatchObject({
-      address: 'temporal:7233',
-      namespace: NAMESPACE,
+      temporal: { address: 'temporal:7233', namespace: NAMESPACE },
       databaseUrl,
     });
   });
