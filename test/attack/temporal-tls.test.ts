@@ -135,7 +135,10 @@ describe('a Temporal server with mutual TLS', () => {
       ...mutual(theirs.issue('api'), ours.ca),
     });
     try {
-      await until(() => other.log().includes('TEMPORAL_TLS_FAILED'), other.log);
+      await until(
+        () => other.log().includes('TEMPORAL_TLS_FAILED'),
+        () => other.log(),
+      );
       const { status } = await other.call('GET', '/readyz');
       expect(status).toBe(503);
       const asked = await other.call('POST', '/clusters/none/cancel', { body: {} });
