@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { readingConverter } from '../codec/data-converter.ts';
+import { temporalTarget } from '../codec/temporal-target.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { NAMESPACE, operationWorkflowId, WORKFLOWS } from '../contracts/messages.ts';
 import type { Store } from '../store/index.ts';
@@ -23,13 +24,16 @@ export function keysForTemporal(data: string): Keyring {
   return openKeyring(data, given);
 }
 
-/** Reads histories at an address. `close` ends the connection. */
+/** Reads histories at an address, with TLS and API key as the SDK's environment says. `close` ends the connection. */
 export async function temporalReader(
   store: Pick<Store, 'payloadKeys'>,
   address: string,
-  namespace: string = NAMESPACE,
+  given?: string,
 ): Promise<TemporalReader & { close: () => Promise<void> }> {
-  const connection = await Connection.connect({ address });
+  const { target, problems } = temporalTarget(process.env);
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+  const namespace = given ?? target.namespace ?? NAMESPACE;
+  const connection = await Connection.connect({ ...target.connect, address });
   const client = new Client({ connection, namespace, dataConverter: readingConverter(store.payloadKeys) });
   return {
     async *histories(cluster, operation) {
