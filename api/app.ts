@@ -64,7 +64,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
 
   // Reading is polled several times a second; only what changes something is worth a line.
   app.addHook('onRoute', (route) => {
-    if (route.method === 'GET' || route.method === 'HEAD') route.logLevel ??= 'warn';
+    if (route.method === 'GET' || route.method === 'HEAD') route.logLevel ||= 'warn';
   });
   countRequests(app, deps.metrics);
   describeInstallation(deps.metrics, deps.store.statistics);
