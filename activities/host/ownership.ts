@@ -9,7 +9,7 @@ import type { RemoteHost } from './types.ts';
 export const FOREIGN = 83;
 
 /** Makes looking at an unmarked host and marking it one step, whichever cluster does it. */
-const LOCK = '/run/kubewright.mark.lock';
+const LOCK = '/run/kubewright/mark.lock';
 
 /**
  * sh that looks whose host it is, and ends the script with FOREIGN when it is another cluster's, before anything else.
@@ -36,6 +36,7 @@ owner_check() {
 }
 owner_check
 if [ -z "$owner" ] && [ -n "$owner_leaves" ]; then
+  (umask 022 && mkdir -p /run/kubewright)
   exec 8>>${LOCK}
   flock -w 20 8
   owner_check
@@ -81,9 +82,10 @@ export function foreign(host: string, owner: Ownership, stdout: string): Kubewri
 
 /**
  * sh that takes the mark off a host at the end of its teardown: as the very last step, so that no other cluster begins
- * there before it. Prints the paths that it removed.
+ * there before it. Prints the paths that it removed, and `kept <names>` when others have put files beside it.
  */
 export const UNMARK = `rm -f -- ${CLUSTER_MARK}.new
 if [ -e ${CLUSTER_MARK} ]; then rm -- ${CLUSTER_MARK}; echo ${CLUSTER_MARK}; fi
-if rmdir -- ${KUBEWRIGHT_DIR} 2>/dev/null; then echo ${KUBEWRIGHT_DIR}; fi
+if rmdir -- ${KUBEWRIGHT_DIR} 2>/dev/null; then echo ${KUBEWRIGHT_DIR}
+elif [ -d ${KUBEWRIGHT_DIR} ]; then echo "kept $(ls -A -- ${KUBEWRIGHT_DIR} | head -n 20 | tr '\\n' ' ')"; fi
 `;

@@ -51,7 +51,7 @@ export class Workbench {
 
   async open(): Promise<void> {
     this.#store = await openStore({ dataDir: this.#dataDir, keyring: openKeyring(this.#dataDir) });
-    this.#deps = await createActivityDeps(this.#store, undefined, undefined, [this.#lab.sshKey]);
+    this.#deps = await createActivityDeps(this.#store, undefined, undefined, [this.#lab.sshKey, this.#dataDir]);
     // Each bench is an installation of its own, and the hosts still carry the mark of the one before.
     await Promise.all(this.#lab.hosts.map(({ name }) => onHost(this.#lab, name, 'rm -f /etc/kubewright/cluster')));
   }
@@ -74,7 +74,7 @@ export class Workbench {
   /** Another worker on the same store: no connection, fact or manifest is remembered. */
   async restart(): Promise<void> {
     await this.#deps?.close();
-    this.#deps = await createActivityDeps(this.store, undefined, undefined, [this.#lab.sshKey]);
+    this.#deps = await createActivityDeps(this.store, undefined, undefined, [this.#lab.sshKey, this.#dataDir]);
   }
 
   async close(): Promise<void> {

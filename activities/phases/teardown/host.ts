@@ -46,8 +46,11 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   }
   const { stdout } = await remote.script(FORGET);
   // On a host without a trace of ours it was there for this task alone.
-  for (const path of entries.length === 0 ? [] : stdout.split('\n').filter((line) => line !== '')) {
-    changes.push({ resource: path === CLUSTER_MARK ? LAST[0]! : LAST[1]!, action: 'remove', detail: path });
+  for (const line of entries.length === 0 ? [] : stdout.split('\n').filter((each) => each !== '')) {
+    const resource = line === CLUSTER_MARK ? LAST[0]! : LAST[1]!;
+    const [, kept] = /^kept (.*?) *$/.exec(line) ?? [];
+    if (kept === undefined) changes.push({ resource, action: 'remove', detail: line });
+    else changes.push({ resource, action: 'keep', detail: `it holds what Kubewright did not place: ${kept}` });
   }
   // What was kept is what somebody has to look at.
   return [...changes.filter(({ action }) => action === 'keep'), ...changes.filter(({ action }) => action !== 'keep')];
