@@ -8,6 +8,7 @@ export const FOLDERS = [
   'activities',
   'store',
   'codec',
+  'telemetry',
   'audit',
   'api',
   'worker',
