@@ -8,7 +8,10 @@ import { describeIssues, type FieldIssue, formatPath } from '../contracts/issues
 import { unknownWord } from '../contracts/nearest.ts';
 import type { ValidatePhases } from '../contracts/spec-parse.ts';
 
-/** Checks the phases of a spec: names, options, and that the chosen phases go together. */
+/** Problems that are looked for: each costs a comparison of words, and a spec of 1,000 hosts can hold 100,000. */
+const MOST_ISSUES = 100;
+
+/** Checks the phases of a spec: names, options, and that the chosen phases go together. At most MOST_ISSUES are named. */
 export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
   const byName = new Map(phases.map((phase) => [phase.name, phase]));
   const names = [...byName.keys()];
@@ -17,7 +20,8 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
     const issues: FieldIssue[] = [];
     const unknown = (map: object, path: PropertyKey[]) => {
       for (const name of Object.keys(map)) {
-        if (!byName.has(name)) issues.push({ path: formatPath(path), message: unknownWord('phase', name, names) });
+        if (!byName.has(name) && issues.length < MOST_ISSUES)
+          issues.push({ path: formatPath(path), message: unknownWord('phase', name, names) });
       }
     };
     unknown(cluster.spec.phases, ['spec', 'phases']);
@@ -25,18 +29,19 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
       const raw = rawPhaseOptions(cluster, phase.name);
       issues.push(...optionIssues(phase, raw, ['spec', 'phases', phase.name]));
     }
-    if (issues.length > 0) return issues;
+    if (issues.length > 0) return issues.slice(0, MOST_ISSUES);
 
-    cluster.spec.hosts.forEach((host, index) => {
+    for (const [index, host] of cluster.spec.hosts.entries()) {
+      if (issues.length >= MOST_ISSUES) return issues.slice(0, MOST_ISSUES);
       const path = ['spec', 'hosts', index, 'phases'];
       unknown(host.phases, path);
       for (const name of Object.keys(host.phases)) {
         const phase = byName.get(name);
         if (phase) issues.push(...optionIssues(phase, rawPhaseOptions(cluster, name, host), [...path, name]));
       }
-    });
+    }
     if (issues.length === 0) issues.push(...folderIssues(cluster, phases));
-    return issues.length > 0 ? issues : planIssues(cluster, phases);
+    return issues.length > 0 ? issues.slice(0, MOST_ISSUES) : planIssues(cluster, phases);
   };
 }
 

@@ -27,6 +27,8 @@ export function parseYaml(text: string, bounds: DocumentBounds): unknown {
     uniqueKeys: false,
     version: '1.2',
     merge: false,
+    // Tags of YAML 1.1 make sets, dates and merge keys: nothing that JSON knows, and nothing that a schema here expects.
+    resolveKnownTags: false,
     lineCounter,
     prettyErrors: false,
   });
@@ -37,6 +39,9 @@ export function parseYaml(text: string, bounds: DocumentBounds): unknown {
   // A warning is an unknown tag: its value would not be what its author meant.
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem) throw malformed(`${place(problem.pos[0])}: ${inWords(problem)}`, problem);
+  // With another version `yes` is a boolean, `1:30` a number, and `<<` copies what an alias holds.
+  const { version } = document.directives?.yaml ?? {};
+  if (version !== undefined && version !== '1.2') throw malformed(`a document of YAML ${version}; send YAML 1.2`);
   if (document.contents) new Measure(bounds, new DocumentCount(bounds, place)).node(document.contents, 1);
   try {
     return document.toJS({ maxAliasCount: bounds.aliases });
@@ -126,4 +131,4 @@ class Measure {
 
 /** A scalar key as the object's key that it becomes. */
 const textOf = (value: unknown): string =>
-  value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
+  value === null || value === undefined ? '' : typeof value === 'string' ? value : String(value);

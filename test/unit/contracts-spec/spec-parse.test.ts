@@ -85,6 +85,11 @@ describe('malformed documents', () => {
     ['an unclosed list', 'spec: [1, 2\n', 'line'],
     ['an unknown anchor', 'kind: *nowhere\n', 'nowhere'],
     ['a merge of a prototype', '__proto__: {a: 1}\n', '__proto__'],
+    ['a set', 'kind: !!set {a, b}\n', 'line 1, column 7: Unresolved tag'],
+    ['an ordered map', 'spec: !!omap [hosts: 1]\n', 'line 1, column 7: Unresolved tag'],
+    ['bytes', 'kind: !!binary aGk=\n', 'line 1, column 7: Unresolved tag'],
+    ['a key with the tag of merges', '!<tag:yaml.org,2002:merge> a: 1\n', 'Unresolved tag'],
+    ['another version', '%YAML 1.1\n---\nx: &x {a: yes}\nspec: {<<: *x}\n', 'a document of YAML 1.1; send YAML 1.2'],
   ])('YAML with %s', (_name, text, place) => {
     expect(refused(text, 'application/yaml')).toMatchObject({
       code: 'SPEC_MALFORMED',
@@ -246,6 +251,27 @@ describe('what an attacker or a tired person sends', () => {
     expect(refused(twice.replace('"kind":"Other"', '"k\\u0069nd":"Other"')).message).toContain('`kind`');
     const values = { labels: { a: 'kind', b: 'kind' } };
     expect(() => parseClusterSpec(JSON.stringify(spec({}, [host(values)])), 'application/json')).not.toThrow();
+  });
+
+  it('names 100 problems of phases at most, however many hosts have them', () => {
+    const many = (phases: Json) =>
+      Array.from({ length: 200 }, (_, at) =>
+        host({
+          name: `h-${at}`,
+          address: `10.0.0.${at + 1}`,
+          roles: at === 0 ? ['control-plane', 'etcd'] : ['worker'],
+          phases,
+        }),
+      );
+    const keys = Object.fromEntries(Array.from({ length: 90 }, (_, at) => [`backen${at}`, 1]));
+    const names = Object.fromEntries(Array.from({ length: 90 }, (_, at) => [`flanne${at}`, {}]));
+    expect(refused(spec({}, many({ flannel: keys }))).errors).toHaveLength(100);
+    expect(refused(spec({}, many(names))).errors).toHaveLength(100);
+    expect(
+      refused(
+        spec({ phases: { ...names, ...Object.fromEntries(Array.from({ length: 90 }, (_, at) => [`x${at}`, {}])) } }),
+      ).errors,
+    ).toHaveLength(100);
   });
 
   it('says in words that a document is too deep, or that there are two', () => {
