@@ -131,4 +131,4 @@ class Measure {
 
 /** A scalar key as the object's key that it becomes. */
 const textOf = (value: unknown): string =>
-  value === null || value === undefined ? '' : typeof value === 'string' ? value : String(value);
+  value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
