@@ -81,19 +81,17 @@ describe('the embedded service', () => {
   it('starts a killed Temporal again, at the same address and on the same database', async () => {
     const before = temporal();
     process.kill(before.pid, 'SIGKILL');
-    await named('temporal', 'unreachable');
+    // Not /readyz first: on an idle machine the next one answers before anybody sees that it was away.
+    await vi.waitFor(() => expect(temporal().pid).not.toBe(before.pid), SOON);
     await vi.waitFor(ready, SOON);
-    const after = temporal();
-    expect(after.port).toBe(before.port);
-    expect(after.pid).not.toBe(before.pid);
+    expect(temporal().port).toBe(before.port);
   });
 
   it('starts a killed worker again', async () => {
     const before = workerPid();
     process.kill(before, 'SIGKILL');
-    await named('worker', 'missing');
+    await vi.waitFor(() => expect(workerPid()).not.toBe(before), SOON);
     await vi.waitFor(ready, SOON);
-    expect(workerPid()).not.toBe(before);
   });
 
   it('notices a worker that lives and does nothing', async () => {
