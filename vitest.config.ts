@@ -80,7 +80,8 @@ export default defineConfig({
           retry,
           testTimeout: 180_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Mostly waiting: each file starts a service of its own, on a port and a data directory of its own.
+          maxWorkers: e2eWorkers,
         },
       },
       {
