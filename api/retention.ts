@@ -52,7 +52,8 @@ export function createJanitor({ store, signer, keep, logger }: RetentionOptions)
       for (const { chain, n, hash } of await retention.sealedChains(before, AT_ONCE)) {
         const reason = 'retention of the journal; its bundle holds it';
         const entry = signMark(signer, { chain, n, hash, at: new Date().toISOString(), reason });
-        links += await store.chains.prune({ chain, n, hash, entry });
+        // Sealed: the operation is over. A record without an end is of an attempt that died.
+        links += await store.chains.prune({ chain, n, hash, entry }, { over: true });
       }
       return links;
     },

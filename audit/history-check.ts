@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { WORKFLOWS } from '../contracts/messages.ts';
 import { canonicalJson } from '../store/canonical.ts';
 import type { ChainCheck } from './chain-check.ts';
 import type { Say } from './problem.ts';
@@ -9,7 +10,13 @@ const payloads = z.object({ payloads: z.array(z.object({ data: text.optional() }
 /** The part of an event in proto-JSON that anchors the journal. */
 const event = z.object({
   eventId: text,
-  workflowExecutionStartedEventAttributes: z.object({ workflowId: text.optional() }).optional(),
+  workflowExecutionStartedEventAttributes: z
+    .object({
+      workflowId: text.optional(),
+      workflowType: z.object({ name: text.optional() }).optional(),
+      input: payloads.optional(),
+    })
+    .optional(),
   activityTaskScheduledEventAttributes: z
     .object({ activityId: text, activityType: z.object({ name: text }) })
     .optional(),
@@ -20,7 +27,27 @@ const event = z.object({
 });
 const history = z.object({ events: z.array(event) });
 
+/** Of the input of the workflow `operation`: who asked for what. */
+const asked = z.object({
+  kind: text,
+  mode: text,
+  specRef: text,
+  requestId: text,
+  actor: z.object({ name: text, id: text.optional() }),
+});
+
 const taskResult = z.object({ chainHead: text.optional(), commands: z.int().optional() });
+
+/** Who asked for an operation, and for what. */
+export interface Asked {
+  kind: string;
+  mode: string;
+  spec: string;
+  requestId: string;
+  actor: string;
+  /** Id of the actor's token; empty where no token acts. */
+  actorId: string;
+}
 
 /** Compares what Temporal remembers with the chain: either one shows a change in the other. */
 export class HistoryCheck {
@@ -32,6 +59,8 @@ export class HistoryCheck {
   #held = 0;
   /** The plan as the workflow got it, as canonical JSON. */
   plan: string | undefined;
+  /** What the workflow of the operation was started with. */
+  asked: Asked | undefined;
   readonly #chain: ChainCheck;
   readonly #scheduled = new Set<string>();
   #histories = 0;
@@ -49,7 +78,11 @@ export class HistoryCheck {
       return say({ where, what: 'it is no history of a workflow in proto-JSON' });
     }
     this.#histories += 1;
-    const workflowId = events[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? '';
+    const started = events[0]?.workflowExecutionStartedEventAttributes;
+    const workflowId = started?.workflowId ?? '';
+    if (started?.workflowType?.name === WORKFLOWS.operation) {
+      this.asked ??= askedFor(decoded(started.input?.payloads?.[0]?.data));
+    }
     const byId = new Map(events.map((each) => [each.eventId, each]));
     for (const each of events) {
       const scheduled = each.activityTaskScheduledEventAttributes;
@@ -97,6 +130,14 @@ export class HistoryCheck {
       say({ where, record: `record ${record}`, what: `no workflow scheduled the task ${String(activityId)}` });
     }
   }
+}
+
+/** Undefined: the input is not that of an operation. */
+function askedFor(input: unknown): Asked | undefined {
+  const parsed = asked.safeParse(input);
+  if (!parsed.success) return undefined;
+  const { actor, specRef: spec, ...rest } = parsed.data;
+  return { ...rest, spec, actor: actor.name, actorId: actor.id ?? '' };
 }
 
 function decoded(data: string | undefined): unknown {

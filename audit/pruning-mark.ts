@@ -5,8 +5,8 @@ import { publicKeyOf, type Signer } from './signing-key.ts';
 /**
  * A mark where a chain begins after retention removed its first links: signed, so that nobody without the key can call
  * a deletion retention. One line of canonical JSON, as an anchor. Rules for who prunes: cut behind a link where no record
- * is open (a record never has its halves on both sides), sign first, remove links and records and write the mark in one
- * transaction (chains.prune does), and only what a bundle has sealed or a signed anchor covers. A chain that is pruned
+ * is open, sign first, remove links and records and write the mark in one transaction (chains.prune does, and refuses open
+ * records of chains that are not over), and only what a bundle has sealed or a signed anchor covers. A chain that is pruned
  * again gets a new mark in place of the old one, with a greater `n`. Valid tokens must keep an `issue` record: write a new
  * one before the old one is removed.
  */

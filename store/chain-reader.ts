@@ -34,10 +34,11 @@ export interface ChainReader {
   marks(after: string, limit: number): Promise<{ chain: string; n: number; hash: string; entry: string }[]>;
   /**
    * Remove the links 1 to `n` of a chain, the records that they are of, and keep the signed mark (audit/pruning-mark.ts)
-   * that says so. Throws when link `n` is not there with this hash, or a record has its halves on both sides. Returns the
-   * number of links removed.
+   * that says so. Throws when link `n` is not there with this hash, a record has its halves on both sides, or one has no end
+   * yet: the end would be written behind the mark, without its beginning. `over`: nobody writes to this chain any more, and
+   * what has no end never gets one. Returns the number of links removed.
    */
-  prune(mark: { chain: string; n: number; hash: string; entry: string }): Promise<number>;
+  prune(mark: { chain: string; n: number; hash: string; entry: string }, chain?: { over: boolean }): Promise<number>;
 }
 
 type Joined = LinkRow & { prev: string | null; row: JournalRow | null };
@@ -106,7 +107,7 @@ export function chainReader(db: Kysely<Tables>): ChainReader {
     },
     marks: (after, limit) =>
       db.selectFrom('chain_marks').selectAll().where('chain', '>', after).orderBy('chain').limit(limit).execute(),
-    prune: ({ chain, n, hash, entry }) =>
+    prune: ({ chain, n, hash, entry }, { over } = { over: false }) =>
       db.transaction().execute(async (tx) => {
         const last = await tx
           .selectFrom('links')
@@ -125,6 +126,14 @@ export function chainReader(db: Kysely<Tables>): ChainReader {
           .limit(1)
           .executeTakeFirst();
         if (torn) throw new Error(`the record ${torn.record} ends behind link ${n} of ${chain}`);
+        const open = await tx
+          .selectFrom('journal')
+          .select('id')
+          .where('id', 'in', pruned)
+          .where('ended_at', 'is', null)
+          .limit(1)
+          .executeTakeFirst();
+        if (open && !over) throw new Error(`the record ${open.id} of ${chain} has no end yet`);
         await tx.deleteFrom('journal').where('id', 'in', pruned).execute();
         const { numDeletedRows } = await tx
           .deleteFrom('links')

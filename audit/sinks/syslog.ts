@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { finished } from 'node:stream/promises';
 import { connect as connectTls } from 'node:tls';
@@ -34,7 +34,12 @@ export function syslogSink(address: string, { ca }: SinkContext): AnchorSink {
       onConnection(
         () =>
           url.protocol === 'tls:'
-            ? connectTls({ host, port, ...(ca === undefined ? {} : { ca }), servername: host })
+            ? connectTls({
+                ...{ host, port },
+                ...(ca === undefined ? {} : { ca }),
+                // An address is no server name (RFC 6066); the certificate is checked for it all the same.
+                ...(isIP(host) === 0 ? { servername: host } : {}),
+              })
             : connectTcp({ host, port }),
         url.protocol === 'tls:' ? 'secureConnect' : 'connect',
         entries.map((entry) => framed(syslogMessage(entry))),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { readAnchorMemory } from '../../audit/anchor-memory.ts';
 import { openAudited } from '../../audit/audited-store.ts';
+import { shown } from '../../audit/problem.ts';
 import { knownFingerprint } from '../../audit/signing-key.ts';
 import { keysForTemporal, temporalReader } from '../../audit/temporal-reader.ts';
 import { type DatabaseVerdict, verifyDatabase } from '../../audit/verify-database.ts';
@@ -55,15 +56,8 @@ export function auditCheck(): Command {
           const verdict = { ...database, problems, ...(temporal ? { temporal } : {}) };
           if (json) print(printableJson(JSON.stringify(verdict)));
           else if (verdict.problems.length > 0) tell(verdict.problems);
-          else {
-            tellAll(verdict);
-            if (temporal) {
-              const { compared, anchors, forgotten, running } = temporal;
-              print(`  Temporal: ${compared} operations compared, ${anchors} results of tasks anchored`);
-              if (forgotten + running > 0)
-                print(`  not compared: ${forgotten} that it no longer has, ${running} that run`);
-            }
-          }
+          else tellAll(verdict);
+          if (temporal && json === undefined) tellTemporal(temporal);
           process.exitCode =
             verdict.problems.length > 0
               ? EXIT.changed
@@ -95,6 +89,13 @@ function keysOf({ data, key, fingerprint }: Options): string[] {
   if (given.length > 0) return given;
   const own = knownFingerprint(data, process.env['KUBEWRIGHT_AUDIT_KEY']);
   return own === undefined ? [] : [own];
+}
+
+/** Also beside problems: what was not compared may be wrong as well. */
+function tellTemporal({ compared, anchors, forgotten, running, skipped }: TemporalVerdict): void {
+  print(`  Temporal: ${compared} operations compared, ${anchors} results of tasks anchored`);
+  if (forgotten > 0) print(`  not compared: ${forgotten} that Temporal no longer has`);
+  if (running > 0) print(`  not compared: ${running} that still run: ${shown(skipped.join(', '))}`);
 }
 
 function tellAll(verdict: DatabaseVerdict): void {

@@ -6,9 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { beginLine, endLine, lineHash, NO_HASH } from '../../store/journal-record.ts';
-import type { JournalRow } from '../../store/schema.ts';
 import { type ApiProcess, apiProcess } from '../support/api-process.ts';
+import { rechain } from '../support/forged-chain.ts';
 
 /** D1 and D2 of the trust issue: somebody who can write our database, and nothing else, is found. */
 
@@ -57,19 +56,6 @@ function check(change: (database: DatabaseSync) => void, more: { args?: string[]
   change(database);
   database.close();
   return kubewright('audit', 'check', '--data', copy, ...(more.args ?? []));
-}
-
-/** Rewrites a chain from its start so that it is a proper chain again: all that an unkeyed chain asks of a forger. */
-function rechain(database: DatabaseSync, chain: string): void {
-  const links = database.prepare('select pos, n, record, part from links where chain = ? order by n').all(chain);
-  let prev = NO_HASH;
-  for (const { pos, n, record, part } of links) {
-    const row = database.prepare('select * from journal where id = ?').get(record!) as unknown as JournalRow;
-    const place = { chain, n: Number(n), prev };
-    prev = lineHash(part === 'begin' ? beginLine(row, place) : endLine(row, place));
-    database.prepare('update links set hash = ? where pos = ?').run(prev, pos!);
-  }
-  database.prepare('update chains set hash = ? where id = ?').run(prev, chain);
 }
 
 describe('a database that somebody can write alone', () => {

@@ -12,6 +12,8 @@ import { CLUSTER, OPERATION, type Sample, sampleOperation } from '../audit/sampl
 export interface FreshDatabase {
   store: Store;
   sql(statement: string): Promise<void>;
+  /** The column `n` of the one row of a select. */
+  number(select: string): Promise<number>;
   /** After the store was closed. */
   drop(): Promise<void>;
 }

@@ -5,28 +5,34 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../../store/index.ts';
 import { openKeyring } from '../../../store/keyring.ts';
-import { auditContract } from './audit-contract.ts';
+import { anchorContract } from './anchor-contract.ts';
+import { auditContract, type FreshDatabase } from './audit-contract.ts';
 import { keyring, storeContract } from './contract.ts';
 import { testKey } from './journal-contract.ts';
+import { pruningContract } from './pruning-contract.ts';
+import { retentionContract } from './retention-contract.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-store-'));
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 
+async function freshSqlite(): Promise<FreshDatabase> {
+  const folder = mkdtempSync(join(tmpdir(), 'kubewright-audited-'));
+  const store = await openStore({ dataDir: folder, keyring: keyring(testKey(1)) });
+  const raw = new DatabaseSync(join(folder, 'kubewright.db'));
+  return {
+    store,
+    sql: async (statement) => raw.exec(statement),
+    number: async (select) => Number(raw.prepare(select).get()!['n']),
+    async drop() {
+      raw.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 describe('store on SQLite', () => {
   storeContract((keys) => openStore({ dataDir, keyring: keyring(keys) }));
-  auditContract(async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'kubewright-audited-'));
-    const store = await openStore({ dataDir: folder, keyring: keyring(testKey(1)) });
-    return {
-      store,
-      async sql(statement) {
-        const raw = new DatabaseSync(join(folder, 'kubewright.db'));
-        raw.exec(statement);
-        raw.close();
-      },
-      drop: async () => rmSync(folder, { recursive: true, force: true }),
-    };
-  });
+  for (const contract of [auditContract, anchorContract, pruningContract, retentionContract]) contract(freshSqlite);
 
   it('is a file that only its owner reads, and holds no secret in clear', async () => {
     const store = await openStore({ dataDir, keyring: keyring(testKey(1)) });
