@@ -102,6 +102,11 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
     }
     if (each.name === 'cluster') issue(['hosts', index, 'name'], 'is a reserved word');
     if (new Set(each.roles).size !== each.roles.length) issue(['hosts', index, 'roles'], 'lists a role twice');
+    // Its kubelet's certificate is of the same authority, for its name and addresses: it could pass for the API server.
+    for (const field of ['name', 'address', 'internalAddress'] as const) {
+      if (!each.roles.includes('control-plane') && isApiServerName(each[field], network.clusterDomain))
+        issue(['hosts', index, field], `${each[field]} is a name of the API server`);
+    }
     const credential = each.ssh?.credential ?? cluster.spec.ssh.credential;
     if (!credential) issue(['hosts', index, 'ssh', 'credential'], 'no credential here nor under spec.ssh');
     for (const [what, range] of [
@@ -143,6 +148,10 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
   if (Number(network.serviceCidr.split('/')[1]) > 24 || Number(network.serviceCidr.split('/')[1]) < 12)
     issue(['network', 'serviceCidr'], 'must be between /12 and /24');
 });
+
+const isApiServerName = (text: string | undefined, clusterDomain: string): boolean =>
+  text !== undefined &&
+  ['kubernetes', ...['', '.svc', `.svc.${clusterDomain}`].map((rest) => `kubernetes.default${rest}`)].includes(text);
 
 /** Phase options may be free in form, never in letters: they end up in units, files and flags on the hosts. */
 function plainOptions(

@@ -19,6 +19,18 @@ const CLOSED: readonly string[] = [
     '/var/lib/ucf',
   ],
   ...['/var/lib/dbus', '/var/lib/pam', '/var/lib/private', '/var/lib/sudo', '/var/lib/systemd', '/var/log/journal'],
+  ...[
+    '/var/lib/NetworkManager',
+    '/var/lib/alternatives',
+    '/var/lib/cloud',
+    '/var/lib/dhcp',
+    '/var/lib/polkit-1',
+    '/var/lib/selinux',
+    '/var/lib/snapd',
+    '/var/lib/sss',
+  ],
+  // Roots of systems that are made otherwise, and boot partitions of their own.
+  ...['/cgroup', '/efi', '/nix', '/ostree', '/selinux', '/snap', '/sysroot'],
 ];
 
 /** Folders that hold those of many: data may lie in them, never be them. */

@@ -27,6 +27,8 @@ const REDIRECTS = 3;
  */
 const REFUSED_RANGES: ReadonlySet<string> = new Set(['linkLocal', 'unspecified', 'multicast', 'broadcast']);
 
+const LATE = 'no whole answer in time';
+
 /** Why nothing could be read, in words of ours: nothing that the other side said is in them. */
 export class OutsideError extends Error {}
 
@@ -48,7 +50,10 @@ export async function boundedGet(url: string, bounds: Bounds): Promise<string> {
         continue;
       }
       if (statusCode !== 200) throw new OutsideError(`HTTP ${statusCode}`);
-      return await bodyOf(answer, bounds);
+      const body = await bodyOf(answer, bounds);
+      // One that ends with its connection ends with our giving up, too.
+      if (signal.aborted) throw new OutsideError(LATE);
+      return body;
     } catch (error) {
       throw inWords(error, signal);
     } finally {
@@ -77,7 +82,11 @@ async function answerOf(address: URL, signal: AbortSignal): Promise<IncomingMess
   try {
     return await new Promise((resolve, reject) => {
       const headers = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'kubewright' };
-      get(address, { agent: false, headers, signal, lookup, maxHeaderSize: 16_384 }, resolve).once('error', reject);
+      get(address, { agent: false, headers, signal, lookup, maxHeaderSize: 16_384 }, resolve)
+        .once('error', reject)
+        // Another protocol in the place of an answer: Node only closes the connection, without a word to us.
+        .once('upgrade', (_answer, socket) => socket.destroy())
+        .once('close', () => reject(new OutsideError('no answer of HTTP')));
     });
   } catch (error) {
     throw inWords(error, signal);
@@ -125,7 +134,7 @@ async function bodyOf(answer: IncomingMessage, { maxBytes, types }: Bounds): Pro
 /** Codes of Node's errors are its own words; messages may quote. */
 function inWords(error: unknown, signal: AbortSignal): OutsideError {
   if (error instanceof OutsideError) return error;
-  if (signal.aborted) return new OutsideError('no whole answer in time');
+  if (signal.aborted) return new OutsideError(LATE);
   const code = (error as NodeJS.ErrnoException).code ?? '';
   return new OutsideError(/^[A-Z0-9_]{1,40}$/.test(code) ? `no answer (${code})` : 'no answer');
 }

@@ -102,6 +102,11 @@ describe('the manifest of a mirror', () => {
     ['redirects without an end', (_request, response) => void response.writeHead(302, { location: '/' }).end()],
     ['a redirect to a file', (_q, response) => void response.writeHead(302, { location: `file:///${SECRET}` }).end()],
     ['no HTTP', (request) => void request.socket.end(`SSH-2.0-${SECRET}\r\n`)],
+    [
+      'another protocol',
+      (request) =>
+        void request.socket.write(`HTTP/1.1 101 ${SECRET}\r\nconnection: upgrade\r\nupgrade: ${SECRET}\r\n\r\nhello`),
+    ],
     ['half an answer', (request) => void request.socket.end('HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{"for')],
   ])('is refused without a quotation: %s', async (_what, answer) => {
     await refusal((await serve(answer)).url);

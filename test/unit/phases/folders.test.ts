@@ -83,6 +83,7 @@ describe('a data directory', () => {
         '/proc/1',
         '/sys',
       ],
+      ...['/snap', '/efi/x', '/nix/store', '/ostree', '/var/lib/NetworkManager', '/var/lib/sss/db', '/var/lib/cloud'],
       ...['/bin', '/sbin', '/lib', '/lib64/x', '/opt', '/srv', '/mnt', '/media', '/var/lib/dpkg', '/var/lib/systemd/x'],
       ...['etc', './x', '', '/data/../etc', '/data/..', '/data etcd', '/data\netcd', '/data/*', `/${'x'.repeat(5000)}`],
     ].map((path) => [path] as const),
