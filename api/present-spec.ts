@@ -1,9 +1,22 @@
 import type { ClusterSpec } from '../contracts/cluster.ts';
+import { FINAL_STATES } from '../store/changes.ts';
 import type { ApiDeps } from './deps.ts';
 
-/** The spec that a cluster has now: what changes are compared with. Null before the first, and when it was removed. */
+/** Operations that are looked through: more do not wait for one cluster. */
+const LOOKED_THROUGH = 100;
+
+/**
+ * The spec that a cluster has now: what changes are compared with. Of one that was removed, the spec that waits to make it
+ * anew. Null before the first.
+ */
 export async function presentSpec(deps: ApiDeps, cluster: string): Promise<ClusterSpec | null> {
-  const record = await deps.store.projections.cluster(cluster);
-  if (!record || record.state === 'removed') return null;
-  return await deps.store.specs.get(record.specRef);
+  const { projections, specs } = deps.store;
+  const record = await projections.cluster(cluster);
+  if (!record) return null;
+  if (record.state !== 'removed') return await specs.get(record.specRef);
+  const { items } = await projections.operations(cluster, { limit: LOOKED_THROUGH });
+  const waiting = items.find(
+    ({ mode, kind, state }) => mode === 'apply' && kind !== 'teardown' && !FINAL_STATES.has(state),
+  );
+  return waiting ? await specs.get(waiting.specRef) : null;
 }
