@@ -32,6 +32,11 @@ const ADMIN_KUBECONFIG = '/etc/kubewright/admin.kubeconfig';
 const FIELD_MANAGER = 'kubewright';
 const WORKLOADS = ['Deployment', 'DaemonSet', 'StatefulSet'];
 const APPLY_TIMEOUT_MS = 120_000;
+/** Tries of a probe at an API server that is starting, a second apart. */
+const PROBE_TRIES = 20;
+/** What an API server, or kubectl about it, says while it starts (extended regular expression, any case). */
+const PASSES =
+  'connection refused|connection reset|unable to connect|i/o timeout|TLS handshake|unexpected EOF|ServiceUnavailable|the server is currently unable|etcdserver|Too Many Requests|failed to download openapi';
 
 /**
  * Objects in the cluster, by server-side apply through kubectl on this host. Objects that leave the list stay in the
@@ -68,9 +73,19 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
   probe: (resource, quote) =>
     [
       `[ -f ${quote(resource.kubeconfig)} ] && command -v kubectl >/dev/null || exit 0`,
-      `printf %s ${Buffer.from(list(resource)).toString('base64')} | base64 -d |`,
-      `  HOME=/root KUBECACHEDIR=${KUBECTL_CACHE_DIR} KUBECTL_EXTERNAL_DIFF='diff -qr' timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f -`,
-      'echo "code $?"',
+      'kw_tries=0',
+      `while :; do`,
+      `  kw_says=$(printf %s ${Buffer.from(list(resource)).toString('base64')} | base64 -d |`,
+      `    HOME=/root KUBECACHEDIR=${KUBECTL_CACHE_DIR} KUBECTL_EXTERNAL_DIFF='diff -qr' timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f - 2>&1)`,
+      '  kw_code=$?',
+      // Not compared is applied anew: after a reboot the API server needs some seconds, and nothing has to change.
+      `  case $kw_says in *'Only in '*|*'Files '*) break ;; esac`,
+      `  if [ "$kw_code" = 0 ] || [ "$kw_tries" -ge ${PROBE_TRIES} ] || ! printf '%s' "$kw_says" | grep -Eqi '${PASSES}'; then break; fi`,
+      '  kw_tries=$((kw_tries + 1))',
+      '  sleep 1',
+      'done',
+      `printf '%s\\n' "$kw_says"`,
+      'echo "code $kw_code"',
     ].join('\n'),
   parse(output) {
     const created = [...output.matchAll(/^Only in \S*MERGED-\S*: (\S+)$/gm)].map((match) => match[1]!);
@@ -130,7 +145,7 @@ kw_apply() {
   until kw_says=$(kw_kubectl apply ${sideOptions} -f - <"$KW_TMP/$1" 2>&1); do
     kw_try=$((kw_try + 1))
     kw_code=${shCode('MANIFEST_REFUSED')}
-    if printf '%s' "$kw_says" | grep -Eqi 'connection refused|connection reset|unable to connect|i/o timeout|TLS handshake|unexpected EOF|ServiceUnavailable|the server is currently unable|etcdserver|Too Many Requests|failed to download openapi'; then
+    if printf '%s' "$kw_says" | grep -Eqi '${PASSES}'; then
       kw_code=${shCode('APISERVER_NOT_READY')}
     elif ! printf '%s' "$kw_says" | grep -Eq 'namespaces "[^"]*" not found|no matches for kind'; then
       kw_try=30

@@ -52,10 +52,16 @@ it.skipIf(!RUNS_HERE)('asks the server what would change, and applies the whole 
   expect(said).toContain('-n kube-system rollout status deployment/coredns --timeout=5s');
 });
 
+it.skipIf(!RUNS_HERE)('waits for an API server that is starting, and applies nothing that is there', async () => {
+  kubectl('echo tried >>"$LOG"; [ "$(grep -c tried "$LOG")" -gt 2 ] || { echo "connection refused" >&2; exit 1; }');
+  expect((await run()).changes).toEqual([]);
+  expect(readFileSync(host.path('log'), 'utf8')).toBe('tried\ntried\ntried\n');
+});
+
 it.skipIf(!RUNS_HERE)('changes nothing when the server says so, and everything when it cannot be asked', async () => {
   kubectl('exit 0');
   expect((await run()).changes).toEqual([]);
-  kubectl('echo "connection refused" >&2; exit 1');
+  kubectl('echo "no such flag" >&2; exit 1');
   expect((await run()).changes).toMatchObject([
     { action: 'create', detail: 'ConfigMap kube-system/coredns, Deployment kube-system/coredns' },
   ]);
