@@ -13,7 +13,7 @@ export function beatEveryMs(running: number, timeoutMs: number): number {
   return Math.min(timeoutMs / PER_TIMEOUT, Math.max(SOON_MS, (running * 1000) / PER_SECOND));
 }
 
-/** Runs work that heartbeats with its present step until it ends. One for all tasks of a process; `send` is the SDK's, `onLate` hears how late each was. */
+/** Runs work that heartbeats with its present step until it ends. One for all tasks of a process. `send`: the SDK's heartbeat; `onLate` gets the delay of each. */
 export function heartbeats(
   timeoutMs: number,
   send: (details: { step: string }) => void,

@@ -38,7 +38,7 @@ export function createRefusalLog(
   const write = async (begun: Pick<RecordBegun, 'cluster' | 'operation' | 'argv'> & Partial<RecordBegun>) => {
     try {
       await store.record(
-        // Whoever it claims to be: nobody has proved it.
+        // Not the actor that it claims: that one is not proved.
         { kind: 'request', actor: ACTORS.anonymous, requestId: '', startedAt: new Date(), ...begun, ...NO_BODY },
         { ...NO_OUTPUT, endedAt: new Date(), code: ERRORS.COMMAND_REFUSED.status, error: 'COMMAND_REFUSED' },
       );

@@ -62,7 +62,7 @@ const environment = z.object({
   ...limitEnvironment,
 });
 
-/** What only shows when variables are seen together. Asked of the raw texts, so that all problems are told at once. */
+/** Rules over several variables. Checks the raw texts, so that one start reports all problems. */
 function problemsTogether(env: Environment): string[] {
   const problems: string[] = [];
   // A file that could not be read is not missing: it has a sentence of its own.
@@ -86,7 +86,7 @@ function problemsTogether(env: Environment): string[] {
   return problems;
 }
 
-/** What the API process is told by its environment. */
+/** The configuration of the API process. */
 export interface ApiConfig {
   /** `all`: the API, which starts a worker and Temporal; `api`: the API alone. */
   process: 'all' | 'api';

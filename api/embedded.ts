@@ -145,7 +145,7 @@ async function startServer(
   const ended = server.watch(stopping.signal);
   return {
     uiUrl: server.uiUrl,
-    // Never, once it was told to stop.
+    // Never after stop().
     ended: ended.then((reason) => reason ?? new Promise<string>(() => undefined)),
     async stop() {
       stopping.abort();

@@ -46,7 +46,7 @@ type Parts = (() => Promise<void> | void)[];
 async function main(config: ApiConfig, logger: Logger): Promise<void> {
   const parts: Parts = [];
   let closing: Promise<void> | undefined;
-  // Once, whoever asks: a signal during the end of a failed start waits for that end.
+  // Runs once: a signal during the end of a failed start waits for that end.
   const close = () => (closing ??= closeAll());
   const closeAll = async () => {
     for (const part of parts.splice(0).reverse()) {

@@ -72,7 +72,7 @@ function scopeProblem(scope: CredentialScope | null, cluster: string, use: Crede
   return null;
 }
 
-/** Whoever manages credentials is told what is wrong; to others one that they may not use does not exist. */
+/** Admins of all clusters get the reason; for others a credential that they may not use looks like one that does not exist. */
 function wording(root: boolean, name: string, cluster: string, { address }: CredentialUse, problem: string | null) {
   const said = noCredential(name, cluster, address);
   if (!root) return said;

@@ -12,7 +12,7 @@ const memory = z.object({
 });
 export type AnchorMemory = z.infer<typeof memory>;
 
-/** The file in the data directory. Removed by whoever puts back an older database on purpose. */
+/** The file in the data directory. An operator who restores an older database on purpose removes it. */
 export const ANCHOR_MEMORY_FILE = 'anchors.json';
 
 /** Null: there is none. Throws when it is there and cannot be read: without it nothing shows that the database went back. */

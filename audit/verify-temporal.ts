@@ -102,7 +102,7 @@ export async function verifyTemporal(
     problems.say({
       where: 'Temporal',
       record: chain,
-      what: 'its workflow is there, and the journal knows nothing of it',
+      what: 'its workflow exists, and the journal has no record of it',
     });
   }
   return { problems: problems.kept, skipped, ...counts };

@@ -16,7 +16,7 @@ if (problems.length > 0) {
 }
 Object.assign(process.env, env);
 
-/** `kubewright`: one command per file under commands/. Exit codes: 0 well, 1 not. */
+/** `kubewright`: one command per file under commands/. Exit codes: 0 well, 1 not; of the audit checks also 2 (exit-codes.ts). */
 const program = new Command('kubewright').description('Builds, operates and audits Kubernetes clusters');
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;

@@ -1,9 +1,9 @@
 /**
  * Exit codes of the API and the worker, for what supervises them (systemd, Docker, the API of an embedded worker). The
- * numbers are those of sysexits.h where it has one. docs/operations.md says what each asks for. Zod-free.
+ * numbers are those of sysexits.h where it has one. docs/operations.md has the action for each. Zod-free.
  */
 export const EXIT = {
-  /** Ended because it was told to. */
+  /** Ended on request: a signal, or the API that started it. */
   stopped: 0,
   /** Could not start, or an error that was not caught: start it again. */
   failed: 1,

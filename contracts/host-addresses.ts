@@ -16,7 +16,7 @@ export interface HostAddress {
 
 /**
  * Where a host is: its address with the port of its SSH server, for a router may lead two ports to two machines; and its
- * internal address, if it has one of its own, with any port. The loopback is nobody's in particular. Pure.
+ * internal address, if it has one of its own, with any port. An internal address of the loopback is left out: it names no machine. Pure.
  */
 export function hostAddresses(cluster: ClusterSpec, host: Host): HostAddress[] {
   const { address } = host;

@@ -51,7 +51,7 @@ export function parseYaml(text: string, bounds: DocumentBounds): unknown {
   }
 }
 
-/** The parser speaks to programmers in some places; here its reader is the author of the document. */
+/** Some messages of the parser are for programmers; these replacements are for the author of a document. */
 function inWords(problem: YAMLParseError | YAMLWarning): string {
   if (problem.code === 'MULTIPLE_DOCS') return 'a second document begins; send one at a time';
   if (/call stack/.test(problem.message)) return TOO_DEEP;

@@ -73,7 +73,7 @@ async function write(tx: Transaction<Tables>, cluster: string, specRef: string):
     .execute();
 }
 
-/** Specs that speak for machines now, with the cluster that each is of. */
+/** Specs whose addresses are taken now, with the cluster of each. */
 function inPlay(db: Kysely<Tables>) {
   return db
     .selectFrom('clusters')

@@ -10,7 +10,7 @@ import { openPostgres } from './postgres.ts';
 import type { Tables } from './schema.ts';
 import { sqliteDialect } from './sqlite-driver.ts';
 
-/** Tries to copy a database that somebody writes to. */
+/** Attempts to copy a database while another process writes to it. */
 const COPIES = 3;
 const LOCK_WAIT_MS = 3_000;
 

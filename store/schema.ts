@@ -243,7 +243,7 @@ export interface SpecAddressRow {
   is_name: number;
 }
 
-/** A submission under way: its spec speaks for machines before there is an operation. */
+/** A submission under way: it reserves the addresses of its spec before the operation exists. */
 export interface ReservationRow {
   cluster: string;
   spec_ref: string;

@@ -36,7 +36,7 @@ export interface SecretEnvironment {
 
 /**
  * Reads the files that `*_FILE` variables name, and puts KUBEWRIGHT_DATABASE_PASSWORD into the address of the database.
- * Never throws: every problem is told at once, together with the others of the configuration.
+ * Never throws: the caller reports these problems together with the others of the configuration.
  */
 export function secretEnvironment(given: Environment): SecretEnvironment {
   const env: Environment = { ...given };
@@ -88,12 +88,12 @@ function addPassword(env: Environment, problems: string[]): void {
   const password = env['KUBEWRIGHT_DATABASE_PASSWORD']!;
   const address = env['KUBEWRIGHT_DATABASE_URL'] ?? '';
   delete env['KUBEWRIGHT_DATABASE_PASSWORD'];
-  // An address that is missing for another reason has its own problem already.
+  // An address file that could not be read is reported already.
   if (address === '') {
     if (problems.length === 0) problems.push('KUBEWRIGHT_DATABASE_PASSWORD needs KUBEWRIGHT_DATABASE_URL');
     return;
   }
-  // What is no address at all is told by the schema of the configuration.
+  // The schema of the configuration reports a text that is not an address.
   if (!URL.canParse(address)) return;
   const url = new URL(address);
   if (url.password !== '') {

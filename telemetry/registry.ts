@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client';
 
-/** What the event loop's delay is told at: half of all moments, the worst hundredth, the worst. */
+/** Quantiles of the event-loop delay: median, 99th percentile, maximum. */
 const QUANTILES = ['0.5', '0.99', '1'] as const;
 /** How often the event loop is looked at, ms. */
 const RESOLUTION_MS = 20;

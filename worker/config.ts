@@ -24,7 +24,7 @@ const environment = z.object({
   ...timeoutEnvironment,
 });
 
-/** What a stand-alone worker is told by its environment. */
+/** The configuration of a worker process. */
 export interface WorkerConfig {
   /** Absolute. */
   dataDir: string;

@@ -100,7 +100,7 @@ async function start(given: WorkerConfig): Promise<void> {
   });
   parts.push(() => workers.shutdown());
   workers.run.then(
-    () => lost(logger, new Error('the workers stopped without being told to')),
+    () => lost(logger, new Error('the workers stopped without a request to stop')),
     (error: unknown) => lost(logger, error),
   );
   parts.push(keepPresence({ processes: store.processes, ping: () => workers.ping(), logger }));

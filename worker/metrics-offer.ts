@@ -16,7 +16,7 @@ export interface OfferedMetrics {
 }
 
 /**
- * Serve the metrics of this process. An embedded worker has any port of the loopback, which its API process hears of. Throws
+ * Serve the metrics of this process. An embedded worker takes a free port of the loopback and reports it to its API process. Throws
  * when an address that was asked for cannot be had; the default one is left out with a warning.
  */
 export async function offerMetrics(
@@ -35,7 +35,7 @@ export async function offerMetrics(
   return { registry, url: server?.url, sdkAddress, close: () => server?.close() ?? Promise.resolve() };
 }
 
-/** A port of the loopback that nobody has now: the core does not say which one it took. */
+/** A free port of the loopback: the SDK's core does not report which port it took. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

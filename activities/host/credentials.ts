@@ -45,7 +45,7 @@ const KEY_FILE_BYTES = 64 * 1024;
 /**
  * Resolves key files and agent sockets of the worker machine; named credentials through `named` (the store). Keys are
  * parsed here, so that a bad one is told apart from a refused one. A credential that may not be used here is answered just
- * as one that does not exist: who reads the error may be told neither names nor files. The log says which it was.
+ * as one that does not exist: the error must reveal neither names nor files. The log has the reason.
  */
 export function createCredentialResolver(deps: CredentialResolverDeps): CredentialResolver {
   const { logger, paths = [] } = deps;
@@ -113,7 +113,7 @@ async function fromFile(real: string, path: string, logger: HostLogger | undefin
   const unreadable = (error: unknown) => {
     throw unusable(`the key file ${path} cannot be read`, error);
   };
-  // Without blocking: a pipe in place of a file is told by its kind, not waited for.
+  // Non-blocking: opening a pipe in place of a file would wait for its writer; its type is checked afterwards.
   const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(unreadable);
   try {
     const info = await file.stat();

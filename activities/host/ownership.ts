@@ -13,9 +13,9 @@ const LOCK = '/run/kubewright/mark.lock';
 
 /**
  * sh that looks whose host it is, and ends the script with FOREIGN when it is another cluster's, before anything else.
- * On a host of nobody it leaves the mark, if there is one to leave. Takes the shell variables `owner_name`, `owner_ids`
+ * On a host without a mark it writes the mark, if the caller gave one. Takes the shell variables `owner_name`, `owner_ids`
  * (words) and `owner_leaves` (empty: leave none). A mark without a word in it, as a power failure may leave one, is none;
- * one that cannot be read is somebody's.
+ * one that cannot be read counts as another cluster's.
  */
 export const OWNER_CHECK = `
 mark=${CLUSTER_MARK}

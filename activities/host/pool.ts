@@ -119,7 +119,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
     const { addresses, ...credential } = await deps.credentials.resolve(cluster, use);
     const known = target.hostKey ?? (await deps.hostKeys.get(cluster, name));
     const expectedFingerprint = known === null ? null : pinnedFingerprint(known);
-    // A key proves itself without being shown; a password is in the hands of whoever answers.
+    // Public-key login reveals no secret to the server; a password login gives the server the password.
     const confirmed =
       credential.kind !== 'password' || target.hostKey !== undefined || (await deps.hostKeys.confirmed(cluster, name));
     const unconfirmed = confirmed ? undefined : (shown: string) => unconfirmedKey(cluster, target, shown);

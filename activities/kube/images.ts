@@ -23,7 +23,7 @@ export async function imageRef(
 
 /**
  * The same for an image that every mirror must hold, from the spec alone: to be asked where nobody may be made to read a
- * mirror, whose address is somebody's choice.
+ * mirror, whose address comes from the spec.
  */
 export function requiredImageRef(cluster: ClusterSpec, name: RequiredImageName): string {
   const { version, upstream } = image(name, 'amd64');

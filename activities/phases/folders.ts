@@ -51,7 +51,7 @@ function foldersOf(cluster: ClusterSpec, phases: readonly Phase[], host?: Host):
   );
 }
 
-/** `given`: the options in which the place says something of its own; the rest is told elsewhere, or a default. */
+/** `given`: the options that this place of the spec sets; the rest are defaults, or are reported at another place. */
 function issuesOf(folders: readonly Owned[], place: readonly PropertyKey[], given: Host['phases']): FieldIssue[] {
   if (folders.length > MOST) return [{ path: formatPath(place), message: `names more than ${MOST} folders` }];
   return folders.flatMap((folder) => {
