@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type ApiProcess, apiProcess } from '../support/api-process.ts';
 import { rechain } from '../support/forged-chain.ts';
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** D1 and D2 of the trust issue: somebody who can write our database, and nothing else, is found. */
 
@@ -18,7 +18,7 @@ function kubewright(...args: string[]) {
   return { code: status, out: stdout, err: stderr };
 }
 
-let api: ApiProcess;
+let api: ServiceProcess;
 let folder: string;
 let sink: string;
 let syslog: Server;
@@ -29,7 +29,7 @@ beforeAll(async () => {
   syslog = createServer((socket) => socket.on('data', (chunk: Buffer) => (received += chunk.toString('utf8'))));
   await new Promise<void>((resolve) => syslog.listen(0, '127.0.0.1', () => resolve()));
   const { port } = syslog.address() as { port: number };
-  api = await apiProcess({
+  api = await startServiceProcess({
     KUBEWRIGHT_AUDIT_ANCHOR_SECONDS: '1',
     KUBEWRIGHT_AUDIT_SINK_FILE: sink,
     KUBEWRIGHT_AUDIT_SINK_SYSLOG: `tcp://127.0.0.1:${port}`,
@@ -42,7 +42,7 @@ beforeAll(async () => {
   await api.stop();
 });
 afterAll(async () => {
-  await api.remove();
+  await api.close();
   syslog.close();
   rmSync(folder, { recursive: true, force: true });
 });

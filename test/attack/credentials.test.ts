@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pinnedFingerprint } from '../../activities/host/host-keys.ts';
 import { TestSshServer, testKey } from '../fakes/ssh-server.ts';
-import { type ApiProcess, apiProcess } from '../support/api-process.ts';
+import { EMBEDDED, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** A2 of the trust issue: who may use which credential where, and what is sent to whom. The sshd belongs to the attacker. */
 
@@ -19,7 +19,7 @@ const hostKey = testKey();
 const login = testKey();
 const shown = pinnedFingerprint(hostKey.public.split(' ').slice(0, 2).join(' '));
 
-let api: ApiProcess;
+let api: ServiceProcess;
 let sshd: TestSshServer;
 /** Operators: of team-a alone, and of all clusters. */
 let teamA: string;
@@ -40,7 +40,7 @@ beforeAll(async () => {
     channel.exit(1);
     channel.end();
   });
-  api = await apiProcess({ KUBEWRIGHT_PROCESS: 'all', TEMPORAL_ADDRESS: '' });
+  api = await startServiceProcess(EMBEDDED);
   keys = join(api.dataDir, 'keys');
   mkdirSync(keys);
   writeFileSync(join(keys, 'outside'), login.private, { mode: 0o600 });
@@ -49,11 +49,7 @@ beforeAll(async () => {
   writeFileSync(join(keys, 'allowed', 'key'), login.private, { mode: 0o600 });
   symlinkSync('../outside', join(keys, 'allowed', 'escape'));
   await api.stop();
-  await api.start({
-    KUBEWRIGHT_PROCESS: 'all',
-    TEMPORAL_ADDRESS: '',
-    KUBEWRIGHT_LOGIN_PATHS: join(keys, 'allowed'),
-  });
+  await api.start({ ...EMBEDDED, KUBEWRIGHT_LOGIN_PATHS: join(keys, 'allowed') });
   teamA = await token({ role: 'operator', clusters: ['team-a'] });
   operator = await token({ role: 'operator' });
   teamAdmin = await token({ role: 'admin', clusters: ['team-a'] });
@@ -64,7 +60,7 @@ beforeAll(async () => {
   await put('elsewhere', { ...password, clusters: ['team-*'], addresses: ['10.0.0.0/8', 'db.example'] });
 });
 afterAll(async () => {
-  await api.remove();
+  await api.close();
   await sshd.close();
 });
 

@@ -5,13 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiProcess, apiProcess } from '../support/api-process.ts';
+import { EMBEDDED, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** Issue 9, E5: loss and repair of a whole installation: API, worker and Temporal as `npm start` runs them. */
 
 const run = promisify(execFile);
 const CLI = join(import.meta.dirname, '../../cli/kubewright.mjs');
-const EMBEDDED = { KUBEWRIGHT_PROCESS: 'all', TEMPORAL_ADDRESS: '' };
 
 /** One host that never answers: TEST-NET-1 of RFC 5737. Its build is running, then blocked. */
 const spec = (name: string, address: string) => ({
@@ -24,12 +23,12 @@ const spec = (name: string, address: string) => ({
   },
 });
 
-async function json(api: ApiProcess, method: string, path: string, body?: unknown) {
+async function json(api: ServiceProcess, method: string, path: string, body?: unknown) {
   const { status, text } = await api.call(method, path, body === undefined ? {} : { body });
   return { status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
 }
 
-async function operations(api: ApiProcess, cluster: string): Promise<{ operationId: string; state: string }[]> {
+async function operations(api: ServiceProcess, cluster: string): Promise<{ operationId: string; state: string }[]> {
   const { body } = await json(api, 'GET', `/clusters/${cluster}/operations?limit=100`);
   return body['items'] as { operationId: string; state: string }[];
 }
@@ -39,10 +38,10 @@ async function until(what: () => Promise<boolean>): Promise<void> {
   while (!(await what().catch(() => false))) await sleep(250);
 }
 
-const ready = (api: ApiProcess) => until(async () => (await api.call('GET', '/readyz')).status === 200);
+const ready = (api: ServiceProcess) => until(async () => (await api.call('GET', '/readyz')).status === 200);
 
 describe('an installation', () => {
-  let api: ApiProcess;
+  let api: ServiceProcess;
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-installation-'));
   const backupFile = join(folder, 'all.backup');
   const keysFile = join(folder, 'all.keys');
@@ -50,7 +49,7 @@ describe('an installation', () => {
     run(process.execPath, [CLI, ...args], { env: { PATH: process.env['PATH'], HOME: process.env['HOME'] } });
 
   beforeAll(async () => {
-    api = await apiProcess(EMBEDDED);
+    api = await startServiceProcess(EMBEDDED);
     await ready(api);
     const { stdout: key } = await run('sh', [
       '-c',
@@ -65,7 +64,7 @@ describe('an installation', () => {
     }
   });
   afterAll(async () => {
-    await api?.remove();
+    await api?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 

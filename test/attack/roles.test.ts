@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiProcess, apiProcess } from '../support/api-process.ts';
+import { EMBEDDED, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** A3 of the trust issue: what an operator may make of a cluster, asked of a service whose hosts do not answer. */
 
 type Json = Record<string, unknown>;
 
-let api: ApiProcess;
+let api: ServiceProcess;
 let operator: string;
 /** An admin of one cluster is an admin of its options. */
 let clusterAdmin: string;
@@ -35,7 +35,7 @@ const OWN = { nodes: { kubelet: { config: { protectKernelDefaults: false } } } }
 const hosts = [cp, { ...worker, phases: OWN }];
 
 beforeAll(async () => {
-  api = await apiProcess({ KUBEWRIGHT_PROCESS: 'all', TEMPORAL_ADDRESS: '', KUBEWRIGHT_LOGIN_PATHS: '/nowhere' });
+  api = await startServiceProcess({ ...EMBEDDED, KUBEWRIGHT_LOGIN_PATHS: '/nowhere' });
   const token = async (body: Json) => {
     const { text } = await api.call('POST', '/tokens', { body: { name: 'someone', ...body } });
     return (JSON.parse(text) as { token: string }).token;
@@ -45,7 +45,7 @@ beforeAll(async () => {
   const built = await post(spec('shop', SET_UP, hosts), api.adminToken, '');
   expect(built.status, built.text).toBe(202);
 });
-afterAll(() => api.remove());
+afterAll(() => api.close());
 
 describe('options that switch off what the roles promise', () => {
   it.each([

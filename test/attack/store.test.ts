@@ -6,18 +6,19 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ApiProcess, apiProcess } from '../support/api-process.ts';
 import { type Postgres, startPostgres } from '../support/postgres.ts';
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** Issue 9, E4: the store under stress, as callers of a real service see it. */
 
 let tokens = 0;
-const makeToken = (api: ApiProcess) => api.call('POST', '/tokens', { body: { name: `t-${++tokens}`, role: 'viewer' } });
+const makeToken = (api: ServiceProcess) =>
+  api.call('POST', '/tokens', { body: { name: `t-${++tokens}`, role: 'viewer' } });
 const codes = (answers: { status: number; text: string }[]) =>
   answers.map(({ status, text }) => `${status} ${(JSON.parse(text) as { code?: string }).code ?? ''}`.trim());
 
 /** Answers of /healthz while `work` goes on. */
-async function healthDuring(api: ApiProcess, work: Promise<unknown>): Promise<number> {
+async function healthDuring(api: ServiceProcess, work: Promise<unknown>): Promise<number> {
   let over = false;
   const ended = work.finally(() => {
     over = true;
@@ -34,12 +35,12 @@ async function healthDuring(api: ApiProcess, work: Promise<unknown>): Promise<nu
 
 describe('PostgreSQL with a session that is idle in a transaction', () => {
   let server: Postgres;
-  let api: ApiProcess;
+  let api: ServiceProcess;
   let idle: pg.Client;
   beforeAll(async () => {
     server = await startPostgres({ superuser: 'kubewright' });
     const url = `postgres://kubewright:${encodeURIComponent(server.superuser.password)}@127.0.0.1:${server.port}/postgres`;
-    api = await apiProcess({
+    api = await startServiceProcess({
       KUBEWRIGHT_DATABASE_URL: url,
       KUBEWRIGHT_SECRET_KEY: Buffer.alloc(32, 1).toString('base64'),
     });
@@ -48,7 +49,7 @@ describe('PostgreSQL with a session that is idle in a transaction', () => {
   });
   afterAll(async () => {
     await idle?.end();
-    await api?.remove();
+    await api?.close();
     await server?.stop();
   });
 
@@ -65,15 +66,15 @@ describe('PostgreSQL with a session that is idle in a transaction', () => {
 });
 
 describe('SQLite locked by another process', () => {
-  let api: ApiProcess;
+  let api: ServiceProcess;
   let other: DatabaseSync;
   beforeEach(async () => {
-    api = await apiProcess();
+    api = await startServiceProcess();
     other = new DatabaseSync(join(api.dataDir, 'kubewright.db'));
   });
   afterEach(async () => {
     other.close();
-    await api.remove();
+    await api.close();
   });
 
   it('the service goes on answering, refuses what it cannot write, and then works again', async () => {
@@ -92,17 +93,17 @@ describe('SQLite locked by another process', () => {
 describe('a full disk', () => {
   const before = process.env['TMPDIR'];
   let mount: string;
-  let api: ApiProcess;
+  let api: ServiceProcess;
   beforeAll(async () => {
     mount = mkdtempSync(join(tmpdir(), 'kubewright-full-'));
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', mount]);
     if (mounted.status !== 0) throw new Error(mounted.stderr.toString());
     // The data directory of the service is made below it.
     process.env['TMPDIR'] = mount;
-    api = await apiProcess();
+    api = await startServiceProcess();
   });
   afterAll(async () => {
-    await api?.remove();
+    await api?.close();
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
     spawnSync('umount', [mount]);

@@ -8,7 +8,7 @@ import type { Payload } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterWorkflowId, NAMESPACE, operationWorkflowId, TASK_QUEUES } from '../../contracts/messages.ts';
 import type { JournalEntry } from '../../store/journal.ts';
-import { type ApiProcess, apiProcess } from '../support/api-process.ts';
+import { EMBEDDED, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** C of the trust issue: the attacker has Temporal's port, a plain client, and whatever histories show; never our keys. */
 
@@ -16,7 +16,7 @@ const CLUSTER = 'victim';
 const OTHER = 'other';
 const MALLORY = { name: 'mallory-as-admin', role: 'admin' };
 
-let api: ApiProcess;
+let api: ServiceProcess;
 let silent: Server;
 let connection: Connection;
 let plain: Client;
@@ -25,14 +25,14 @@ beforeAll(async () => {
   // An SSH server that accepts and says nothing: tasks run for some seconds, then their host is blocked.
   silent = createServer(() => undefined);
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-  api = await apiProcess({ KUBEWRIGHT_PROCESS: 'all', TEMPORAL_ADDRESS: '', HOME: process.env['HOME']! });
+  api = await startServiceProcess({ ...EMBEDDED });
   const { port } = JSON.parse(readFileSync(join(api.dataDir, 'temporal/server.json'), 'utf8')) as { port: number };
   connection = await Connection.connect({ address: `127.0.0.1:${port}` });
   plain = new Client({ connection, namespace: NAMESPACE });
 });
 afterAll(async () => {
   await connection?.close();
-  await api?.remove();
+  await api?.close();
   silent?.close();
 });
 

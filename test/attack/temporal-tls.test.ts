@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { EXIT } from '../../contracts/exit-codes.ts';
 import { RETENTION_DAYS } from '../../contracts/messages.ts';
 import { prepareNamespace } from '../../worker/temporal-server/namespace.ts';
-import { type ApiProcess, apiProcess } from '../support/api-process.ts';
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { certificateAuthority, type Pair, type TlsFront, tlsFront } from '../support/tls-temporal.ts';
 
 /** E2 of the trust issue: a Temporal server that is elsewhere, with mutual TLS, API keys, and rights of its own. */
@@ -65,9 +65,9 @@ function worker(env: Record<string, string>, dataDir = mkdtempSync(join(folder, 
 }
 
 describe('a Temporal server with mutual TLS', () => {
-  let api: ApiProcess | undefined;
+  let api: ServiceProcess | undefined;
   afterAll(async () => {
-    await api?.remove();
+    await api?.close();
   });
 
   it('serves both processes: the worker by its environment, the API by a profile', async () => {
@@ -84,7 +84,11 @@ describe('a Temporal server with mutual TLS', () => {
         `client_key_path = "${client.key}"`,
       ].join('\n'),
     );
-    api = await apiProcess({ TEMPORAL_ADDRESS: '', TEMPORAL_CONFIG_FILE: profile, TEMPORAL_PROFILE: 'production' });
+    api = await startServiceProcess({
+      TEMPORAL_ADDRESS: '',
+      TEMPORAL_CONFIG_FILE: profile,
+      TEMPORAL_PROFILE: 'production',
+    });
     const running = worker(mutual(client, ours.ca), api.dataDir);
     await until(() => running.log().includes('worker is running'), running.log);
     const { status, text } = await api.call('POST', '/clusters', {
@@ -129,7 +133,7 @@ describe('a Temporal server with mutual TLS', () => {
   });
 
   it('an API with another authority’s certificate names it in /readyz, and in its log', async () => {
-    const other = await apiProcess({
+    const other = await startServiceProcess({
       TEMPORAL_ADDRESS: front.address,
       TEMPORAL_NAMESPACE: NAMESPACE,
       ...mutual(theirs.issue('api'), ours.ca),
@@ -144,7 +148,7 @@ describe('a Temporal server with mutual TLS', () => {
       const asked = await other.call('POST', '/clusters/none/cancel', { body: {} });
       expect(asked.status).toBe(404);
     } finally {
-      await other.remove();
+      await other.close();
     }
   });
 

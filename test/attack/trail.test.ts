@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JournalEntry } from '../../store/journal.ts';
-import { type ApiProcess, apiProcess } from '../support/api-process.ts';
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** D3 of the trust issue: who asked, from where, with which token; also when it was refused. */
 
-let api: ApiProcess;
+let api: ServiceProcess;
 beforeAll(async () => {
-  api = await apiProcess({ KUBEWRIGHT_TRUST_PROXY: '127.0.0.1, 192.0.2.0/24' });
+  api = await startServiceProcess({ KUBEWRIGHT_TRUST_PROXY: '127.0.0.1, 192.0.2.0/24' });
 });
-afterAll(() => api.remove());
+afterAll(() => api.close());
 
 let asked = 0;
 /** Asks with a request id of its own; returns the answer and what the installation's trail says of it. */
-async function ask(...[method, path, more = {}]: Parameters<ApiProcess['call']>) {
+async function ask(...[method, path, more = {}]: Parameters<ServiceProcess['call']>) {
   const requestId = `attack-${(asked += 1)}`;
   const answer = await api.call(method, path, { ...more, headers: { ...more.headers, 'x-request-id': requestId } });
   const records = (await trail()).filter((each) => each.requestId === requestId);
