@@ -218,7 +218,7 @@ describe('audit check --temporal', () => {
     expect(await check(gone)).toMatchObject({ code: 0 });
     const { code, out } = await withTemporal(gone);
     expect(code, out).toBe(1);
-    expect(out).toContain(`${chain}: its workflow is there, and the journal knows nothing of it`);
+    expect(out).toContain(`${chain}: its workflow exists, and the journal has no record of it`);
 
     const added = await forged(
       (database) => database.exec(`update journal set activity_id = 'one:c:0' where host = 'a' and phase = 'one'`),
