@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { WORKFLOWS } from '../contracts/messages.ts';
+import { withoutStamp } from '../contracts/provenance.ts';
 import { canonicalJson } from '../store/canonical.ts';
 import type { ChainCheck } from './chain-check.ts';
 import type { Say } from './problem.ts';
@@ -140,10 +141,11 @@ function askedFor(input: unknown): Asked | undefined {
   return { ...rest, spec, actor: actor.name, actorId: actor.id ?? '' };
 }
 
+/** What a payload says, without the stamp that says where it belongs; plans and records are compared without it. */
 function decoded(data: string | undefined): unknown {
   if (data === undefined) return undefined;
   try {
-    return JSON.parse(Buffer.from(data, 'base64').toString('utf8'));
+    return withoutStamp(JSON.parse(Buffer.from(data, 'base64').toString('utf8')));
   } catch {
     return undefined;
   }

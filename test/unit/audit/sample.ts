@@ -8,6 +8,7 @@ import { historyJson } from '../../../audit/history-json.ts';
 import { makeBundle, type WorkflowHistory } from '../../../audit/make-bundle.ts';
 import { openSigner, type Signer } from '../../../audit/signing-key.ts';
 import type { OperationStatus } from '../../../contracts/operation.ts';
+import { stamped } from '../../../contracts/provenance.ts';
 import { canonicalJson } from '../../../store/canonical.ts';
 import { openStore, type Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
@@ -119,13 +120,15 @@ function historyOf(results: readonly { activityId: string; chainHead: string; co
     return eventId;
   };
   add({ workflowExecutionStartedEventAttributes: { workflowId: WORKFLOW, workflowTaskTimeout: { seconds: 10 } } });
-  const activity = (activityId: string, type: string, attempt: number, result: unknown) => {
+  const activity = (activityId: string, type: string, attempt: number, result: object) => {
     const scheduledEventId = add({
       activityTaskScheduledEventAttributes: { activityId, activityType: { name: type } },
     });
     const startedEventId = add({ activityTaskStartedEventAttributes: { scheduledEventId, attempt } });
     const ids = { scheduledEventId, startedEventId };
-    add({ activityTaskCompletedEventAttributes: { ...ids, result: { payloads: [payload(result)] } } });
+    // As the worker writes it: with the stamp of the message inside.
+    const stampedResult = stamped(result, { message: `result/${type}` });
+    add({ activityTaskCompletedEventAttributes: { ...ids, result: { payloads: [payload(stampedResult)] } } });
   };
   activity('plan', 'makePlan', 1, PLAN);
   for (const { activityId, ...result } of results)
