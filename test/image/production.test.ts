@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ApiClient } from '../../cli/dev/api-client.ts';
 import { type Lab, labDown, labUp } from '../../lab/lab.ts';
 import { runInImage } from '../support/image.ts';
@@ -121,9 +121,9 @@ describe('production', () => {
       expect(await seen()).toEqual(before);
     }
     // And it still works: the same spec once more changes nothing.
-    const { operation } = await client.request<{ operation: string }>('POST', `/clusters/${LAB}/operations`, {
-      kind: 'build',
-    });
+    const build = () => client.request<{ operation: string }>('POST', `/clusters/${LAB}/operations`, { kind: 'build' });
+    // Refused with 503 and Retry-After while the worker that was started last does not answer yet.
+    const { operation } = await vi.waitFor(build, { timeout: 60_000, interval: 1_000 });
     const status = await client.follow(LAB, operation);
     expect(status.state).toBe('succeeded');
     expect(status.tasks.reduce((sum, { changeCount = 0 }) => sum + changeCount, 0)).toBe(0);
