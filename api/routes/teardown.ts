@@ -2,12 +2,12 @@ import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { accepted, dryRunAnswer } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
-import type { Actor } from '../../contracts/operation.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
+import { type Caller, callerOf } from '../caller.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answerDryRun } from '../dry-run.ts';
-import { actorFor } from '../plugins/auth.ts';
 import { requireRemovable } from '../removable.ts';
+import { requireLogins } from '../require-logins.ts';
 import { submitOperation } from '../submit.ts';
 import {
   type AddRoutes,
@@ -49,7 +49,7 @@ export const teardown: AddRoutes = (api, deps) => {
       requireConfirmed(name, request.query);
       return await submit(deps, reply, {
         cluster: name,
-        actor: actorFor(request),
+        caller: callerOf(request),
         query: request.query,
         idempotencyKey: request.headers['idempotency-key'],
         log: request.log,
@@ -77,7 +77,7 @@ export const teardown: AddRoutes = (api, deps) => {
       return await submit(deps, reply, {
         cluster: name,
         hosts: [host],
-        actor: actorFor(request),
+        caller: callerOf(request),
         query: request.query,
         idempotencyKey: request.headers['idempotency-key'],
         log: request.log,
@@ -99,15 +99,19 @@ async function submit(
   request: {
     cluster: string;
     hosts?: string[];
-    actor: Actor;
+    caller: Caller;
     query: z.output<typeof query>;
     idempotencyKey: string | undefined;
     log: FastifyBaseLogger;
   },
 ) {
-  const { cluster, hosts, actor, idempotencyKey, log } = request;
+  const { cluster, hosts, caller, idempotencyKey, log } = request;
+  const { actor } = caller;
   const dryRun = request.query.dryRun === 'true';
   const { specRef } = await requireCluster(deps, cluster);
+  // A whole teardown forgets what was approved: an admin who repeats it approves it again.
+  const spec = await deps.store.specs.get(specRef);
+  await requireLogins(deps, caller, spec, spec);
   const operation = await submitOperation(deps, {
     cluster,
     kind: 'teardown',

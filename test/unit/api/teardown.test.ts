@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { credentialUses } from '../../../contracts/credential-use.ts';
 import type { OperationStatus } from '../../../contracts/operation.ts';
 import { host, type Json, spec, type TestApi, testApi } from './support.ts';
 
@@ -23,7 +24,12 @@ const ends = async (operation: string, more: Partial<OperationStatus>) => {
   const before = (await api.store.projections.operation('demo', operation))!;
   await api.store.projections.saveOperation({ ...before, ...more });
 };
-const cluster = async () => (await api.call('GET', '/clusters/demo')).body as { state: string; hosts: Json[] };
+const cluster = async () =>
+  (await api.call('GET', '/clusters/demo')).body as {
+    state: string;
+    specRef: string;
+    hosts: Json[];
+  };
 
 describe('DELETE /clusters/:name', () => {
   it('asks for the name, and does nothing without it', async () => {
@@ -35,6 +41,15 @@ describe('DELETE /clusters/:name', () => {
     expect(await del('demo?confirm=demo', { as: 'operator' })).toMatchObject({ status: 403 });
     expect(api.temporal.submitted).toHaveLength(1);
     expect((await cluster()).state).toBe('building');
+  });
+
+  it('approves again what a whole teardown has forgotten: it can be repeated', async () => {
+    const use = { credential: { keyFile: '/root/key' }, address: '10.0.0.1', port: 22, user: 'root' };
+    const first = credentialUses(await api.store.specs.get((await cluster()).specRef))[0]!.use;
+    expect(first).toMatchObject(use);
+    await api.store.approvals.forget('demo');
+    expect((await del('demo?confirm=demo')).status).toBe(202);
+    expect(await api.store.approvals.has('demo', first)).toBe(true);
   });
 
   it('starts one teardown per key, behind what runs or not at all', async () => {
