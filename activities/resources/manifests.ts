@@ -36,7 +36,7 @@ const APPLY_TIMEOUT_MS = 120_000;
 const PROBE_TRIES = 20;
 /** What an API server, or kubectl about it, says while it starts (extended regular expression, any case). */
 const PASSES =
-  'connection refused|connection reset|unable to connect|i/o timeout|TLS handshake|unexpected EOF|ServiceUnavailable|the server is currently unable|etcdserver|Too Many Requests|failed to download openapi';
+  'connection refused|the connection to the server .* was refused|no route to host|network is unreachable|context deadline exceeded|connection reset|unable to connect|i/o timeout|TLS handshake|unexpected EOF|ServiceUnavailable|the server is currently unable|etcdserver|Too Many Requests|failed to download openapi';
 
 /**
  * Objects in the cluster, by server-side apply through kubectl on this host. Objects that leave the list stay in the
@@ -78,9 +78,10 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
       `  kw_says=$(printf %s ${Buffer.from(list(resource)).toString('base64')} | base64 -d |`,
       `    HOME=/root KUBECACHEDIR=${KUBECTL_CACHE_DIR} KUBECTL_EXTERNAL_DIFF='diff -qr' timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f - 2>&1)`,
       '  kw_code=$?',
-      // Not compared is applied anew: after a reboot the API server needs some seconds, and nothing has to change.
+      // Not compared is applied anew: after a reboot the API server needs some seconds, first to answer and then to know
+      // the rights of our own user (`Forbidden ... cannot get resource`), and nothing has to change.
       `  case $kw_says in *'Only in '*|*'Files '*) break ;; esac`,
-      `  if [ "$kw_code" = 0 ] || [ "$kw_tries" -ge ${PROBE_TRIES} ] || ! printf '%s' "$kw_says" | grep -Eqi '${PASSES}'; then break; fi`,
+      `  if [ "$kw_code" = 0 ] || [ "$kw_tries" -ge ${PROBE_TRIES} ] || { [ "$kw_code" != 124 ] && ! printf '%s' "$kw_says" | grep -Eqi '${PASSES}|cannot get resource'; }; then break; fi`,
       '  kw_tries=$((kw_tries + 1))',
       '  sleep 1',
       'done',

@@ -53,7 +53,9 @@ it.skipIf(!RUNS_HERE)('asks the server what would change, and applies the whole 
 });
 
 it.skipIf(!RUNS_HERE)('waits for an API server that is starting, and applies nothing that is there', async () => {
-  kubectl('echo tried >>"$LOG"; [ "$(grep -c tried "$LOG")" -gt 2 ] || { echo "connection refused" >&2; exit 1; }');
+  kubectl(
+    'echo tried >>"$LOG"; [ "$(grep -c tried "$LOG")" -gt 2 ] || { echo "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?" >&2; exit 1; }',
+  );
   expect((await run()).changes).toEqual([]);
   expect(readFileSync(host.path('log'), 'utf8')).toBe('tried\ntried\ntried\n');
 });
