@@ -65,7 +65,7 @@ async function main(config: ApiConfig, logger: Logger): Promise<void> {
     code = why;
     grace.close();
   };
-  // Started by `npm start`: whoever kills that one ends the service.
+  // Started by `npm start`: killing that process ends the service.
   if (process.connected) process.once('disconnect', () => end(EXIT.stopped));
 
   try {

@@ -1,6 +1,6 @@
 import { printableLine } from '../contracts/printable.ts';
 
-/** One thing that is not as it was written. Texts may come from whoever made the bundle or changed the database. */
+/** One thing that is not as it was written. Texts may come from the maker of the bundle, or from a changed database. */
 export interface Problem {
   /** The part of the bundle, or the table of the database. */
   where: string;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What one look at a part of the service found: `ok`, or a word and a sentence for whoever may ask without a token. */
+/** What one look at a part of the service found: `ok`, or a word and a sentence that callers without a token may read. */
 export type Finding = { state: 'ok' } | { state: Exclude<CheckState, 'ok'>; cause: string };
 
 /** Words of `/readyz`. */

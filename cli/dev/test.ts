@@ -73,7 +73,7 @@ async function vitest(args: string[], output: 'live' | 'at the end'): Promise<Fi
     const reporters = ['--reporter=default', `--reporter=${join(checkoutRoot, 'cli/dev/test-reporter.ts')}`];
     const argv = ['run', '--passWithNoTests', ...args, ...reporters];
     const { code, kept } = await spawnVitest(argv, report, output);
-    // Without any file for it, vitest may end before its reporters hear of it.
+    // Without any file for it, vitest may end before its reporters have written.
     const told = existsSync(report) ? runOutcome.parse(JSON.parse(readFileSync(report, 'utf8'))) : null;
     if (code !== 0 || (told?.files.length ?? 0) > 0) process.stdout.write(kept);
     if (told === null) return code === 0 ? [] : [FAILED_RUN];

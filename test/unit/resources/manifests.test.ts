@@ -60,6 +60,13 @@ it.skipIf(!RUNS_HERE)('waits for an API server that is starting, and applies not
   expect(readFileSync(host.path('log'), 'utf8')).toBe('tried\ntried\ntried\n');
 });
 
+it.skipIf(!RUNS_HERE)('waits while an API server that has just started does not know our own rights', async () => {
+  const forbidden = 'Error from server (Forbidden): configmaps is forbidden: User x cannot get resource configmaps';
+  kubectl(`echo tried >>"$LOG"; [ "$(grep -c tried "$LOG")" -gt 1 ] || { echo "${forbidden}" >&2; exit 2; }`);
+  expect((await run()).changes).toEqual([]);
+  expect(readFileSync(host.path('log'), 'utf8')).toBe('tried\ntried\n');
+});
+
 it.skipIf(!RUNS_HERE)('changes nothing when the server says so, and everything when it cannot be asked', async () => {
   kubectl('exit 0');
   expect((await run()).changes).toEqual([]);
