@@ -13,3 +13,6 @@ export function placementOf(cluster: ClusterSpec, where: PhaseHosts): Host[] {
   if (where === 'one-control-plane') return hostsWithRole(cluster, 'control-plane');
   return hostsWithRole(cluster, where);
 }
+
+/** Control planes and workers: hosts with kubelet, runtime and pods. */
+export const runsPods = (host: Host): boolean => host.roles.includes('worker') || host.roles.includes('control-plane');

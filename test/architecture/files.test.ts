@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { optionShapes, scanChecks } from '../../activities/phases/preflight/checks.ts';
 import { ERRORS } from '../../contracts/errors.ts';
 import { root, sources } from './source-files.ts';
 
@@ -20,6 +21,16 @@ it('every error code is used, and said in docs/errors.md', () => {
     expect(code.includes(`'${name}'`), `${name} is never used`).toBe(true);
     expect(docs.includes(`\`${name}\``), `${name} is missing in docs/errors.md: npm run docs`).toBe(true);
   }
+});
+
+it('a preflight check has the name of its file, a row in docs/preflight.md, and options of its own', async () => {
+  const checks = await scanChecks();
+  const folder = 'activities/phases/preflight/checks/';
+  const files = sources().flatMap(({ path }) => (path.startsWith(folder) ? [path.slice(folder.length, -3)] : []));
+  expect(checks.map(({ name }) => name).sort()).toEqual(files.sort());
+  const docs = readFileSync(join(root, 'docs/preflight.md'), 'utf8');
+  for (const { title, looks } of checks) expect(docs, 'npm run docs').toContain(`| ${title} | ${looks} |`);
+  expect(() => optionShapes([...checks, checks.find(({ options }) => options)!])).toThrow(/exists twice/);
 });
 
 it('the lock file holds every platform of the native packages', () => {

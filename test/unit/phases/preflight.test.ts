@@ -1,49 +1,57 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { clusterNotes } from '../../../activities/phases/cluster-notes.ts';
 import { phaseRun } from '../../../activities/phases/phase-run.ts';
-import { evaluate, type PreflightInput } from '../../../activities/phases/preflight/evaluate.ts';
+import type { Check, CheckInput } from '../../../activities/phases/preflight/check.ts';
+import { optionShapes, scanChecks } from '../../../activities/phases/preflight/checks.ts';
 import { noteMachine } from '../../../activities/phases/preflight/machines.ts';
-import { parseReport } from '../../../activities/phases/preflight/report.ts';
+import { evaluate, evidenceOf, probeScript, readAnswers } from '../../../activities/phases/preflight/probe.ts';
 import { supportedOs } from '../../../activities/phases/preflight/supported-os.ts';
-import { wantsOf } from '../../../activities/phases/preflight/wants.ts';
 import preflight from '../../../activities/phases/preflight.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { Host } from '../../../contracts/host.ts';
+import { LIMITS } from '../../../contracts/limits.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';
 import { memoryNotes } from '../../fakes/memory-notes.ts';
 import { type GoldenCase, sampleCluster, sampleContext, sampleFacts } from '../../golden/golden.ts';
 
 const NOW = 1_790_000_000_000;
 
+const checks = await scanChecks();
+
+/** What a host that has everything answers; checks that are not here find nothing to say. */
 const HEALTHY = [
   `clock\t${NOW}000000`,
-  'disk\t/var/lib\t8388608\t/\t/dev/sda1',
-  'disk\t/usr/local\t8388608\t/\t/dev/sda1',
-  'disk\t/etc\t8388608\t/\t/dev/sda1',
-  'address\t127.0.0.1',
-  'address\t10.20.0.11',
-  'controllers\tcpuset cpu io memory pids',
-  'feature\toverlay\tloaded',
-  'feature\tbr_netfilter\t/proc/sys/net/bridge/bridge-nf-call-iptables',
-  'feature\tnf_conntrack\tloadable',
-  'feature\tnf_tables\t/proc/kallsyms nft_register_chain_type',
-  'feature\tvxlan\t/sys/module/vxlan',
-  'peer\t10.20.0.12:22\tping',
-  'peer\t10.20.0.12:22\topen',
-  'peer\t10.20.0.13:22\trefused',
+  'disks\t/var/lib\t8388608\t/\t/dev/sda1',
+  'disks\t/usr/local\t8388608\t/\t/dev/sda1',
+  'disks\t/etc\t8388608\t/\t/dev/sda1',
+  'identity\taddress\t127.0.0.1',
+  'identity\taddress\t10.20.0.11',
+  'internal-address\taddress\t127.0.0.1',
+  'internal-address\taddress\t10.20.0.11',
+  'cgroups\tcpuset cpu io memory pids',
+  'kernel-features\toverlay\tloaded',
+  'kernel-features\tbr_netfilter\t/proc/sys/net/bridge/bridge-nf-call-iptables',
+  'kernel-features\tnf_conntrack\tloadable',
+  'kernel-features\tnf_tables\t/proc/kallsyms nft_register_chain_type',
+  'kernel-features\tvxlan\t/sys/module/vxlan',
+  'peers\t10.20.0.12:22\tping',
+  'peers\t10.20.0.12:22\topen',
+  'peers\t10.20.0.13:22\trefused',
   'mirror\tok',
-  'port\t6443\t*:6443\t812\tkube-apiserver\t/usr/local/bin/kube-apiserver',
-  'port\t2379\t10.20.0.11:2379\t813\tetcd\t/usr/local/bin/etcd (deleted)',
-  'end',
+  'ports\t6443\t*:6443\t812\tkube-apiserver\t/usr/local/bin/kube-apiserver',
+  'ports\t2379\t10.20.0.11:2379\t813\tetcd\t/usr/local/bin/etcd (deleted)',
 ];
+const ENDS = checks.map(({ name }) => `${name}\t.`);
 
 interface Case {
   sample?: Omit<GoldenCase, 'name'>;
   /** Lines in place of those of the same kind and first word. */
   lines?: string[];
   without?: string;
-  facts?: Partial<PreflightInput['facts']>;
-  options?: Partial<PreflightInput['options']>;
+  facts?: Partial<CheckInput['facts']>;
+  options?: Record<string, unknown>;
   /** A host with the same machine-id. */
   twin?: string;
 }
@@ -54,23 +62,19 @@ function problems({ sample = {}, lines = [], without, facts, options, twin }: Ca
   const head = (line: string) => line.split('\t').slice(0, 2).join('\t');
   const replaced = new Set(lines.map(head));
   const kept = HEALTHY.filter((line) => !replaced.has(head(line)) && !(without && line.startsWith(without)));
-  return evaluate({
-    cluster,
-    host,
-    facts: { ...sampleFacts, ...facts },
-    report: parseReport([...kept, ...lines].join('\n')),
-    wants: wantsOf(cluster, host),
-    twin: cluster.spec.hosts.find((each) => each.name === twin) ?? null,
-    options: {
-      allowUnsupportedOs: false,
-      minFreeMiB: { '/var/lib': 1024, '/usr/local': 512, '/etc': 8 },
-      minMemoryMiB: 900,
-      maxClockSkewSeconds: 300,
-      ...options,
+  return evaluate(
+    checks,
+    {
+      cluster,
+      host,
+      facts: { ...sampleFacts, ...facts },
+      twin: cluster.spec.hosts.find((each) => each.name === twin) ?? null,
+      options: z.strictObject(optionShapes(checks)).parse(options ?? {}),
+      askedAtMs: NOW - 50,
+      answeredAtMs: NOW + 200,
     },
-    askedAtMs: NOW - 50,
-    answeredAtMs: NOW + 200,
-  });
+    readAnswers([...kept, ...lines, ...ENDS].join('\n')),
+  );
 }
 
 test('a host that has everything has no problem, also with our own processes on the ports', () => {
@@ -88,17 +92,12 @@ test.each<[string, string, RegExp, Case]>([
   ['another machine', 'OS_UNSUPPORTED', /riscv64/, { facts: { arch: 'riscv64' } }],
   ['no systemd', 'OS_UNSUPPORTED', /openrc/, { facts: { initSystem: 'openrc' } }],
   ['no machine-id', 'HOST_IDENTITY_CLASH', /machine-id/, { facts: { machineId: '' } }],
-  ['the address of another host', 'HOST_IDENTITY_CLASH', /10\.20\.0\.13/, { lines: ['address\t10.20.0.13'] }],
+  ['the address of another host', 'HOST_IDENTITY_CLASH', /10\.20\.0\.13/, { lines: ['identity\taddress\t10.20.0.13'] }],
   ['a clock ahead', 'CLOCK_SKEW', /allowed 300 s/, { lines: [`clock\t${NOW + 600_000}000000`], without: 'clock' }],
   ['a clock behind', 'CLOCK_SKEW', /allowed 300 s/, { lines: [`clock\t${NOW - 600_000}000000`], without: 'clock' }],
   ['cgroup v1', 'CGROUPS_UNUSABLE', /failCgroupV1/, { facts: { cgroup: 1 } }],
-  [
-    'no memory controller',
-    'CGROUPS_UNUSABLE',
-    /on: cpu/,
-    { lines: ['controllers\tcpu cpuset pids'], without: 'controllers' },
-  ],
-  ['no vxlan', 'KERNEL_FEATURE_MISSING', /vxlan_dev_create/, { lines: ['feature\tvxlan\t-'] }],
+  ['no memory controller', 'CGROUPS_UNUSABLE', /on: cpu/, { lines: ['cgroups\tcpu cpuset pids'], without: 'cgroups' }],
+  ['no vxlan', 'KERNEL_FEATURE_MISSING', /vxlan_dev_create/, { without: 'kernel-features\tvxlan' }],
   [
     'no ip_vs',
     'KERNEL_FEATURE_MISSING',
@@ -106,21 +105,26 @@ test.each<[string, string, RegExp, Case]>([
     { sample: { phases: { nodes: { kubeProxy: { config: { mode: 'ipvs' } } } } } },
   ],
   ['little memory', 'MEMORY_TOO_SMALL', /512 MiB/, { facts: { memoryMiB: 512 } }],
-  ['a full disk', 'DISK_FULL', /sda1 on \/, 100 MiB/, { lines: ['disk\t/var/lib\t102400\t/\t/dev/sda1'] }],
+  ['a full disk', 'DISK_FULL', /sda1 on \/, 100 MiB/, { lines: ['disks\t/var/lib\t102400\t/\t/dev/sda1'] }],
   [
     'a foreign listener',
     'PORT_IN_USE',
     /nginx pid=77 \/usr\/sbin\/nginx/,
-    { lines: ['port\t6443\t0.0.0.0:6443\t77\tnginx\t/usr/sbin/nginx'] },
+    { lines: ['ports\t6443\t0.0.0.0:6443\t77\tnginx\t/usr/sbin/nginx'] },
   ],
   [
     'a Debian etcd',
     'PORT_IN_USE',
     /\/usr\/bin\/etcd/,
-    { lines: ['port\t2379\t127.0.0.1:2379\t77\tetcd\t/usr/bin/etcd'] },
+    { lines: ['ports\t2379\t127.0.0.1:2379\t77\tetcd\t/usr/bin/etcd'] },
   ],
-  ["somebody else's address", 'NETWORK_UNREACHABLE', /internalAddress 10\.20\.0\.11/, { without: 'address\t10.20' }],
-  ['no quorum in reach', 'NETWORK_UNREACHABLE', /10\.20\.0\.12:22, 10\.20\.0\.13:22/, { without: 'peer' }],
+  [
+    "somebody else's address",
+    'NETWORK_UNREACHABLE',
+    /internalAddress 10\.20\.0\.11/,
+    { without: 'internal-address\taddress\t10.20' },
+  ],
+  ['no quorum in reach', 'NETWORK_UNREACHABLE', /10\.20\.0\.12:22, 10\.20\.0\.13:22/, { without: 'peers' }],
   [
     'no mirror',
     'NETWORK_UNREACHABLE',
@@ -140,15 +144,15 @@ test('what the plan does not want does not matter', () => {
       { name: 'cp-2', address: '10.20.0.12', roles: ['control-plane', 'etcd'] },
     ],
   };
-  expect(problems({ sample: elsewhere, without: 'feature', facts: { cgroup: 1, memoryMiB: 400 } })).toEqual([]);
+  expect(problems({ sample: elsewhere, without: 'kernel', facts: { cgroup: 1, memoryMiB: 400 } })).toEqual([]);
   // One of three members may be away.
-  expect(problems({ without: 'peer\t10.20.0.13' })).toEqual([]);
+  expect(problems({ without: 'peers\t10.20.0.13' })).toEqual([]);
   expect(
     problems({ facts: { cgroup: 1 }, sample: { phases: { nodes: { kubelet: { config: { failCgroupV1: false } } } } } }),
   ).toEqual([]);
-  expect(problems({ sample: { phases: { flannel: { backend: 'host-gw' } } }, lines: ['feature\tvxlan\t-'] })).toEqual(
-    [],
-  );
+  expect(
+    problems({ sample: { phases: { flannel: { backend: 'host-gw' } } }, without: 'kernel-features\tvxlan' }),
+  ).toEqual([]);
   expect(
     problems({ options: { allowUnsupportedOs: true }, facts: { os: { ...sampleFacts.os, id: 'nixos' } } }),
   ).toEqual([]);
@@ -203,34 +207,64 @@ async function runOn(remote: FakeHost): Promise<void> {
   await preflight.hooks?.before?.(run as never);
 }
 
+/** The answer of a healthy host at this moment. */
+const answer = () => [...HEALTHY, ...ENDS].join('\n').replace(`${NOW}000000`, `${Date.now()}000000`);
+
 test('the phase asks for facts and checks once, and names all problems with the first one as code', async () => {
-  const good = new FakeHost('cp-1').on('say clock', HEALTHY.join('\n').replace(`${NOW}000000`, `${Date.now()}000000`));
+  const good = new FakeHost('cp-1').on('say "$(date', answer());
   await runOn(good);
   expect(good.commands).toHaveLength(2);
-  expect(good.commands[1]?.argv).toEqual([
-    '2379 2380 5000 6443 10257 10259 10250 10248 10249 10256',
-    '/var/lib /usr/local /etc',
-    '10.20.0.12:22 10.20.0.13:22',
-    [
+  expect(good.commands[1]?.argv).toEqual(
+    expect.arrayContaining([
+      '2379 2380 5000 6443 10257 10259 10250 10248 10249 10256',
+      '/usr/local',
+      '10.20.0.12:22',
+      '10.20.0.13:22',
       'overlay,ovl_fill_super,-,-',
       'br_netfilter,br_netfilter_enable,/proc/sys/net/bridge/bridge-nf-call-iptables,-',
-      'nf_conntrack,nf_conntrack_in,/proc/sys/net/netfilter/nf_conntrack_max,-',
-      'nf_tables,nft_register_chain_type,-,-',
       'vxlan,vxlan_dev_create,-,vxlan+id+1+dstport+0',
-    ].join(' '),
-    '10.20.0.11',
-    'http://mirror.test:8081/manifest.json',
-  ]);
+      '10.20.0.11',
+      'http://mirror.test:8081/manifest.json',
+    ]),
+  );
 
-  const late = new FakeHost('cp-1').on('say clock', HEALTHY.join('\n').replace('8388608\t/\t', '1\t/\t'));
+  const late = new FakeHost('cp-1').on('say "$(date', [...HEALTHY, ...ENDS].join('\n').replace('8388608', '1'));
   const error = await runOn(late).catch((reason: unknown) => reason);
   expect(KubewrightError.is(error) && error).toMatchObject({ code: 'CLOCK_SKEW', host: 'cp-1', phase: 'preflight' });
   expect(KubewrightError.is(error) && error.evidence).toMatch(/CLOCK_SKEW.*\n[^]*DISK_FULL/);
 });
 
-test('a script that ended early is no clean bill of health', async () => {
-  const cut = new FakeHost('cp-1').on('say clock', HEALTHY.slice(0, 4).join('\n'));
-  await expect(runOn(cut)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
+test('a check that ended early is named: its silence is no clean bill of health', async () => {
+  const cut = new FakeHost('cp-1').on('say "$(date', answer().replace('peers\t.\n', ''));
+  await expect(runOn(cut)).rejects.toMatchObject({ code: 'COMMAND_FAILED', message: /ended early: peers$/ });
+});
+
+test('the script takes its values as arguments, and each check gets its own', () => {
+  const check = (name: string, args: string[] | null): Check => ({
+    ...checks[0]!,
+    name,
+    probe: { script: 'say "$@"; false', args: () => args },
+  });
+  const [host] = sampleCluster().spec.hosts as [Host];
+  const { text, args } = probeScript(
+    [check('one', ['a b', '$(id)']), check('two', null), check('three-four', ["'", ''])],
+    { cluster: sampleCluster(), host, options: {} },
+  );
+  const run = spawnSync('sh', ['-eu', '-s', '--', ...args], { input: text, encoding: 'utf8' });
+  expect(run.stderr).toBe('');
+  expect(Object.fromEntries(readAnswers(run.stdout))).toEqual({ one: [['a b', '$(id)']], 'three-four': [["'", '']] });
+});
+
+test('all problems have room in the evidence', () => {
+  const many = Array.from({ length: 30 }, (_, at) => ({
+    code: 'DISK_FULL' as const,
+    message: `problem ${at}`,
+    evidence: 'x'.repeat(5000),
+  }));
+  const text = evidenceOf(many);
+  expect(text.length).toBeLessThanOrEqual(LIMITS.evidenceChars);
+  expect(text).toContain('problem 0\n');
+  expect(text).toContain('problem 29\n');
 });
 
 describe('machines', () => {

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { defineCheck, type Problem } from '../check.ts';
+import { supportedOs } from '../supported-os.ts';
+
+export default defineCheck({
+  name: 'system',
+  about: 'system',
+  title: 'Distribution, architecture, systemd',
+  looks: '/etc/os-release, `uname -m` and the name of process 1, on every host.',
+  codes: ['OS_UNSUPPORTED'],
+  options: {
+    allowUnsupportedOs: z.boolean().default(false).describe('Try it on a distribution that nobody tested'),
+  },
+  evaluate({ facts, options }) {
+    const problem = (message: string, evidence: string): Problem<'OS_UNSUPPORTED'> => ({
+      code: 'OS_UNSUPPORTED',
+      message,
+      evidence,
+    });
+    const { os } = facts;
+    const problems: Problem<'OS_UNSUPPORTED'>[] = [];
+    if (!options.allowUnsupportedOs && !supportedOs(os)) {
+      const evidence = `/etc/os-release: ID=${os.id} VERSION_ID=${os.versionId} ID_LIKE=${os.idLike.join(' ')}`;
+      problems.push(problem(`${os.name || os.id || 'this system'} is not supported`, evidence));
+    }
+    if (facts.arch !== 'amd64' && facts.arch !== 'arm64') {
+      problems.push(problem(`the architecture ${facts.arch} is not supported`, `uname -m: ${facts.arch}`));
+    }
+    if (facts.initSystem !== 'systemd') {
+      problems.push(problem('the host does not run systemd', `process 1: ${facts.initSystem}`));
+    }
+    return problems;
+  },
+});

@@ -1,0 +1,80 @@
+import { LIMITS } from '../../../contracts/limits.ts';
+import type { Check, CheckHost, CheckInput, Problem } from './check.ts';
+
+/** Lines of one check that are read, and characters of one word of them: a host may answer with anything. */
+export const MAX_ROWS = 2000;
+export const MAX_WORD = 4096;
+
+const HEAD = `
+export LC_ALL=C
+# One write per line: the checks run side by side.
+say() { (IFS='\t'; printf '%s\\n' "$check\t$*"); }
+`;
+
+/** A name that every sh takes for a function. */
+const functionOf = (name: string) => `check_${name.replaceAll('-', '_')}`;
+
+/** $1... of a check's probe on a host; null: the check does not concern it. A check without probe concerns every host. */
+const argsOf = ({ probe }: Check, host: CheckHost): readonly string[] | null =>
+  probe ? probe.args(host as CheckHost<never>) : [];
+
+/** The one script for a host and its arguments. Pure. `text` holds no value of the spec. */
+export function probeScript(checks: readonly Check[], host: CheckHost): { text: string; args: string[] } {
+  const args: string[] = [];
+  const bodies: string[] = [];
+  const calls: string[] = [];
+  for (const check of checks) {
+    const { name, probe } = check;
+    const own = argsOf(check, host);
+    if (!probe || own === null) continue;
+    const words = own.map((_, index) => `"\${${args.length + index + 1}}"`);
+    args.push(...own);
+    bodies.push(`${functionOf(name)}() {\n${probe.script.trim()}\n}`);
+    calls.push(`(set +e; check=${name}; ${[functionOf(name), ...words].join(' ')}; say .) &`);
+  }
+  return { text: [HEAD, ...bodies, ...calls, 'wait', ''].join('\n'), args };
+}
+
+/** What each check said, by its name; a check that is not here did not end. Lines of nobody are skipped. Pure. */
+export function readAnswers(stdout: string): Map<string, string[][]> {
+  const rows = new Map<string, string[][]>();
+  const ended = new Set<string>();
+  for (const line of stdout.split('\n')) {
+    const [name = '', ...words] = line.split('\t');
+    if (words.length === 0) continue;
+    const own = rows.get(name) ?? [];
+    rows.set(name, own);
+    if (words.length === 1 && words[0] === '.') ended.add(name);
+    else if (own.length < MAX_ROWS) own.push(words.map((word) => word.slice(0, MAX_WORD)));
+  }
+  return new Map([...rows].filter(([name]) => ended.has(name)));
+}
+
+/** The names of the checks that were asked on the host and did not answer to their end. Pure. */
+export function unanswered(checks: readonly Check[], host: CheckHost, answers: ReadonlyMap<string, unknown>): string[] {
+  return checks
+    .filter((check) => check.probe && argsOf(check, host) !== null && !answers.has(check.name))
+    .map(({ name }) => name);
+}
+
+/** Everything that speaks against a host, the most basic first. Pure. */
+export function evaluate(
+  checks: readonly Check[],
+  input: CheckInput,
+  answers: ReadonlyMap<string, string[][]>,
+): Problem[] {
+  return checks
+    .filter((check) => argsOf(check, input) !== null)
+    .flatMap((check) => check.evaluate(input as CheckInput<never>, answers.get(check.name) ?? []));
+}
+
+/** One text of all problems, each with its code, message and evidence; long ones are cut so that all have room. Pure. */
+export function evidenceOf(problems: readonly Problem[]): string {
+  if (problems.length === 1) return problems[0]!.evidence;
+  const room = Math.max(Math.floor(LIMITS.evidenceChars / problems.length) - 1, 40);
+  return problems
+    .map(({ code, message, evidence }) => `${code}: ${message}\n  ${evidence}`)
+    .map((text) => (text.length > room ? `${text.slice(0, room - 3)}...` : text))
+    .join('\n')
+    .slice(0, LIMITS.evidenceChars);
+}
