@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { unknownWord } from './nearest.ts';
+import { definitionsAt, keysAt, nestedKey, valueAt } from './schema-walk.ts';
+import { wrongType } from './wrong-type.ts';
 
 /** A problem of one field, in words. */
 export interface FieldIssue {
@@ -43,8 +45,11 @@ function described(
   above: Path,
 ): FieldIssue[] {
   const found: FieldIssue[] = [];
+  const mistyped = new Set(issues.filter(({ code }) => code === 'invalid_type').map(({ path }) => formatPath(path)));
   for (const issue of issues.slice(0, ISSUES)) {
     if (found.length >= ISSUES) break;
+    // A text has a length too: that of a list is not asked of it.
+    if ((issue.code === 'too_small' || issue.code === 'too_big') && mistyped.has(formatPath(issue.path))) continue;
     found.push(...describe(issue, schema, input, prefix, above));
   }
   return found.slice(0, ISSUES);
@@ -53,21 +58,34 @@ function described(
 function describe(issue: Issue, schema: z.ZodType, input: unknown, prefix: Path, above: Path): FieldIssue[] {
   const inside = [...above, ...issue.path];
   const at = (message: string): FieldIssue => ({ path: formatPath([...prefix, ...inside]), message });
+  if (isQuotedNumber(schema, input, inside)) {
+    return [at(wrongType('number', valueAt(input, inside), inside, schema))];
+  }
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = keysAt(schema, inside);
-      return issue.keys.slice(0, ISSUES).map((key) => at(unknownWord('key', key, known)));
+      return issue.keys.slice(0, ISSUES).map((key) => {
+        const below = nestedKey(schema, inside, key);
+        return at(below ? `unknown key \`${key}\`; did you mean \`${below}\`?` : unknownWord('key', key, known));
+      });
     }
     case 'invalid_value': {
       const value = valueAt(input, inside);
       const known = issue.values.filter((each) => typeof each === 'string');
       if (value === undefined) return [at('is required')];
-      if (typeof value === 'string' && known.length > 1) return [at(unknownWord('value', value, known))];
+      if (typeof value === 'string' && known.length > 1) {
+        const words = value.split(/[\s,]+/);
+        if (words.length > 1 && words.every((word) => known.includes(word))) {
+          return [at(`must be one value each: \`[${words.join(', ')}]\``)];
+        }
+        return [at(unknownWord('value', value, known))];
+      }
+      if (known.length > 1) return [at(`must be one of ${known.slice(0, 40).join(', ')}`)];
       if (known.length === 1) return [at(`must be ${JSON.stringify(known[0])}`)];
       return [at(issue.message)];
     }
     case 'invalid_type':
-      return [at(valueAt(input, inside) === undefined ? 'is required' : `must be ${article(issue.expected)}`)];
+      return [at(wrongType(issue.expected, valueAt(input, inside), inside, schema))];
     case 'invalid_key':
       return [
         at(
@@ -87,6 +105,16 @@ function describe(issue: Issue, schema: z.ZodType, input: unknown, prefix: Path,
   }
 }
 
+/** Digits in quotes where a number or another text may stand: zod speaks of the text alone. */
+function isQuotedNumber(schema: z.ZodType, input: unknown, path: Path): boolean {
+  const value = valueAt(input, path);
+  return (
+    typeof value === 'string' &&
+    /^\d+$/.test(value) &&
+    definitionsAt(schema, path).some(({ type }) => type === 'number')
+  );
+}
+
 /** One option fits but for its fields: its fields are the problem. Else what the options have in common is said. */
 function union(
   issue: Extract<Issue, { code: 'invalid_union' }>,
@@ -99,8 +127,17 @@ function union(
   const value = valueAt(input, inside);
   if (value === undefined) return [at('is required')];
   const options = issue.errors as readonly (readonly Issue[])[];
+  const expected = new Set(
+    options.map(([first]) => (first?.code === 'invalid_type' && first.path.length === 0 ? first.expected : null)),
+  );
   const near = options.filter((list) => list.every((each) => !isOfAnotherShape(each, value)));
   if (near.length === 1) return described(near[0]!, schema, input, prefix, inside);
+  // A message of our own says more than those of the options.
+  if (issue.message !== 'Invalid input') return [at(issue.message)];
+  const [only] = expected;
+  if (expected.size === 1 && typeof only === 'string' && only !== 'object') {
+    return [at(wrongType(only, value, inside, schema))];
+  }
   const keys = keysAt(schema, inside);
   if (keys.length > 0) {
     const unknown =
@@ -136,41 +173,4 @@ function isOfAnotherShape(issue: Issue, value: unknown): boolean {
   if (issue.code === 'invalid_value' && issue.path.length <= 1) return true;
   if (issue.code !== 'invalid_type') return false;
   return issue.path.length === 0 || valueAt(value, issue.path) === undefined;
-}
-
-const article = (expected: string): string =>
-  ({ array: 'a list', object: 'an object', int: 'a whole number', record: 'an object' })[expected] ??
-  (/^[aeiou]/.test(expected) ? `an ${expected}` : `a ${expected}`);
-
-function valueAt(input: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
-    input,
-  );
-}
-
-/** The parts of a schema's definition that are walked here. All of zod's own wrappers name their content alike. */
-interface Definition {
-  type: string;
-  innerType?: z.ZodType;
-  in?: z.ZodType;
-  element?: z.ZodType;
-  valueType?: z.ZodType;
-  shape?: Record<string, z.ZodType>;
-  options?: readonly z.ZodType[];
-}
-
-const definitionOf = (schema: z.ZodType): Definition => schema.def as unknown as Definition;
-
-/** The keys that the schema knows at the path; of a union, those of all its options. */
-function keysAt(schema: z.ZodType, path: Path): string[] {
-  const definition = definitionOf(schema);
-  const within = definition.innerType ?? definition.in;
-  if (within) return keysAt(within, path);
-  if (definition.options) return [...new Set(definition.options.flatMap((option) => keysAt(option, path)))];
-  const [head, ...rest] = path;
-  if (head === undefined) return Object.keys(definition.shape ?? {});
-  const next = definition.element ?? definition.valueType ?? definition.shape?.[String(head)];
-  return next ? keysAt(next, rest) : [];
 }

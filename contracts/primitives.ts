@@ -2,17 +2,33 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
 
-/** RFC 1123 label: what Kubernetes, DNS and systemd all accept as a name. */
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+/**
+ * RFC 1123 label: what Kubernetes, DNS and systemd all accept as a name. Capitals are refused, not changed: a name is
+ * also the key of paths, tables and Kubernetes objects, and a person looks for it as they wrote it.
+ */
 export const dnsLabel = z
   .string()
   .max(LIMITS.dnsLabel)
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label: lower-case letters, digits and inner hyphens');
+  .regex(DNS_LABEL, {
+    error: ({ input }) => {
+      const lower = typeof input === 'string' ? input.toLowerCase() : '';
+      return lower !== input && DNS_LABEL.test(lower)
+        ? `must be in lower case, as Kubernetes wants names of nodes and objects: \`${lower.slice(0, LIMITS.dnsLabel)}\``
+        : 'must be a DNS label: lower-case letters, digits and inner hyphens';
+    },
+  });
 
-/** A DNS name of several labels, or one label. */
+/** The one form in which DNS names are kept and compared: DNS ignores case, and the dot that ends a full name. */
+export const canonicalName = (name: string): string => name.toLowerCase().replace(/\.$/, '');
+
+/** A DNS name of several labels, or one label; `Node1.Example.COM.` is read as `node1.example.com`. */
 export const hostname = z
   .string()
-  .max(253)
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, 'must be a DNS name');
+  .max(254)
+  .regex(/^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*\.?$/, 'must be a DNS name')
+  .overwrite(canonicalName);
 
 /** An IPv4 address in plain dotted form. */
 export const ipv4 = z
@@ -36,11 +52,28 @@ export const cidr = z
 /** Ranges of ipaddr.js that no machine has as its address. */
 const NOBODY = new Set(['unspecified', 'broadcast', 'multicast']);
 
-/** Where SSH listens: an IPv4 address of one machine, or a DNS name. Old resolvers read 1.2.3 and 0x7f000001 as addresses. */
-export const address = z.union([
-  ipv4.refine((text) => !isIpv4(text) || !NOBODY.has(rangeOf(text)), 'must be the address of one machine'),
-  hostname.refine((text) => !/(^|\.)(\d+|0x[0-9a-f]*)$/.test(text), 'must be an IPv4 address'),
-]);
+/**
+ * Where SSH listens: an IPv4 address of one machine, or a DNS name in any case, with or without a final dot. Old resolvers
+ * read 1.2.3 and 0x7f000001 as addresses.
+ */
+export const address = z.union(
+  [
+    ipv4.refine((text) => !isIpv4(text) || !NOBODY.has(rangeOf(text)), 'must be the address of one machine'),
+    hostname.refine((text) => !/(^|\.)(\d+|0x[0-9a-f]*)$/.test(text), 'must be an IPv4 address'),
+  ],
+  { error: ({ input }) => notAnAddress(input) },
+);
+
+/** What is often written in place of an address. */
+function notAnAddress(input: unknown): string | undefined {
+  if (typeof input !== 'string') return undefined;
+  if (input.includes('@')) return 'must be an IPv4 address or a DNS name alone, without a login name';
+  if (/^[^:]+:\d+$/.test(input)) return 'must be an IPv4 address or a DNS name alone, without a port';
+  if (/^\[?[0-9a-f]*:[0-9a-f:.]*\]?$/i.test(input))
+    return 'must be an IPv4 address or a DNS name; this is an IPv6 address';
+  if (input.includes('/')) return 'must be the address of one machine: an IPv4 address or a DNS name, without `/`';
+  return undefined;
+}
 
 const isIpv4 = (text: string) => ipaddr.IPv4.isValidFourPartDecimal(text);
 

@@ -74,6 +74,14 @@ it('a name and the number that it stands for are one machine, in either order', 
   expect(await post(spec({}, [host({ address: 'nowhere.invalid' })], { name: 'fourth' }))).toBe('409 ADDRESS_IN_USE');
 });
 
+it('a name is one machine however it is written', async () => {
+  expect(await post(spec({}, [host({ address: 'Nowhere.Invalid' })]))).toBe('accepted');
+  for (const address of ['nowhere.invalid', 'NOWHERE.invalid', 'nowhere.invalid.']) {
+    expect(await post(other({ address })), address).toBe('409 ADDRESS_IN_USE');
+    expect(await post(other({ address: '10.0.7.7', internalAddress: address })), address).toBe('409 ADDRESS_IN_USE');
+  }
+});
+
 it('of many clusters that ask for one machine at once, one gets it', async () => {
   const names = Array.from({ length: 8 }, (_, index) => `racer-${index}`);
   const answers = await Promise.all(names.map((name) => post(spec({}, [host({ address: '10.5.5.5' })], { name }))));
