@@ -42,6 +42,8 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       'secure-port': config.port,
       'anonymous-auth': false,
       'authorization-mode': 'Node,RBAC',
+      // Network and storage drivers are privileged pods; which namespaces may have them is decided by Pod Security.
+      'allow-privileged': true,
       'enable-admission-plugins': 'NodeRestriction,DenyServiceExternalIPs,EventRateLimit',
       'admission-control-config-file': config.admissionConfig,
       'client-ca-file': config.clientCa,
