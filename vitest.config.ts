@@ -10,6 +10,25 @@ const retry = process.env['CI'] === 'true' ? 1 : 0;
 /** Files of the e2e tier that run side by side: each waits more than it computes. One for measurements. */
 const e2eWorkers = Number(process.env['KUBEWRIGHT_E2E_WORKERS'] ?? 2);
 
+/** Hosts as people have them: what is wrong with one is named by preflight, or a build goes through on it. */
+const FIELD = ['test/e2e/field/!(*.long).test.ts'];
+/** Those of them that build a whole cluster: minutes each, and not in CI. */
+const FIELD_LONG = ['test/e2e/field/*.long.test.ts'];
+
+/** One lab and one service for all of its files, one after the other. */
+const field = (name: string, include: string[]) => ({
+  extends: true as const,
+  test: {
+    name,
+    include,
+    globalSetup: ['test/support/field-global-setup.ts'],
+    retry,
+    testTimeout: 600_000,
+    hookTimeout: 900_000,
+    fileParallelism: false,
+  },
+});
+
 const KILLED_AT_EVERY_COMMAND = ['test/integration/repeat*.test.ts'];
 
 /** One project per tier. `unit` needs nothing but Node; the others need what `npm test` installs. */
@@ -108,11 +127,14 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      field('field', FIELD),
+      field('field-long', FIELD_LONG),
       {
         extends: true,
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          exclude: [...FIELD, ...FIELD_LONG],
           globalSetup: ['test/support/artifacts-global-setup.ts'],
           retry,
           testTimeout: 900_000,

@@ -8,6 +8,7 @@ import { type FileOutcome, mergeSecondRun, runOutcome, summaryOf, timesTable } f
 
 /**
  * `npm run test:unit`, `npm test` (fast: unit, golden, workflow, replay, integration), `npm run test:e2e`,
+ * `npm run test:field`,
  * `npm run test:attack`, `npm run test:image` and `npm run test:compose`. Further arguments go to vitest. CI runs a
  * failed file once more. Prints the time of each file, slowest first, and each test that passed only when it was run
  * again. Ends with the plain line `N passed, N failed, N skipped`; with KUBEWRIGHT_TEST_SUMMARY set, writes a `TierSummary` there as JSON, so that .ci/run can add them up.
@@ -18,7 +19,8 @@ import { type FileOutcome, mergeSecondRun, runOutcome, summaryOf, timesTable } f
 const TIERS: Record<string, string[][]> = {
   unit: [['unit']],
   fast: [['unit', 'workflow'], ['integration']],
-  e2e: [['e2e'], ['repeat']],
+  e2e: [['e2e'], ['repeat', 'field']],
+  field: [['field', 'field-long']],
   attack: [['attack']],
   image: [['image']],
   compose: [['compose']],

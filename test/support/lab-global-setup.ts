@@ -11,7 +11,7 @@ declare module 'vitest' {
 }
 
 /** Labs of test runs: `kwt` is the one that is kept, others end with the pid of their run in base 36. */
-const OF_A_RUN = /^kw[tkh]([0-9a-z]{1,5})$/;
+const OF_A_RUN = /^kw[tkhq]([0-9a-z]{1,5})$/;
 
 /**
  * Lab of the integration tier, one per run so that runs do not disturb each other. With KUBEWRIGHT_KEEP_LAB=1 it is
@@ -33,7 +33,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 /** Takes down labs of runs that were killed. */
-async function removeOrphans(): Promise<void> {
+export async function removeOrphans(): Promise<void> {
   for (const name of await allLabs()) {
     const pid = OF_A_RUN.exec(name)?.[1];
     if (pid !== undefined && !existsSync(`/proc/${Number.parseInt(pid, 36)}`)) await labDown(name);
