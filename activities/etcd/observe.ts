@@ -1,3 +1,4 @@
+import { CURL_WORDS } from '../host/direct.ts';
 import { quoteArgv } from '../host/quote.ts';
 import { BIN_DIR } from '../kube/paths.ts';
 import { STATE_DIR } from '../resources/paths.ts';
@@ -56,7 +57,7 @@ export function etcdctl(urls: readonly string[], tls: EtcdTls, ...args: readonly
  */
 export function observeScript(site: EtcdSite, quote: (word: string) => string): string {
   const { self, others, dataDir, bootstrapFile, tls } = site;
-  const curl = quoteArgv(['curl', '-s', '-m', '2', '--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key]);
+  const curl = quoteArgv([...CURL_WORDS, '-s', '-m', '2', '--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key]);
   const urls = others.map(({ clientUrl }) => clientUrl);
   return `set +eu
 well() { case $(${curl} "$1/health") in *'"health":"true"'*) return 0 ;; esac; return 1; }

@@ -10,11 +10,20 @@ import { quoteArgv } from './quote.ts';
 const LINE_BYTES = 128 * 1024 - 1;
 
 /**
- * Same tools and messages whatever the host's PAM, sudoers or shell files say: sudo's secure_path on RHEL lacks
- * /usr/local/bin, and parsers need untranslated output.
+ * The whole environment of a command. Nothing comes from the host: not /etc/environment (PAM), sshd's SetEnv and AcceptEnv,
+ * shell files, nor sudo's env_keep. So no https_proxy, ETCDCTL_ENDPOINTS, CONTAINERD_ADDRESS, KUBECONFIG, TAR_OPTIONS or
+ * APT_CONFIG changes what we run. sudo's secure_path on RHEL lacks /usr/local/bin, and parsers need untranslated output.
+ * `env` by its path: the PATH of a login may have another one first.
  */
-const SETUP =
-  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C;export PATH LC_ALL;umask 022;';
+const ENVIRONMENT: readonly string[] = [
+  '/usr/bin/env',
+  '-i',
+  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'LC_ALL=C',
+  'HOME=/root',
+];
+
+const SETUP = 'umask 022;';
 
 /**
  * Says who it is, then becomes the command: no process of its own remains. Fields of /proc/PID/stat: pid, name, state,
@@ -51,7 +60,7 @@ export function commandLine(argv: readonly string[], elevation: Elevation, fence
   const eat = elevation.kind === 'sudo-password' ? EAT : '';
   const script = `${eat}${SETUP}${WHO}m=$1;${fence ? `${PASS};` : ''}${REPORT}`;
   const pass = fence ? passArguments(fence, elevation.kind !== 'none') : [];
-  const wrapped = [...elevate(elevation), 'sh', '-c', script, 'sh', mark, ...pass, ...argv];
+  const wrapped = [...elevate(elevation), ...ENVIRONMENT, 'sh', '-c', script, 'sh', mark, ...pass, ...argv];
   // `exec` leaves the login shell out of the process tree: exit signals then come through unchanged.
   const line = `exec ${quoteArgv(wrapped)}`;
   if (Buffer.byteLength(line) > LINE_BYTES) {
@@ -126,7 +135,11 @@ export function endLine(
   const [by, id] = own ? ['session', session] : group === pid ? ['group', group] : ['pid', pid];
   const numbers = orphan ? [id, pid, startTime] : [id];
   const argv = ['sh', '-c', `${SETUP}${END}`, 'sh', String(by), ...numbers.map(String)];
-  return { argv, line: `exec ${quoteArgv([...elevate(elevation), ...argv])}`, stdin: passwordLine(elevation) };
+  return {
+    argv,
+    line: `exec ${quoteArgv([...elevate(elevation), ...ENVIRONMENT, ...argv])}`,
+    stdin: passwordLine(elevation),
+  };
 }
 
 function elevate(elevation: Elevation): string[] {

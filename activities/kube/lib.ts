@@ -1,3 +1,4 @@
+import { CURL } from '../host/direct.ts';
 import { file } from '../resources/file.ts';
 import type { Resource } from '../resources/resource.ts';
 
@@ -14,7 +15,7 @@ export const waitUrl = (): Resource => file(WAIT_URL, WAIT_URL_SCRIPT, { mode: 0
 const WAIT_URL_SCRIPT = `#!/bin/sh
 # Written by Kubewright. wait-url <seconds> <url> <ca> <cert> <key> [<text>]
 deadline=$(($(date +%s) + $1))
-until says=$(curl -sS -f -m 5 --cacert "$3" --cert "$4" --key "$5" "$2" 2>&1) &&
+until says=$(${CURL} -sS -f -m 5 --cacert "$3" --cert "$4" --key "$5" "$2" 2>&1) &&
   case "$says" in *"\${6:-}"*) ;; *) false ;; esac; do
   if [ "$(date +%s)" -ge "$deadline" ]; then
     printf 'gave up after %s s on %s\\n%s\\n' "$1" "$2" "$says" | tail -c 8000 >&2

@@ -6,6 +6,7 @@ import { version } from '../../contracts/primitives.ts';
 import type { EtcdPeer } from '../etcd/members.ts';
 import type { EtcdSite } from '../etcd/observe.ts';
 import { settleMember } from '../etcd/settle.ts';
+import { CURL } from '../host/direct.ts';
 import { etcdHealthClient, etcdMember as memberIdentity } from '../kube/identities.ts';
 import { defaultVersion, install } from '../kube/install.ts';
 import { internalIpv4 } from '../kube/network.ts';
@@ -163,7 +164,7 @@ until says=$(/usr/local/bin/etcdctl --endpoints "$1" --cacert "$2" --cert "$3" -
   [ "$(date +%s)" -lt "$deadline" ] || { printf '%s\\n' "$says"; exit 0; }
   sleep 0.1
 done
-if curl -s -m 5 -o /dev/null --cacert "$2" "$1/health"; then
+if ${CURL} -s -m 5 -o /dev/null --cacert "$2" "$1/health"; then
   echo 'etcd answers clients without a certificate'
 else
   echo ready

@@ -3,6 +3,7 @@ import { internalAddress } from '../../contracts/cluster.ts';
 import { dataDirectory } from '../../contracts/data-directory.ts';
 import { ipv4, version } from '../../contracts/primitives.ts';
 import { IMAGE_NAMES, isImageName } from '../artifacts/images.ts';
+import { CURL } from '../host/direct.ts';
 import { kubeChoices } from '../kube/choices.ts';
 import { repositoryOf } from '../kube/images.ts';
 import { defaultVersion, install } from '../kube/install.ts';
@@ -113,13 +114,13 @@ export default definePhase({
 /** Waits until the registry answers a client with a certificate, then makes sure that it answers no other. */
 const CHECK = `
 tries=0
-until answer=$(curl -sS -m 5 -o /dev/null -w '%{http_code}' --cacert "$2" --cert "$3" --key "$4" "$1" 2>&1) &&
+until answer=$(${CURL} -sS -m 5 -o /dev/null -w '%{http_code}' --cacert "$2" --cert "$3" --key "$4" "$1" 2>&1) &&
   [ "$answer" = 200 ]; do
   tries=$((tries + 1))
   [ "$tries" -lt 50 ] || { echo "the registry does not answer: $answer"; exit 0; }
   sleep 0.2
 done
-if curl -s -m 5 -o /dev/null --cacert "$2" "$1"; then
+if ${CURL} -s -m 5 -o /dev/null --cacert "$2" "$1"; then
   echo 'the registry answers clients without a certificate'
 else
   echo ready

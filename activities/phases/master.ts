@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { address } from '../../contracts/primitives.ts';
+import { CURL } from '../host/direct.ts';
 import { CONTROL_PLANE_BINARIES, installKubernetes } from '../kube/binaries.ts';
 import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles } from '../kube/control-plane-files.ts';
 import { WAIT_URL, waitUrl } from '../kube/lib.ts';
@@ -156,6 +157,6 @@ wait=$1 ca=$2 cert=$3 key=$4
 api=$5
 shift 4
 for url in "$@"; do "$wait" 60 "$url" "$ca" "$cert" "$key"; done
-answer=$(curl -s -m 5 -o /dev/null -w '%{http_code}' --cacert "$ca" "$api")
+answer=$(${CURL} -s -m 5 -o /dev/null -w '%{http_code}' --cacert "$ca" "$api")
 [ "$answer" = 401 ] || { echo "the API server answers $answer to a client without a certificate" >&2; exit 1; }
 `;

@@ -1,3 +1,4 @@
+import { PROXY_VARIABLES } from '../host/direct.ts';
 /** One value, or several lines with the same key (`ExecStartPre`, `Environment`), in order. */
 export type UnitValue = string | number | boolean | readonly string[] | undefined;
 export type UnitSection = Readonly<Record<string, UnitValue>>;
@@ -74,7 +75,14 @@ export function daemonUnit(daemon: DaemonUnit): string {
       StartLimitIntervalSec: 0,
       ...daemon.unit,
     },
-    Service: { ExecStart: execLine(daemon.exec), Restart: 'always', RestartSec: 1, ...daemon.service },
+    Service: {
+      ExecStart: execLine(daemon.exec),
+      Restart: 'always',
+      RestartSec: 1,
+      // The last word on the environment: against DefaultEnvironment of the manager and drop-ins of others.
+      UnsetEnvironment: PROXY_VARIABLES.join(' '),
+      ...daemon.service,
+    },
     Install: { WantedBy: 'multi-user.target' },
   });
 }

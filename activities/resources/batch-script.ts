@@ -1,3 +1,4 @@
+import { CURL } from '../host/direct.ts';
 import { makeTemporary } from '../host/fence.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { STATE_DIR } from './paths.ts';
@@ -99,7 +100,7 @@ fetch() {
   rm -f -- "$3"
   kw_room "\${3%/*}" "$6"
   kw_rc=0
-  kw_says=$(curl --fail --silent --show-error --location --proto '=http,https' \\
+  kw_says=$(${CURL} --fail --silent --show-error --location --proto '=http,https' \\
     --retry 3 --retry-delay 1 --retry-connrefused --connect-timeout 10 --speed-limit 1024 --speed-time 30 \\
     --output "$3" -- "$2" 2>&1) || kw_rc=$?
   if [ "$kw_rc" -ne 0 ]; then

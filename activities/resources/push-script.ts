@@ -1,3 +1,4 @@
+import { CURL } from '../host/direct.ts';
 import { shCode } from './sh-code.ts';
 
 /**
@@ -14,7 +15,7 @@ push_image() {
   kw_base=$2/v2/$3
   kw_ca=$5 kw_cert=$6 kw_key=$7
   kw_curl() {
-    curl --silent --show-error --cacert "$kw_ca" --cert "$kw_cert" --key "$kw_key" -H 'Expect:' \\
+    ${CURL} --silent --show-error --cacert "$kw_ca" --cert "$kw_cert" --key "$kw_key" -H 'Expect:' \\
       --connect-timeout 10 --retry 10 --retry-delay 1 --retry-connrefused --speed-limit 1 --speed-time 60 "$@"
   }
   kw_list=$1/index.json

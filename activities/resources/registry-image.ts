@@ -1,4 +1,5 @@
 import type { ResolvedFile } from '../artifacts/source.ts';
+import { CURL } from '../host/direct.ts';
 import { digestOfParts, sha256 } from './digest.ts';
 import { absolute } from './path-check.ts';
 import { IMAGE_STAMP_DIR, stampName } from './paths.ts';
@@ -60,7 +61,7 @@ export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> 
     const url = quote(`https://${registry}/v2/${repository}/manifests/${tag}`);
     return [
       `read -r kw_sum kw_digest <${quote(`${base(resource)}.stamp`)} || exit 0`,
-      `kw_now=$(curl --silent --head --max-time 5 --cacert ${quote(tls.ca)} --cert ${quote(tls.cert)} --key ${quote(tls.key)} -H ${quote(`Accept: ${MANIFEST_TYPES}`)} -- ${url} | tr -d '\\r' | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p')`,
+      `kw_now=$(${CURL} --silent --head --max-time 5 --cacert ${quote(tls.ca)} --cert ${quote(tls.cert)} --key ${quote(tls.key)} -H ${quote(`Accept: ${MANIFEST_TYPES}`)} -- ${url} | tr -d '\\r' | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p')`,
       `printf '%s %s %s\\n' "$kw_sum" "$kw_digest" "$kw_now"`,
     ].join('\n');
   },

@@ -102,14 +102,20 @@ export function shellWords(line: string): string[] {
 }
 
 /**
- * The program and arguments that a line runs, without our wrapper around them. The wrapper is `sh -c SCRIPT sh MARK ...`,
- * which drops its own arguments by `shift`: as many as the script says.
+ * The program and arguments that a line runs, without our wrapper around them. The wrapper is `/usr/bin/env -i K=V... sh -c SCRIPT sh MARK
+ * ...`, which drops its own arguments by `shift`: as many as the script says.
  */
 export function programOf(line: string): string[] {
   const words = shellWords(line);
   if (words[0] !== 'exec') throw new Error(`not one of our lines: ${line.slice(0, 100)}`);
-  const [, shell, flag, script = '', , ...args] = words;
-  if (shell !== 'sh' || flag !== '-c' || !/^kw-[0-9a-f]{18}$/.test(args[0] ?? '')) return words.slice(1);
+  const inner = words.slice(1);
+  if (inner[0] === '/usr/bin/env' && inner[1] === '-i')
+    inner.splice(
+      0,
+      inner.findIndex((word) => word === 'sh'),
+    );
+  const [shell, flag, script = '', , ...args] = inner;
+  if (shell !== 'sh' || flag !== '-c' || !/^kw-[0-9a-f]{18}$/.test(args[0] ?? '')) return inner;
   const shifts = [...script.matchAll(/\bshift(?: (\d+))?(?=;|$)/g)].map(([, count]) => Number(count ?? 1));
   return args.slice(shifts.reduce((sum, count) => sum + count, 0));
 }

@@ -49,6 +49,8 @@ export class TestSshServer {
   readonly sockets = new Set<Socket>();
   /** PATH of login shells. */
   readonly path: string;
+  /** What the login adds to the environment of commands, as PAM, sshd and shell files do. */
+  environment: Record<string, string> = {};
   maxSessions: number;
   readonly #options: TestServerOptions;
   readonly #rules: { match: RegExp; behaviour: Behaviour; left: number }[] = [];
@@ -176,7 +178,10 @@ export class TestSshServer {
 
 /** As sshd does: the login shell runs the line in a session of its own, and outlives a lost connection. */
 export const runForReal: Behaviour = (channel, line, server) => {
-  const child = spawn('sh', ['-c', line], { detached: true, env: { PATH: server.path, HOME: '/' } });
+  const child = spawn('sh', ['-c', line], {
+    detached: true,
+    env: { ...server.environment, PATH: server.path, HOME: '/' },
+  });
   channel.pipe(child.stdin);
   child.stdin.on('error', () => {});
   child.stdout.pipe(channel, { end: false });

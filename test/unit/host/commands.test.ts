@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PROXY_VARIABLES } from '../../../activities/host/direct.ts';
 import type { HostSession, RemoteHost } from '../../../activities/host/types.ts';
 import type { KubewrightError } from '../../../contracts/errors.ts';
 import { TestSshServer, testKey } from '../../fakes/ssh-server.ts';
@@ -110,6 +111,38 @@ test('output on stderr is no failure, a code is; the evidence is what it said la
 test('the same PATH, language and umask for every command', async () => {
   const { stdout } = await host.script('echo "$PATH|$LC_ALL|$(umask)"');
   expect(stdout).toBe('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|C|0022\n');
+});
+
+test('nothing of the host is in the environment of a command, of what it is to set everything', async () => {
+  sshd.environment = {
+    ...Object.fromEntries(PROXY_VARIABLES.map((name) => [name, 'http://192.0.2.1:3128'])),
+    ...{
+      ETCDCTL_ENDPOINTS: 'http://192.0.2.1',
+      KUBECONFIG: '/nowhere',
+      TAR_OPTIONS: '--nonsense',
+      CURL_HOME: '/nowhere',
+    },
+    ...{
+      APT_CONFIG: '/nowhere',
+      LANG: 'de_DE.UTF-8',
+      LD_LIBRARY_PATH: '/nowhere',
+      ENV: '/nowhere',
+      GREP_OPTIONS: '-v',
+    },
+  };
+  // With and without sudo, whose env_keep and -E are as good as no sudo at all here.
+  for (const user of [me, 'admin']) {
+    const session = await made.open({ user });
+    const { stdout } = await session.host.exec(['env'], { env: { KEPT: 'yes' } });
+    const names = stdout.split('\n').flatMap((line) => line.split('=')[0] || []);
+    expect(names.filter((name) => !['OLDPWD', 'PWD', 'SHLVL', '_'].includes(name)).sort()).toEqual([
+      'HOME',
+      'KEPT',
+      'LC_ALL',
+      'PATH',
+    ]);
+  }
+  sshd.environment = {};
 });
 
 test('characters split across packets are whole, invalid bytes tolerated, long lines kept', async () => {
@@ -345,9 +378,9 @@ test('upload: a connection lost on the way does not replace the file by half of 
 test('another user goes through sudo, unless told not to', async () => {
   const session = await made.open({ user: 'admin' });
   await session.host.exec(['true']);
-  expect(sshd.lines.at(-1)).toMatch(/^exec sudo -n -- sh -c /);
+  expect(sshd.lines.at(-1)).toMatch(/^exec sudo -n -- \/usr\/bin\/env -i .* sh -c /);
   await session.host.exec(['true'], { sudo: false });
-  expect(sshd.lines.at(-1)).toMatch(/^exec sh -c /);
+  expect(sshd.lines.at(-1)).toMatch(/^exec \/usr\/bin\/env -i .* sh -c /);
   const error = await failure(session.host.exec(['sleep', `1005.${OWN}7`], { timeoutMs: 100 }));
   expect(error.code).toBe('COMMAND_TIMEOUT');
   expect(running(`1005.${OWN}`)).toEqual([]);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { PROXY_VARIABLES } from '../../../activities/host/direct.ts';
 import { daemonUnit, execLine, flags, systemdUnit } from '../../../activities/render/unit.ts';
 
 test('sections and keys keep their order; lists repeat the key; undefined is left out', () => {
@@ -31,5 +32,6 @@ test('a daemon is restarted for ever, and its own keys win', () => {
   });
   expect(text).toContain('After=network-online.target a.service\n');
   expect(text).toContain('StartLimitIntervalSec=0\n');
-  expect(text).toContain('Restart=always\nRestartSec=5\nUser=d\n');
+  expect(text).toMatch(/^Restart=always\nRestartSec=5\nUnsetEnvironment=.*\nUser=d$/m);
+  expect(text.split('UnsetEnvironment=')[1]!.split('\n')[0]!.split(' ')).toEqual([...PROXY_VARIABLES]);
 });

@@ -1,3 +1,4 @@
+import { CURL } from '../../../host/direct.ts';
 import { defineCheck } from '../check.ts';
 
 export default defineCheck({
@@ -9,7 +10,7 @@ export default defineCheck({
   probe: {
     script: `
 command -v curl >/dev/null || return 0
-answer=$(curl -sS -f -o /dev/null -m 4 -r 0-0 -- "$1" 2>&1) && answer=ok
+answer=$(${CURL} -sS -f -o /dev/null -m 4 -r 0-0 -- "$1" 2>&1) && answer=ok
 say "$answer"`,
     args: ({ cluster: { spec } }) =>
       spec.artifacts.mirror === undefined ? null : [`${spec.artifacts.mirror.replace(/\/$/, '')}/manifest.json`],
