@@ -9,6 +9,8 @@ import { kubeChoices } from '../kube/choices.ts';
 import { isContainer } from '../kube/container-host.ts';
 import { apiServersInTurn, hasApiServersName } from '../kube/network.ts';
 import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, REGISTRY_HOSTNAME } from '../kube/paths.ts';
+import { EARLIER_SYSCTL_FILE, kubeSysctls, LOWER_BOUNDS, SYSCTL_FILE } from '../kube/sysctls.ts';
+import { absent } from '../resources/absent.ts';
 import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
 import { hostnameIs } from '../resources/hostname.ts';
@@ -74,8 +76,10 @@ export default definePhase({
             kernelModules(['overlay', 'br_netfilter', 'nf_conntrack'], { file: '/etc/modules-load.d/kubewright.conf' }),
             sysctls(
               { ...kubeSysctls(isContainer(facts)), ...context.options.sysctls },
-              { file: '/etc/sysctl.d/90-kubewright.conf' },
+              { file: SYSCTL_FILE, atLeast: LOWER_BOUNDS.filter((key) => !(key in context.options.sysctls)) },
             ),
+            // Where versions up to 0.1 had it: /etc/sysctl.d/99-*.conf won over it.
+            absent(EARLIER_SYSCTL_FILE),
             // A container's swap is its machine's.
             ...(kubeChoices(cluster, host).swapAllowed || isContainer(facts) ? [] : [swapOff()]),
           ]
@@ -111,29 +115,4 @@ function clusterNames(cluster: ClusterSpec): { address: string; names: string[] 
 function apiServersName(cluster: ClusterSpec, host: Host): { address: string; names: string[] }[] {
   if (!hasApiServersName(cluster)) return [];
   return apiServersInTurn(cluster, host).map((address) => ({ address, names: [API_SERVERS_HOSTNAME] }));
-}
-
-/**
- * Settings of the network namespace, and, where the kernel is the host's own, of the kernel: in a container those
- * belong to whoever owns the machine.
- */
-function kubeSysctls(container: boolean): Record<string, string> {
-  return {
-    'net.ipv4.ip_forward': '1',
-    // Bridged pod traffic must pass kube-proxy's rules.
-    'net.bridge.bridge-nf-call-iptables': '1',
-    // Loose: answers may come back through another interface than the overlay's (strict drops them).
-    'net.ipv4.conf.all.rp_filter': '2',
-    ...(container
-      ? {}
-      : {
-          // kubelet, containerd, and pods that tail logs each hold watches; the default of 128 instances runs out.
-          'fs.inotify.max_user_instances': '8192',
-          'fs.inotify.max_user_watches': '524288',
-          // What the kubelet sets at its start, or refuses to start without (protectKernelDefaults).
-          'kernel.panic': '10',
-          'kernel.panic_on_oops': '1',
-          'vm.overcommit_memory': '1',
-        }),
-  };
 }

@@ -9,28 +9,77 @@ export interface SysctlsResource extends Resource {
   readonly kind: 'sysctls';
   /** Sorted by key. */
   readonly values: readonly (readonly [key: string, value: string])[];
+  /** Keys whose value is a lower bound: a host that has more of it keeps it. */
+  readonly atLeast: readonly string[];
 }
 
 interface SysctlsState {
   file: FileState;
   /** Live values in the order of `values`; null where the kernel has no such key. */
   live: (string | null)[];
+  /** Lines of other files that set one of the keys: `file:line:text`. */
+  others: string[];
 }
 
-/** Kernel parameters: kept in a file under /etc/sysctl.d, and live. A key that the kernel lacks is an error. */
-export function sysctls(values: Readonly<Record<string, string | number>>, options: { file: string }): SysctlsResource {
+/**
+ * Kernel parameters: kept in a file under /etc/sysctl.d, and live. A key that the kernel lacks is an error. Of the keys
+ * in `atLeast` (whole numbers) a greater live value is kept, in the file too.
+ */
+export function sysctls(
+  values: Readonly<Record<string, string | number>>,
+  options: { file: string; atLeast?: readonly string[] },
+): SysctlsResource {
   const pairs = Object.entries(values)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => [key, normal(String(value))] as const);
   for (const [key] of pairs) absolute(procPath(key));
-  return { kind: 'sysctls', id: absolute(options.file), values: pairs };
+  return { kind: 'sysctls', id: absolute(options.file), values: pairs, atLeast: options.atLeast ?? [] };
 }
+
+/** Where programs that set kernel parameters at boot read them: systemd-sysctl, sysctl(8) and ufw. */
+export const SYSCTL_FILES = [
+  '/etc/sysctl.conf',
+  '/etc/sysctl.d/*.conf',
+  '/run/sysctl.d/*.conf',
+  '/usr/local/lib/sysctl.d/*.conf',
+  '/usr/lib/sysctl.d/*.conf',
+  '/etc/ufw/sysctl.conf',
+];
+/** Lines of other files that are read at most. */
+const MAX_OTHERS = 100;
 
 /** Dots separate, unless the key holds a slash: then slashes do (interface names hold dots), as in sysctl(8). */
 const procPath = (key: string): string => `/proc/sys/${key.includes('/') ? key : key.replaceAll('.', '/')}`;
+/** Of a key, as an extended regular expression: files may have it with dots or with slashes. */
+const pattern = (key: string): string => key.replace(/[^a-zA-Z0-9_-]/g, '[./]');
 const normal = (value: string): string => value.trim().replace(/\s+/g, ' ');
-const content = ({ values }: SysctlsResource): string =>
-  `# Written by Kubewright.\n${values.map(([key, value]) => `${key} = ${value}\n`).join('')}`;
+const isNumber = (text: string | null | undefined): text is string => /^\d{1,15}$/.test(text ?? '');
+
+/** The values that this host should have: those of the resource, or the greater ones that it has. */
+const wanted = ({ values, atLeast }: SysctlsResource, live: SysctlsState['live'] = []): string[] =>
+  values.map(([key, value], index) => {
+    const now = live[index];
+    return atLeast.includes(key) && isNumber(now) && isNumber(value) && Number(now) > Number(value) ? now : value;
+  });
+
+const content = (resource: SysctlsResource, live?: SysctlsState['live']): string => {
+  const values = wanted(resource, live);
+  return `# Written by Kubewright.\n${resource.values.map(([key], index) => `${key} = ${values[index]}\n`).join('')}`;
+};
+
+/** Dots and slashes are the same in a key without an interface name. */
+const sameKey = (a: string, b: string): boolean => a.replaceAll('/', '.') === b.replaceAll('/', '.');
+
+/** A line of another file that gives the key another value, as words for a change; empty when there is none. */
+function blame(others: readonly string[], key: string, value: string): string {
+  for (const line of others) {
+    const [, place, name = '', other = ''] = /^([^:]+:\d+):\s*-?\s*([^\s=]+)\s*=(.*)$/.exec(line) ?? [];
+    if (place !== undefined && sameKey(name, key) && normal(other) !== value) {
+      return ` (${place} says ${normal(other)})`;
+    }
+  }
+  return '';
+}
 
 export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
   kind: 'sysctls',
@@ -38,26 +87,36 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
     [
       fileStateProbe(id, quote),
       ...values.map(([key]) => `printf '= %s\\n' "$(cat -- ${quote(procPath(key))} | tr '\\n' ' ' || echo)"`),
+      `grep -sHnE -- ${quote(`^[[:space:]]*-?[[:space:]]*(${values.map(([key]) => pattern(key)).join('|')})[[:space:]]*=`)} ${SYSCTL_FILES.join(' ')} | grep -vF -- ${quote(`${id}:`)} | head -n ${MAX_OTHERS} | sed 's/^/: /'`,
     ].join('\n'),
   parse(output) {
     const [file = '', ...rest] = output.split('\n');
     const live = rest.filter((line) => line.startsWith('= ')).map((line) => normal(line.slice(2)));
-    return { file: parseFileState(file), live: live.map((value) => (value === '' ? null : value)) };
+    return {
+      file: parseFileState(file),
+      live: live.map((value) => (value === '' ? null : value)),
+      others: rest.filter((line) => line.startsWith(': ')).map((line) => line.slice(2)),
+    };
   },
-  diff(resource, { file, live }) {
-    const details = resource.values.flatMap(([key, value], index) =>
-      live[index] === value ? [] : [`${key} ${live[index] ?? '(none)'} → ${value}`],
-    );
-    if (!fileAsDesired(resource, file)) details.unshift(file.type === 'absent' ? 'new file' : 'file content');
+  diff(resource, { file, live, others }) {
+    const values = wanted(resource, live);
+    const details = resource.values.flatMap(([key], index) => {
+      const value = values[index]!;
+      return live[index] === value ? [] : [`${key} ${live[index] ?? '(none)'} → ${value}${blame(others, key, value)}`];
+    });
+    if (!fileAsDesired(resource, file, live)) details.unshift(file.type === 'absent' ? 'new file' : 'file content');
     if (details.length === 0) return [];
     const action = file.type === 'absent' ? 'create' : 'update';
     return [{ resource: resourceKey(resource), action, detail: details.join(', ') }];
   },
   fragment(resource, { file, live }, { quote, payload }) {
-    const lines = fileAsDesired(resource, file)
+    const text = content(resource, live);
+    const lines = fileAsDesired(resource, file, live)
       ? []
-      : [`put ${payload(content(resource))} ${quote(resource.id)} 0644 root root ${sha256(content(resource))}`];
-    resource.values.forEach(([key, value], index) => {
+      : [`put ${payload(text)} ${quote(resource.id)} 0644 root root ${sha256(text)}`];
+    const values = wanted(resource, live);
+    resource.values.forEach(([key], index) => {
+      const value = values[index]!;
       if (live[index] === value) return;
       const path = quote(procPath(key));
       lines.push(
@@ -68,13 +127,15 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
     return { script: lines.join('\n') };
   },
   trace(resource, observed) {
-    const { id, values } = resource;
+    const { id } = resource;
+    const values = wanted(resource, observed?.live);
     const file = { kind: 'file', id, prior: {}, replaces: [id] };
-    const changed = values.flatMap(([key, ours], index) => {
+    const changed = resource.values.flatMap(([key], index) => {
+      const ours = values[index]!;
       const was = observed?.live[index] ?? null;
       return was === null || was === ours ? [] : [{ id: key, prior: { was, ours } }];
     });
-    return [...(observed && fileAsDesired(resource, observed.file) ? [] : [file]), ...changed];
+    return [...(observed && fileAsDesired(resource, observed.file, observed.live) ? [] : [file]), ...changed];
   },
   undo: (entries, { quote }) =>
     entries.map((entry) => {
@@ -97,8 +158,8 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
   digest: (resource) => digestOfParts([content(resource)]),
 };
 
-const fileAsDesired = (resource: SysctlsResource, file: FileState): boolean =>
+const fileAsDesired = (resource: SysctlsResource, file: FileState, live: SysctlsState['live']): boolean =>
   file.type === 'file' &&
-  file.sha256 === sha256(content(resource)) &&
+  file.sha256 === sha256(content(resource, live)) &&
   octal(file.mode) === '0644' &&
   file.owner === 'root';

@@ -164,7 +164,7 @@ export async function makeBare(lab: Lab, host: string, packages: readonly string
     if [ $# -gt 0 ]; then dpkg --purge --force-depends "$@" >/dev/null 2>&1; fi
     rm -rf /etc/systemd/system/containerd.service /etc/systemd/system/chrony.service.d/kubewright.conf \\
       /etc/kubewright /etc/containerd /etc/cni /etc/chrony/kubewright.* /opt/cni /var/lib/kubewright \\
-      /etc/modules-load.d/kubewright.conf /etc/sysctl.d/90-kubewright.conf /usr/local/bin/*
+      /etc/modules-load.d/kubewright.conf /etc/sysctl.d/zz-kubewright.conf /usr/local/bin/*
     rmdir /etc/chrony 2>/dev/null || :
     sed -i '/^# kubewright begin/,/^# kubewright end/d' /etc/hosts
     systemctl daemon-reload`,

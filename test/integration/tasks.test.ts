@@ -118,12 +118,12 @@ describe('a build', () => {
     await onHost(
       lab,
       'worker-1',
-      'echo "net.ipv4.ip_forward = 0" >/etc/sysctl.d/90-kubewright.conf; sed -i "/registry.kubewright/d" /etc/hosts',
+      'echo "net.ipv4.ip_forward = 0" >/etc/sysctl.d/zz-kubewright.conf; sed -i "/registry.kubewright/d" /etc/hosts',
     );
     const result = await bench.run({ phase: 'prepare', host: 'worker-1', change: asAdmin });
     expect(result.changes.map(({ resource }) => resource).sort()).toEqual([
       'hosts-entries:/etc/hosts',
-      'sysctls:/etc/sysctl.d/90-kubewright.conf',
+      'sysctls:/etc/sysctl.d/zz-kubewright.conf',
     ]);
     expect((await bench.run({ phase: 'prepare', host: 'worker-1', change: asAdmin })).changes).toEqual([]);
   });
@@ -140,7 +140,7 @@ describe('a build', () => {
     await onHost(
       lab,
       'worker-1',
-      `rm -f /etc/sysctl.d/90-kubewright.conf /etc/chrony/kubewright.conf
+      `rm -f /etc/sysctl.d/zz-kubewright.conf /etc/chrony/kubewright.conf
       echo 'operator ALL=(ALL) ALL' >/etc/sudoers.d/zz-password`,
     );
     try {

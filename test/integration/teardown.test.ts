@@ -40,7 +40,7 @@ beforeAll(async () => {
   await onHost(
     lab,
     HOST,
-    `printf 'theirs = 1\\n' >/etc/sysctl.d/90-kubewright.conf; chmod 600 /etc/sysctl.d/90-kubewright.conf
+    `printf 'theirs = 1\\n' >/etc/sysctl.d/zz-kubewright.conf; chmod 600 /etc/sysctl.d/zz-kubewright.conf
     hostname theirs; echo theirs >/etc/hostname
     sysctl -q -w net.ipv4.conf.all.rp_filter=1`,
   );
@@ -62,7 +62,7 @@ describe('a teardown', () => {
     expect(kept(changes)).toEqual([]);
     for (const [resource, action] of [
       ['packages:chrony', 'remove'],
-      ['file:/etc/sysctl.d/90-kubewright.conf', 'update'],
+      ['file:/etc/sysctl.d/zz-kubewright.conf', 'update'],
       ['hosts-entries:/etc/hosts', 'update'],
       ['hostname:hostname', 'update'],
     ]) {

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
@@ -219,6 +221,28 @@ describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
     expect(of(resource, 'absent\n= 1024\t60999 \n')).toMatchObject([{ action: 'create', detail: 'new file' }]);
     expect(of(resource, 'absent\n= 32768\t60999 \n')[0]?.detail).toContain('32768 60999 → 1024 60999');
     expect(of(resource, 'absent\n= \n')[0]?.detail).toContain('(none)');
+  });
+
+  it('name the file and line that gave a setting another value', () => {
+    const resource = sysctls({ 'net.ipv4.ip_forward': 1 }, { file: '/etc/sysctl.d/zz.conf' });
+    const others =
+      ': /etc/sysctl.d/60-b.conf:2:net.ipv4.ip_forward = 1\n: /etc/sysctl.d/99-a.conf:7:-net/ipv4/ip_forward=0';
+    expect(of(resource, `absent\n= 0 \n${others}\n`)[0]?.detail).toBe(
+      'new file, net.ipv4.ip_forward 0 → 1 (/etc/sysctl.d/99-a.conf:7 says 0)',
+    );
+  });
+
+  it('keep a greater value of a limit, in their file too', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kubewright-sysctls-'));
+    const file = join(dir, 'zz.conf');
+    // Read on the machine of the test: its limit is above 1, and stays.
+    const resource = sysctls({ 'fs.file-max': 1 }, { file, atLeast: ['fs.file-max'] });
+    const live = readFileSync('/proc/sys/fs/file-max', 'utf8').trim();
+    expect((await run([resource])).changes).toMatchObject([{ detail: 'new file' }]);
+    expect(readFileSync(file, 'utf8')).toBe(`# Written by Kubewright.\nfs.file-max = ${live}\n`);
+    expect((await run([resource])).changes).toEqual([]);
+    expect(of(resource, 'absent\n= 0 \n')[0]?.detail).toContain('fs.file-max 0 → 1');
+    rmSync(dir, { recursive: true });
   });
 
   it('see swap in use and swap that would come back', () => {
