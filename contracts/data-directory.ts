@@ -39,6 +39,21 @@ const SHARED: readonly string[] = [
   ...['/var/lib/misc', '/var/local', '/var/log', '/var/opt'],
 ];
 
+/**
+ * Folders below closed ones that persons or services may have been given: a link may lead into them, when what it leads to
+ * belongs to us.
+ */
+const LENT: readonly string[] = ['/home', '/root', '/tmp', '/var/tmp'];
+
+/**
+ * The system's folders, for scripts on hosts. `trees`: those that are closed with all that is in them; `folders`: those
+ * that are the system's themselves, not what lies in them.
+ */
+export const SYSTEM_FOLDERS = {
+  trees: CLOSED.filter((folder) => !LENT.includes(folder)),
+  folders: [...SHARED, ...LENT],
+} as const;
+
 /** Is `inner` the folder itself, or below it? Both normal. Pure. */
 export const isWithin = (inner: string, folder: string): boolean =>
   inner === folder || inner.startsWith(folder === '/' ? '/' : `${folder}/`);

@@ -56,7 +56,7 @@ export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
       if (mode === undefined) return { key: entryKey(entry), script: `kw_remove_folder ${path}` };
       const as = quote(`${mode.replace(/^0/, '')} ${owner}:${group}`);
       const lines = [
-        `kw_now=$(stat -c '%a %U:%G' -- ${path} 2>/dev/null) && [ "$kw_now" != ${as} ] || exit 0`,
+        `kw_now=$(stat -L -c '%a %U:%G' -- ${path} 2>/dev/null) && [ "$kw_now" != ${as} ] || exit 0`,
         `chown -- ${quote(`${owner}:${group}`)} ${path} && chmod -- ${mode} ${path} && kw_tell restored 'mode and owner'`,
       ];
       return { key: entryKey(entry), script: lines.join('\n') };

@@ -1,3 +1,4 @@
+import { NOTE_LEFTOVER, TREE_FUNCTIONS } from './leftover-script.ts';
 import { ARTIFACT_STAMP_DIR, KEPT_DIR, LEDGER, LEDGER_DIR, LEDGER_PARTIAL, STAMP_DIR, STATE_DIR } from './paths.ts';
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
@@ -57,7 +58,8 @@ $kw_made"
 $kw_made
 KW_MADE
 }
-kw_copy_of() { printf '%s/%s' ${KEPT_DIR} "$(printf '%s' "$1" | sha256sum | cut -c1-32)"; }
+${TREE_FUNCTIONS}
+${NOTE_LEFTOVER}
 # kw_keep <path>: what is there now, set aside as it is
 kw_keep() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
@@ -69,7 +71,7 @@ kw_keep() {
   KW_ADDED=yes
 }
 # kw_note <key> <phase> <prior> <place>...: places are "=<path>" (to be replaced), "/<folder>" (to be made) and
-# "~<path>" (what a daemon of ours fills: ours when nothing is there yet)
+# "~<path>" (what a daemon of ours fills: ours but for what is there already)
 kw_note() {
   kw_noted "$1" && return 0
   kw_key=$1 kw_phase=$2 kw_prior=$3
@@ -81,9 +83,7 @@ kw_note() {
       =*) kw_parents "$kw_path" "$kw_phase"; kw_keep "$kw_path" ;;
       *)
         kw_parents "$kw_path" "$kw_phase"
-        if [ ! -e "$kw_path" ]; then kw_line "leftover:$kw_path" "$kw_phase" '{}'
-        elif [ -d "$kw_path" ] && [ -z "$(ls -A -- "$kw_path")" ]; then kw_line "leftover:$kw_path" "$kw_phase" '{"folder":true}'
-        fi ;;
+        kw_note_leftover "$kw_path" "$kw_phase" ;;
     esac
   done
   kw_line "$kw_key" "$kw_phase" "$kw_prior"

@@ -1,5 +1,6 @@
 import type { RemoteHost } from '../host/types.ts';
-import { KEPT_DIR, LEDGER, LEDGER_DIR, LEDGER_PARTIAL, STAMP_DIR } from './paths.ts';
+import { LEFTOVER_FUNCTIONS } from './leftover-script.ts';
+import { LEDGER, LEDGER_DIR, LEDGER_PARTIAL, STAMP_DIR } from './paths.ts';
 
 /** What a kind wants to know of the time before our first change, when it is asked to undo it. JSON. */
 export type Prior = Readonly<Record<string, unknown>>;
@@ -7,7 +8,7 @@ export type Prior = Readonly<Record<string, unknown>>;
 /**
  * A mark that a change of a resource leaves in the host's ledger, before it is made and only the first time.
  * `replaces`: paths whose present content is set aside. `makes`: folders. `fills`: what our daemons will write there;
- * ours when nothing is there yet.
+ * ours but for what is there already.
  */
 export interface Trace {
   /** Who undoes it, and what it is. Default: the resource itself. */
@@ -89,13 +90,13 @@ function parsePrior(text: string): Prior | null {
 
 /**
  * sh functions for undoing. Everything that was undone is told: `<nonce> removed|restored|kept <key> TAB <words>`.
- * Nothing is said of what is gone already. `KW_KEY` is the entry at hand.
+ * Nothing is said of what is gone already. `KW_KEY` is the entry at hand. With `KW_DRY` set, kinds that are `dry` change nothing.
  */
 export const undoFunctions = (nonce: string): string => `set +e
 export LC_ALL=C
 KW_N=${nonce}
+KW_DRY=
 kw_tell() { printf '%s %s %s\\t%s\\n' "$KW_N" "$1" "$KW_KEY" "$2"; }
-kw_copy_of() { printf '%s/%s' ${KEPT_DIR} "$(printf '%s' "$1" | sha256sum | cut -c1-32)"; }
 # kw_take_back <path>: what was set aside comes back, else the path goes
 kw_take_back() {
   rm -rf -- "\${1%/*}/.\${1##*/}.kubewright-new"
@@ -111,20 +112,10 @@ kw_take_back() {
 }
 # kw_remove_folder <path>: unless something is in it that we did not place
 kw_remove_folder() {
-  if [ ! -d "$1" ] || [ -L "$1" ]; then return 0; fi
+  if [ -L "$1" ]; then kw_tell kept "it is a link by now, to $(readlink -m -- "$1")"; return 0; fi
+  [ -d "$1" ] || return 0
   if rmdir -- "$1" 2>/dev/null; then kw_tell removed "$1"; return 0; fi
   [ -n "$(ls -A -- "$1")" ] || { rmdir -- "$1"; return 1; }
   kw_tell kept "it holds what Kubewright did not place: $(ls -A -- "$1" | head -n 5 | tr '\n\t' '  ')"
 }
-# kw_unmount_below <path>: the last mounted first; what is busy is let go lazily
-kw_mounts_below() {
-  while read -r _ _ _ _ kw_at _; do
-    kw_at=$(printf '%b' "$kw_at")
-    case $kw_at in "$1"/*) printf '%s\\n' "$kw_at" ;; esac
-  done </proc/self/mountinfo
-}
-kw_unmount_below() {
-  kw_mounts_below "$1" | sed -n '1!G;h;$p' | while IFS= read -r kw_at; do
-    umount -- "$kw_at" 2>/dev/null || umount -l -- "$kw_at" || exit 1
-  done
-}`;
+${LEFTOVER_FUNCTIONS}`;

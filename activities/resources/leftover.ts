@@ -1,26 +1,27 @@
-import { entryKey } from './ledger.ts';
+import { entryKey, type LedgerEntry } from './ledger.ts';
 import type { Undoing } from './resource.ts';
 
 /**
- * What daemons of ours wrote where nothing was before (`fills` of a service): goes with everything in it and mounted
- * below it. A folder that was there, empty, stays.
+ * What daemons of ours wrote (`fills` of a service): goes with everything that is mounted below it, links followed. What was
+ * there before stays: a folder, a link with the folder that it leads to, a disk of its own. See `leftover-script.ts`.
  */
 export const leftover: Undoing = {
   kind: 'leftover',
+  dry: true,
   undo: (entries, { quote }) =>
     entries.map((entry) => {
-      const path = quote(entry.id);
-      const there = `[ -e ${path} ] || [ -L ${path} ] || exit 0`;
-      const script =
-        entry.prior?.['folder'] === true
-          ? `${there}
-kw_unmount_below ${path} || exit 1
-[ -n "$(ls -A -- ${path})" ] || exit 0
-find ${path} -xdev -mindepth 1 -delete && kw_tell removed 'what was in it'`
-          : `${there}
-kw_unmount_below ${path} || exit 1
-while grep -qF -- ${quote(` ${entry.id} `)} /proc/self/mountinfo; do umount -l -- ${path} || exit 1; done
-rm -rf --one-file-system -- ${path} && kw_tell removed ${path}`;
-      return { key: entryKey(entry), script };
+      const { folder, at, held } = before(entry);
+      const words = [entry.id, folder ? 'yes' : '', at, String(held)];
+      return { key: entryKey(entry), script: `kw_leftover ${words.map(quote).join(' ')}` };
     }),
 };
+
+/** What the ledger says of the time before us; nothing, of a build by a version without one. */
+function before({ prior }: LedgerEntry): { folder: boolean; at: string; held: number } {
+  const { folder, at, held } = prior ?? {};
+  return {
+    folder: folder === true,
+    at: typeof at === 'string' && at.startsWith('/') ? at : '',
+    held: typeof held === 'number' && Number.isSafeInteger(held) ? held : 0,
+  };
+}

@@ -58,6 +58,8 @@ export interface Undoing {
   readonly kind: string;
   /** `first`: what runs uses what the others take away. `last`: what runs again needs what the others bring back. */
   readonly undoWhen?: 'first' | 'last';
+  /** Its scripts heed KW_DRY: a dry run runs them, and tells what they would do. */
+  readonly dry?: true;
   /**
    * sh that takes back what the entries of this kind speak of; they are given newest first. Pure. See `undoFunctions` for
    * what the scripts may call and how they tell; each runs in a subshell of its own, and its exit code counts. Safe to

@@ -48,6 +48,29 @@ export async function undo(
   return told.changes;
 }
 
+/**
+ * What `undo` would tell of entries whose kinds heed a dry run, by the key of the entry; the others are not asked. Changes
+ * nothing. One round trip, none without such entries. Throws COMMAND_FAILED where the host cannot tell.
+ */
+export async function foretell(
+  remote: RemoteHost,
+  entries: readonly LedgerEntry[],
+  { facts }: { facts: HostFacts },
+): Promise<ReadonlyMap<string, readonly Change[]>> {
+  const asked = entries.filter(({ kind }) => undoingOf(kind)?.dry === true);
+  const told = new Map<string, Change[]>(asked.map((entry) => [entryKey(entry), []]));
+  if (asked.length === 0) return told;
+  const steps = asked.flatMap((entry) =>
+    (undoingOf(entry.kind)?.undo?.([entry], { facts, quote }) ?? []).map(
+      ({ key, script }) => `( KW_KEY=${quote(key)}\n${script}\n) </dev/null || exit 1`,
+    ),
+  );
+  for (const change of await undoByScript(remote, ['KW_DRY=yes', ...steps].join('\n'))) {
+    told.get(change.resource)?.push(change);
+  }
+  return told;
+}
+
 /** Run a script of a phase's teardown: as a step of `undo`, with arguments. Returns what it told. */
 export async function undoByScript(
   remote: RemoteHost,

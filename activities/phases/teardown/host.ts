@@ -5,7 +5,7 @@ import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { entryKey, type LedgerEntry, readLedger } from '../../resources/ledger.ts';
 import { STATE_DIR } from '../../resources/paths.ts';
 import { kindOf } from '../../resources/resource-kinds.ts';
-import { undo } from '../../resources/undo.ts';
+import { foretell, undo } from '../../resources/undo.ts';
 import type { Phase, PhaseContext, PhaseRun } from '../phase.ts';
 import { placementOf } from '../placement.ts';
 
@@ -24,12 +24,10 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   if (mode === 'check') {
     const { code } = await remote.exec(['test', '-e', CLUSTER_MARK], { okCodes: [0, 1] });
     const mark: Change = { resource: LAST[0]!, action: 'remove', detail: 'says whose host it is' };
-    return [
-      ...(code === 0 ? [mark] : []),
-      ...entries.map(
-        (entry): Change => ({ resource: entryKey(entry), action: 'remove', detail: `placed by ${entry.phase}` }),
-      ),
-    ];
+    const foretold = await foretell(remote, entries, { facts });
+    const placed = ({ phase, ...entry }: LedgerEntry): readonly Change[] =>
+      foretold.get(entryKey(entry)) ?? [{ resource: entryKey(entry), action: 'remove', detail: `placed by ${phase}` }];
+    return keptFirst([...(code === 0 ? [mark] : []), ...entries.flatMap(placed)]);
   }
 
   const changes = [...older.changes, ...(await undo(remote, entries, { stage: 'first', facts }))];
@@ -52,12 +50,19 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
     if (kept === undefined) changes.push({ resource, action: 'remove', detail: line });
     else changes.push({ resource, action: 'keep', detail: `it holds what Kubewright did not place: ${kept}` });
   }
-  // What was kept is what somebody has to look at.
-  return [...changes.filter(({ action }) => action === 'keep'), ...changes.filter(({ action }) => action !== 'keep')];
+  return keptFirst(changes);
 }
 
+/** What was kept is what somebody has to look at. */
+const keptFirst = (changes: readonly Change[]): Change[] => [
+  ...changes.filter(({ action }) => action === 'keep'),
+  ...changes.filter(({ action }) => action !== 'keep'),
+];
+
 /** Our own state, and what killed commands of ours left on /run. */
-const FORGET = `rm -rf -- ${STATE_DIR} /run/kubewright /run/kubewright.* /run/kubewright-*\n${UNMARK}`;
+const FORGET = `# A link to another disk stays, empty: what lies there is ours.
+if [ -L ${STATE_DIR} ]; then [ ! -d ${STATE_DIR} ] || find -H ${STATE_DIR} -xdev -mindepth 1 -delete; else rm -rf -- ${STATE_DIR}; fi
+rm -rf -- /run/kubewright /run/kubewright.* /run/kubewright-*\n${UNMARK}`;
 
 /** The mark, and the folder that it lies in: nobody else may begin here before our own state is gone. */
 const LAST: readonly string[] = [`file:${CLUSTER_MARK}`, `directory:${KUBEWRIGHT_DIR}`];
