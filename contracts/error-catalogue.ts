@@ -298,6 +298,20 @@ export const ERRORS = {
     'The kernel lacks a feature that the plan needs',
     'Load or install the module named in the evidence, or choose another option.',
   ),
+  SYSCTL_OVERRIDDEN: entry(
+    'host',
+    false,
+    422,
+    'Another file takes back a kernel setting that the cluster needs',
+    "Remove or correct the line named in the evidence, or move it to a file that sorts before Kubewright's; a value that is meant to be so goes under spec.phases.prepare.sysctls.",
+  ),
+  KERNEL_MODULE_BLOCKED: entry(
+    'host',
+    false,
+    422,
+    'A kernel module that the cluster needs is kept from loading',
+    'Remove the line named in the evidence (of an initramfs too: `update-initramfs -u` or `dracut -f`), and `modprobe` the module; then retry the host.',
+  ),
   DISK_FULL: entry(
     'host',
     false,
