@@ -117,7 +117,10 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
         // A dry run looks beside whatever runs; everything else has the phase on this host to itself.
         ...(input.mode === 'check'
           ? {}
-          : { fence: { scope: input.phase, token: fenceToken(input.operationId, input.round, runtime.attempt) } }),
+          : {
+              fence: { scope: input.phase, token: fenceToken(input.operationId, input.round, runtime.attempt) },
+              claims: 'with-first-command' as const,
+            }),
       });
       remote = session.host;
       facts = session.facts;

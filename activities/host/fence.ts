@@ -72,18 +72,20 @@ export function passArguments(fence: Fence, elevated: boolean): string[] {
 
 const operationOf = (token: string): string => token.slice(0, token.indexOf('.'));
 
+/** Exit code of a script that was to take the scope on its way, and did not run. */
+export const NOT_JOINED = 84;
+
 /** How long an older holder's package manager may go on, s: half an upgrade is worse than a late one. */
 const PACKAGES_SECONDS = 300;
 
 /**
- * Takes the scope and ends what older holders of it, and older operations anywhere on this host, still run. Only a
- * package manager at work is waited for. First of all it looks whose host it is, and marks it as the cluster's where it is
- * nobody's. Arguments: cluster, scope, token, seconds, the ids of the cluster's marks, the id to leave, and whether
- * hosts are marked at all. Exit codes: 75 = a newer token is there, 76 = a process does not end, FOREIGN.
- * A command is told by pid and start time, its children by its session. Once it is gone, its session's number may belong
- * to somebody else: then the marker in the environment decides.
+ * sh that takes the scope and lists in `files` and `old` what older holders of it, and older operations anywhere on this
+ * host, have left in the register; exits with 0 when there is nothing. First of all it looks whose host it is, and marks
+ * it as the cluster's where it is nobody's. Arguments: cluster, scope, token, seconds, the ids of the cluster's marks, the
+ * id to leave, and whether hosts are marked at all. Exit codes: 75 = a newer token is there, FOREIGN. `before` runs before
+ * it looks who holds the scope.
  */
-const CLAIM = `
+const take = (before = ''): string => `
 cluster=$1 scope=$2 token=$3 patience=$4 op=\${3%%.*}
 owner_name=$1 owner_ids=$5 owner_leaves=$6 owned=$7
 if [ -n "$owned" ]; then
@@ -98,6 +100,7 @@ put() {
   printf '%s\\n' "$2" | cat >"$1.new"
   mv -f -T -- "$1.new" "$1"
 }
+${before}
 exec 9>>"$held/.lock"
 flock -w 20 9 || { echo 'busy - -'; exit 75; }
 get "$held/.operation"
@@ -125,8 +128,13 @@ for file in "$running"/*/*; do
   fi
 done
 [ -n "$files" ] || exit 0
+`;
 
-# found: pids of what still runs; packing: set when a package manager is among them
+/**
+ * sh for a function that finds what of `old` still runs. A command is told by pid and start time, its children by its
+ * session. Once it is gone, its session's number may belong to somebody else: then the marker in the environment decides.
+ */
+const TARGETS = `# found: pids of what still runs; packing: set when a package manager is among them
 targets() {
   found= packing= live=' ' alone=' ' gone=' '
   for name in $old; do
@@ -159,7 +167,11 @@ targets() {
 $all
 LIST
 }
-targets
+`;
+
+/** Takes the scope and ends what older holders still run. Only a package manager at work is waited for. Exit code 76 = a process does not end. */
+const CLAIM = `${take()}
+${TARGETS}targets
 n=0
 while [ -n "$packing" ] && [ "$n" -lt "$patience" ]; do
   sleep 1
@@ -185,26 +197,50 @@ rm -rf -- $files
 `;
 
 /**
+ * Takes the scope on the way of another script, by the shell that then runs it: the command enters itself into the register
+ * as `PASS` does, before it looks who holds the scope. Nothing is ended: when something of an older holder still runs, or
+ * anything is amiss, it exits with NOT_JOINED before the script, and `claim` is to sort it out. Arguments: those of
+ * `CLAIM`, then a mark, which is printed as a line when the script begins, then the script's own.
+ */
+const JOINED_CLAIM = `
+set +e
+(
+set -e
+${take(`read -r p c t q g s x x x x x x x x x x x x x x x b x </proc/$$/stat
+n=0
+if [ "$s" = "$p" ]; then
+  n=$s
+elif [ "$s" = "$q" ]; then
+  get "/proc/$q/comm"
+  [ "$v" != sudo ] || n=$s
+fi
+true >"$running/$scope/$p.$b.$n.$token"`)}
+${TARGETS}
+targets
+[ -z "$found" ] || exit ${NOT_JOINED}
+rm -rf -- $files
+)
+kw_code=$?
+case $kw_code in 0) ;; ${FOREIGN}) exit ${FOREIGN} ;; *) exit ${NOT_JOINED} ;; esac
+set -e
+${MARKER}=$3 KUBEWRIGHT_TMP=${RUNNING_DIR}/$1/$2/tmp.$3
+export ${MARKER} KUBEWRIGHT_TMP
+printf '%s\\n' "$8"
+shift 8
+`;
+
+/**
  * Take a scope of a host for one attempt, in one round trip. When it returns, nothing of older holders runs on the host
  * any more, and none of their commands will. Throws HOST_OF_ANOTHER_CLUSTER, before anything is changed, when the host
  * carries the mark of another cluster; HOST_BUSY when a newer attempt or operation was there first, or when a process of an
  * older one does not end. `owner` null: for hosts that carry no mark, in tests of the fence alone.
  */
 export async function claim(host: RemoteHost, fence: Fence, owner: Ownership | null): Promise<void> {
-  const { cluster, scope, token } = checked(fence);
-  const { code, stdout, stderr } = await host.script(
-    CLAIM,
-    [
-      cluster,
-      scope,
-      token,
-      String(PACKAGES_SECONDS),
-      owner?.ids.join(' ') ?? '',
-      owner?.leaves ?? '',
-      owner === null ? '' : 'y',
-    ],
-    { okCodes: 'any', timeoutMs: (PACKAGES_SECONDS + 60) * 1000 },
-  );
+  const { scope } = fence;
+  const { code, stdout, stderr } = await host.script(CLAIM, claimArguments(fence, owner), {
+    okCodes: 'any',
+    timeoutMs: (PACKAGES_SECONDS + 60) * 1000,
+  });
   if (code === 0) return;
   if (code === FOREIGN && owner) throw foreign(host.name, owner, stdout);
   const evidence = evidenceTail(`${stdout}\n${stderr}`);
@@ -221,6 +257,24 @@ export async function claim(host: RemoteHost, fence: Fence, owner: Ownership | n
     host: host.name,
     evidence: `${HELD_DIR}: ${evidence}`,
   });
+}
+
+/** `text` and `args` of a script that takes the scope first; see JOINED_CLAIM. `mark`: a line that nothing else prints. */
+export function joinedClaim(
+  fence: Fence,
+  owner: Ownership | null,
+  script: { mark: string; text: string; args: readonly string[] },
+): { text: string; args: string[] } {
+  return {
+    text: `${JOINED_CLAIM}${script.text}`,
+    args: [...claimArguments(fence, owner), script.mark, ...script.args],
+  };
+}
+
+function claimArguments(fence: Fence, owner: Ownership | null): string[] {
+  const { cluster, scope, token } = checked(fence);
+  const marks = [owner?.ids.join(' ') ?? '', owner?.leaves ?? '', owner === null ? '' : 'y'];
+  return [cluster, scope, token, String(PACKAGES_SECONDS), ...marks];
 }
 
 /** What stopped at the fence: says who holds the scope, by what the host remembers ('-' = nothing). */

@@ -4,6 +4,7 @@ import { addressInScope, addressVerdict, credentialUse } from '../../contracts/c
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { SshTarget } from '../../contracts/host.ts';
 import { LIMITS } from '../../contracts/limits.ts';
+import { ClaimingHost } from './claiming-host.ts';
 import type { Elevation } from './command-line.ts';
 import { connectError } from './connect-error.ts';
 import { type ConnectOptions, connect, type SshConnection, whereIs } from './connection.ts';
@@ -194,7 +195,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
 
   return {
     connections: () => [...targets.values()].reduce((sum, target) => sum + target.open, 0),
-    async open(target, { cluster, signal, recorder, secrets, owner, fence }): Promise<HostSession> {
+    async open(target, { cluster, signal, recorder, secrets, owner, fence, claims = 'now' }): Promise<HostSession> {
       if (closed) throw new KubewrightError('COMMAND_ABORTED', 'the SSH pool is closed', { host: target.name });
       const entry = pooled(cluster, target);
       const release = entry.hold();
@@ -218,11 +219,15 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
           readFacts(journaled(new SshHost(name, entry, new AbortController().signal))),
         );
         const facts = await abortable(reading, signal, name);
-        const held = fence && { cluster, ...fence };
+        const mine = fence && { cluster, ...fence };
         const beside = journaled(new SshHost(name, entry.beside, signal));
-        if (held) await claim(beside, held, owner);
+        const held = journaled(new SshHost(name, entry, signal, mine));
+        const session = { facts, hostKeyFingerprint: fingerprint };
+        if (mine && claims === 'with-first-command')
+          return { ...session, host: new ClaimingHost({ fence: mine, owner, beside, held }) };
+        if (mine) await claim(beside, mine, owner);
         else if (owner) await requireOwn(beside, owner);
-        return { host: journaled(new SshHost(name, entry, signal, held)), facts, hostKeyFingerprint: fingerprint };
+        return { ...session, host: held };
       } finally {
         release();
       }

@@ -152,7 +152,8 @@ export interface OpenCommand {
  * Opens hosts. The pool keeps one connection per target. The login's own secrets are added to `secrets`. With `fence`
  * (scope: a phase; token: fenceToken() of fence.ts) the host is claimed first: what older holders still run there ends,
  * and every command then runs only while no newer one has come. A host that carries the mark of a cluster other than
- * `owner` is not opened, with a fence or without: HOST_OF_ANOTHER_CLUSTER.
+ * `owner` is not opened, with a fence or without: HOST_OF_ANOTHER_CLUSTER. With `claims: 'with-first-command'` the first
+ * command as root claims, and throws that.
  */
 export interface HostOpener {
   open(
@@ -165,6 +166,8 @@ export interface HostOpener {
       /** Null: marks are not looked at, in tests of what is below them. */
       owner: Ownership | null;
       fence?: { scope: string; token: string } | undefined;
+      /** When the fence is claimed; default `now`, before this returns. */
+      claims?: 'now' | 'with-first-command' | undefined;
     },
   ): Promise<HostSession>;
 }

@@ -270,6 +270,17 @@ describe('npm run demo', () => {
     expect(
       await ssh(controlPlane, 'systemctl show -p ActiveEnterTimestamp kube-apiserver etcd kubelet containerd'),
     ).toBe(since);
+
+    // Each task looks once, and claims its host with that; beside it are the facts of preflight and what kubectl is asked
+    // for. Facts of the session are read once more when its connection is new.
+    const commands = await api.commands(answer.cluster, { operation: again.operation });
+    const perTask = new Map<string, number>();
+    for (const { phase, host } of commands) {
+      perTask.set(`${phase} on ${host}`, (perTask.get(`${phase} on ${host}`) ?? 0) + 1);
+    }
+    const more = [...perTask].filter(([, count]) => count > 1).map(([task]) => task.split(' ')[0]);
+    expect([...new Set(more)].sort()).toEqual(['metrics', 'node-labels', 'preflight', 'verify']);
+    expect(commands.length).toBeLessThanOrEqual(38 + answer.hosts.length);
   });
 
   it('makes one build of two POSTs with one Idempotency-Key', async () => {

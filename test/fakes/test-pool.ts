@@ -57,6 +57,7 @@ export interface TestPool {
       secrets?: string[];
       owner?: Ownership | null;
       fence?: { scope: string; token: string };
+      claims?: 'now' | 'with-first-command';
     },
   ) => Promise<HostSession>;
 }
@@ -97,10 +98,10 @@ export function testPool(
     recorder,
     warnings,
     tries: () => tries,
-    open: (overrides = {}, { signal = new AbortController().signal, secrets = [], owner = null, fence } = {}) =>
+    open: (overrides = {}, { signal = new AbortController().signal, secrets = [], owner = null, fence, claims } = {}) =>
       pool.open(
         { ...defaults, ...overrides },
-        { cluster: 'test', signal, recorder, secrets: new KnownSecrets(secrets), owner, fence },
+        { cluster: 'test', signal, recorder, secrets: new KnownSecrets(secrets), owner, fence, claims },
       ),
   };
 }
