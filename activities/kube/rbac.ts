@@ -1,4 +1,4 @@
-import { ADMIN_GROUP, EDITOR_GROUP, FLANNEL_GROUP, KUBELET_CLIENT_GROUP, VIEWER_GROUP } from './identities.ts';
+import { ADMIN_GROUP, FLANNEL_GROUP, KUBELET_CLIENT_GROUP, VIEWER_GROUP } from './identities.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -39,7 +39,6 @@ export const clusterRole = (name: string, rules: readonly Rule[]): object => ({
 export function bootstrapRbac(): object[] {
   return [
     clusterRoleBinding('kubewright:cluster-admins', 'cluster-admin', { group: ADMIN_GROUP }),
-    clusterRoleBinding('kubewright:editors', 'edit', { group: EDITOR_GROUP }),
     clusterRoleBinding('kubewright:viewers', 'view', { group: VIEWER_GROUP }),
     clusterRoleBinding('kubewright:kubelet-clients', 'system:kubelet-api-admin', { group: KUBELET_CLIENT_GROUP }),
     clusterRole('kubewright:flannel', [

@@ -6,6 +6,7 @@ import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles } from '../kube/control-pla
 import { WAIT_URL, waitUrl } from '../kube/lib.ts';
 import { internalIpv4 } from '../kube/network.ts';
 import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, KUBERNETES_DIR, SCHEDULER_PORT } from '../kube/paths.ts';
+import { editorsObjects } from '../kube/editors.ts';
 import { bootstrapRbac } from '../kube/rbac.ts';
 import { POD_SECURITY_LEVELS } from '../render/admission-config.ts';
 import { ENCRYPTION_PROVIDERS } from '../render/encryption-config.ts';
@@ -119,10 +120,10 @@ export default definePhase({
         }),
         restartOn: [`${BIN_DIR}/kube-scheduler`, ...scheduler.restartOn],
       }),
-      manifests('rbac', bootstrapRbac(), { kubeconfig: superAdminKubeconfig }),
+      manifests('rbac', [...bootstrapRbac(), ...editorsObjects()], { kubeconfig: superAdminKubeconfig }),
     ];
   },
-  async verify({ host, remote, fail, unitJournal }) {
+  async verify({ host, options, remote, fail, unitJournal }) {
     const { ca, healthClient } = CONTROL_PLANE;
     const checks = [
       ['kube-apiserver', API_SERVER_PORT, 'readyz'],
@@ -132,7 +133,7 @@ export default definePhase({
     const urls = checks.map(([, port, path]) => `https://127.0.0.1:${port}/${path}`);
     const { code, stderr } = await remote.script(
       CHECK,
-      [WAIT_URL, ca, `${healthClient}.crt`, `${healthClient}.key`, ...urls],
+      [anonymousMay(options), WAIT_URL, ca, `${healthClient}.crt`, `${healthClient}.key`, ...urls],
       {
         timeoutMs: 150_000,
         okCodes: 'any',
@@ -151,12 +152,19 @@ export default definePhase({
 /** Where volume plugins are looked for. */
 const VOLUME_PLUGINS = '/usr/libexec/kubernetes';
 
+/** Whether somebody without a name gets an answer at all: never, unless the flags say so. */
+const anonymousMay = ({ apiServer: { extraArgs } }: MasterOptions): 'yes' | 'no' =>
+  extraArgs['anonymous-auth'] === 'true' ? 'yes' : 'no';
+
 /** All three, then that a client without a certificate learns nothing. */
 const CHECK = `
+anonymous=$1
+shift
 wait=$1 ca=$2 cert=$3 key=$4
 api=$5
 shift 4
 for url in "$@"; do "$wait" 60 "$url" "$ca" "$cert" "$key"; done
+[ "$anonymous" = no ] || exit 0
 answer=$(${CURL} -s -m 5 -o /dev/null -w '%{http_code}' --cacert "$ca" "$api")
 [ "$answer" = 401 ] || { echo "the API server answers $answer to a client without a certificate" >&2; exit 1; }
 `;

@@ -59,8 +59,8 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       'kubelet-certificate-authority': config.kubeletCa,
       'kubelet-client-certificate': config.kubeletClient.cert,
       'kubelet-client-key': config.kubeletClient.key,
-      // Node names need not resolve anywhere.
-      'kubelet-preferred-address-types': 'InternalIP',
+      // Names last: they need not resolve anywhere.
+      'kubelet-preferred-address-types': 'InternalIP,ExternalIP,Hostname',
       'service-cluster-ip-range': config.serviceCidr,
       // Tokens of pods are good for an hour, and renewed; not for a year, as they are for the sake of old clients.
       'service-account-extend-token-expiration': false,

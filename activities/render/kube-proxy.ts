@@ -24,7 +24,8 @@ export function kubeProxyConfig(config: {
         // The primary address of the node only, not every interface.
         nodePortAddresses: ['primary'],
         metricsBindAddress: `127.0.0.1:${KUBE_PROXY_METRICS_PORT}`,
-        healthzBindAddress: `127.0.0.1:${KUBE_PROXY_HEALTH_PORT}`,
+        // Load balancers outside of the cluster ask it whether a node takes traffic for services.
+        healthzBindAddress: `0.0.0.0:${KUBE_PROXY_HEALTH_PORT}`,
         enableProfiling: false,
       },
       config.overrides,

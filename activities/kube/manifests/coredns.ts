@@ -24,7 +24,10 @@ export interface CorednsConfig {
 /** Clients find cluster DNS by this label since kube-dns. */
 const labels = { 'k8s-app': 'kube-dns' };
 
-/** The Corefile. */
+/**
+ * The Corefile. Names of the cluster are not cached: the plugin `kubernetes` answers from memory, and a pod that asks for
+ * a member of a StatefulSet before it is there would hear for 30 s that it does not exist.
+ */
 export function corefile(config: Pick<CorednsConfig, 'clusterDomain' | 'upstream'>): string {
   const upstream = config.upstream.length > 0 ? config.upstream.join(' ') : '/etc/resolv.conf';
   return `.:53 {
@@ -42,7 +45,10 @@ export function corefile(config: Pick<CorednsConfig, 'clusterDomain' | 'upstream
     forward . ${upstream} {
         max_concurrent 1000
     }
-    cache 30
+    cache 30 {
+        disable success ${config.clusterDomain}
+        disable denial ${config.clusterDomain}
+    }
     loop
     reload
     loadbalance
@@ -85,7 +91,13 @@ export function coredns(config: CorednsConfig): object[] {
     {
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: { name: 'kube-dns', namespace, labels },
+      metadata: {
+        name: 'kube-dns',
+        namespace,
+        labels: { ...labels, 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' },
+        // Prometheus set-ups without an operator find what to scrape by these.
+        annotations: { 'prometheus.io/port': '9153', 'prometheus.io/scrape': 'true' },
+      },
       spec: {
         clusterIP: config.address,
         selector: labels,

@@ -37,6 +37,14 @@ test('roles and labels of the spec; a second look finds nothing to do', () => {
   expect(nodePatches(hosts, [patched(node(), first!.patch)])).toEqual([]);
 });
 
+test('load balancers leave out a control plane that takes no pods, and no other', () => {
+  const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
+  const both = host.parse({ name: 'w-1', address: '10.0.0.2', roles: ['control-plane', 'worker'] });
+  expect(nodePatches([controlPlane()], [node()])[0]!.patch).toMatchObject({ metadata: { labels: { [label]: '' } } });
+  const after = patched(node(), nodePatches([controlPlane()], [node()])[0]!.patch);
+  expect(patched(after, nodePatches([both], [after])[0]!.patch).metadata.labels).not.toHaveProperty(label);
+});
+
 test('what left the spec goes, what others set stays', () => {
   const tainted = worker({ labels: { tier: 'web' }, taints: [{ key: 'gpu', effect: 'NoSchedule' }] });
   const foreign = { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute' };
