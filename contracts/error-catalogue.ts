@@ -244,12 +244,26 @@ export const ERRORS = {
     'The credential cannot be used',
     'Check that the credential exists, that it is for this cluster and this address, and that the worker can read it; encrypted keys need their passphrase.',
   ),
+  SSH_PASSWORD_EXPIRED: entry(
+    'ssh',
+    false,
+    502,
+    'The password of the login user has expired',
+    'Set a new password on the machine (`passwd USER`), or take the expiry away (`chage -M -1 -d "$(date +%F)" USER`); store a changed password in the credential, then retry the host.',
+  ),
+  LOGIN_SHELL_UNUSABLE: entry(
+    'ssh',
+    false,
+    502,
+    'The login user cannot run commands',
+    'Log in as another user, or mend the account: an ordinary shell (`usermod -s /bin/bash USER`); start-up files (~/.bashrc, ~/.cshrc, ~/.zshenv) that run programs, read input or exit only in interactive shells; no ForceCommand in sshd_config, no command= in authorized_keys. Then retry the host.',
+  ),
   SUDO_REFUSED: entry(
     'ssh',
     false,
     502,
-    'The login user may not use sudo without a prompt',
-    'Give the user NOPASSWD sudo, give its password in the credential, or log in as root.',
+    'The login user may not use sudo as we need it',
+    'Give the user NOPASSWD sudo for all commands, without requiretty (`visudo`: `USER ALL=(ALL) NOPASSWD: ALL` and `Defaults:USER !requiretty`), give its password in the credential, or log in as root.',
   ),
   COMMAND_FAILED: entry(
     'host',

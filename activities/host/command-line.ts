@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { type Fence, PASS, passArguments } from './fence.ts';
+import { loginShellLine, STDIN_GUARD, TAKE_GUARD } from './login-shell.ts';
 import { quoteArgv } from './quote.ts';
 
 /**
@@ -9,29 +10,26 @@ import { quoteArgv } from './quote.ts';
  */
 const LINE_BYTES = 128 * 1024 - 1;
 
+const BIN = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /**
  * The whole environment of a command. Nothing comes from the host: not /etc/environment (PAM), sshd's SetEnv and AcceptEnv,
  * shell files, nor sudo's env_keep. So no https_proxy, ETCDCTL_ENDPOINTS, CONTAINERD_ADDRESS, KUBECONFIG, TAR_OPTIONS or
  * APT_CONFIG changes what we run. sudo's secure_path on RHEL lacks /usr/local/bin, and parsers need untranslated output.
  * `env` by its path: the PATH of a login may have another one first.
  */
-const ENVIRONMENT: readonly string[] = [
-  '/usr/bin/env',
-  '-i',
-  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-  'LC_ALL=C',
-  'HOME=/root',
-];
-
+const ENVIRONMENT: readonly string[] = ['/usr/bin/env', '-i', `PATH=${BIN}`, 'LC_ALL=C', 'HOME=/root'];
 const SETUP = 'umask 022;';
+/** Finds sudo where the login's own PATH says, or where the start-up files spoilt that, in the usual places. */
+const SUDO_SETUP = `PATH=\${PATH:+$PATH:}${BIN};export PATH;`;
 
 /**
  * Says who it is, then becomes the command: no process of its own remains. Fields of /proc/PID/stat: pid, name, state,
- * parent, group, session, and as the 22nd the start time. The line carries a random mark, so whatever a login shell
- * printed before it can be told apart.
+ * parent, group, session, and as the 22nd the start time. The line carries a random mark, and so does the first line of
+ * standard error: whatever start-up files and sudo printed before can be told apart.
  */
 const WHO = 'read -r p c t q g s x x x x x x x x x x x x x x x b x </proc/$$/stat;';
-const REPORT = 'echo "$m $p $q $g $s $b";shift;exec "$@"';
+const REPORT = 'echo "$m $p $q $g $s $b";echo "$m" >&2;shift;exec "$@"';
 
 /**
  * Eats standard input up to the mark: sudo takes the password line only when it asks for one, and a NOPASSWD rule must
@@ -45,7 +43,7 @@ export type Elevation = { kind: 'none' } | { kind: 'sudo' } | { kind: 'sudo-pass
 /** What to send to sshd, and what to look for in the answer. */
 export interface CommandLine {
   line: string;
-  /** Begins the first line of standard output that is the command's. */
+  /** Begins the line of standard output, and is the line of standard error, after which the command's own begin. */
   mark: string;
   /** To be written before the command's own standard input. */
   stdinPrefix: string;
@@ -60,13 +58,15 @@ export function commandLine(argv: readonly string[], elevation: Elevation, fence
   const eat = elevation.kind === 'sudo-password' ? EAT : '';
   const script = `${eat}${SETUP}${WHO}m=$1;${fence ? `${PASS};` : ''}${REPORT}`;
   const pass = fence ? passArguments(fence, elevation.kind !== 'none') : [];
-  const wrapped = [...elevate(elevation), ...ENVIRONMENT, 'sh', '-c', script, 'sh', mark, ...pass, ...argv];
-  // `exec` leaves the login shell out of the process tree: exit signals then come through unchanged.
-  const line = `exec ${quoteArgv(wrapped)}`;
-  if (Buffer.byteLength(line) > LINE_BYTES) {
-    throw new KubewrightError('INTERNAL', `the command line of ${argv[0]} is longer than ${LINE_BYTES} bytes`);
-  }
-  return { line, mark, stdinPrefix: `${passwordLine(elevation)}${eat === '' ? '' : `${mark}\n`}` };
+  const text = elevated(elevation, ['sh', '-c', script, 'sh', mark, ...pass, ...argv]);
+  const stdinPrefix = `${STDIN_GUARD}${passwordLine(elevation)}${eat === '' ? '' : `${mark}\n`}`;
+  return { line: bounded(loginShellLine(text), argv), mark, stdinPrefix };
+}
+
+/** Throws INTERNAL for a line that Linux does not take. */
+function bounded(line: string, argv: readonly string[]): string {
+  if (line.length <= LINE_BYTES) return line;
+  throw new KubewrightError('INTERNAL', `the command line of ${argv[0]} is longer than ${LINE_BYTES} bytes`);
 }
 
 /** Where the running command is, by its own report. */
@@ -135,14 +135,16 @@ export function endLine(
   const [by, id] = own ? ['session', session] : group === pid ? ['group', group] : ['pid', pid];
   const numbers = orphan ? [id, pid, startTime] : [id];
   const argv = ['sh', '-c', `${SETUP}${END}`, 'sh', String(by), ...numbers.map(String)];
-  return {
-    argv,
-    line: `exec ${quoteArgv([...elevate(elevation), ...ENVIRONMENT, ...argv])}`,
-    stdin: passwordLine(elevation),
-  };
+  return { argv, line: loginShellLine(elevated(elevation, argv)), stdin: `${STDIN_GUARD}${passwordLine(elevation)}` };
 }
 
-function elevate(elevation: Elevation): string[] {
+/** sh that becomes the command, as the elevation says. The command's words are the last line that begins in it. */
+function elevated(elevation: Elevation, argv: readonly string[]): string {
+  const setup = elevation.kind === 'none' ? '' : SUDO_SETUP;
+  return `${TAKE_GUARD}${setup}\nexec ${quoteArgv([...sudo(elevation), ...ENVIRONMENT, ...argv])}`;
+}
+
+function sudo(elevation: Elevation): string[] {
   switch (elevation.kind) {
     case 'none':
       return [];

@@ -46,6 +46,8 @@ export class SshConnection {
   readonly fingerprint: string;
   /** The same key as 'type base64'. */
   readonly hostKey: string;
+  /** How messages name this login: host, user, address and port. */
+  readonly where: string;
   /** Why the connection is gone, in words; null while it lives. */
   lostBecause: string | null = null;
   /** Session channels open or being opened. */
@@ -53,8 +55,9 @@ export class SshConnection {
   #closing = false;
   readonly #client: Client;
 
-  constructor(client: Client, blob: Buffer) {
+  constructor(client: Client, blob: Buffer, where: string) {
     this.#client = client;
+    this.where = where;
     this.fingerprint = fingerprint(blob);
     this.hostKey = formatHostKey(blob);
   }
@@ -196,7 +199,7 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
     throw refused ?? connectError(error, host, where);
   }
   if (!blob) throw new KubewrightError('INTERNAL', 'the connection is ready but no host key was seen');
-  connection = new SshConnection(client, blob);
+  connection = new SshConnection(client, blob, where);
   if (closed) connection.lostBecause = cause;
   watchSilence(sock, times.keepaliveMs, times.keepaliveCount, () => {
     cause = `no answer to ${times.keepaliveCount} keepalives, one every ${times.keepaliveMs / 1000} s`;

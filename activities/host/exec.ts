@@ -6,7 +6,8 @@ import { commandLine, type Elevation, endLine, type RemoteProcess } from './comm
 import type { SshConnection } from './connection.ts';
 import { type Fence, fenced } from './fence.ts';
 import { OutputSink } from './output.ts';
-import { ReportLine } from './report-line.ts';
+import { notStartedBecause } from './not-started.ts';
+import { ReportLine, StderrStart } from './report-line.ts';
 import type { CommandObserver, ExecResult } from './types.ts';
 
 /** How long a stopped command's end is waited for, ms: TERM, 0.7 s, KILL, and the round trips. */
@@ -105,6 +106,7 @@ class Running {
   readonly #started = performance.now();
   readonly #stdout: OutputSink;
   readonly #stderr: OutputSink;
+  readonly #stderrStart: StderrStart;
   readonly #report: ReportLine;
   #exit: { code: number | null; signal: string | null } | null = null;
   #stopping: ErrorCode | null = null;
@@ -130,6 +132,7 @@ class Running {
     this.#enders = enders;
     this.#stdout = new OutputSink(command.maxOutputBytes);
     this.#stderr = new OutputSink(command.maxOutputBytes);
+    this.#stderrStart = new StderrStart(mark, (chunk) => this.#stderr.push(chunk));
     this.#report = new ReportLine(mark, (chunk) => this.#stdout.push(chunk));
     this.#settled = new Promise<void>((resolve) => {
       this.#settle = resolve;
@@ -170,7 +173,7 @@ class Running {
       this.#linger?.refresh();
     });
     this.#channel.stderr.on('data', (chunk: Buffer) => {
-      this.#stderr.push(chunk);
+      this.#stderrStart.push(chunk);
       this.#linger?.refresh();
     });
     this.#channel.on('error', () => {});
@@ -230,17 +233,19 @@ class Running {
 
   #outcome(): ExecResult {
     const { host, argv, elevation } = this.#command;
+    this.#stderrStart.end();
     const result = this.#result();
     if (!this.#exit && this.#report.process && this.#connection.lostBecause) {
       this.#enders.later(this.#ender(this.#report.process, true));
     }
     const began = this.#exit !== null || this.#report.process !== null;
     const name = commandName(argv);
-    const said = [this.#stdout.end(), this.#stderr.end(), this.#survives];
+    const said = [this.#report.preamble, this.#stdout.end(), this.#stderr.end(), this.#survives];
     const evidence = evidenceTail(said.filter((text) => text !== '').join('\n'));
     if (this.#stopping) {
-      const what =
-        this.#stopping === 'COMMAND_TIMEOUT' ? `took longer than ${this.#command.timeoutMs / 1000} s` : 'was stopped';
+      const limit = this.#command.timeoutMs / 1000;
+      const late = began ? `took longer than ${limit} s` : `was not started by the login shell within ${limit} s`;
+      const what = this.#stopping === 'COMMAND_TIMEOUT' ? late : 'was stopped';
       throw new CommandError(this.#stopping, `${name} ${what} on ${host}`, { host, evidence, result, began });
     }
     if (!this.#exit) {
@@ -257,16 +262,18 @@ class Running {
       throw new CommandError(code, message, { host, evidence: who, result });
     }
     if (!this.#report.process) {
-      const why = evidenceTail(`${this.#report.preamble}\n${this.#stderr.end()}`);
-      if (elevation.kind === 'none') {
-        const message = `the login shell of ${host} did not run ${name} (code ${this.#exit.code})`;
-        throw new CommandError('COMMAND_FAILED', message, { host, evidence: why, result });
-      }
-      throw new CommandError('SUDO_REFUSED', `sudo on ${host} refused to run commands`, {
-        host,
+      const {
+        code,
+        message,
         evidence: why,
-        result,
+      } = notStartedBecause({
+        where: this.#connection.where,
+        command: name,
+        elevated: elevation.kind !== 'none',
+        code: result.code,
+        output: `${this.#report.preamble}\n${this.#stderr.end()}`,
       });
+      throw new CommandError(code, message, { host, evidence: why, result });
     }
     return result;
   }

@@ -73,3 +73,39 @@ export class ReportLine {
     for (const each of [rest, more]) if (each.length > 0) this.#rest(each);
   }
 }
+
+/**
+ * Passes on what comes on standard error after the line that holds the mark alone; before it, start-up files and sudo
+ * speak. Without a mark, `end` passes on what was kept: the reason why nothing ran.
+ */
+export class StderrStart {
+  readonly #line: Buffer;
+  readonly #rest: (chunk: Buffer) => void;
+  #waiting: Buffer | null = Buffer.alloc(0);
+
+  constructor(mark: string, rest: (chunk: Buffer) => void) {
+    this.#line = Buffer.from(`${mark}\n`);
+    this.#rest = rest;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#waiting === null) {
+      this.#rest(chunk);
+      return;
+    }
+    const all = Buffer.concat([this.#waiting, chunk]);
+    const at = all.indexOf(this.#line);
+    // A mark that was cut in two by the packets needs no more than its own length of what went before.
+    if (at < 0) this.#waiting = Buffer.from(all.subarray(-PREAMBLE_BYTES));
+    else this.#pass(all.subarray(at + this.#line.length));
+  }
+
+  end(): void {
+    if (this.#waiting) this.#pass(this.#waiting);
+  }
+
+  #pass(chunk: Buffer): void {
+    this.#waiting = null;
+    if (chunk.length > 0) this.#rest(chunk);
+  }
+}

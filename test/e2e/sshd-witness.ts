@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
+import { STDIN_GUARD } from '../../activities/host/login-shell.ts';
 import { execInHost } from '../../lab/faults.ts';
 import type { Lab } from '../../lab/types.ts';
+import { remoteScript } from '../support/remote-script.ts';
 
 /** One command as sshd itself ran it. */
 export interface Witnessed {
   host: string;
   /** Just what the client asked for; empty for a login shell. */
   line: string;
-  /** sha256 of what came on standard input, hex. */
+  /** sha256 of what came on standard input after the guard, hex. */
   stdinSha256: string;
   /** As a shell counts: 128 + number for a signal. Null: it never ended. */
   code: number | null;
@@ -60,7 +62,7 @@ export async function askWitness(lab: Lab, host: string): Promise<{ commands: Wi
   };
   const rows = await run(`cd ${DIR}; for line in *.line; do
     at=\${line%.line}
-    printf '%s %s %s\\n' "$(sha256sum <"$at.stdin" | cut -c1-64)" "$(cat "$at.exit" 2>/dev/null || echo -)" "$(base64 -w0 <"$line")"
+    printf '%s %s %s\\n' "$(tail -c +${STDIN_GUARD.length + 1} "$at.stdin" | sha256sum | cut -c1-64)" "$(cat "$at.exit" 2>/dev/null || echo -)" "$(base64 -w0 <"$line")"
   done`);
   const commands = rows
     .trimEnd()
@@ -102,12 +104,13 @@ export function shellWords(line: string): string[] {
 }
 
 /**
- * The program and arguments that a line runs, without our wrapper around them. The wrapper is `/usr/bin/env -i K=V... sh -c SCRIPT sh MARK
- * ...`, which drops its own arguments by `shift`: as many as the script says.
+ * The program and arguments that a line runs, without our wrapper around them: the last line that begins in the script is
+ * `exec /usr/bin/env -i K=V... sh -c SCRIPT sh MARK ...`, and SCRIPT drops its own arguments by `shift`: as many as it says.
  */
 export function programOf(line: string): string[] {
-  const words = shellWords(line);
-  if (words[0] !== 'exec') throw new Error(`not one of our lines: ${line.slice(0, 100)}`);
+  const [, last = ''] = /^[^\n]*\n(.*)$/s.exec(remoteScript(line)) ?? [];
+  const words = shellWords(last);
+  if (words[0] !== 'exec') throw new Error(`not one of our lines: ${last.slice(0, 100)}`);
   const inner = words.slice(1);
   if (inner[0] === '/usr/bin/env' && inner[1] === '-i')
     inner.splice(

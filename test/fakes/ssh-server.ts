@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import ssh2, { type AuthContext, type Connection, type ServerChannel } from 'ssh2';
+import { remoteScript } from '../support/remote-script.ts';
 
 /** A key pair made for one test: private part in OpenSSH form, public part as 'type base64'. */
 export interface TestKey {
@@ -45,6 +46,7 @@ export class TestSshServer {
   readonly offered: string[] = [];
   /** Most sessions open at once on one connection. */
   peakSessions = 0;
+  /** The scripts of the command lines, as the host's sh reads them. */
   readonly lines: string[] = [];
   readonly sockets = new Set<Socket>();
   /** PATH of login shells. */
@@ -134,10 +136,13 @@ export class TestSshServer {
       });
       session.on('exec', (acceptExec, _reject, info) => {
         const channel = acceptExec();
-        this.lines.push(info.command);
-        const rule = this.#rules.find((each) => each.left > 0 && each.match.test(info.command));
-        if (rule) rule.left -= 1;
-        void (rule?.behaviour ?? runForReal)(channel, info.command, this);
+        const line = remoteScript(info.command);
+        this.lines.push(line);
+        const rule = this.#rules.find((each) => each.left > 0 && each.match.test(line));
+        if (rule) {
+          rule.left -= 1;
+          void rule.behaviour(channel, line, this);
+        } else void runForReal(channel, info.command, this);
       });
     });
     connection.on('tcpip', (accept, reject, info) => {

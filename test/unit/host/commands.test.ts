@@ -289,7 +289,8 @@ test('a login shell that runs nothing is a failure with what it said', async () 
     channel.close();
   });
   const error = await failure(host.exec(['nologin-user'], { okCodes: 'any' }));
-  expect(error.code).toBe('COMMAND_FAILED');
+  expect(error.code).toBe('LOGIN_SHELL_UNUSABLE');
+  expect(error.message).toMatch(/^host-1 \(root@127\.0\.0\.1, port \d+\) does not run our commands: .*nologin/);
   expect(error.evidence).toMatch(/not available/);
 });
 
@@ -378,9 +379,9 @@ test('upload: a connection lost on the way does not replace the file by half of 
 test('another user goes through sudo, unless told not to', async () => {
   const session = await made.open({ user: 'admin' });
   await session.host.exec(['true']);
-  expect(sshd.lines.at(-1)).toMatch(/^exec sudo -n -- \/usr\/bin\/env -i .* sh -c /);
+  expect(sshd.lines.at(-1)).toMatch(/\nexec sudo -n -- \/usr\/bin\/env -i .* sh -c /);
   await session.host.exec(['true'], { sudo: false });
-  expect(sshd.lines.at(-1)).toMatch(/^exec \/usr\/bin\/env -i .* sh -c /);
+  expect(sshd.lines.at(-1)).toMatch(/\nexec \/usr\/bin\/env -i .* sh -c /);
   const error = await failure(session.host.exec(['sleep', `1005.${OWN}7`], { timeoutMs: 100 }));
   expect(error.code).toBe('COMMAND_TIMEOUT');
   expect(running(`1005.${OWN}`)).toEqual([]);
