@@ -33,10 +33,10 @@ export const artifactKind: ResourceKind<ArtifactResource, ArtifactState> = {
     const path = quote(resource.id);
     return [
       `[ -f ${path} ] && [ ! -L ${path} ] || exit 0`,
-      `kw=$(stat -c '%s %.9Y %i' -- ${path})`,
+      `kw=$(stat -c '%a %U:%G %s %.9Y %i' -- ${path})`,
       `read -r kw_sum kw_was <${quote(stampOf(resource))}`,
-      `[ -n "$kw_sum" ] && [ "$kw" = "$kw_was" ] || kw_sum=$(sha256sum <${path} | cut -c1-64)`,
-      `printf '%s %s\\n' "$kw_sum" "$(stat -c '%a %U:%G' -- ${path})"`,
+      `[ -n "$kw_sum" ] && [ "\${kw#* * }" = "$kw_was" ] || kw_sum=$(sha256sum <${path})`,
+      `printf '%s %s\\n' "\${kw_sum%% *}" "$kw"`,
     ].join('\n');
   },
   parse(output) {

@@ -1,5 +1,5 @@
 import { digestOfParts, octal } from './digest.ts';
-import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
+import { type FileState, fileStateProbe, fileStatesProbe, parseFileState, splitFileStates } from './file-state.ts';
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
@@ -20,10 +20,17 @@ export function directory(
   return { kind: 'directory', id: absolute(path), mode, owner, group };
 }
 
+const inside = ({ id }: DirectoryResource): string => `${id}/.`;
+
 export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
   kind: 'directory',
   // Through a link: /var/lib/x may well live on another disk.
   probe: ({ id }, quote) => `cd -P ${quote(id)} && ${fileStateProbe('.', quote)}`,
+  // The name with `/.` is that of the directory itself: a link is followed, what is no directory is not there.
+  together: {
+    probe: (resources, quote) => fileStatesProbe(resources.map(inside), quote),
+    split: (output, resources) => splitFileStates(output, resources.map(inside)),
+  },
   parse: parseFileState,
   diff(resource, observed) {
     const { mode, owner, group } = resource;

@@ -17,6 +17,35 @@ export function fileStateProbe(path: string, quote: (word: string) => string): s
   return `if kw=$(stat -c '%F|%a|%U|%G' -- ${word}); then printf '%s|' "$kw"; case $kw in regular*) sha256sum <${word};; *) echo;; esac; else echo absent; fi`;
 }
 
+/** The line between what stat and what sha256sum say. */
+const SUMS = '--- sums';
+
+/** The same for many paths in four processes: lines of `stat` and `sha256sum` for `splitFileStates`. */
+export function fileStatesProbe(paths: readonly string[], quote: (word: string) => string): string {
+  return [
+    `kw=$(stat -c '%F|%a|%U|%G|%n' -- ${paths.map(quote).join(' ')})`,
+    `printf '%s\\n' "$kw" '${SUMS}'`,
+    `printf '%s\\n' "$kw" | sed -n 's/^regular[^|]*|[^|]*|[^|]*|[^|]*|//p' | xargs -r -d '\\n' sha256sum --`,
+  ].join('\n');
+}
+
+/** What `fileStateProbe` would have said of each path. */
+export function splitFileStates(output: string, paths: readonly string[]): string[] {
+  const [stats = '', sums = ''] = output.split(`\n${SUMS}\n`);
+  const sumOf = new Map<string, string>();
+  for (const line of sums.split('\n')) {
+    const [, escaped, sum = '', name = ''] = /^(\\?)([0-9a-f]{64}) [ *](.*)$/.exec(line) ?? [];
+    // sha256sum writes a backslash of a name as two, and says so with one before the line.
+    sumOf.set(escaped ? name.replaceAll('\\\\', '\\') : name, sum);
+  }
+  const stateOf = new Map<string, string>();
+  for (const line of stats.split('\n')) {
+    const [, state = '', name = ''] = /^([^|]*\|[^|]*\|[^|]*\|[^|]*)\|(.*)$/.exec(line) ?? [];
+    stateOf.set(name, `${state}|${sumOf.get(name) ?? ''}`);
+  }
+  return paths.map((path) => stateOf.get(path) ?? '');
+}
+
 /** Anything not understood is absent, and so a difference. */
 export function parseFileState(line: string): FileState {
   const [kind = '', mode = '', owner = '', group = '', sum = ''] = line.trim().split('|');

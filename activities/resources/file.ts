@@ -1,6 +1,6 @@
 import type { Change } from '../../contracts/operation.ts';
 import { digestOfParts, octal, sha256, short } from './digest.ts';
-import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
+import { type FileState, fileStateProbe, fileStatesProbe, parseFileState, splitFileStates } from './file-state.ts';
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { type Fragment, plainText, type Resource, type ResourceKind, resourceKey, type Text } from './resource.ts';
@@ -26,6 +26,18 @@ export function file(
 export const fileKind: ResourceKind<FileResource, FileState> = {
   kind: 'file',
   probe: ({ id }, quote) => fileStateProbe(id, quote),
+  together: {
+    probe: (resources, quote) =>
+      fileStatesProbe(
+        resources.map(({ id }) => id),
+        quote,
+      ),
+    split: (output, resources) =>
+      splitFileStates(
+        output,
+        resources.map(({ id }) => id),
+      ),
+  },
   parse: parseFileState,
 
   diff(resource, observed) {

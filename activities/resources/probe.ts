@@ -40,6 +40,28 @@ export function splitProbe(output: string, count: number, marker: string): strin
   });
 }
 
+/** A part of the probe script, and the resources that it reads. */
+interface Reading {
+  readonly of: readonly Resource[];
+  readonly script: string;
+  split(output: string): readonly string[];
+}
+
+/** What there is to read: several resources of a kind together where the kind can, in the order of the first ones. */
+function readings(resources: readonly Resource[]): Reading[] {
+  const groups = new Map<unknown, Resource[]>();
+  for (const resource of resources) {
+    const key = kindOf(resource).together ? resource.kind : resource;
+    groups.set(key, [...(groups.get(key) ?? []), resource]);
+  }
+  return [...groups.values()].map((of) => {
+    const [first] = of as [Resource];
+    const { together, probe: one } = kindOf(first);
+    if (!together || of.length === 1) return { of, script: one(first, quote), split: (output) => [output] };
+    return { of, script: together.probe(of, quote), split: (output) => together.split(output, of) };
+  });
+}
+
 /** Read the present state of all resources of a task: one script, one round trip, nothing is changed. */
 export async function probe(
   remote: RemoteHost,
@@ -48,14 +70,21 @@ export async function probe(
 ): Promise<Observations> {
   const marker = `kw-${randomBytes(12).toString('hex')}`;
   const stamp = `cat -- ${quote(verifiedStamp(options.phase))}`;
-  const fragments = [stamp, ...resources.map((resource) => kindOf(resource).probe(resource, quote))];
+  const parts = readings(resources);
+  const fragments = [stamp, ...parts.map(({ script }) => script)];
   const { stdout } = await remote.script(probeScript(fragments, marker), [], {
     timeoutMs: PROBE_TIMEOUT_MS,
     secrets: resources.flatMap((resource) => kindOf(resource).secrets?.(resource) ?? []),
   });
   const [verified = '', ...outputs] = splitProbe(stdout, fragments.length, marker);
+  const said = new Map(
+    parts.flatMap(({ of, split }, index) => {
+      const own = split(outputs[index] ?? '');
+      return of.map((resource, at) => [resource, own[at] ?? ''] as const);
+    }),
+  );
   const byResource = new Map(
-    resources.map((resource, index) => [resourceKey(resource), kindOf(resource).parse(outputs[index] ?? '', resource)]),
+    resources.map((resource) => [resourceKey(resource), kindOf(resource).parse(said.get(resource) ?? '', resource)]),
   );
   return { byResource, verified: verified.trim() };
 }

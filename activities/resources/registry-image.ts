@@ -53,17 +53,60 @@ export function registryImage(options: {
 
 const base = ({ id }: RegistryImageResource): string => `${IMAGE_STAMP_DIR}/${stampName(id, sha256(id))}`;
 
+/** After what the registry says of one image. */
+const NEXT = '--- next';
+
+/** sh filter: the digests that HEAD requests were answered with. */
+const DIGESTS = `tr -d '\\r' | sed -n -e 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p' -e '/^${NEXT}/p'`;
+
+const manifestUrl = ({ registry, repository, tag }: RegistryImageResource): string =>
+  `https://${registry}/v2/${repository}/manifests/${tag}`;
+
+const curl = ({ tls }: RegistryImageResource, quote: (word: string) => string): string =>
+  `${CURL} --silent --head --max-time 5 --write-out '${NEXT}\\n' --cacert ${quote(tls.ca)} --cert ${quote(tls.cert)} --key ${quote(tls.key)} -H ${quote(`Accept: ${MANIFEST_TYPES}`)}`;
+
+/** Those that one curl asks for over one connection. */
+function byServer(resources: readonly RegistryImageResource[]): RegistryImageResource[][] {
+  const groups = new Map<string, RegistryImageResource[]>();
+  for (const each of resources) {
+    const { registry, tls } = each;
+    const key = JSON.stringify([registry, tls.ca, tls.cert, tls.key]);
+    groups.set(key, [...(groups.get(key) ?? []), each]);
+  }
+  return [...groups.values()];
+}
+
 export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> = {
   kind: 'registry-image',
 
   probe(resource, quote) {
-    const { registry, repository, tag, tls } = resource;
-    const url = quote(`https://${registry}/v2/${repository}/manifests/${tag}`);
     return [
       `read -r kw_sum kw_digest <${quote(`${base(resource)}.stamp`)} || exit 0`,
-      `kw_now=$(${CURL} --silent --head --max-time 5 --cacert ${quote(tls.ca)} --cert ${quote(tls.cert)} --key ${quote(tls.key)} -H ${quote(`Accept: ${MANIFEST_TYPES}`)} -- ${url} | tr -d '\\r' | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p')`,
-      `printf '%s %s %s\\n' "$kw_sum" "$kw_digest" "$kw_now"`,
+      `kw_now=$(${curl(resource, quote)} -- ${quote(manifestUrl(resource))} | ${DIGESTS})`,
+      `printf '%s %s %s\\n' "$kw_sum" "$kw_digest" "\${kw_now%%-*}"`,
     ].join('\n');
+  },
+  together: {
+    probe: (resources, quote) =>
+      byServer(resources)
+        .map((alike) => {
+          const asks = alike.flatMap((each) => [
+            'kw=',
+            `IFS= read -r kw <${quote(`${base(each)}.stamp`)}`,
+            `printf 'pushed %s %s\\n' ${quote(each.id)} "$kw"`,
+            `[ -z "$kw" ] || set -- "$@" ${quote(manifestUrl(each))}`,
+          ]);
+          return ['set --', ...asks, `[ $# = 0 ] || ${curl(alike[0]!, quote)} -- "$@" | ${DIGESTS}`].join('\n');
+        })
+        .join('\n'),
+    split(output, resources) {
+      const stamps = new Map([...output.matchAll(/^pushed (\S+) (\S.*)$/gm)].map(([, id, stamp]) => [id, stamp]));
+      const asked = byServer(resources).flatMap((alike) => alike.filter(({ id }) => stamps.has(id)));
+      // A registry that does not answer has an empty answer for each image.
+      const answers = output.replaceAll(/^pushed .*\n/gm, '').split(`${NEXT}\n`);
+      const present = new Map(asked.map(({ id }, index) => [id, answers[index]?.trim() ?? '']));
+      return resources.map(({ id }) => (stamps.has(id) ? `${stamps.get(id)} ${present.get(id)}\n` : ''));
+    },
   },
   parse(output) {
     const [pushed = '', digest = '', present = ''] = output.trim().split(' ');

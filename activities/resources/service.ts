@@ -137,18 +137,44 @@ kw_stop_units() {
 const disable = (unit: string): string =>
   `if systemctl cat -- ${unit} >/dev/null 2>&1; then systemctl disable --quiet --no-reload -- ${unit} 2>/dev/null; kw_tell removed 'stopped, disabled'; fi`;
 
+/** systemd prints the properties of several units in the order in which they were named, an empty line between them. */
+const show = (resources: readonly ServiceResource[], quote: (word: string) => string): string =>
+  `systemctl show -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${resources.map(({ unitName }) => quote(unitName)).join(' ')}`;
+
+/** sh that prints the stamp of a unit and the digests of its files. */
+function filesProbe(resource: ServiceResource, quote: (word: string) => string): string {
+  const lines = [
+    'kw=',
+    `IFS= read -r kw <${quote(unitStamp(resource.unitName))}`,
+    `printf 'stamp=%s\\n' "$kw"`,
+    ...ownFiles(resource).flatMap(({ path }) => [
+      'kw=',
+      `[ -L ${quote(path)} ] || kw=$(sha256sum <${quote(path)})`,
+      `printf 'file=%s\\n' "\${kw%% *}"`,
+    ]),
+  ];
+  return lines.join('\n');
+}
+
+/** Before the files of each unit. */
+const NEXT = '--- files';
+
 export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
   kind: 'service',
 
   probe(resource, quote) {
-    const lines = [
-      `systemctl show -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${quote(resource.unitName)}`,
-      `printf 'stamp=%s\\n' "$(cat -- ${quote(unitStamp(resource.unitName))})"`,
-    ];
-    for (const { path } of ownFiles(resource)) {
-      lines.push(`printf 'file=%s\\n' "$([ ! -L ${quote(path)} ] && sha256sum <${quote(path)} | cut -c1-64)"`);
-    }
-    return lines.join('\n');
+    return `${show([resource], quote)}\n${filesProbe(resource, quote)}`;
+  },
+  together: {
+    probe: (resources, quote) =>
+      [show(resources, quote), ...resources.map((each) => `echo '${NEXT}'\n${filesProbe(each, quote)}`)].join('\n'),
+    split(output, resources) {
+      const [shown = '', ...files] = output.split(`${NEXT}\n`);
+      const states = shown.trim().split(/\n{2,}/);
+      // One that is missing would shift the others.
+      if (states.length !== resources.length) return resources.map(() => '');
+      return resources.map((_, index) => `${states[index]}\n${files[index] ?? ''}`);
+    },
   },
   parse(output) {
     const values = (key: string): string[] =>

@@ -22,8 +22,11 @@ const run = (resources: readonly Resource[], mode: 'apply' | 'check' = 'apply') 
 const SYSTEMCTL = `
 state=${'$'}{0%/bin/*}/systemd; mkdir -p "$state"
 case "$*" in
-  show*) for unit; do :; done
-    printf 'ActiveState=%s\\nUnitFileState=%s\\nNeedDaemonReload=no\\n' "$(cat "$state/active.$unit" 2>/dev/null || echo inactive)" "$(cat "$state/enabled.$unit" 2>/dev/null || echo disabled)" ;;
+  show*) while [ "$1" != -- ]; do shift; done; shift; between=
+    for unit; do
+      printf "$between"'ActiveState=%s\\nUnitFileState=%s\\nNeedDaemonReload=no\\n' "$(cat "$state/active.$unit" 2>/dev/null || echo inactive)" "$(cat "$state/enabled.$unit" 2>/dev/null || echo disabled)"
+      between='\\n'
+    done ;;
   *) echo "$*" >>"$LOG"
     verb=; for word; do case $word in --*) ;; *) if [ -z "$verb" ]; then verb=$word; else case $verb in
       enable) echo enabled >"$state/enabled.$word" ;;

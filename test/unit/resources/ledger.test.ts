@@ -143,8 +143,9 @@ describe.skipIf(!RUNS_HERE)('the ledger of a host', () => {
     host.program(
       'systemctl',
       `case "$*" in
-        show*chrony*) printf 'ActiveState=active\\nUnitFileState=enabled\\nNeedDaemonReload=no\\n' ;;
-        show*) printf 'ActiveState=inactive\\nUnitFileState=\\nNeedDaemonReload=no\\n' ;;
+        show*'ours.service chrony.service')
+          printf 'ActiveState=inactive\\nUnitFileState=\\nNeedDaemonReload=no\\n\\n'
+          printf 'ActiveState=active\\nUnitFileState=enabled\\nNeedDaemonReload=no\\n' ;;
         is-active*) echo inactive; exit 3 ;;
         *) echo "$*" >>"$LOG" ;;
       esac`,

@@ -171,3 +171,28 @@ it.skipIf(!RUNS_HERE)('refuses names that are none', () => {
   expect(() => registryImage({ ...image, repository: 'A' })).toThrow('repository');
   expect(() => registryImage({ ...image, tag: '-x' })).toThrow('tag');
 });
+
+it.skipIf(!RUNS_HERE)('several images are asked for together, over one connection per registry', async () => {
+  const others = ['1.0', '2.0'].map((tag) => ({ ...image, tag, id: `${image.registry}/tools/pause:${tag}` }));
+  const away = { ...image, registry: '127.0.0.1:1', id: '127.0.0.1:1/tools/pause:3.10' };
+  let connections = 0;
+  registry.on('secureConnection', () => {
+    connections += 1;
+  });
+  const run = (images: readonly RegistryImageResource[], mode: 'apply' | 'check' = 'apply') =>
+    converge({ remote: host, resources: images, facts: FACTS, mode, phase: 't', signal: new AbortController().signal });
+  expect((await run([image, ...others])).changes).toHaveLength(3);
+  connections = 0;
+  expect((await run([image, ...others])).changes).toEqual([]);
+  expect(connections).toBe(1);
+
+  // One that the registry lost, one that was never pushed, one whose registry is away.
+  stored.delete('/v2/tools/pause/manifests/1.0');
+  const never = { ...image, tag: '3.0', id: `${image.registry}/tools/pause:3.0` };
+  const { changes } = await run([never, image, away, ...others], 'check');
+  expect(changes.map(({ resource, detail }) => [resource.split(':').at(-1), detail])).toEqual([
+    ['3.0', 'push image/pause'],
+    ['3.10', 'push image/pause'],
+    ['1.0', 'push image/pause: the registry does not have it'],
+  ]);
+});
