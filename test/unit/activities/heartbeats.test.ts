@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { beatEveryMs } from '../../../activities/heartbeats.ts';
+import { expect, test, vi } from 'vitest';
+import { beatEveryMs, heartbeats } from '../../../activities/heartbeats.ts';
 
 test('a few tasks beat often enough for a quick pause, many do not flood the server, none misses its timeout', () => {
   expect(beatEveryMs(1, 15_000)).toBeLessThanOrEqual(500);
@@ -12,4 +12,29 @@ test('a few tasks beat often enough for a quick pause, many do not flood the ser
       if (running <= 100) expect((running * 1000) / every).toBeLessThanOrEqual(100);
     }),
   );
+});
+
+test('a task beats with its present step as long as it runs; one that is over at once does not beat', async () => {
+  vi.useFakeTimers();
+  try {
+    const sent: string[] = [];
+    const beating = heartbeats(15_000, ({ step }) => sent.push(step));
+    await beating(async (step) => step('probe'));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(sent).toEqual([]);
+
+    const running = beating(async (step) => {
+      step('probe');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      step('apply');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    });
+    await vi.advanceTimersByTimeAsync(1_100);
+    await running;
+    expect(sent).toEqual(['probe', 'apply']);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(sent).toHaveLength(2);
+  } finally {
+    vi.useRealTimers();
+  }
 });
