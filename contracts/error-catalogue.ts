@@ -312,6 +312,13 @@ export const ERRORS = {
     'The kernel lacks a feature that the plan needs',
     'Load or install the module named in the evidence, or choose another option.',
   ),
+  RESOLV_CONF_UNUSABLE: entry(
+    'host',
+    false,
+    422,
+    'Cluster DNS could not ask the name servers of the host',
+    'Give cluster DNS name servers that pods reach: spec.phases.dns.upstream: [ADDRESS, ...] (none, where only names of the cluster are to be resolved). Or name a file with such servers: spec.phases.nodes.kubelet.config.resolvConf. Or correct the file named in the evidence.',
+  ),
   SYSCTL_OVERRIDDEN: entry(
     'host',
     false,

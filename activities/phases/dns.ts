@@ -10,7 +10,12 @@ import { definePhase } from './phase.ts';
 
 const options = z.strictObject({
   replicas: z.int().min(1).max(100).optional().describe('Default: 2, and 1 in a cluster of one node'),
-  upstream: z.array(ipv4).max(15).default([]).describe('Name servers for everything else; default: those of the nodes'),
+  upstream: z
+    .union([z.array(ipv4).max(15), z.literal('none')])
+    .default([])
+    .describe(
+      'Name servers for everything else; default: those of the nodes; none: only names of the cluster are resolved',
+    ),
   memoryLimitMiB: z.int().min(64).max(16_384).default(170),
 });
 

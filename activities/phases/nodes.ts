@@ -9,6 +9,7 @@ import { desiredTaints } from '../kube/node-taints.ts';
 import { PACKET_FILTER_WITNESS, packetFilterWitness } from '../kube/packet-filter.ts';
 import { BIN_DIR, CONTAINERD_SOCKET, KUBERNETES_DIR, KUBERNETES_PKI } from '../kube/paths.ts';
 import { leafFiles } from '../kube/pki-files.ts';
+import { chooseResolvConf } from '../kube/resolv-conf.ts';
 import { kubeProxyConfig, PROXY_MODES } from '../render/kube-proxy.ts';
 import { kubeconfigWithFiles } from '../render/kubeconfig-files.ts';
 import { kubeletConfig } from '../render/kubelet.ts';
@@ -79,6 +80,7 @@ export default definePhase({
       packages({ apt: ['conntrack', 'iptables', 'nftables'], dnf: ['conntrack-tools', 'iptables-nft', 'nftables'] }),
       ...(await installKubernetes(context, NODE_BINARIES)),
       waitUrl(),
+      chooseResolvConf().resource,
       directory(KUBERNETES_DIR),
       directory(KUBERNETES_PKI),
       file(FILES.ca, await pki.ca('kubernetes')),
@@ -161,9 +163,6 @@ function renderKubelet(context: PhaseContext<Options>, serving: { cert: string; 
   });
 }
 
-/** systemd-resolved's stub answers on loopback only, where no pod reaches it: behind it is the file that counts. */
-const CHOOSE_RESOLV_CONF = `/bin/sh -c 'real=/run/systemd/resolve/resolv.conf; [ -s $$real ] && grep -q "^nameserver 127.0.0.53" /etc/resolv.conf || real=/etc/resolv.conf; mkdir -p /run/kubewright && ln -sfn $$real ${FILES.resolvConf}'`;
-
 function kubeletUnit(context: PhaseContext<Options>): string {
   const { host, options } = context;
   const readyz = `${apiServerUrl(context)}/readyz`;
@@ -186,7 +185,7 @@ function kubeletUnit(context: PhaseContext<Options>): string {
     service: {
       Type: 'notify',
       // The second may fail: without an API server there is still a node to look after.
-      ExecStartPre: [CHOOSE_RESOLV_CONF, `-${WAIT_URL} 30 ${readyz} ${FILES.ca} ${client}.crt ${client}.key`],
+      ExecStartPre: [chooseResolvConf().path, `-${WAIT_URL} 30 ${readyz} ${FILES.ca} ${client}.crt ${client}.key`],
       // Pods outlive a restart of the kubelet.
       KillMode: 'process',
       Delegate: true,

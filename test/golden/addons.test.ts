@@ -18,6 +18,7 @@ test.each<GoldenCase>([
     network: { serviceCidr: '172.30.0.0/20', clusterDomain: 'prod.example.org' },
     phases: { dns: { upstream: ['192.0.2.53', '192.0.2.54'], memoryLimitMiB: 512 } },
   },
+  { name: 'nothing-else', hosts: alone, phases: { dns: { upstream: 'none' } } },
 ])('dns: $name', (golden) => expectGolden(dns, golden));
 
 test.each<GoldenCase>([

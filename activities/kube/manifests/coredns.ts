@@ -16,8 +16,8 @@ export interface CorednsConfig {
   clusterDomain: string;
   /** ClusterIP that kubelets give to pods as their name server. */
   address: string;
-  /** Name servers for everything outside the cluster; empty = those of the node. */
-  upstream: readonly string[];
+  /** Name servers for everything outside the cluster; empty = those of the node; `none` = nothing else is resolved. */
+  upstream: readonly string[] | 'none';
   memoryLimitMiB: number;
 }
 
@@ -29,7 +29,15 @@ const labels = { 'k8s-app': 'kube-dns' };
  * a member of a StatefulSet before it is there would hear for 30 s that it does not exist.
  */
 export function corefile(config: Pick<CorednsConfig, 'clusterDomain' | 'upstream'>): string {
-  const upstream = config.upstream.length > 0 ? config.upstream.join(' ') : '/etc/resolv.conf';
+  const { upstream } = config;
+  const servers = upstream === 'none' ? '' : upstream.length > 0 ? upstream.join(' ') : '/etc/resolv.conf';
+  const forward =
+    servers === ''
+      ? ''
+      : `    forward . ${servers} {
+        max_concurrent 1000
+    }
+`;
   return `.:53 {
     errors
     health {
@@ -42,10 +50,7 @@ export function corefile(config: Pick<CorednsConfig, 'clusterDomain' | 'upstream
         ttl 30
     }
     prometheus :9153
-    forward . ${upstream} {
-        max_concurrent 1000
-    }
-    cache 30 {
+${forward}    cache 30 {
         disable success ${config.clusterDomain}
         disable denial ${config.clusterDomain}
     }
