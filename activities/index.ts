@@ -2,9 +2,11 @@ import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/
 import { ApplicationFailure } from '@temporalio/common';
 import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
+import type { HealthInput, HealthResult } from '../contracts/health.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 import type { Timeouts } from '../contracts/timeouts.ts';
+import { lookAtHealth } from './health/look.ts';
 import { heartbeats } from './heartbeats.ts';
 import { closing, type OperationJournal, opening, type RunRef } from './operation-log.ts';
 import { PauseWatch } from './pause-watch.ts';
@@ -36,6 +38,8 @@ export type ActivityDeps = TaskDeps & {
 /** Every activity of ours: one per phase on the ssh queue, and the few that touch our own database. */
 export interface Activities {
   phases: Record<string, (input: TaskInput) => Promise<TaskResult>>;
+  /** On the ssh queue as well: it reaches hosts. */
+  health: (input: HealthInput) => Promise<HealthResult>;
   control: {
     makePlan(input: OperationInput): Promise<Plan>;
     projectStatus(status: OperationStatus): Promise<void>;
@@ -56,6 +60,14 @@ export function createActivities(deps: ActivityDeps): Activities {
   }
   return {
     phases,
+    health: (input) =>
+      asFailure(() =>
+        heartbeating((step) => {
+          const { activityId, attempt, namespace } = activityInfo();
+          const signal = Context.current().cancellationSignal;
+          return lookAtHealth(deps, input, { namespace, ...runRef(), activityId, attempt, signal, step });
+        }),
+      ),
     control: {
       makePlan: (input) =>
         asFailure(() =>

@@ -5,11 +5,23 @@ import { ERRORS } from '../contracts/errors.ts';
 import type { OperationStatus, QuarantinedHost, TaskStatus } from '../contracts/operation.ts';
 import type { ClusterRecord } from '../store/projections.ts';
 
+/** Reasons that a list shows of each cluster. */
+const LISTED_REASONS = 5;
+
 /** A cluster as lists show it. */
+export function listedOf(record: ClusterRecord): z.infer<typeof clusterSummary> {
+  const summary = summaryOf(record);
+  if (!summary.health) return summary;
+  const reasons = summary.health.reasons.slice(0, LISTED_REASONS).map((each) => ({ ...each, evidence: undefined }));
+  return { ...summary, health: { ...summary.health, reasons } };
+}
+
+/** A cluster by itself: `ready` is said of one that is built and in which nothing is known to be wrong. */
 export function summaryOf(record: ClusterRecord): z.infer<typeof clusterSummary> {
   return {
     name: record.name,
-    state: record.state,
+    state: record.state === 'ready' && record.health?.state === 'degraded' ? 'degraded' : record.state,
+    health: record.health,
     specRef: record.specRef,
     kubernetesVersion: record.kubernetesVersion,
     hostCount: record.hosts,

@@ -90,6 +90,7 @@ export function dryRunReport(status: OperationStatus, history: OperationHistory)
     hosts: [...byHost].map(([host, changes]) => ({ host, changes })),
     changeCount: history.results.reduce((sum, { result }) => sum + result.changeCount, 0),
     errors: errors.slice(0, 1000),
+    ...(status.health ? { health: status.health } : {}),
     links: operationLinks(cluster, operationId),
   };
 }

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client';
 import type { FastifyInstance } from 'fastify';
+import { HEALTH_STATES } from '../contracts/health.ts';
 import { OPERATION_STATES } from '../contracts/operation.ts';
 import { CLUSTER_STATES } from '../store/changes.ts';
 import type { Statistics, StatisticsReader } from '../store/statistics.ts';
@@ -71,6 +72,10 @@ export function describeInstallation(registry: Registry, statistics: StatisticsR
     of: ({ operations }) => operations,
   });
   byState('kubewright_clusters', 'Clusters, by state', { states: CLUSTER_STATES, of: ({ clusters }) => clusters });
+  byState('kubewright_cluster_health', 'Clusters, by the state of their health when it was last looked at', {
+    states: HEALTH_STATES,
+    of: ({ health }) => health,
+  });
   gauge(
     'kubewright_queue_depth',
     'Operations that wait for another one of their cluster',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { credentialScope } from './credential.ts';
 import { ERRORS, type ErrorCode, type ErrorReport } from './errors.ts';
+import { HEALTH_CODES, HEALTH_REASONS, HEALTH_STATES, type Health, type HealthCode } from './health.ts';
 import { hostKey, ROLES, sshSettings } from './host.ts';
 import { LIMITS } from './limits.ts';
 import { ACTORS } from './messages.ts';
@@ -80,6 +81,26 @@ const decisionRecord: z.ZodType<DecisionRecord> = z.looseObject({
   requestId: text,
 });
 
+export const health: z.ZodType<Health> = z
+  .looseObject({
+    state: z.enum(HEALTH_STATES),
+    at: time.describe('When it was looked at'),
+    operationId: text.describe('The operation that looked'),
+    reasons: z
+      .array(
+        z.looseObject({
+          code: z.enum(Object.keys(HEALTH_CODES) as [HealthCode, ...HealthCode[]]),
+          subject: text.describe('What it is about: `node w-1`, `deployment kube-system/coredns`'),
+          reason: text,
+          evidence: text.optional(),
+          since: time.optional(),
+        }),
+      )
+      .max(HEALTH_REASONS),
+    reasonCount: z.int().describe('Reasons in all; the first of them are listed'),
+  })
+  .describe('What is wrong with the cluster, whatever its operations did; docs/health.md lists the codes');
+
 const operationShape = {
   operationId,
   cluster: text,
@@ -102,6 +123,7 @@ const operationShape = {
   decisions: z.array(decisionRecord).max(LIMITS.decisionsInStatus).optional(),
   error: errorReport.optional(),
   pause: pauseInfo.optional(),
+  health: health.optional().describe("The cluster's health when the operation ended"),
 };
 export const operationStatus: z.ZodType<OperationStatus> = z.looseObject(operationShape);
 
@@ -146,12 +168,16 @@ export const dryRunAnswer = z.object({
   hosts: z.array(z.object({ host: text, changes: z.array(changeItem.extend({ phase: text })).max(20_000) })).max(1001),
   changeCount: z.int(),
   errors: z.array(errorReport).max(1000),
+  health: health.optional().describe("The cluster's health now; `unknown` where there is none yet"),
   links,
 });
 
 export const clusterSummary = z.object({
   name: text,
-  state: text,
+  state: text.describe('`degraded`: built, but hosts are in quarantine or its health is degraded'),
+  health: health
+    .nullable()
+    .describe('As it was last looked at; null: never. In lists at most 5 reasons, without evidence'),
   specRef: digest,
   kubernetesVersion: text,
   hostCount: z.int(),

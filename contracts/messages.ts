@@ -44,6 +44,9 @@ export const CONTROL_ACTIVITIES = {
   takeCommand: 'takeCommand',
 } as const;
 
+/** The activity that looks at a cluster's health, on the ssh queue. No phase has this name. */
+export const HEALTH_ACTIVITY = 'lookAtHealth';
+
 /** Workflow id of the entity of a cluster. */
 export const clusterWorkflowId = (cluster: string): string => `cluster/${cluster}`;
 

@@ -1,4 +1,5 @@
 import type { ErrorReport } from './errors.ts';
+import type { Health } from './health.ts';
 
 /** Kinds of run. Each is one file under activities/plans/. `heal` brings hosts out of quarantine back in. */
 export const OPERATION_KINDS = ['build', 'check', 'heal', 'teardown'] as const;
@@ -197,6 +198,8 @@ export interface OperationStatus {
   decisions?: DecisionRecord[] | undefined;
   error?: ErrorReport | undefined;
   pause?: { by: string; at: string; mode: 'drain' | 'interrupt'; reason?: string | undefined } | undefined;
+  /** The cluster's health at the end. Absent: not over yet, or ended without a look (cancelled, an earlier version). */
+  health?: Health | undefined;
 }
 
 /** Result of the `operation` workflow. */

@@ -72,6 +72,8 @@ export const plan = z.strictObject({
     .default({ onHostFailure: 'wait', maxQuarantined: 0 }),
   /** What cluster-wide phases limit themselves to: the hosts of a heal. Absent = every host that is in. */
   focus: hosts.optional(),
+  /** At the end the cluster's health is looked at, on these hosts: control planes first. Absent: it is not. */
+  health: z.strictObject({ hosts }).optional(),
   maxParallel: z.int().min(1).max(2000),
   /** A plan of more tasks is run in batches of at most so many: histories stay short. */
   tasksPerWorkflow: z.int().min(1).max(2000).default(LIMITS.tasksPerWorkflow),

@@ -6,7 +6,10 @@ export const FINAL_STATES: ReadonlySet<OperationState> = new Set(['succeeded', '
 /** States in which an operation has begun and takes commands. */
 export const ACTIVE_STATES: readonly OperationState[] = ['planning', 'running', 'pausing', 'paused', 'blocked'];
 
-/** States of a cluster: what its latest changing operation says. `degraded`: it works, but hosts are in quarantine. */
+/**
+ * States of a cluster: what its latest changing operation says. `degraded`: it works, but hosts are in quarantine; the API
+ * says it as well of one that is `ready` and whose health is degraded.
+ */
 export const CLUSTER_STATES = [
   'building',
   'pausing',

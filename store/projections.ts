@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely';
 import { monotonicFactory } from 'ulid';
+import type { Health } from '../contracts/health.ts';
 import type { OperationStatus, QuarantinedHost, TaskStatus } from '../contracts/operation.ts';
 import {
   ACTIVE_STATES,
@@ -10,6 +11,7 @@ import {
   statusEvents,
 } from './changes.ts';
 import { type ClusterOutcome, clusterOutcome } from './cluster-outcome.ts';
+import { healthFrom, saveHealth } from './health-rows.ts';
 import { quarantineOf, saveQuarantine } from './quarantine-rows.ts';
 import type { ClusterRow, Tables } from './schema.ts';
 import type { SpecStore } from './specs.ts';
@@ -23,6 +25,8 @@ export interface ClusterRecord {
   kubernetesVersion: string;
   hosts: number;
   latestOperation: string | null;
+  /** As it was last seen, by whatever operation. */
+  health: Health | null;
   createdAt: string;
   updatedAt: string;
 }
@@ -172,7 +176,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
     };
     await tx
       .insertInto('clusters')
-      .values({ name: status.cluster, ...record, created_at: at, updated_at: at })
+      .values({ name: status.cluster, ...record, created_at: at, updated_at: at, health: null, health_state: null })
       .onConflict((conflict) => conflict.column('name').doUpdateSet({ ...(waiting ? {} : record), updated_at: at }))
       .execute();
     if (status.quarantine && !waiting) await saveQuarantine(tx, status.cluster, status.quarantine);
@@ -184,6 +188,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       const saved = await db.transaction().execute(async (tx) => {
         const fresh = await save(tx, status, onlyNew);
         if (fresh && outcome) await saveCluster(tx, status, outcome);
+        if (fresh) await saveHealth(tx, status, outcome?.state === 'removed');
         return fresh;
       });
       if (saved) for (const listener of listeners) listener(status.cluster);
@@ -359,6 +364,7 @@ function clusterOf(row: ClusterRow): ClusterRecord {
     kubernetesVersion: row.kubernetes_version,
     hosts: row.hosts,
     latestOperation: row.latest_operation,
+    health: healthFrom(row.health),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -7,6 +7,8 @@ export interface Statistics {
   /** State → how many; states without any are absent. */
   operations: Record<string, number>;
   clusters: Record<string, number>;
+  /** State of their health → how many clusters. */
+  health: Record<string, number>;
   /** Hosts that wait for a decision. */
   blockedHosts: number;
   /** Links of all chains of the journal: one when a record begins, one when it ends. */
@@ -28,6 +30,15 @@ export function statisticsReader(db: Kysely<Tables>, engine: 'sqlite' | 'postgre
       .execute();
     return Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)]));
   };
+  const healthCounts = async (): Promise<Record<string, number>> => {
+    const rows = await db
+      .selectFrom('clusters')
+      .select((row) => ['health_state', row.fn.countAll().as('count')])
+      .where('health_state', 'is not', null)
+      .groupBy('health_state')
+      .execute();
+    return Object.fromEntries(rows.map((row) => [row.health_state!, Number(row.count)]));
+  };
   return {
     async read() {
       const active = await db
@@ -40,6 +51,7 @@ export function statisticsReader(db: Kysely<Tables>, engine: 'sqlite' | 'postgre
       return {
         operations: await counts('operations'),
         clusters: await counts('clusters'),
+        health: await healthCounts(),
         blockedHosts: active.reduce(
           (sum, { status }) => sum + new Set((JSON.parse(status) as StatusHead).blockedHosts).size,
           0,

@@ -3,7 +3,8 @@ import { type InjectedSinks, NativeConnection, type NativeConnectionOptions, Wor
 import type { RefusalLog } from '../activities/refusal-log.ts';
 import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/commands.ts';
 import { KubewrightError } from '../contracts/errors.ts';
-import { NAMESPACE } from '../contracts/messages.ts';
+import type { HealthInput, HealthResult } from '../contracts/health.ts';
+import { HEALTH_ACTIVITY, NAMESPACE } from '../contracts/messages.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 import type { RefusalSinks } from '../workflows/gate.ts';
@@ -16,6 +17,8 @@ const PING_DEADLINE_MS = 2_000;
 /** What the worker runs: as createActivities() of activities/index.ts returns it. */
 export interface WorkerActivities {
   phases: Record<string, (input: TaskInput) => Promise<TaskResult>>;
+  /** Absent: no plan of this worker asks for it. */
+  health?: (input: HealthInput) => Promise<HealthResult>;
   control: {
     makePlan(input: OperationInput): Promise<Plan>;
     projectStatus(status: OperationStatus): Promise<void>;
@@ -60,7 +63,8 @@ export interface RunningWorkers {
 export async function startWorkers(options: WorkersOptions): Promise<RunningWorkers> {
   const bundlePath = options.bundlePath ?? (await workflowBundlePath());
   const connection = options.connection ?? (await connectNative(options));
-  const { phases, control } = options.activities;
+  const { phases, control, health } = options.activities;
+  const onHosts = { ...phases, ...(health ? { [HEALTH_ACTIVITY]: health } : {}) };
   const shared = {
     connection,
     namespace: options.namespace ?? NAMESPACE,
@@ -93,7 +97,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
           },
         }),
         Worker.create({ ...controlWorkerOptions, ...shared, activities: control }),
-        Worker.create({ ...sshWorkerOptions, ...shared, activities: phases }),
+        Worker.create({ ...sshWorkerOptions, ...shared, activities: onHosts }),
       ])),
     );
   } catch (error) {

@@ -24,10 +24,18 @@ import type {
 } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 import { BatchedRunner } from './batched-runner.ts';
+import { HealthLook } from './health-look.ts';
 import { closeOperation, forgetHost, makePlan, writeStatus, writeTasks } from './control.ts';
-import { blockedHosts, correctionProblem, decidedTasks, decisionProblem, logged } from './lib/decisions.ts';
+import {
+  blockedHosts,
+  CANCELLED_OUTSIDE,
+  correctionProblem,
+  decidedTasks,
+  decisionProblem,
+  logged,
+} from './lib/decisions.ts';
 import { planProblem } from './lib/expand.ts';
-import { policyAnswer } from './lib/failure-policy.ts';
+import { forgetStrangers, policyAnswer } from './lib/failure-policy.ts';
 import { PauseGate } from './lib/pause-gate.ts';
 import { operationState, progressMarkdown } from './lib/progress.ts';
 import { slicesOf } from './lib/slices.ts';
@@ -57,6 +65,7 @@ export class OperationRun {
   private decisions: DecisionRecord[] = [];
   private ending: { as: Exclude<Ended, 'succeeded'>; error?: ErrorReport } | undefined;
   private end: { state: Ended; at: string; error?: ErrorReport } | undefined;
+  private health: HealthLook | undefined;
   private version = 0;
   /** Messages taken: each is some events of a history that must end somewhere. */
   private commands = 0;
@@ -83,6 +92,8 @@ export class OperationRun {
     await this.resolvePlan();
     this.pump();
     await condition(() => this.end !== undefined);
+    // Whatever the operation did: the cluster as it is now. One that was cancelled ends at once.
+    if (this.end!.state !== 'cancelled') await this.health?.end(this.runner?.changeCount ?? 0);
     await this.projector.settled();
     const { cluster, operationId } = this.input;
     await writeTasks(cluster, operationId, this.changes.take(this.runner?.own ?? []));
@@ -118,13 +129,14 @@ export class OperationRun {
       decisions: this.decisions,
       error: this.end?.error,
       pause: this.gate.pause,
+      ...(this.health?.found ? { health: this.health.found } : {}),
     };
   }
 
   checkPause({ mode, expectedVersion }: PauseInput): void {
     this.checkOpen(expectedVersion);
     const { pause } = this.gate;
-    if (!pause || (mode === 'interrupt' && pause.mode === 'drain' && !this.idle)) return;
+    if (!pause || (mode === 'interrupt' && pause.mode === 'drain' && !this.runner?.idle)) return;
     const { operationId } = this.input;
     throw refusal('CONFLICT', `operation ${operationId} is paused already, by ${pause.by} at ${pause.at}`);
   }
@@ -184,7 +196,7 @@ export class OperationRun {
   /** Tasks that start from now on are given the corrected spec. */
   amend(input: AmendInput): CommandResult {
     this.commands += 1;
-    this.correct(input.specRef);
+    this.runner!.specRef = input.specRef;
     return this.took(input, { action: 'amend', host: input.host });
   }
 
@@ -222,10 +234,6 @@ export class OperationRun {
     return this.runner?.specRef ?? this.input.specRef;
   }
 
-  private get idle(): boolean {
-    return this.runner?.idle ?? false;
-  }
-
   /** Hosts in quarantine, by name. */
   private quarantined(): QuarantinedHost[] {
     return [...this.quarantine.values()].sort((a, b) => (a.host < b.host ? -1 : 1));
@@ -238,7 +246,8 @@ export class OperationRun {
       const problem = planProblem(plan);
       if (problem) return this.finish('failed', problem);
       this.plan = plan;
-      this.forgetStrangers(plan);
+      if (plan.health) this.health = new HealthLook(plan, this.input, () => [this.specRef, this.quarantined()]);
+      forgetStrangers(plan, this.quarantine);
       await this.planning.run(async () => {
         for (const host of this.input.replaced ?? []) await forgetHost({ cluster: this.input.cluster, host });
       });
@@ -263,12 +272,6 @@ export class OperationRun {
     }
   }
 
-  /** A host that the spec no longer has is in nobody's quarantine. */
-  private forgetStrangers(plan: Plan): void {
-    const known = new Set([...plan.quarantined, ...plan.phases.flatMap(({ hosts }) => hosts)]);
-    for (const host of this.quarantine.keys()) if (!known.has(host)) this.quarantine.delete(host);
-  }
-
   /** Start what may start, see whether it is over, make the change known. The only way forward. */
   private pump(): void {
     if (this.runner && !this.end) this.runner.pump();
@@ -276,6 +279,7 @@ export class OperationRun {
   }
 
   private conclude(): void {
+    if (this.runner && !this.end) this.health?.begin(this.runner);
     if (this.runner?.idle && !this.end) this.concludeIdle(this.runner);
     this.changed();
   }
@@ -307,7 +311,7 @@ export class OperationRun {
   private apply(item: Decision): void {
     const { host, action, actor, reason } = item;
     const tasks = decidedTasks(item, this.tasks);
-    if (item.specRef !== undefined) this.correct(item.specRef);
+    if (item.specRef !== undefined) this.runner!.specRef = item.specRef;
     switch (action) {
       case 'retry':
         return this.runner!.retry(tasks);
@@ -377,10 +381,6 @@ export class OperationRun {
       this.log({ by: ACTORS.policy, action, host, phase, reason, requestId });
     }
     if (hosts.every((host) => this.runner!.hasLeft(host)) && task.state === 'blocked') this.runner!.retry([task]);
-  }
-
-  private correct(specRef: string): void {
-    if (this.runner) this.runner.specRef = specRef;
   }
 
   /** Note who said it, go on, answer. */
@@ -469,11 +469,5 @@ export class OperationRun {
     if (!this.end) await writeStatus({ ...status, tasks: this.changes.take(this.runner?.own ?? []) });
   }
 }
-
-/** Of a cancel that no request asked for. */
-const CANCELLED_OUTSIDE: ErrorReport = {
-  code: 'ENDED_OUTSIDE',
-  message: "the operation's workflow was cancelled through Temporal, by no request of this service",
-};
 
 const now = (): string => new Date().toISOString();

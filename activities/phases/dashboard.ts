@@ -34,6 +34,7 @@ export default definePhase({
   ],
   timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
   expectedMs: 10_000,
+  keepsRunning: { objects: [`Deployment/${DASHBOARD_NAME}`] },
   options,
   enabled: (_cluster, { enabled }) => enabled,
   resources: async (context) => {

@@ -31,6 +31,7 @@ export default definePhase({
   ],
   timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
   expectedMs: 10_000,
+  keepsRunning: { objects: ['Deployment/coredns'] },
   options,
   resources: async (context) => {
     const { cluster, options } = context;

@@ -59,6 +59,7 @@ export default definePhase({
   rollout: 'together',
   timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 6_000,
+  keepsRunning: { units: ['etcd'] },
   options,
   folders: ({ dataDir }) => [{ path: dataDir, option: ['dataDir'] }, { path: ETCD_DIR }],
   resources: async (context) => {

@@ -46,6 +46,7 @@ export default definePhase({
   ],
   timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 3_000,
+  keepsRunning: { units: ['flanneld'] },
   options,
   folders: () => [{ path: CONFIG_DIR }, { path: '/run/flannel' }],
   resources: async (context) => {

@@ -57,6 +57,7 @@ export default definePhase({
   ],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 60_000 },
   expectedMs: 6_000,
+  keepsRunning: { units: ['registry'] },
   options,
   folders: ({ storageDir }) => [{ path: storageDir, option: ['storageDir'] }, { path: REGISTRY_DIR }],
   resources: async (context) => {

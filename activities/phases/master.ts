@@ -55,6 +55,7 @@ export default definePhase({
   ],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 9_000,
+  keepsRunning: { units: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] },
   options,
   folders: ({ apiServer, controllerManager, scheduler }) => [
     ...[AUDIT_DIR, KUBERNETES_DIR, VOLUME_PLUGINS].map((path) => ({ path })),

@@ -35,6 +35,7 @@ export default definePhase({
   ],
   timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
   expectedMs: 20_000,
+  keepsRunning: { objects: ['Deployment/metrics-server', 'APIService/v1beta1.metrics.k8s.io'] },
   options,
   resources: async (context) => {
     const leaf = await context.pki.leaf(server);

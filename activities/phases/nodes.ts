@@ -46,6 +46,7 @@ export default definePhase({
   ],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 4_000,
+  keepsRunning: { units: ['kubelet', 'kube-proxy'] },
   options,
   folders: ({ kubelet, kubeProxy }) => [
     ...[...FILLED, KUBERNETES_DIR].map((path) => ({ path })),

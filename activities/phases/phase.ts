@@ -91,6 +91,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   timeouts: { applyMs: number; verifyMs: number };
   /** For the progress display only. Measured on the lab. */
   expectedMs: number;
+  /**
+   * What goes on running when it is done, for the health of the cluster: systemd units on its hosts, and objects of
+   * kube-system as `<kind>/<name>` (Deployment, DaemonSet, APIService).
+   */
+  keepsRunning?: { units?: readonly string[]; objects?: readonly string[] };
   /** Hosts of this role let the others in by their addresses: when a host is replaced, they are told. */
   admits?: Role;
   /** Every host of the phase writes down where the hosts of these roles are: when one of those is replaced, all are told. */

@@ -61,6 +61,7 @@ export default definePhase({
   ],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 60_000 },
   expectedMs: 5_000,
+  keepsRunning: { units: ['containerd'] },
   options,
   folders: ({ containerd }) => [
     ...[...FILLED, CONTAINERD_DIR, CNI_DIR, CNI_CONF_DIR].map((path) => ({ path })),

@@ -61,7 +61,6 @@ export default definePhase({
         refuseSilent(run, stdout);
         const unready = unreadyNodes(stdout, {
           wanted,
-          out: run.quarantined,
           version: cluster.spec.kubernetes.version,
         });
         if (unready.length === 0) return null;

@@ -95,12 +95,30 @@ export function planOfPhases(
     tasksPerWorkflow: LIMITS.tasksPerWorkflow,
     heartbeatTimeoutMs: DEFAULT_TIMEOUTS.heartbeatMs,
     retry: RETRY,
+    ...(looksAtHealth(input) ? { health: { hosts: healthHosts(input, cluster, chosen, out) } } : {}),
     ...more,
   } satisfies Plan);
   // A spec that changed since may count on a host that is out.
   const problem = quorumProblem(planned.quorum, new Set(planned.quarantined));
   if (problem) throw new KubewrightError(problem.code, problem.message);
   return planned;
+}
+
+/** Of every operation that leaves a cluster behind. */
+const looksAtHealth = ({ kind, hosts }: OperationInput): boolean => kind !== 'teardown' || hosts !== undefined;
+
+/** Every host that has a task, and the control planes, which know of the others; those first. */
+function healthHosts(
+  { kind, hosts = [] }: OperationInput,
+  cluster: ClusterSpec,
+  chosen: readonly { planned: PlanPhase }[],
+  out: readonly string[],
+): string[] {
+  const left = new Set([...out, ...(kind === 'teardown' ? hosts : [])]);
+  const busy = new Set(chosen.flatMap(({ planned }) => planned.hosts));
+  const planes = hostsWithRole(cluster, 'control-plane').map(({ name }) => name);
+  const others = cluster.spec.hosts.map(({ name }) => name).filter((name) => busy.has(name) && !planes.includes(name));
+  return [...planes, ...others].filter((name) => !left.has(name));
 }
 
 /** Names of the hosts in quarantine when the operation began that the spec still has, in its order. */

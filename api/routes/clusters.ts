@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { clusterDetail, clusterSummary, pageOf } from '../../contracts/api.ts';
-import { blockedHostsOf, hostsOf, summaryOf, timingsOf } from '../cluster-view.ts';
+import { blockedHostsOf, hostsOf, listedOf, summaryOf, timingsOf } from '../cluster-view.ts';
 import { viewTag } from '../command.ts';
 import { type AddRoutes, clusterParams, operationLinks, page, requireCluster, responses } from './shared.ts';
 
@@ -20,7 +20,7 @@ export const clusters: AddRoutes = (api, deps) => {
     },
     async (request) => {
       const { items, next } = await deps.store.projections.clusters({ ...request.query, names: request.clusters });
-      return { items: items.map(summaryOf), next };
+      return { items: items.map(listedOf), next };
     },
   );
 

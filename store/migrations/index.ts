@@ -15,6 +15,7 @@ import { credentialScopes } from './022-credential-scopes.ts';
 import { processes } from './024-processes.ts';
 import { commands } from './025-commands.ts';
 import { retention } from './026-retention.ts';
+import { health } from './029-health.ts';
 
 /** Bring the database to the newest schema. Processes that do it at once wait for each other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -60,4 +61,5 @@ const migrations = (binary: 'blob' | 'bytea'): Record<string, Migration> => ({
   '024-processes': { up: processes },
   '025-commands': { up: commands },
   '026-retention': { up: retention },
+  '029-health': { up: health },
 });

@@ -1,6 +1,7 @@
 import { Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ErrorCode } from '../../contracts/errors.ts';
+import type { Health, HealthInput } from '../../contracts/health.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../../contracts/operation.ts';
 import type { Plan } from '../../contracts/plan.ts';
 import type { WorkerActivities } from '../../worker/run.ts';
@@ -21,6 +22,12 @@ export class World {
   makePlanFailure: ApplicationFailure | undefined;
   /** Tasks by operation, as the store keeps them: statuses bring those that changed. */
   private readonly tasks = new Map<string, Map<string, TaskStatus>>();
+  /** Changes that each task makes. */
+  changes = 1;
+  /** What each look at the health finds, in turn; the last one from then on. Null: the look fails. */
+  health: (Health | null)[] = [];
+  /** Inputs of the looks. */
+  readonly looks: HealthInput[] = [];
   /** What the plans of this cluster say beside their phases: policy, quorum. */
   plan: Partial<Plan> = {};
   /** Hosts whose recorded key was dropped, in order. */
@@ -78,8 +85,14 @@ export class World {
     this.attempts.push(task);
     await this.behaviours.get(task)?.(input);
     this.finished.push(input);
-    return { changes: [], changeCount: 1, restarts: [], commands: 1, durationMs: 1, commandMs: 1 };
+    return { changes: [], changeCount: this.changes, restarts: [], commands: 1, durationMs: 1, commandMs: 1 };
   }
+}
+
+function looked(world: World, input: HealthInput): Health {
+  const health = world.health[Math.min(world.looks.push(input), world.health.length) - 1];
+  if (!health) throw ApplicationFailure.create({ type: 'INTERNAL', message: 'made to fail', nonRetryable: true });
+  return health;
 }
 
 async function untilCancelled(opened: Promise<void>): Promise<void> {
@@ -125,6 +138,9 @@ export function worldActivities(worlds: ReadonlyMap<string, World>, phaseNames: 
   };
   return {
     phases: Object.fromEntries(phaseNames.map((name) => [name, (input: TaskInput) => world(input.cluster).run(input)])),
+    async health(input) {
+      return { health: looked(world(input.cluster), input), commands: 1 };
+    },
     control: {
       async makePlan(input: OperationInput) {
         const { phases, makePlanFailure, plan } = world(input.cluster);

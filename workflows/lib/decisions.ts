@@ -77,3 +77,9 @@ function whyNotBlocked({ host, phase }: Decision, { tasks, out }: DecisionView):
 export function logged(log: readonly DecisionRecord[], record: DecisionRecord): DecisionRecord[] {
   return [...log, record].slice(-LIMITS.decisionsInStatus);
 }
+
+/** Of a cancel that no request asked for. */
+export const CANCELLED_OUTSIDE: ErrorReport = {
+  code: 'ENDED_OUTSIDE',
+  message: "the operation's workflow was cancelled through Temporal, by no request of this service",
+};

@@ -6,6 +6,7 @@ import type { Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
 import { begun, ended, journalContract, testKey } from './journal-contract.ts';
 import { ownershipContract } from './ownership-contract.ts';
+import { healthContract } from './health-contract.ts';
 import { quarantineContract } from './quarantine-contract.ts';
 import { spec } from './sample-spec.ts';
 
@@ -281,6 +282,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     });
 
     quarantineContract(async (cluster, more) => ({ store, status: await status(cluster, more) }));
+    healthContract(async (cluster, more) => ({ store, status: await status(cluster, more) }));
 
     it('list operations newest first and clusters by name, in pages', async () => {
       const cluster = unique('zzz');

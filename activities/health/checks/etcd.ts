@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import type { HealthReason } from '../../../contracts/health.ts';
+import { bytes, parseFileSystems } from '../../kube/eviction.ts';
+import { rawPhaseOptions } from '../../phases/options.ts';
+import { type HealthCheck, rowsOf, shortened } from '../view.ts';
+
+/** Share of the quota from which on the database is large. */
+const LARGE = 0.8;
+/** Where neither etcd (before 3.6) nor the spec says it: the default of the phase. */
+const DEFAULT_QUOTA = 2 * 1024 ** 3;
+
+const health = z.looseObject({ health: z.string().max(16), reason: z.string().max(500).default('') });
+/** Of etcd's gateway: 64-bit numbers are texts. */
+const status = z.looseObject({
+  dbSize: z.coerce.number().default(0),
+  dbSizeInUse: z.coerce.number().default(0),
+  dbSizeQuota: z.coerce.number().optional(),
+  isLearner: z.boolean().default(false),
+  errors: z.array(z.string().max(500)).max(100).default([]),
+});
+
+/** Every member: in touch with a majority, without alarms, with room to grow below its quota and on its disk. */
+export const etcd: HealthCheck = ({ cluster, rows, out, hosts }) =>
+  rowsOf(rows, 'etcd').flatMap(([host = '', saidHealth = '', saidStatus = '']): HealthReason[] => {
+    if (out.has(host)) return [];
+    const subject = `etcd ${host}`;
+    const well = parsed(health, saidHealth);
+    const seen = parsed(status, saidStatus);
+    if (!well || !seen) {
+      const evidence = shortened(well ? saidStatus : saidHealth);
+      return [{ code: 'ETCD_UNHEALTHY', subject, reason: `the etcd member of ${host} does not answer`, evidence }];
+    }
+    const reasons: HealthReason[] = [];
+    const alarms = seen.errors.filter((text) => /alarm/i.test(text) || /NOSPACE|CORRUPT/.test(text));
+    if (alarms.length > 0 || /ALARM/.test(well.reason)) {
+      const evidence = shortened(alarms.join('; ') || well.reason);
+      const which = /NOSPACE|CORRUPT/.exec(evidence)?.[0] ?? 'an alarm';
+      reasons.push({ code: 'ETCD_ALARM', subject, reason: `etcd on ${host} has the alarm ${which}`, evidence });
+    } else if (well.health !== 'true') {
+      const reason = `the etcd member of ${host} is not in touch with a majority`;
+      reasons.push({ code: 'ETCD_UNHEALTHY', subject, reason, evidence: shortened(well.reason) });
+    }
+    if (seen.isLearner) {
+      reasons.push({ code: 'ETCD_UNHEALTHY', subject, reason: `the etcd member of ${host} has no vote yet` });
+    }
+    const asked = Number(rawPhaseOptions(cluster, 'etcd')['quotaBytes']);
+    const quota = seen.dbSizeQuota ?? (asked > 0 ? asked : DEFAULT_QUOTA);
+    const sizes = `database ${bytes(seen.dbSize)}, of it in use ${bytes(seen.dbSizeInUse)}, quota ${bytes(quota)}`;
+    if (seen.dbSize > LARGE * quota) {
+      const reason = `the etcd database of ${host} has ${Math.round((100 * seen.dbSize) / quota)} % of its quota`;
+      reasons.push({ code: 'ETCD_SPACE', subject, reason, evidence: sizes });
+    }
+    const own = hosts.find((each) => each.host.name === host);
+    const disk = parseFileSystems(own?.rows ?? []).fileSystems.find(({ use }) => use === 'etcd');
+    if (disk && disk.freeKiB * 1024 < quota - seen.dbSize) {
+      const reason = `the disk of etcd on ${host} is full before the quota is: ${bytes(disk.freeKiB * 1024)} free`;
+      const evidence = `${disk.device} on ${disk.mountPoint} for ${disk.folder}; ${sizes}`;
+      reasons.push({ code: 'ETCD_SPACE', subject, reason, evidence });
+    }
+    return reasons;
+  });
+
+function parsed<Schema extends z.ZodType>(schema: Schema, text: string): z.output<Schema> | null {
+  try {
+    const { success, data } = schema.safeParse(JSON.parse(text));
+    return success ? data : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,61 @@
+import { kubeHosts } from '../../../contracts/cluster.ts';
+import type { HealthCode, HealthReason } from '../../../contracts/health.ts';
+import { desiredTaints } from '../../kube/node-taints.ts';
+import { type HealthCheck, isBare, rowsOf, shortened, timeOf, unquoted } from '../view.ts';
+
+/** Conditions of a node that are faults while they hold. */
+const CONDITIONS: Readonly<Record<string, { code: HealthCode; says: string }>> = {
+  Ready: { code: 'NODE_NOT_READY', says: 'is not Ready' },
+  DiskPressure: { code: 'DISK_PRESSURE', says: 'has DiskPressure: the kubelet evicts pods and takes no new ones' },
+  MemoryPressure: { code: 'MEMORY_PRESSURE', says: 'has MemoryPressure: the kubelet evicts pods' },
+  PIDPressure: { code: 'PID_PRESSURE', says: 'has PIDPressure: the kubelet evicts pods and takes no new ones' },
+  NetworkUnavailable: { code: 'NETWORK_UNAVAILABLE', says: 'has no pod network' },
+};
+
+/** Taints that Kubernetes sets for a condition, and which are told as such. */
+const OF_CONDITIONS = new Set(
+  [
+    'not-ready',
+    'unreachable',
+    'disk-pressure',
+    'memory-pressure',
+    'pid-pressure',
+    'network-unavailable',
+    'unschedulable',
+  ].map((name) => `node.kubernetes.io/${name}`),
+);
+
+/** Nodes of the spec: there, Ready, without pressure, open to pods. Nodes that others added are not looked at. */
+export const nodes: HealthCheck = ({ cluster, rows, out, hosts }) => {
+  const listed = new Map(rowsOf(rows, 'node').map(([name = '', state]) => [name, state]));
+  if (listed.size === 0 && rowsOf(rows, 'kubectl').length > 0) return [];
+  const bare = new Set(hosts.filter(isBare).map(({ host }) => host.name));
+  const wanted = kubeHosts(cluster).filter(({ name }) => !out.has(name));
+  return wanted.flatMap((host): HealthReason[] => {
+    const { name } = host;
+    const subject = `node ${name}`;
+    if (!listed.has(name)) {
+      if (rows === null || bare.has(name)) return [];
+      return [{ code: 'NODE_MISSING', subject, reason: `the host ${name} of the spec is no node of the cluster` }];
+    }
+    const conditions = rowsOf(rows, 'condition').flatMap(([node, type = '', status, since, why, message]) => {
+      const known = CONDITIONS[type];
+      if (node !== name || !known) return [];
+      const evidence = shortened(`${type}=${status} ${why}: ${unquoted(message)}`);
+      return [{ code: known.code, subject, reason: `${name} ${known.says}`, evidence, since: timeOf(since) }];
+    });
+    const cordoned: HealthReason[] =
+      listed.get(name) === 'cordoned'
+        ? [{ code: 'NODE_UNSCHEDULABLE', subject, reason: `${name} is cordoned: it takes no new pods` }]
+        : [];
+    const own = new Set(desiredTaints(host).map(({ key, effect }) => `${key}:${effect}`));
+    const taints = rowsOf(rows, 'taint').flatMap(([node, key = '', value, effect = '', since]): HealthReason[] => {
+      if (node !== name || OF_CONDITIONS.has(key) || effect === 'PreferNoSchedule' || own.has(`${key}:${effect}`))
+        return [];
+      const taint = `${key}${value ? `=${value}` : ''}:${effect}`;
+      const reason = `the taint ${taint} keeps pods off ${name}, and the spec does not have it`;
+      return [{ code: 'NODE_TAINTED', subject, reason, evidence: taint, since: timeOf(since) }];
+    });
+    return [...conditions, ...cordoned, ...taints];
+  });
+};
