@@ -1,5 +1,4 @@
 import { KubewrightError } from '../contracts/errors.ts';
-import { LIMITS } from '../contracts/limits.ts';
 
 /**
  * What failed, when its end could not be written into the journal either. Its own error is the one that counts; evidence
@@ -10,7 +9,7 @@ export function unrecorded(failed: KubewrightError, unwritten: KubewrightError):
   const journal = `its end is not in the journal: ${unwritten.message} (${unwritten.evidence ?? unwritten.code})`;
   return new KubewrightError(code, message, {
     ...{ host, phase, blames, errors },
-    evidence: `${failed.evidence ?? ''}\n${journal}`.trim().slice(-LIMITS.evidenceChars),
+    evidence: `${failed.evidence ?? ''}\n${journal}`.trim(),
     cause: new Error(journal, failed.cause === undefined ? undefined : { cause: failed.cause }),
   });
 }

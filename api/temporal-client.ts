@@ -9,6 +9,7 @@ import { ApplicationFailure, type DataConverter } from '@temporalio/common';
 import { exportHistories } from '../audit/temporal-export.ts';
 import { temporalTrouble } from '../codec/temporal-trouble.ts';
 import type { ClusterInput, CommandResult, SubmitResult } from '../contracts/commands.ts';
+import { keepEnds } from '../contracts/cut.ts';
 import { type ErrorReport, isErrorCode, KubewrightError } from '../contracts/errors.ts';
 import {
   clusterWorkflowId,
@@ -165,6 +166,6 @@ function translated(cluster: string, error: unknown): KubewrightError {
   if (trouble) return trouble;
   return new KubewrightError('TEMPORAL_UNAVAILABLE', 'Temporal, or a worker, did not answer in time', {
     cause: error,
-    evidence: error instanceof Error ? error.message.slice(0, 500) : undefined,
+    evidence: error instanceof Error ? keepEnds(error.message, 500) : undefined,
   });
 }

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { openMessage } from '../codec/open-messages.ts';
+import { keepEnds } from '../contracts/cut.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { CONTROL_ACTIVITIES, WORKFLOWS } from '../contracts/messages.ts';
 import type { TaskInput, TaskResult } from '../contracts/operation.ts';
@@ -123,7 +124,7 @@ class HistoryReader {
       event.activityTaskTimedOutEventAttributes?.failure ??
       event.activityTaskStartedEventAttributes?.lastFailure ??
       event.workflowExecutionFailedEventAttributes?.failure;
-    if (failure) seen.error = (failure.message || failure.cause?.message || 'failed').slice(0, 2000);
+    if (failure) seen.error = keepEnds(failure.message || failure.cause?.message || 'failed', 2000);
     this.history.events.push(seen);
     const child = event.childWorkflowExecutionStartedEventAttributes;
     if (child?.workflowType?.name === WORKFLOWS.phaseBatch)

@@ -1,4 +1,5 @@
 import { Connection } from '@temporalio/client';
+import { keepEnds } from '../contracts/cut.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { TemporalTarget } from './temporal-target.ts';
 
@@ -19,7 +20,7 @@ const CLOSED =
  */
 export function temporalTrouble(error: unknown, address: string, isLast = true): KubewrightError | null {
   const { code, details } = root(error);
-  const words = details.slice(0, 500);
+  const words = keepEnds(details, 500);
   if (code === UNAUTHENTICATED || code === PERMISSION_DENIED) {
     return new KubewrightError('TEMPORAL_NOT_ALLOWED', `the Temporal server at ${address} refuses our credentials`, {
       cause: error,

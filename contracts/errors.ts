@@ -1,3 +1,4 @@
+import { keepEnd } from './cut.ts';
 import { ERRORS, type ErrorEntry } from './error-catalogue.ts';
 import { LIMITS } from './limits.ts';
 import { printable, printableLine } from './printable.ts';
@@ -55,7 +56,7 @@ export class KubewrightError extends Error {
     this.host = more.host;
     this.phase = more.phase;
     this.blames = more.blames;
-    this.evidence = more.evidence === undefined ? undefined : printable(more.evidence).slice(-LIMITS.evidenceChars);
+    this.evidence = more.evidence === undefined ? undefined : keepEnd(printable(more.evidence), LIMITS.evidenceChars);
     this.errors = more.errors;
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keepEnd, keepEnds } from './cut.ts';
 import { ERRORS, type ErrorCode, type ErrorReport } from './errors.ts';
 
 /** Media type of error answers (RFC 9457). */
@@ -32,19 +33,19 @@ export function problemOf(report: ErrorReport, requestId?: string): Problem {
     type: `urn:kubewright:error:${report.code}`,
     title,
     status,
-    detail: report.message.slice(0, 4000),
+    detail: keepEnds(report.message, 4000),
     code: report.code,
     hint,
     ...(requestId === undefined ? {} : { requestId }),
     ...(report.host === undefined ? {} : { host: report.host }),
     ...(report.phase === undefined ? {} : { phase: report.phase }),
-    ...(report.evidence === undefined ? {} : { evidence: report.evidence.slice(-4000) }),
+    ...(report.evidence === undefined ? {} : { evidence: keepEnd(report.evidence, 4000) }),
     ...(report.errors === undefined
       ? {}
       : {
           errors: report.errors
             .slice(0, 200)
-            .map(({ path, message }) => ({ path: path.slice(0, 1000), message: message.slice(0, 2000) })),
+            .map(({ path, message }) => ({ path: path.slice(0, 1000), message: keepEnds(message, 2000) })),
         }),
   };
 }

@@ -1,3 +1,4 @@
+import { keepEnds } from '../contracts/cut.ts';
 import { type ErrorCode, KubewrightError } from '../contracts/errors.ts';
 
 /**
@@ -45,7 +46,7 @@ const MESSAGES: Partial<Record<ErrorCode, string>> = {
 export function asStoreError(error: unknown): KubewrightError {
   if (KubewrightError.is(error)) return error;
   const code = codeOf(error);
-  const evidence = error instanceof Error ? error.message.slice(0, 500) : undefined;
+  const evidence = error instanceof Error ? keepEnds(error.message, 500) : undefined;
   return new KubewrightError(code, MESSAGES[code] ?? 'the database did not do what was asked', {
     cause: error,
     evidence,

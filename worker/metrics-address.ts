@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { keepEnds } from '../contracts/cut.ts';
 import { printableLine } from '../contracts/printable.ts';
 
 /** Where a worker listens unless it is told otherwise: loopback, the first port that exporters by convention take. */
@@ -51,4 +52,4 @@ export function metricsAddress(
 
 /** An error in one line. */
 export const messageOf = (error: unknown): string =>
-  printableLine(error instanceof Error ? error.message : String(error)).slice(0, 200);
+  keepEnds(printableLine(error instanceof Error ? error.message : String(error)), 200);

@@ -1,3 +1,4 @@
+import { keepEnd } from '../../contracts/cut.ts';
 import { type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import type { ExecOptions, ExecResult } from './types.ts';
@@ -21,8 +22,7 @@ export class CommandError extends KubewrightError {
 
 /** The last lines, at most as long as one error may carry. */
 export function evidenceTail(text: string): string {
-  const trimmed = text.trim();
-  return trimmed.length <= LIMITS.evidenceChars ? trimmed : `...${trimmed.slice(3 - LIMITS.evidenceChars)}`;
+  return keepEnd(text.trim(), LIMITS.evidenceChars);
 }
 
 /** A short name of the command for messages: the program, or `script`. */

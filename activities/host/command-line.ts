@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { type Fence, PASS, passArguments } from './fence.ts';
+import { HOST_PATH } from './host-path.ts';
 import { loginShellLine, STDIN_GUARD, TAKE_GUARD } from './login-shell.ts';
 import { quoteArgv } from './quote.ts';
 
@@ -10,18 +11,16 @@ import { quoteArgv } from './quote.ts';
  */
 const LINE_BYTES = 128 * 1024 - 1;
 
-const BIN = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
 /**
  * The whole environment of a command. Nothing comes from the host: not /etc/environment (PAM), sshd's SetEnv and AcceptEnv,
  * shell files, nor sudo's env_keep. So no https_proxy, ETCDCTL_ENDPOINTS, CONTAINERD_ADDRESS, KUBECONFIG, TAR_OPTIONS or
  * APT_CONFIG changes what we run. sudo's secure_path on RHEL lacks /usr/local/bin, and parsers need untranslated output.
  * `env` by its path: the PATH of a login may have another one first.
  */
-const ENVIRONMENT: readonly string[] = ['/usr/bin/env', '-i', `PATH=${BIN}`, 'LC_ALL=C', 'HOME=/root'];
+const ENVIRONMENT: readonly string[] = ['/usr/bin/env', '-i', `PATH=${HOST_PATH}`, 'LC_ALL=C', 'HOME=/root'];
 const SETUP = 'umask 022;';
 /** Finds sudo where the login's own PATH says, or where the start-up files spoilt that, in the usual places. */
-const SUDO_SETUP = `PATH=\${PATH:+$PATH:}${BIN};export PATH;`;
+const SUDO_SETUP = `PATH=\${PATH:+$PATH:}${HOST_PATH};export PATH;`;
 
 /**
  * Says who it is, then becomes the command: no process of its own remains. Fields of /proc/PID/stat: pid, name, state,

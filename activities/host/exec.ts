@@ -5,8 +5,8 @@ import { CommandError, commandName, evidenceTail } from './command-error.ts';
 import { commandLine, type Elevation, endLine, type RemoteProcess } from './command-line.ts';
 import type { SshConnection } from './connection.ts';
 import { type Fence, fenced } from './fence.ts';
-import { OutputSink } from './output.ts';
 import { notStartedBecause } from './not-started.ts';
+import { OutputSink } from './output.ts';
 import { ReportLine, StderrStart } from './report-line.ts';
 import type { CommandObserver, ExecResult } from './types.ts';
 

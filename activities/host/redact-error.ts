@@ -1,5 +1,4 @@
 import { KubewrightError } from '../../contracts/errors.ts';
-import { LIMITS } from '../../contracts/limits.ts';
 import type { Redactor } from './redact.ts';
 
 /** Causes of causes that are kept. */
@@ -21,7 +20,7 @@ export function redactError(
     host: ours?.host ?? where.host,
     phase: ours?.phase ?? where.phase,
     blames: ours?.blames,
-    evidence: ours?.evidence === undefined ? undefined : redactor.cut(ours.evidence).slice(-LIMITS.evidenceChars),
+    evidence: ours?.evidence === undefined ? undefined : redactor.cut(ours.evidence),
     errors: ours?.errors?.map((each) => ({ path: each.path, message: redactor.text(each.message) })),
     cause: redactCause(cause, redactor, DEPTH),
   });

@@ -1,3 +1,4 @@
+import { keepEnds } from '../../contracts/cut.ts';
 import type { Change } from '../../contracts/operation.ts';
 import { printableLine } from '../../contracts/printable.ts';
 import type { Redactor } from './redact.ts';
@@ -10,6 +11,6 @@ const MOST_CHARS = 500;
  * masked, acting characters written out, and it is cut.
  */
 export function shownChange(change: Change, redactor: Redactor): Change {
-  const line = (text: string) => printableLine(redactor.text(text)).slice(0, MOST_CHARS);
+  const line = (text: string) => keepEnds(printableLine(redactor.text(text)), MOST_CHARS);
   return { ...change, resource: line(change.resource), detail: line(change.detail) };
 }

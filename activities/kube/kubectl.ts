@@ -1,5 +1,5 @@
+import { HOST_PATH } from '../host/host-path.ts';
 import type { ExecOptions, ExecResult, RemoteHost } from '../host/types.ts';
-import { HOST_PATH } from '../resources/batch-script.ts';
 import { KUBECTL_CACHE_DIR } from '../resources/paths.ts';
 import { ADMIN_KUBECONFIG, BIN_DIR } from './paths.ts';
 

@@ -1,3 +1,4 @@
+import { linesKeepEnds } from '../../contracts/cut.ts';
 import type { PhaseRun } from '../phases/phase.ts';
 import { KUBECTL_ENV } from './kubectl.ts';
 
@@ -29,6 +30,9 @@ export async function waitForDeployments(
   }
 }
 
+/** Newest last. A message names the plugin, file or address that is to blame at its end. */
+const EVENT_LINES = `tail -n 4 | ${linesKeepEnds(400)}`;
+
 const WAIT = `
 seconds=$1 piece=$2
 shift 2
@@ -39,7 +43,8 @@ for name in "$@"; do
   esac
   printf '%s\\n' "$said" | tail -n 1
   kubectl -n kube-system get pods -o wide 2>&1 | grep -v Running || :
-  kubectl -n kube-system get events --field-selector type=Warning --sort-by .lastTimestamp 2>&1 | tail -n 6 | cut -c1-240
+  kubectl -n kube-system get events --field-selector type=Warning --sort-by .lastTimestamp --no-headers 2>&1 |
+    ${EVENT_LINES}
   exit 1
 done
 `;

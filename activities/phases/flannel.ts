@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keepEnd } from '../../contracts/cut.ts';
 import { port, version } from '../../contracts/primitives.ts';
 import { flannelClient } from '../kube/identities.ts';
 import { defaultVersion, install } from '../kube/install.ts';
@@ -106,7 +107,7 @@ const CHECK = `
 
 /** Of a node object, only the sentences about the condition Ready. */
 const notReadyReason = (text: string): string =>
-  /"type":"Ready"[^}]*"message":"([^"]*)"/.exec(text)?.[1] ?? text.slice(-600);
+  /"type":"Ready"[^}]*"message":"([^"]*)"/.exec(text)?.[1] ?? keepEnd(text, 600);
 
 function unit(context: PhaseContext<Options>, client: { cert: string; key: string }): string {
   const { host, options } = context;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keepEnd } from '../../contracts/cut.ts';
 import { installKubernetes, NODE_BINARIES } from '../kube/binaries.ts';
 import { isContainer } from '../kube/container-host.ts';
 import * as identities from '../kube/identities.ts';
@@ -135,7 +136,7 @@ export default definePhase({
       unit === 'kubelet'
         ? `the kubelet of ${host.name} did not register its node at version ${cluster.spec.kubernetes.version}`
         : `kube-proxy on ${host.name} does not run`,
-      `${stderr.slice(-600)}\n${await unitJournal(`${unit}.service`, 12)}`,
+      `${keepEnd(stderr, 600)}\n${await unitJournal(`${unit}.service`, 12)}`,
     );
   },
 });

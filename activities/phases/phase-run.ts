@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
-import { LIMITS } from '../../contracts/limits.ts';
 import type { Change } from '../../contracts/operation.ts';
 import type { RemoteHost } from '../host/types.ts';
 import type { PhaseContext, PhaseRun } from './phase.ts';
@@ -18,7 +17,7 @@ export function phaseRun(
       host: context.host.name,
       phase: more.phase,
       blames,
-      evidence: evidence?.slice(-LIMITS.evidenceChars),
+      evidence,
     });
   };
   return {

@@ -2,6 +2,7 @@ import { dirname } from 'node:path/posix';
 import { z } from 'zod';
 import { hostsWithRole } from '../../contracts/cluster.ts';
 import { version } from '../../contracts/primitives.ts';
+import { HOST_PATH } from '../host/host-path.ts';
 import { imageRef } from '../kube/images.ts';
 import { defaultVersion, install } from '../kube/install.ts';
 import {
@@ -164,6 +165,8 @@ function unit({ config }: Options): string {
     after: ['dbus.service'],
     service: {
       Type: 'notify',
+      // Where containerd looks for runc and for its shim: ours, not older ones of the host.
+      Environment: `PATH=${HOST_PATH}`,
       Delegate: true,
       // Containers outlive a restart of containerd.
       KillMode: 'process',

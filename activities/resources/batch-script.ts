@@ -1,12 +1,10 @@
 import { CURL } from '../host/direct.ts';
 import { makeTemporary } from '../host/fence.ts';
+import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { STATE_DIR } from './paths.ts';
 import { PUSH_FUNCTIONS } from './push-script.ts';
 import { shCode } from './sh-code.ts';
-
-/** Fixed, so that nothing depends on what the login shell of a host sets. */
-export const HOST_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Name of the notes for the ledger among the contents of a batch. */
 export const NOTES = 'notes';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { keepEnd } from '../../contracts/cut.ts';
 import { isErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import type { Change } from '../../contracts/operation.ts';
@@ -135,7 +136,7 @@ async function batchError(
     const { stdout } = await host.exec(['df', '-h'], { okCodes: 'any', timeoutMs: 10_000 });
     return new KubewrightError('DISK_FULL', `no space left while applying ${where}`, {
       host: host.name,
-      evidence: tail(`${words.slice(-500)}\n${stdout}`),
+      evidence: tail(`${keepEnd(words, 500)}\n${stdout}`),
     });
   }
   return new KubewrightError('COMMAND_FAILED', `${where} could not be applied (exit code ${result.code})`, {
@@ -144,4 +145,4 @@ async function batchError(
   });
 }
 
-const tail = (text: string): string => text.slice(-LIMITS.evidenceChars);
+const tail = (text: string): string => keepEnd(text, LIMITS.evidenceChars);

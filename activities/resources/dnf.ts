@@ -1,5 +1,5 @@
 import { makeTemporary } from '../host/fence.ts';
-import { HOST_PATH } from './batch-script.ts';
+import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
 

@@ -1,3 +1,4 @@
+import { linesKeepEnds } from '../../contracts/cut.ts';
 import type { Change } from '../../contracts/operation.ts';
 import { digestOfParts, sha256 } from './digest.ts';
 import { absolute } from './path-check.ts';
@@ -122,7 +123,7 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
         `kw_kubectl -n ${namespace} rollout status ${quote(target)} --timeout=${Math.ceil(waitMs / 1000)}s || {`,
         `  kw_fail ${shCode('WORKLOAD_NOT_READY')} ${quote(`${target} did not become ready`)}`,
         `  kw_kubectl -n ${namespace} get pods -o wide 2>&1 || :`,
-        `  kw_kubectl -n ${namespace} get events --sort-by=.lastTimestamp 2>&1 | tail -n 8 || :`,
+        `  kw_kubectl -n ${namespace} get events --sort-by=.lastTimestamp 2>&1 | tail -n 5 | ${linesKeepEnds(350)} || :`,
         '  exit 1',
         '}',
       );

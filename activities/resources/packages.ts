@@ -1,3 +1,4 @@
+import { keepEnd } from '../../contracts/cut.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import type { HostFacts } from '../host/types.ts';
@@ -84,7 +85,7 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
       timeoutMs: INSTALL_TIMEOUT_MS,
     });
     if (code === 0) return;
-    const evidence = `${stdout.slice(-LIMITS.evidenceChars / 2)}\n${stderr}`.trim().slice(-LIMITS.evidenceChars);
+    const evidence = `${keepEnd(stdout, LIMITS.evidenceChars / 2)}\n${stderr}`.trim();
     const what = `${facts.packageManager} could not install ${names.join(', ') || 'anything'}`;
     if (code === 75) throw new KubewrightError('PACKAGE_MANAGER_BUSY', what, { host: host.name, evidence });
     const full = /No space left on device|enough free space/.test(`${stdout}${stderr}`);

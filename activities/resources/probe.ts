@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { HOST_PATH } from '../host/host-path.ts';
 import { quote } from '../host/quote.ts';
 import type { RemoteHost } from '../host/types.ts';
-import { HOST_PATH } from './batch-script.ts';
 import { verifiedStamp } from './paths.ts';
 import { type Resource, resourceKey } from './resource.ts';
 import { kindOf } from './resource-kinds.ts';

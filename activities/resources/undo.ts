@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { keepEnds } from '../../contracts/cut.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
-import { LIMITS } from '../../contracts/limits.ts';
 import type { Change } from '../../contracts/operation.ts';
 import { makeTemporary } from '../host/fence.ts';
+import { HOST_PATH } from '../host/host-path.ts';
 import { quote } from '../host/quote.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
-import { HOST_PATH } from './batch-script.ts';
 import { entryKey, type LedgerEntry, undoFunctions } from './ledger.ts';
 import { LEDGER } from './paths.ts';
 import { undoingOf } from './resource-kinds.ts';
@@ -42,7 +42,7 @@ export async function undo(
   if (told.failures.length > 0 || !told.ended) {
     throw new KubewrightError('COMMAND_FAILED', failed(told.failures), {
       host: remote.name,
-      evidence: told.failures.join('\n').slice(-LIMITS.evidenceChars) || stdout.slice(-LIMITS.evidenceChars),
+      evidence: told.failures.join('\n') || stdout,
     });
   }
   return told.changes;
@@ -84,7 +84,7 @@ export async function undoByScript(
   if (told.ended) return told.changes;
   throw new KubewrightError('COMMAND_FAILED', failed([]), {
     host: remote.name,
-    evidence: stderr.slice(-LIMITS.evidenceChars),
+    evidence: stderr,
   });
 }
 
@@ -155,7 +155,7 @@ export function parseTold(stdout: string, nonce: string): { changes: Change[]; f
     const [key = '', detail = ''] = rest.split('\t');
     const action = ACTIONS[verb];
     if (verb === 'failed') failures.push(`${key} ${detail}`.trim());
-    else if (action) changes.push({ resource: key, action, detail: detail.trim().slice(0, 500) });
+    else if (action) changes.push({ resource: key, action, detail: keepEnds(detail.trim(), 500) });
   }
   return { changes, failures, ended };
 }

@@ -58,6 +58,7 @@ describe('layers', () => {
       'contracts/limits.ts',
       'contracts/quorum.ts',
       'contracts/printable.ts',
+      'contracts/cut.ts',
       'contracts/provenance.ts',
     ];
     for (const { path, text } of sources()) {

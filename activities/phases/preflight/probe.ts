@@ -1,3 +1,4 @@
+import { keepEnds } from '../../../contracts/cut.ts';
 import { LIMITS } from '../../../contracts/limits.ts';
 import type { Check, CheckHost, CheckInput, Problem } from './check.ts';
 
@@ -72,9 +73,11 @@ export function evaluate(
 export function evidenceOf(problems: readonly Problem[]): string {
   if (problems.length === 1) return problems[0]!.evidence;
   const room = Math.max(Math.floor(LIMITS.evidenceChars / problems.length) - 1, 40);
-  return problems
-    .map(({ code, message, evidence }) => `${code}: ${message}\n  ${evidence}`)
-    .map((text) => (text.length > room ? `${text.slice(0, room - 3)}...` : text))
-    .join('\n')
-    .slice(0, LIMITS.evidenceChars);
+  const fitted = ({ code, message, evidence }: Problem): string => {
+    const head = `${code}: ${message}\n  `;
+    const left = room - head.length;
+    if (evidence.length <= left) return head + evidence;
+    return left < 40 ? `${head}${evidence}`.slice(0, room - 3).concat('...') : head + keepEnds(evidence, left);
+  };
+  return problems.map(fitted).join('\n').slice(0, LIMITS.evidenceChars);
 }

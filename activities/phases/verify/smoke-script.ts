@@ -1,3 +1,4 @@
+import { linesKeepEnds } from '../../../contracts/cut.ts';
 import { makeTemporary } from '../../host/fence.ts';
 import { SILENT_FUNCTION } from './checks.ts';
 
@@ -53,6 +54,8 @@ done
 if ! k rollout status "daemonset/$name" --timeout=1s >/dev/null 2>&1; then
   k get pods -l "app=$name" --no-headers -o custom-columns=N:.spec.nodeName,S:.status.phase,R:.status.containerStatuses[0].state.waiting.reason,M:.status.containerStatuses[0].state.waiting.message 2>&1 |
     grep -v ' Running ' | while read -r node what; do failed pod "$node" "$node" "$what"; done
+  k get events --field-selector type=Warning --sort-by .lastTimestamp --no-headers -o custom-columns=O:.involvedObject.name,M:.message 2>&1 |
+    grep "^$name-" | tail -n 2 | ${linesKeepEnds(400)} | while read -r pod what; do failed event "$pod" "$pod" "$what"; done
   failed pods all all 'not every node runs its test pod within 90 s'
 fi
 k get pods -l "app=$name" --field-selector status.phase=Running --no-headers \\
@@ -83,7 +86,7 @@ exec_one() {
     END { for (i = 1; i < NR && i <= n; i++) { j = (at + i - 1) % NR + 1; print node[j], ip[j] } }' "$tmp/pods")
   # Unquoted: names and addresses, each a word of its own.
   k exec -i "$2" -- sh -s "$1" "$url" $targets <"$tmp/inside" >"$tmp/out.$1" 2>"$tmp/err.$1" || :
-  grep -q "^done $1" "$tmp/out.$1" || failed exec "$1" "$1" "$(tr '\\n\\t' '  ' <"$tmp/err.$1" | cut -c1-300)"
+  grep -q "^done $1" "$tmp/out.$1" || failed exec "$1" "$1" "$(tr '\\n\\t' '  ' <"$tmp/err.$1" | ${linesKeepEnds(300)})"
   grep '^failed' "$tmp/out.$1" || :
 }
 pids=

@@ -110,7 +110,7 @@ test('output on stderr is no failure, a code is; the evidence is what it said la
 
 test('the same PATH, language and umask for every command', async () => {
   const { stdout } = await host.script('echo "$PATH|$LC_ALL|$(umask)"');
-  expect(stdout).toBe('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|C|0022\n');
+  expect(stdout).toBe('/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin|C|0022\n');
 });
 
 test('nothing of the host is in the environment of a command, of what it is to set everything', async () => {

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HOST_PATH } from '../../../../activities/host/host-path.ts';
 import type { ExecOptions, ExecResult, HostFacts, RemoteHost } from '../../../../activities/host/types.ts';
-import { HOST_PATH } from '../../../../activities/resources/batch-script.ts';
 
 export const FACTS: HostFacts = {
   hostname: 'local',
