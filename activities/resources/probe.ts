@@ -44,7 +44,7 @@ export function splitProbe(output: string, count: number, marker: string): strin
 interface Reading {
   readonly of: readonly Resource[];
   readonly script: string;
-  split(output: string): readonly string[];
+  split: (output: string) => readonly string[];
 }
 
 /** What there is to read: several resources of a kind together where the kind can, in the order of the first ones. */
@@ -56,8 +56,9 @@ function readings(resources: readonly Resource[]): Reading[] {
   }
   return [...groups.values()].map((of) => {
     const [first] = of as [Resource];
-    const { together, probe: one } = kindOf(first);
-    if (!together || of.length === 1) return { of, script: one(first, quote), split: (output) => [output] };
+    const kind = kindOf(first);
+    const { together } = kind;
+    if (!together || of.length === 1) return { of, script: kind.probe(first, quote), split: (output) => [output] };
     return { of, script: together.probe(of, quote), split: (output) => together.split(output, of) };
   });
 }
