@@ -4,9 +4,11 @@ import { promisify } from 'node:util';
 import { AppsV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { image } from '../../activities/artifacts/images.ts';
 import { ApiClient } from '../../cli/dev/api-client.ts';
 import { checkoutRoot } from '../../cli/dev/paths.ts';
 import type { OperationStatus } from '../../contracts/operation.ts';
+import { addonChecks } from './addons/checks.ts';
 import { CIS_CHECKS, cisScript } from './cis-checks.ts';
 import { ssh } from './support.ts';
 
@@ -313,6 +315,14 @@ describe('npm run demo', () => {
       ),
     ).toBe(before);
     expect(await ssh(controlPlane, 'ip -d link show flannel.1')).toContain('vxlan');
+  });
+
+  describe('for add-ons', () => {
+    addonChecks(() => ({
+      hosts: answer.hosts,
+      smokeImage: answer.smokeImage,
+      pythonImage: `${answer.smokeImage.split('/')[0]}/kube-web-view:${image('kube-web-view', 'amd64').version}`,
+    }));
   });
 
   it('tells which command ran where', async () => {
