@@ -2,9 +2,15 @@ import { DEFAULT_TIMEOUTS, type Timeouts } from '../contracts/timeouts.ts';
 import type { Store } from '../store/index.ts';
 import { ArtifactResolver } from './artifacts/mirror-artifacts.ts';
 import { forget } from './forget.ts';
-import { createCredentialResolver, type HostLogger } from './host/credentials.ts';
+import {
+  type CredentialResolverDeps,
+  createCredentialResolver,
+  type HostLogger,
+  openProxyLogin,
+} from './host/credentials.ts';
 import { createSshPool } from './host/pool.ts';
 import type { ActivityDeps } from './index.ts';
+import { proxyUrls } from './kube/proxy.ts';
 import type { ActivityMetrics } from './metrics.ts';
 import { loadPhases } from './phases/registry.ts';
 import { createPki } from './pki/pki.ts';
@@ -22,13 +28,14 @@ export async function createActivityDeps(
   metricsOn?: (connections: () => number) => ActivityMetrics,
 ): Promise<ActivityDeps & { close(): Promise<void> }> {
   let metrics: ActivityMetrics | undefined;
+  const logins: CredentialResolverDeps = {
+    named: (name) => store.credentials.get(name),
+    approved: (cluster, use) => store.approvals.has(cluster, use),
+    paths: loginPaths,
+    logger,
+  };
   const pool = createSshPool({
-    credentials: createCredentialResolver({
-      named: (name) => store.credentials.get(name),
-      approved: (cluster, use) => store.approvals.has(cluster, use),
-      paths: loginPaths,
-      logger,
-    }),
+    credentials: createCredentialResolver(logins),
     hostKeys: store.hostKeys,
     logger,
     limits: { idleMs: timeouts.sshIdleMs },
@@ -45,7 +52,9 @@ export async function createActivityDeps(
     spec: (ref) => store.specs.get(ref),
     specRow: async (ref) => (await store.specs.about(ref))?.row ?? null,
     pki: (cluster, mode, onSecret) => createPki({ secrets: store.secrets, cluster, mode, onSecret }),
-    artifacts: (cluster) => artifacts.sourceFor(cluster),
+    artifacts: (cluster, proxy) => artifacts.sourceFor(cluster, proxy?.https),
+    proxy: (cluster, onSecret) =>
+      proxyUrls(cluster, (use) => openProxyLogin(logins, cluster.metadata.name, use), onSecret),
     notes: store.notes,
     forget: (cluster, what) => forget(store, cluster, what),
     forgetHostKey: (cluster, host) => store.hostKeys.forget(cluster, host),

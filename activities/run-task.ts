@@ -12,6 +12,7 @@ import { KnownSecrets } from './host/known-secrets.ts';
 import { redactError } from './host/redact-error.ts';
 import { shownChange } from './host/shown-change.ts';
 import type { HostFacts, HostOpener, RemoteHost } from './host/types.ts';
+import type { ProxyUrls } from './kube/proxy.ts';
 import { type ActivityMetrics, counted } from './metrics.ts';
 import { clusterNotes } from './phases/cluster-notes.ts';
 import { phaseOptions } from './phases/options.ts';
@@ -30,7 +31,9 @@ export interface TaskDeps {
   journal: TaskJournal;
   spec(ref: string): Promise<ClusterSpec>;
   pki(cluster: string, mode: 'apply' | 'check', onSecret: (value: string) => void): Pki;
-  artifacts(cluster: ClusterSpec): ArtifactSource;
+  artifacts(cluster: ClusterSpec, proxy: ProxyUrls | null): ArtifactSource;
+  /** The proxies of the cluster's spec; their login goes to `onSecret`. Throws SSH_CREDENTIAL_UNUSABLE. */
+  proxy?(cluster: ClusterSpec, onSecret: (value: string) => void): Promise<ProxyUrls | null>;
   notes: Notes;
   metrics?: ActivityMetrics | undefined;
   forget(
@@ -103,6 +106,9 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
     const pki = deps.pki(input.cluster, input.kind === 'teardown' ? 'check' : input.mode, (value) =>
       secrets.add(value),
     );
+    // A teardown needs none, and must not fail for a login that is gone already.
+    const proxy =
+      input.kind === 'teardown' ? null : ((await deps.proxy?.(cluster, (value) => secrets.add(value))) ?? null);
     const notes = clusterNotes(deps.notes, input.cluster, input.mode);
     let remote = NO_REMOTE;
     let facts = NO_FACTS;
@@ -141,7 +147,8 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       pki,
       phases: deps.phases,
       forget: (what) => deps.forget(input.cluster, what),
-      artifacts: deps.artifacts(cluster),
+      artifacts: deps.artifacts(cluster, proxy),
+      proxy,
       quarantined: input.quarantined ?? [],
       focus: input.focus ?? null,
       notes,

@@ -285,7 +285,7 @@ export const phaseInfo = z.object({
 
 export const listedCredential = credentialScope.extend({
   name: text,
-  kind: z.enum(['key', 'password']),
+  kind: z.enum(['key', 'password', 'proxy']),
   createdAt: time,
   updatedAt: time,
 });

@@ -14,6 +14,7 @@ import {
   rangeOf,
   version,
 } from './primitives.ts';
+import { proxySettings } from './proxy.ts';
 
 const OPTION_MESSAGE = 'may have letters, digits, spaces and _.,:=/@%+~*?^<()[]{}- only';
 
@@ -42,6 +43,12 @@ export const clusterShape = z.strictObject({
           .describe('Artifact mirror that the hosts reach; default: the official release files'),
       })
       .prefault({}),
+    // Without a default: specs of before keep their digests.
+    proxy: proxySettings
+      .optional()
+      .describe(
+        'A proxy for packages, upstream images and release files. Set by admins; nothing of the cluster goes through it',
+      ),
     policy: z
       .strictObject({
         onHostFailure: z

@@ -3,6 +3,7 @@ import { sshTarget } from './cluster.ts';
 import type { CredentialScope } from './credential.ts';
 import type { CredentialRef, SshTarget } from './host.ts';
 import { cidrContains, ipv4 } from './primitives.ts';
+import { proxyPlace } from './proxy.ts';
 
 /** One use of a credential: what is opened with it, and where. Two logins with equal uses need one approval. */
 export interface CredentialUse {
@@ -29,9 +30,26 @@ export function credentialUse(target: Omit<SshTarget, 'name'>): CredentialUse {
   };
 }
 
-/** Every use of a credential in a spec, with the place that names it. Each host has one, and one more for its jump host. */
+/** The uses of the credential of `spec.proxy`: one per address. Empty without a proxy, or without a login to it. */
+export function proxyUses({ spec: { proxy } }: ClusterSpec): CredentialUse[] {
+  const { credential } = proxy ?? {};
+  if (!credential) return [];
+  const places = [proxy?.http, proxy?.https].flatMap((url) => (url === undefined ? [] : [proxyPlace(url)]));
+  const [first, second] = places;
+  const same = second && first?.host === second.host && first.port === second.port;
+  return (same ? [first] : places).map(({ host: address, port }) => ({
+    ...{ credential, address, port, user: '' },
+    ...{ via: null, hostKey: null },
+  }));
+}
+
+/**
+ * Every use of a credential in a spec, with the place that names it. Each host has one, and one more for its jump host;
+ * a proxy has one per address.
+ */
 export function credentialUses(cluster: ClusterSpec): { path: string; use: CredentialUse }[] {
-  return cluster.spec.hosts.flatMap((host, index) => {
+  const proxy = proxyUses(cluster).map((use) => ({ path: 'spec.proxy.credential', use }));
+  const logins = cluster.spec.hosts.flatMap((host, index) => {
     const target = sshTarget(cluster, host);
     const own = host.ssh?.credential ? `spec.hosts[${index}].ssh` : 'spec.ssh';
     const jumpPath = host.ssh?.jump ? `spec.hosts[${index}].ssh.jump` : 'spec.ssh.jump';
@@ -39,6 +57,7 @@ export function credentialUses(cluster: ClusterSpec): { path: string; use: Crede
     if (target.jump) uses.push({ path: `${jumpPath}.credential`, use: credentialUse(target.jump) });
     return uses;
   });
+  return [...logins, ...proxy];
 }
 
 /** True when one of the patterns (a name, or a prefix and `*`) is the cluster's. */

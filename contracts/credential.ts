@@ -36,7 +36,7 @@ const scopeShape = {
 export const credentialScope = z.strictObject(scopeShape);
 export type CredentialScope = z.infer<typeof credentialScope>;
 
-/** What PUT /credentials/{name} takes: how to log in, and where. Stored encrypted; the secret is never given back. */
+/** What PUT /credentials/{name} takes: how to log in to hosts or to a proxy, and where. Stored encrypted; the secret is never given back. */
 export const credentialValue = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('key'),
@@ -50,6 +50,17 @@ export const credentialValue = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('password'),
     password: z.string().min(1).max(1024).describe('Also given to sudo, on its standard input'),
+    ...scopeShape,
+  }),
+  // A kind of its own: proxies get it in clear text, so no login of a machine may be sent to one.
+  z.strictObject({
+    kind: z.literal('proxy'),
+    user: z
+      .string()
+      .min(1)
+      .max(256)
+      .regex(/^[^:\p{Cc}]+$/u, 'must have no colon and no control characters'),
+    password: z.string().min(1).max(1024),
     ...scopeShape,
   }),
 ]);

@@ -377,6 +377,13 @@ export const ERRORS = {
     'The host cannot reach what it must',
     'Check routes and firewalls between the addresses in the evidence.',
   ),
+  PROXY_UNREACHABLE: entry(
+    'host',
+    true,
+    502,
+    'A proxy that is to be used does not answer',
+    'Start the proxy or let the host reach it; else correct spec.proxy, or the line of the host named in the evidence. spec.proxy takes the place of what apt and dnf are set to.',
+  ),
 
   // Packages, artifacts, services.
   PACKAGE_INSTALL_FAILED: entry(

@@ -1,6 +1,6 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { get as httpGet, type IncomingMessage } from 'node:http';
-import { get as httpsGet } from 'node:https';
+import { Agent as HttpsAgent, get as httpsGet } from 'node:https';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
@@ -17,6 +17,8 @@ export interface Bounds {
    * of our own catalogue, whose publishers send their readers on.
    */
   redirects: 'same-origin' | 'https';
+  /** The forward proxy for https addresses, with its login. Absent: none, whatever the environment says. */
+  proxy?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -41,7 +43,7 @@ export async function boundedGet(url: string, bounds: Bounds): Promise<string> {
   const signal = bounds.signal ? AbortSignal.any([bounds.signal, timeout]) : timeout;
   let address = parsed(url);
   for (let redirects = 0; ; redirects += 1) {
-    const answer = await answerOf(address, signal);
+    const answer = await answerOf(address, signal, bounds.proxy);
     try {
       const { statusCode = 0, headers } = answer;
       if (statusCode >= 300 && statusCode < 400 && headers.location !== undefined) {
@@ -75,14 +77,15 @@ function redirected(from: URL, location: string, allowed: Bounds['redirects']): 
   return to;
 }
 
-async function answerOf(address: URL, signal: AbortSignal): Promise<IncomingMessage> {
+async function answerOf(address: URL, signal: AbortSignal, proxy: string | undefined): Promise<IncomingMessage> {
   const host = address.hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) !== 0 && isRefused(host)) throw new OutsideError('an address of no file server');
   const get = address.protocol === 'https:' ? httpsGet : httpGet;
+  const agent = proxy === undefined ? false : new HttpsAgent({ proxyEnv: { HTTPS_PROXY: proxy } });
   try {
     return await new Promise((resolve, reject) => {
       const headers = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'kubewright' };
-      get(address, { agent: false, headers, signal, lookup, maxHeaderSize: 16_384 }, resolve)
+      get(address, { agent, headers, signal, lookup, maxHeaderSize: 16_384 }, resolve)
         .once('error', reject)
         // Another protocol in the place of an answer: Node only closes the connection, without a word to us.
         .once('upgrade', (_answer, socket) => socket.destroy())

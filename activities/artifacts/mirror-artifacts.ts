@@ -14,13 +14,13 @@ export class ArtifactResolver {
   readonly #manifests = new Map<string, { at: number; manifest: Promise<MirrorManifest> }>();
   readonly #sums = new Map<string, Promise<string>>();
 
-  /** The source of one cluster's artifacts. */
-  sourceFor(cluster: ClusterSpec): ArtifactSource {
+  /** The source of one cluster's artifacts. `proxy`: on the way to published checksums, never to a mirror. */
+  sourceFor(cluster: ClusterSpec, proxy?: string | null): ArtifactSource {
     const { mirror } = cluster.spec.artifacts;
     return {
       file: async (name, version, arch) => {
         const file = catalogueFile(name, version, arch);
-        if (mirror === undefined) return this.#released(file);
+        if (mirror === undefined) return this.#released(file, proxy ?? undefined);
         return this.#mirrored(mirror, file.mirrorPath, { name, version, kind: file.format });
       },
       imageFile: async (name, arch) => {
@@ -58,21 +58,21 @@ export class ArtifactResolver {
   }
 
   /** An official release file; its sum is the published one, from the catalogue or the checksum file beside it. */
-  async #released(file: ArtifactFile): Promise<ResolvedFile> {
+  async #released(file: ArtifactFile, proxy: string | undefined): Promise<ResolvedFile> {
     const { artifact: name, version, url, format: kind, digest } = file;
     if (digest.kind === 'unpublished') {
       throw new KubewrightError('ARTIFACT_UNKNOWN', `no checksum is published for ${name} ${version}`, {
         evidence: `${url} cannot be trusted without one; name an artifact mirror under spec.artifacts.mirror`,
       });
     }
-    const sha256 = digest.kind === 'known' ? digest.sha256 : await this.#sumBeside(digest.url);
+    const sha256 = digest.kind === 'known' ? digest.sha256 : await this.#sumBeside(digest.url, proxy);
     return { name, version, url, sha256, size: 0, kind };
   }
 
-  #sumBeside(url: string): Promise<string> {
+  #sumBeside(url: string, proxy: string | undefined): Promise<string> {
     const known = this.#sums.get(url);
     if (known) return known;
-    const sum = fetchSum(url);
+    const sum = fetchSum(url, proxy);
     this.#sums.set(url, sum);
     sum.catch(() => this.#sums.delete(url));
     return sum;
@@ -82,10 +82,14 @@ export class ArtifactResolver {
 /** A checksum file has one line, or one per file of the release. */
 const MAX_SUM_BYTES = 256 * 1024;
 
-async function fetchSum(url: string): Promise<string> {
+async function fetchSum(url: string, proxy: string | undefined): Promise<string> {
   try {
     // Addresses of the catalogue, which publishers redirect to their own networks.
-    const text = await boundedGet(url, { maxBytes: MAX_SUM_BYTES, timeoutMs: 10_000, redirects: 'https' });
+    const bounds = { maxBytes: MAX_SUM_BYTES, timeoutMs: 10_000, redirects: 'https' as const };
+    // The proxy is that of the hosts: where the worker does not reach it, it may reach the publisher itself.
+    const text = await (proxy === undefined
+      ? boundedGet(url, bounds)
+      : boundedGet(url, { ...bounds, proxy }).catch(() => boundedGet(url, bounds)));
     const sum = /\b[0-9a-f]{64}\b/.exec(text.slice(0, 1000))?.[0];
     if (!sum) throw new OutsideError('the answer holds no sha256');
     return sum;

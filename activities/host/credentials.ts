@@ -13,6 +13,13 @@ export type Credential =
   | { kind: 'password'; password: string }
   | { kind: 'agent'; socket: string };
 
+/** A login to a forward proxy. Never used for hosts, as logins of hosts are never sent to proxies. */
+export interface ProxyLogin {
+  kind: 'proxy';
+  user: string;
+  password: string;
+}
+
 /** A secret, and the addresses that it may go to; undefined: any. A name is then compared with what it resolves to. */
 export type OpenedCredential = Credential & { addresses?: readonly string[] | undefined };
 
@@ -25,7 +32,7 @@ export interface CredentialResolver {
 
 export interface CredentialResolverDeps {
   /** A stored credential with its scope, null when there is none by that name. */
-  named?: ((name: string) => Promise<(Credential & CredentialScope) | null>) | undefined;
+  named?: ((name: string) => Promise<((Credential | ProxyLogin) & CredentialScope) | null>) | undefined;
   /** An admin of all clusters approved this use. Default: no. */
   approved?: ((cluster: string, use: CredentialUse) => Promise<boolean>) | undefined;
   /** Folders and paths whose key files and sockets need no approval. */
@@ -50,18 +57,9 @@ const KEY_FILE_BYTES = 64 * 1024;
 export function createCredentialResolver(deps: CredentialResolverDeps): CredentialResolver {
   const { logger, paths = [] } = deps;
   const approved = deps.approved ?? (() => Promise.resolve(false));
-
   const named = async (cluster: string, use: CredentialUse, name: string) => {
-    const found = await deps.named?.(name);
-    const refuse = (why: string) => {
-      logger?.warn({ cluster, credential: name, address: use.address, why }, 'a credential was not opened');
-      throw unusable(noCredential(name, cluster, use.address));
-    };
-    if (!found) return refuse('there is none by that name');
-    if (found.clusters ? !clusterInScope(found.clusters, cluster) : !(await approved(cluster, use))) {
-      return refuse('it is not for this cluster');
-    }
-    if (addressVerdict(found, use) === 'refused') return refuse('it is not for this address');
+    const found = await storedCredential(deps, cluster, use, name);
+    if (found.kind === 'proxy') throw refused(logger, cluster, use, name, 'it is a login to a proxy');
     return found;
   };
   /** The path behind all links, when it may be used. */
@@ -103,6 +101,47 @@ export function createCredentialResolver(deps: CredentialResolverDeps): Credenti
   };
 }
 
+/** The login to a proxy for this use by this cluster. Throws SSH_CREDENTIAL_UNUSABLE, as for logins to hosts. */
+export async function openProxyLogin(
+  deps: CredentialResolverDeps,
+  cluster: string,
+  use: CredentialUse,
+): Promise<ProxyLogin> {
+  const name = 'name' in use.credential ? use.credential.name : '';
+  const { clusters: _clusters, addresses, ...found } = await storedCredential(deps, cluster, use, name);
+  if (found.kind !== 'proxy') throw refused(deps.logger, cluster, use, name, 'it is no login to a proxy');
+  // Hosts resolve the proxy's name, each for itself: only the name as it stands can be compared.
+  if (addressVerdict({ addresses }, use) !== 'allowed') {
+    throw refused(deps.logger, cluster, use, name, 'its addresses do not list the name of the proxy');
+  }
+  return found;
+}
+
+/** A stored credential that this cluster may use like this. Throws SSH_CREDENTIAL_UNUSABLE. */
+async function storedCredential(deps: CredentialResolverDeps, cluster: string, use: CredentialUse, name: string) {
+  const found = await deps.named?.(name);
+  const refuse = (why: string) => refused(deps.logger, cluster, use, name, why);
+  if (!found) throw refuse('there is none by that name');
+  const inScope = found.clusters
+    ? clusterInScope(found.clusters, cluster)
+    : ((await deps.approved?.(cluster, use)) ?? false);
+  if (!inScope) throw refuse('it is not for this cluster');
+  if (addressVerdict(found, use) === 'refused') throw refuse('it is not for this address');
+  return found;
+}
+
+/** The log says why; the error is that of a credential which does not exist. */
+function refused(
+  logger: HostLogger | undefined,
+  cluster: string,
+  use: CredentialUse,
+  name: string,
+  why: string,
+): KubewrightError {
+  logger?.warn({ cluster, credential: name, address: use.address, why }, 'a credential was not opened');
+  return unusable(noCredential(name, cluster, use.address));
+}
+
 /** What is said of a credential that is not there, or not for this use: one text for both. */
 export function noCredential(name: string, cluster: string, address: string): string {
   return `there is no credential named ${name} for the cluster ${cluster} at ${address}`;
@@ -137,7 +176,7 @@ async function fromAgent(socket: string): Promise<Credential> {
 }
 
 /** The credential, when its key can be read with its passphrase. `label` is for messages. Throws SSH_CREDENTIAL_UNUSABLE. */
-export function checkedCredential(credential: Credential, label: string): Credential {
+export function checkedCredential<C extends Credential | ProxyLogin>(credential: C, label: string): C {
   if (credential.kind !== 'key') return credential;
   const parsed = ssh2.utils.parseKey(credential.privateKey, credential.passphrase);
   if (parsed instanceof Error) {

@@ -12,5 +12,8 @@ export const PROXY_VARIABLES: readonly string[] = ['all', 'ftp', 'http', 'https'
 /** Words of a curl that reads no ~/.curlrc (`-q` counts in the first place only) and asks no proxy. */
 export const CURL_WORDS: readonly string[] = ['curl', '-q', '--noproxy', '*'];
 
-/** The same for scripts; test/architecture holds that no script of ours calls curl otherwise. */
+/** curl that takes its proxies from the environment that a script made, for downloads from elsewhere. */
+export const PROXIED_CURL = 'curl -q';
+
+/** The same as CURL_WORDS for scripts; test/architecture holds that no script of ours calls curl otherwise. */
 export const CURL = "curl -q --noproxy '*'";

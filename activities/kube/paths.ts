@@ -4,6 +4,9 @@
 export const BIN_DIR = '/usr/local/bin';
 /** Our own configuration. */
 export const KUBEWRIGHT_DIR = '/etc/kubewright';
+/** The proxies of `spec.proxy` for package managers and downloads; for containerd, which starts anew when it changes. */
+export const PROXY_ENV = `${KUBEWRIGHT_DIR}/proxy.env`;
+export const CONTAINERD_PROXY_ENV = `${KUBEWRIGHT_DIR}/containerd-proxy.env`;
 /** cluster-admin; control planes only, mode 0600. */
 export const ADMIN_KUBECONFIG = `${KUBEWRIGHT_DIR}/admin.kubeconfig`;
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { hostsWithRole, internalAddress } from '../../contracts/cluster.ts';
 import { cidr, hostname, ipv4 } from '../../contracts/primitives.ts';
 import { isContainer } from '../kube/container-host.ts';
+import { directServers } from '../kube/proxy.ts';
 import { chronyConf, chronyEnvironment } from '../render/chrony.ts';
 import { systemdUnit } from '../render/unit.ts';
 import { directory } from '../resources/directory.ts';
@@ -49,7 +50,7 @@ export default definePhase({
       directory(DIRECTORY),
       file(CONFIG, chronyConf({ ...sourcesOf(context), steersClock })),
       file(ENVIRONMENT, chronyEnvironment({ configFile: CONFIG, steersClock, distribution })),
-      packages({ apt: ['chrony'], dnf: ['chrony'] }),
+      packages({ apt: ['chrony'], dnf: ['chrony'] }, directServers(context.cluster)),
       service(unit, {
         dropIns: { 'kubewright.conf': systemdUnit({ Service: { EnvironmentFile: ENVIRONMENT } }) },
         restartOn: [CONFIG, ENVIRONMENT],

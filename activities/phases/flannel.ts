@@ -8,6 +8,7 @@ import { apiServerUrl, internalIpv4 } from '../kube/network.ts';
 import { NODE_FILES, nodeObjectUrl } from '../kube/node-files.ts';
 import { BIN_DIR, FLANNEL_VXLAN_PORT, KUBERNETES_PKI, KUBEWRIGHT_DIR } from '../kube/paths.ts';
 import { leafFiles } from '../kube/pki-files.ts';
+import { directServers } from '../kube/proxy.ts';
 import { CNI_CONFLIST, cniConfigScript, FLANNEL_BACKENDS, flannelNetConf } from '../render/flannel.ts';
 import { kubeconfigWithFiles } from '../render/kubeconfig-files.ts';
 import { daemonUnit, flags } from '../render/unit.ts';
@@ -63,7 +64,7 @@ export default definePhase({
       key: client.key,
     });
     return [
-      packages({ apt: ['iptables'], dnf: ['iptables-nft'] }),
+      packages({ apt: ['iptables'], dnf: ['iptables-nft'] }, directServers(context.cluster)),
       await install(context, 'flannel', { version: options.version }),
       waitUrl(),
       ...client.resources,

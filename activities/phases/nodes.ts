@@ -10,6 +10,7 @@ import { desiredTaints } from '../kube/node-taints.ts';
 import { PACKET_FILTER_WITNESS, packetFilterWitness } from '../kube/packet-filter.ts';
 import { BIN_DIR, CONTAINERD_SOCKET, KUBERNETES_DIR, KUBERNETES_PKI } from '../kube/paths.ts';
 import { leafFiles } from '../kube/pki-files.ts';
+import { directServers } from '../kube/proxy.ts';
 import { chooseResolvConf } from '../kube/resolv-conf.ts';
 import { kubeProxyConfig, PROXY_MODES } from '../render/kube-proxy.ts';
 import { kubeconfigWithFiles } from '../render/kubeconfig-files.ts';
@@ -79,7 +80,10 @@ export default definePhase({
         ...pair,
       });
     return [
-      packages({ apt: ['conntrack', 'iptables', 'nftables'], dnf: ['conntrack-tools', 'iptables-nft', 'nftables'] }),
+      packages(
+        { apt: ['conntrack', 'iptables', 'nftables'], dnf: ['conntrack-tools', 'iptables-nft', 'nftables'] },
+        directServers(cluster),
+      ),
       ...(await installKubernetes(context, NODE_BINARIES)),
       waitUrl(),
       chooseResolvConf().resource,

@@ -6,6 +6,7 @@ import type { Change, OperationKind } from '../../contracts/operation.ts';
 import type { Need } from '../../contracts/plan.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
+import type { ProxyUrls } from '../kube/proxy.ts';
 import type { Pki } from '../pki/types.ts';
 import type { Resource } from '../resources/resource.ts';
 import type { ClusterNotes } from './cluster-notes.ts';
@@ -41,6 +42,8 @@ export interface PhaseContext<Options> {
     dryRun: boolean;
   }) => Promise<{ secrets: number; hostKeys: number }>;
   artifacts: ArtifactSource;
+  /** The proxies of `spec.proxy`, login included; null where there is none, and in a teardown. */
+  proxy: ProxyUrls | null;
   /** Of cluster-wide phases: hosts in quarantine, which nothing may wait for. */
   quarantined: readonly string[];
   /** Of cluster-wide phases: the hosts that the operation is about; null = all that are in. */

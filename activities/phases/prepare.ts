@@ -8,7 +8,8 @@ import { CLUSTER_MARK, formatMark, markOf } from '../host/cluster-mark.ts';
 import { kubeChoices } from '../kube/choices.ts';
 import { isContainer } from '../kube/container-host.ts';
 import { apiServersInTurn, hasApiServersName } from '../kube/network.ts';
-import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, REGISTRY_HOSTNAME } from '../kube/paths.ts';
+import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, PROXY_ENV, REGISTRY_HOSTNAME } from '../kube/paths.ts';
+import { directServers, proxyEnvironment } from '../kube/proxy.ts';
 import { EARLIER_SYSCTL_FILE, kubeSysctls, LOWER_BOUNDS, SYSCTL_FILE } from '../kube/sysctls.ts';
 import { absent } from '../resources/absent.ts';
 import { directory } from '../resources/directory.ts';
@@ -69,7 +70,9 @@ export default definePhase({
       hostsEntries([...clusterNames(cluster), ...apiServersName(cluster, host)]),
       directory(KUBEWRIGHT_DIR),
       file(CLUSTER_MARK, formatMark(await markOf(cluster, context.pki))),
-      packages(wanted),
+      // Before the first package.
+      await proxyEnvironment(context, PROXY_ENV),
+      packages(wanted, directServers(cluster)),
       ...(facts.packageManager === 'dnf' ? [firewalldWitness()] : []),
       ...(kube
         ? [

@@ -12,8 +12,10 @@ import {
   CONTAINERD_CERTS_D,
   CONTAINERD_CONFIG,
   CONTAINERD_DIR,
+  CONTAINERD_PROXY_ENV,
   REGISTRY_ENDPOINT,
 } from '../kube/paths.ts';
+import { proxyEnvironment } from '../kube/proxy.ts';
 import { registryClientLeaf } from '../kube/registry-client.ts';
 import { containerdConfig, registryHosts } from '../render/containerd.ts';
 import { daemonUnit } from '../render/unit.ts';
@@ -88,10 +90,11 @@ export default definePhase({
       directory(CONTAINERD_CERTS_D),
       ...files,
       file(CONTAINERD_CONFIG, config),
+      await proxyEnvironment(context, CONTAINERD_PROXY_ENV),
       // Not on runc, the plugins or certs.d: containerd reads those anew for every container and every pull.
       service('containerd', {
-        unit: unit(options),
-        restartOn: [`${BIN_DIR}/containerd`, CONTAINERD_CONFIG],
+        unit: unit(options, context.proxy !== null),
+        restartOn: [...[`${BIN_DIR}/containerd`, CONTAINERD_CONFIG], ...(context.proxy ? [CONTAINERD_PROXY_ENV] : [])],
         fills: FILLED,
       }),
     ];
@@ -157,7 +160,7 @@ async function registryAccess({ cluster, host, pki }: PhaseContext<Options>) {
   ];
 }
 
-function unit({ config }: Options): string {
+function unit({ config }: Options, proxied: boolean): string {
   return daemonUnit({
     description: 'containerd container runtime',
     documentation: 'https://containerd.io',
@@ -170,6 +173,10 @@ function unit({ config }: Options): string {
       Delegate: true,
       // Containers outlive a restart of containerd.
       KillMode: 'process',
+      // The file has all others, and wins over what drop-ins of others set.
+      ...(proxied
+        ? { EnvironmentFile: CONTAINERD_PROXY_ENV, UnsetEnvironment: 'all_proxy ALL_PROXY ftp_proxy FTP_PROXY' }
+        : {}),
       TasksMax: 'infinity',
       // Containers inherit it, so no base OCI spec has to be kept in step with containerd's own.
       LimitNOFILE: config.openFilesLimit,

@@ -2,6 +2,7 @@ import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
+import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
 
 /**
  * What apt calls before dpkg begins: the ledger gets every package that is to be installed, those that others need
@@ -30,6 +31,8 @@ kw_ledger_close
  */
 export const APT_INSTALL = `set +e
 export LC_ALL=C PATH=${HOST_PATH} DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+${USE_PROXY}
+${PROXY_EVIDENCE}
 phase=$1
 shift
 at_work=${PACKAGES_AT_WORK}
@@ -38,8 +41,16 @@ trap 'rm -f -- "$says" "$says.sh" "$says.plan"' EXIT
 cat >"$says.sh" <<'KW_NOTE_PACKAGES'
 ${NOTE_PACKAGES}KW_NOTE_PACKAGES
 trap 'exit 143' HUP INT TERM PIPE
+# Settings of the host win over the environment, so they are emptied where the spec names a proxy.
+get() {
+  if [ -n "$kw_proxied" ]; then
+    set -- -o Acquire::http::Proxy= -o Acquire::https::Proxy= -o Acquire::http::Proxy-Auto-Detect= \
+      -o Acquire::https::Proxy-Auto-Detect= -o Acquire::http::ProxyAutoDetect= "$@"
+  fi
+  apt-get "$@"
+}
 apt() {
-  apt-get -y -q -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0 -o Acquire::Retries=2 \\
+  get -y -q -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0 -o Acquire::Retries=2 \\
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \\
     -o DPkg::Pre-Install-Pkgs::="/usr/bin/env sh $says.sh $says $phase" \\
     -o DPkg::Tools::Options::/usr/bin/env::Version=2 "$@" </dev/null 2>"$says"
@@ -48,7 +59,7 @@ install() { apt install --no-install-recommends "$@"; }
 # The lock of the lists has no timeout of its own.
 update() {
   tries=0
-  until apt-get update -q -o Acquire::Retries=2 </dev/null 2>"$says"; do
+  until get update -q -o Acquire::Retries=2 </dev/null 2>"$says"; do
     grep -q 'Could not get lock' "$says" && [ "$tries" -lt 60 ] || return 1
     tries=$((tries + 1))
     sleep 1
@@ -65,6 +76,7 @@ finish() {
 give_up() {
   cat "$says" >&2
   if grep -Eq 'Could not get lock|Unable to acquire the dpkg' "$says"; then finish 75; fi
+  if grep -Eiq 'proxy|connect|resolv|fetch|timed out' "$says"; then kw_proxy_evidence >&2; fi
   finish 1
 }
 interrupted=
@@ -129,7 +141,7 @@ kw_install_again() {
   for kw_p; do
     kw_there "$kw_p" && continue
     KW_KEY="packages:$kw_p"
-    if kw_says=$(timeout 300 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=60 \\
+    if kw_says=$(${USE_PROXY}; timeout 300 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=60 \\
       -o Dpkg::Use-Pty=0 -- "$kw_p" </dev/null 2>&1); then kw_tell restored "$kw_p"
     else kw_tell kept "it cannot be installed again: $(printf '%s' "$kw_says" | tail -n 1 | tr '\\t' ' ')"
     fi

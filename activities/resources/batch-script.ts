@@ -1,8 +1,10 @@
-import { CURL } from '../host/direct.ts';
+import { CURL, PROXIED_CURL } from '../host/direct.ts';
 import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
+import { PROXY_ENV } from '../kube/paths.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { STATE_DIR } from './paths.ts';
+import { PROXY_EVIDENCE } from './proxy-script.ts';
 import { PUSH_FUNCTIONS } from './push-script.ts';
 import { shCode } from './sh-code.ts';
 
@@ -92,13 +94,22 @@ kw_aside() {
   trap 'rm -rf -- "$kw_gone"' EXIT
   trap 'exit 143' HUP INT TERM PIPE
 }
+# Names of the cluster, its mirror among them, are left out of the proxy by its own list.
+kw_download() {
+  if [ -r ${PROXY_ENV} ]; then
+    (set -a; . ${PROXY_ENV}; exec ${PROXIED_CURL} "$@")
+  else
+    ${CURL} "$@"
+  fi
+}
+${PROXY_EVIDENCE}
 # fetch <name> <url> <path> <bytes, 0 = unknown> <sha256> <KiB needed>
 fetch() {
   mkdir -p -- "\${3%/*}"
   rm -f -- "$3"
   kw_room "\${3%/*}" "$6"
   kw_rc=0
-  kw_says=$(${CURL} --fail --silent --show-error --location --proto '=http,https' \\
+  kw_says=$(kw_download --fail --silent --show-error --location --proto '=http,https' \\
     --retry 3 --retry-delay 1 --retry-connrefused --connect-timeout 10 --speed-limit 1024 --speed-time 30 \\
     --output "$3" -- "$2" 2>&1) || kw_rc=$?
   if [ "$kw_rc" -ne 0 ]; then
@@ -106,6 +117,7 @@ fetch() {
     [ "$kw_rc" -ne 23 ] || kw_full "\${3%/*}" "writing $1 failed"
     kw_fail ${shCode('ARTIFACT_UNREACHABLE')} "$1 cannot be downloaded from $2"
     printf '%s\\n(curl exit %s)\\n' "$kw_says" "$kw_rc"
+    kw_proxy_evidence
     exit 1
   fi
   kw_got=$(stat -c %s -- "$3")

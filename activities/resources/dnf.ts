@@ -2,6 +2,7 @@ import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
+import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
 
 /**
  * dnf: one transaction for what is missing ($2...), noted in the ledger under the phase $1: what was asked for before it
@@ -11,6 +12,8 @@ import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
  */
 export const DNF_INSTALL = `set +e
 export LC_ALL=C PATH=${HOST_PATH}
+${USE_PROXY}
+${PROXY_EVIDENCE}
 ${LEDGER_FUNCTIONS}
 phase=$1
 shift
@@ -26,7 +29,8 @@ kw_ledger_open
 for kw_p; do grep -Fqx -- "$kw_p" "$says.was" || kw_line "packages:$kw_p" "$phase" '{"installed":true}'; done
 kw_ledger_close
 : >"$at_work"
-run() { timeout 900 dnf -y -q --setopt=install_weak_deps=False "$@" </dev/null 2>"$says"; }
+# proxy= of dnf.conf wins over the environment, so it is emptied where the spec names a proxy.
+run() { timeout 900 dnf -y -q --setopt=install_weak_deps=False \${kw_proxied:+--setopt=proxy=} "$@" </dev/null 2>"$says"; }
 finish() {
   rm -f -- "$at_work"
   exit "$1"
@@ -40,6 +44,7 @@ came_with() {
 give_up() {
   cat "$says" >&2
   if grep -Eq 'Waiting for process|another app.* holding the (yum|dnf) lock' "$says"; then finish 75; fi
+  if grep -Eiq 'proxy|connect|resolv|download|timed out|timeout' "$says"; then kw_proxy_evidence >&2; fi
   finish 1
 }
 [ $# -gt 0 ] || finish 0

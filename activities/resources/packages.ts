@@ -12,6 +12,8 @@ export interface PackagesResource extends Resource {
   readonly kind: 'packages';
   readonly apt: readonly string[];
   readonly dnf: readonly string[];
+  /** Servers that the package manager reaches directly, whatever proxy it is configured for. */
+  readonly direct: readonly string[];
 }
 
 interface PackagesState {
@@ -33,13 +35,19 @@ const SCRIPTS: Readonly<Record<string, { install: string; resumes: 'missing' | '
 };
 const UNDO: Readonly<Record<string, string>> = { apt: APT_UNDO, dnf: DNF_UNDO };
 
-/** Packages of the distribution, any version. Only what is missing is installed, in one transaction. */
-export function packages(names: { apt: readonly string[]; dnf?: readonly string[] }): PackagesResource {
+/**
+ * Packages of the distribution, any version. Only what is missing is installed, in one transaction. Through the proxy of
+ * `spec.proxy`, else through the one that the host's apt or dnf is configured for; never to the servers of `direct`.
+ */
+export function packages(
+  names: { apt: readonly string[]; dnf?: readonly string[] },
+  direct: readonly string[],
+): PackagesResource {
   const { apt, dnf = apt } = names;
   for (const name of [...apt, ...dnf]) {
     if (!NAME.test(name)) throw new Error(`not a package name: ${JSON.stringify(name)}`);
   }
-  return { kind: 'packages', id: apt.join(' '), apt, dnf };
+  return { kind: 'packages', id: apt.join(' '), apt, dnf, direct };
 }
 
 const wanted = (resource: PackagesResource, facts: HostFacts): readonly string[] =>
@@ -74,6 +82,7 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
   },
 
   async apply(resource, observed, { facts, host, phase }) {
+    const noProxy = resource.direct.join(',');
     const script = SCRIPTS[facts.packageManager];
     if (!script) {
       throw new KubewrightError('OS_UNSUPPORTED', `${host.name} has neither apt nor dnf`, { host: host.name });
@@ -82,6 +91,7 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
     const names = all ? wanted(resource, facts) : missing(resource, observed, facts);
     const { code, stdout, stderr } = await host.script(script.install, [phase, ...names], {
       okCodes: 'any',
+      env: { no_proxy: noProxy, NO_PROXY: noProxy },
       timeoutMs: INSTALL_TIMEOUT_MS,
     });
     if (code === 0) return;

@@ -148,6 +148,7 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
     facts: { ...sampleFacts, hostname: host.name, ...sample.facts },
     pki: fakePki,
     artifacts: fakeArtifacts(sample.mirror !== false),
+    proxy: null,
     quarantined: [],
     focus: null,
     notes: { get: async () => null, set: async () => {}, list: async () => new Map() },

@@ -64,7 +64,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   hostsEntries([{ address: '10.0.0.1', names: ['a', 'b'] }]),
   kernelModules(['overlay', 'nf-conntrack'], { file: '/etc/modules-load.d/k.conf' }),
   manifests('dns', [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { a: "'\n$(x)" } }]),
-  packages({ apt: ['curl', 'g++'], dnf: ['curl'] }),
+  packages({ apt: ['curl', 'g++'], dnf: ['curl'] }, []),
   registryImage({ file: resolved, registry: 'r.test:5000', repository: 'a/b', tag: '1', tls }),
   service('x', { unit: '[Service]\n', dropIns: { 'a b': '[Unit]\n' } }),
   swapOff(),

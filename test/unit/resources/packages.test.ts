@@ -15,7 +15,7 @@ afterEach(() => host.dispose());
 const run = (packageManager: 'apt' | 'dnf' | 'none' = 'apt') =>
   converge({
     remote: host,
-    resources: [packages({ apt: ['chrony', 'socat'], dnf: ['chrony'] })],
+    resources: [packages({ apt: ['chrony', 'socat'], dnf: ['chrony'] }, ['mirror.example'])],
     facts: { ...FACTS, packageManager },
     mode: 'apply',
     phase: 'test',
