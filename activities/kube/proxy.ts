@@ -53,7 +53,7 @@ export function directPlaces(cluster: ClusterSpec): string[] {
   const { endpoint } = rawPhaseOptions(cluster, 'master');
   const own = [
     ...['localhost', '127.0.0.0/8', '127.0.0.1', network.podCidr, network.serviceCidr],
-    ...['.svc', `.${network.clusterDomain}`, API_SERVERS_HOSTNAME, REGISTRY_HOSTNAME],
+    ...['.svc', `.${network.clusterDomain}`, network.clusterDomain, API_SERVERS_HOSTNAME, REGISTRY_HOSTNAME],
     ...hosts.flatMap((each) => [each.address, internalAddress(each), each.name]),
     ...(typeof endpoint === 'string' ? [endpoint] : []),
     ...(artifacts.mirror === undefined ? [] : [new URL(artifacts.mirror).hostname]),

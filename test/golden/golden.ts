@@ -9,6 +9,7 @@ import { artifact } from '../../activities/artifacts/catalogue.ts';
 import { type ImageName, image } from '../../activities/artifacts/images.ts';
 import type { ArtifactSource } from '../../activities/artifacts/source.ts';
 import type { HostFacts } from '../../activities/host/types.ts';
+import { proxyUrls } from '../../activities/kube/proxy.ts';
 import { phaseOptions } from '../../activities/phases/options.ts';
 import type { Phase, PhaseContext } from '../../activities/phases/phase.ts';
 import { placementOf } from '../../activities/phases/placement.ts';
@@ -28,6 +29,8 @@ export interface Sample {
   hosts?: readonly Record<string, unknown>[] | undefined;
   network?: Record<string, unknown> | undefined;
   policy?: object | undefined;
+  /** spec.proxy; a login in it is `ann` with the password `p@ss word`. */
+  proxy?: object | undefined;
   /** False: no mirror, so official release files and upstream images. */
   mirror?: boolean | undefined;
 }
@@ -55,6 +58,7 @@ export function sampleCluster(sample: Sample = {}): ClusterSpec {
       network: sample.network ?? {},
       artifacts: sample.mirror === false ? {} : { mirror: MIRROR },
       policy: sample.policy ?? {},
+      ...(sample.proxy === undefined ? {} : { proxy: sample.proxy }),
       phases: sample.phases ?? {},
     },
   });
@@ -148,7 +152,11 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
     facts: { ...sampleFacts, hostname: host.name, ...sample.facts },
     pki: fakePki,
     artifacts: fakeArtifacts(sample.mirror !== false),
-    proxy: null,
+    proxy: await proxyUrls(
+      cluster,
+      async () => ({ kind: 'proxy', user: 'ann', password: 'p@ss word' }),
+      () => {},
+    ),
     quarantined: [],
     focus: null,
     notes: { get: async () => null, set: async () => {}, list: async () => new Map() },

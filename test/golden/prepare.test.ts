@@ -21,6 +21,7 @@ test.each<GoldenCase>([
     phases: { nodes: { kubelet: { config: { failSwapOn: false } } } },
   },
   { name: 'worker-of-three-control-planes', hosts: threeControlPlanes, host: 'worker-1' },
+  { name: 'proxy', proxy: { http: 'http://proxy.example.com:3128' } },
   { name: 'registry-only', hosts: noRoles, host: 'images' },
   {
     name: 'options',

@@ -15,6 +15,15 @@ test.each<GoldenCase>([
     facts: { cgroup: 1 },
     phases: { runtime: { config: { systemdCgroup: false, restrictOomScoreAdj: true, openFilesLimit: 20_000 } } },
   },
+  {
+    name: 'proxy',
+    host: 'worker-1',
+    proxy: {
+      https: 'http://proxy.example.com:3128/',
+      noProxy: ['*.corp.example.com', '198.51.100.0/24'],
+      credential: { name: 'corp' },
+    },
+  },
   { name: 'no-registry', mirror: false, hosts: twoTimeServers },
   {
     name: 'overrides',
