@@ -78,24 +78,28 @@ fi
   evaluate({ cluster }, rows) {
     const { proxy } = cluster.spec;
     const packages = rows.find(([what]) => what === 'packages')?.[1]?.trim();
-    return rows
-      .filter(([what]) => what !== 'packages')
-      .map(([place = '', where = '', said = '']) => {
-        if (!place.startsWith('/')) {
-          const both = proxy?.http === proxy?.https && proxy?.https !== undefined ? ', spec.proxy.https' : '';
+    return (
+      rows
+        .filter(([what]) => what !== 'packages')
+        // They were asked side by side: in whatever order they answered, a dry run says what the build says.
+        .toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1))
+        .map(([place = '', where = '', said = '']) => {
+          if (!place.startsWith('/')) {
+            const both = proxy?.http === proxy?.https && proxy?.https !== undefined ? ', spec.proxy.https' : '';
+            return {
+              code: 'PROXY_UNREACHABLE' as const,
+              message: `the proxy ${where} (${place}${both}) does not answer`,
+              evidence: `${place}${both} ${where}: ${said}`,
+            };
+          }
+          const [, file = place, line = '?'] = /^(.*):(\d+)$/.exec(place) ?? [];
+          const whose = file.startsWith('/etc/apt/') ? 'apt' : 'dnf';
           return {
             code: 'PROXY_UNREACHABLE' as const,
-            message: `the proxy ${where} (${place}${both}) does not answer`,
-            evidence: `${place}${both} ${where}: ${said}`,
+            message: `the proxy ${where} of ${whose}, set in ${file} line ${line}, does not answer`,
+            evidence: `${place} ${where}: ${said}; packages to be installed: ${packages ?? ''}`.trim(),
           };
-        }
-        const [, file = place, line = '?'] = /^(.*):(\d+)$/.exec(place) ?? [];
-        const whose = file.startsWith('/etc/apt/') ? 'apt' : 'dnf';
-        return {
-          code: 'PROXY_UNREACHABLE' as const,
-          message: `the proxy ${where} of ${whose}, set in ${file} line ${line}, does not answer`,
-          evidence: `${place} ${where}: ${said}; packages to be installed: ${packages ?? ''}`.trim(),
-        };
-      });
+        })
+    );
   },
 });
