@@ -450,6 +450,14 @@ export const ERRORS = {
     'Read the evidence; retry the host when the cause is gone.',
   ),
 
+  STATE_UNKNOWN: entry(
+    'phase',
+    true,
+    502,
+    'What is on the host could not be found out',
+    'Nothing was changed for it. The evidence is the last answer of what was asked (API server, registry, systemd, package database); bring that back, then retry the host.',
+  ),
+
   // Kubernetes and etcd.
   ETCD_UNHEALTHY: entry(
     'kubernetes',

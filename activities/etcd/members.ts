@@ -1,3 +1,5 @@
+import { Unknown } from '../resources/unknown.ts';
+
 /** A host as member of the cluster's etcd: what the spec says of it. */
 export interface EtcdPeer {
   readonly name: string;
@@ -21,12 +23,16 @@ export interface EtcdMember {
 /** True when it once was part of the cluster, so that other members count on what it has stored. */
 export const hasStarted = (member: EtcdMember): boolean => member.clientUrls.length > 0;
 
-/** `etcdctl member list` in its default form: `id, status, name, peer URLs, client URLs, learner`. */
+/**
+ * `etcdctl member list` in its default form: `id, status, name, peer URLs, client URLs, learner`. Other lines are
+ * etcdctl's own log. Throws Unknown for half a member.
+ */
 export function parseMemberList(lines: readonly string[]): EtcdMember[] {
   return lines.flatMap((line) => {
     const fields = line.split(', ');
     const [id = '', , name = '', peerUrls = '', clientUrls = '', learner = ''] = fields;
-    if (fields.length !== 6 || !/^[0-9a-f]{1,16}$/.test(id)) return [];
+    if (!/^[0-9a-f]{1,16}$/.test(id)) return [];
+    if (fields.length !== 6) throw new Unknown(`half a line of etcdctl: ${line.slice(0, 200)}`);
     const urls = (text: string) => text.split(',').filter((url) => url !== '');
     return [{ id, name, peerUrls: urls(peerUrls), clientUrls: urls(clientUrls), learner: learner === 'true' }];
   });

@@ -2,6 +2,7 @@ import { CURL_WORDS } from '../host/direct.ts';
 import { quoteArgv } from '../host/quote.ts';
 import { BIN_DIR } from '../kube/paths.ts';
 import { STATE_DIR } from '../resources/paths.ts';
+import { Unknown } from '../resources/unknown.ts';
 import { type EtcdMember, type EtcdPeer, parseMemberList } from './members.ts';
 
 /** Files by which etcd's clients on a host prove who they are. */
@@ -53,40 +54,59 @@ export function etcdctl(urls: readonly string[], tls: EtcdTls, ...args: readonly
 
 /**
  * Reads an `EtcdView`. A member that is well is one question to itself; otherwise all others are asked at once, and the
- * list of members counts only when it was agreed upon by a majority (etcdctl reads it linearizably).
+ * list of members counts only when it was agreed upon by a majority (etcdctl reads it linearizably). A folder that cannot
+ * be read, and healthy members that do not list themselves, are `unknown` and why; the last line is `end`.
  */
 export function observeScript(site: EtcdSite, quote: (word: string) => string): string {
   const { self, others, dataDir, bootstrapFile, tls } = site;
   const curl = quoteArgv([...CURL_WORDS, '-s', '-m', '2', '--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key]);
   const urls = others.map(({ clientUrl }) => clientUrl);
   return `set +eu
+export LC_ALL=C
+finish() { echo end; exit 0; }
+unknown() { printf 'unknown %s\\n' "$(printf '%s' "$1" | tr '\\n' ' ' | tail -c 600)"; finish; }
 well() { case $(${curl} "$1/health") in *'"health":"true"'*) return 0 ;; esac; return 1; }
+says=$(ls -- ${quote(`${dataDir}/member/wal`)} 2>&1) || case $says in *': No such file or directory' | *': Not a directory') ;; *) unknown "$says" ;; esac
 data=no; for wal in ${quote(`${dataDir}/member/wal`)}/*.wal; do [ ! -e "$wal" ] || data=yes; done
 printf 'data %s\\n' "$data"
 [ ! -r ${MEMBER_STAMP} ] || { read -r inode id <${MEMBER_STAMP} && [ "$inode" = "$(stat -c %i -- "\${wal%/*}")" ] && echo "id=$id"; }
 [ ! -r ${quote(bootstrapFile)} ] || while IFS= read -r line; do
   case $line in ETCD_INITIAL_CLUSTER_STATE=* | ETCD_INITIAL_CLUSTER_TOKEN=*) printf '%s\\n' "$line" ;; esac
 done <${quote(bootstrapFile)}
-[ -x ${CTL} ] && [ -s ${quote(tls.key)} ] || exit 0
+[ -x ${CTL} ] && [ -s ${quote(tls.key)} ] || finish
 echo asked
-[ "$data" = no ] || ! well ${quote(self.clientUrl)} || { echo running; exit 0; }
+[ "$data" = no ] || ! well ${quote(self.clientUrl)} || { echo running; finish; }
 healthy=$(
 ${urls.map((url) => `{ ! well ${quote(url)} || printf 'healthy %s\\n' ${quote(url)}; } &`).join('\n')}
 wait)
-[ -n "$healthy" ] || exit 0
+[ -n "$healthy" ] || finish
 printf '%s\\n' "$healthy"
-list=$(${quoteArgv(etcdctl(urls, tls, 'member', 'list'))}) || exit 0
+list=$(${quoteArgv(etcdctl(urls, tls, 'member', 'list'))} 2>&1) || unknown "etcdctl member list: $list"
 printf 'members\\n%s\\n' "$list"
+finish
 `;
 }
 
-/** Reads what the script printed. Nothing at all comes out as a host without data that knows nothing. */
+/**
+ * Reads what the script printed. Throws Unknown where that says neither who is a member nor that nobody can be asked: a
+ * member that is missing from half a list would lose its data, and a cluster that is not seen would be founded anew.
+ */
 export function parseView(output: string): EtcdView {
   const lines = output.split('\n');
+  const unknown = lines.find((line) => line.startsWith('unknown '));
+  if (unknown !== undefined) throw new Unknown(unknown.slice('unknown '.length));
+  if (!lines.includes('end')) throw new Unknown('the answer of the host broke off');
   const value = (key: string) => lines.find((line) => line.startsWith(`${key}=`))?.slice(key.length + 1) ?? '';
   const healthy = lines.filter((line) => line.startsWith('healthy ')).map((line) => line.slice('healthy '.length));
   const at = lines.indexOf('members');
-  const members = at < 0 ? [] : parseMemberList(lines.slice(at + 1));
+  const members = at < 0 ? null : parseMemberList(lines.slice(at + 1));
+  if (members?.length === 0)
+    throw new Unknown(
+      `etcdctl lists no member: ${lines
+        .slice(at + 1)
+        .join(' ')
+        .slice(0, 300)}`,
+    );
   return {
     data: lines.includes('data yes')
       ? {
@@ -98,6 +118,6 @@ export function parseView(output: string): EtcdView {
     running: lines.includes('running'),
     asked: lines.includes('asked'),
     healthy: new Set(healthy),
-    members: members.length === 0 ? null : members,
+    members,
   };
 }

@@ -1,6 +1,7 @@
 import { sha256 } from './digest.ts';
 import { removable } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { Unknown } from './unknown.ts';
 
 export interface AbsentResource extends Resource {
   readonly kind: 'absent';
@@ -13,8 +14,11 @@ export function absent(path: string): AbsentResource {
 
 export const absentKind: ResourceKind<AbsentResource, { gone: boolean }> = {
   kind: 'absent',
-  probe: ({ id }, quote) => `if [ -e ${quote(id)} ] || [ -L ${quote(id)} ]; then echo present; else echo absent; fi`,
-  parse: (output) => ({ gone: output.trim() === 'absent' }),
+  probe: ({ id }, quote) => `if kw_stat -c %F -- ${quote(id)}; then echo present; else echo absent; fi`,
+  parse(output) {
+    if (output !== 'present\n' && output !== 'absent\n') throw new Unknown(`stat said: ${output.slice(0, 200)}`);
+    return { gone: output === 'absent\n' };
+  },
   diff: (resource, { gone }) =>
     gone ? [] : [{ resource: resourceKey(resource), action: 'remove', detail: 'must not exist' }],
   fragment: ({ id }, _observed, { quote }) => ({ script: `rm -rf -- ${quote(id)}` }),

@@ -104,7 +104,8 @@ give_up
 
 /** sh that prints the version of each installed package: `<name> <version>`. Half-installed ones are left out, held ones count. */
 export const aptQuery = (words: string): string =>
-  `dpkg-query -W -f '\${db:Status-Abbrev}|\${Package} \${Version}\\n' -- ${words} | sed -n 's/^[a-z]i *|//p'`;
+  // 1: some of them are unknown to dpkg; anything above: its database cannot be read.
+  `kw_says=$(dpkg-query -W -f '\${db:Status-Abbrev}|\${Package} \${Version}\\n' -- ${words} 2>&1); [ $? -lt 2 ] || kw_unknown "$kw_says"; printf '%s\\n' "$kw_says" | sed -n 's/^[a-z]i *|//p'`;
 
 /**
  * sh functions for a teardown (see `undoFunctions`). `kw_purge <name>...`: dpkg itself, which removes no package but

@@ -5,6 +5,7 @@ import { absolute } from './path-check.ts';
 import { ARTIFACT_STAMP_DIR, stampName } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { fetchCall, TRANSFER_TIMEOUT_MS } from './transfer.ts';
+import { Unknown } from './unknown.ts';
 
 /** Which files of the archive go where below `into`. */
 export type ArchiveSelection =
@@ -48,15 +49,21 @@ export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
   probe(resource, quote) {
     const stamp = quote(stampOf(resource));
     return [
-      `cat -- ${stamp} || exit 0`,
+      `kw_stat -L -c %F -- ${stamp} || { echo absent; exit 0; }`,
+      `cat -- ${stamp} || kw_unknown ${quote(`${stampOf(resource)} cannot be read`)}`,
       `echo ${quote(NOW)}`,
-      `cd -P ${quote(resource.into)} || exit 0`,
-      `sed 1d ${stamp} | cut -d' ' -f5- | xargs -r -d '\\n' stat -c '%s %.9Y %i %a %n' -- | sort`,
+      `kw_stat -L -c %F -- ${quote(resource.into)} && [ "$kw_says" = directory ] && cd -P ${quote(resource.into)} || exit 0`,
+      `kw_says=$(sed 1d ${stamp} | cut -d' ' -f5- | xargs -r -d '\\n' stat -c '%s %.9Y %i %a %n' -- 2>&1 | sort)`,
+      // A file that is gone is an answer, one that cannot be read is none.
+      `case $kw_says in *'stat: '*) kw=$(printf '%s\\n' "$kw_says" | grep '^stat: ' | grep -Ev ': (No such file or directory|Not a directory)$') && kw_unknown "$kw" ;; esac`,
+      `printf '%s\\n' "$kw_says"`,
     ].join('\n');
   },
   parse(output) {
     const [stamp = '', now = ''] = output.split(`${NOW}\n`);
     const [head = '', ...files] = stamp.split('\n');
+    if (output.trim() === 'absent') return { archive: '', intact: false };
+    if (!output.includes(`${NOW}\n`)) throw new Unknown(`no list of files after the stamp: ${output.slice(0, 200)}`);
     return { archive: head.trim(), intact: files.length > 1 && files.join('\n').trim() === now.trim() };
   },
 

@@ -5,6 +5,7 @@ import { absolute } from './path-check.ts';
 import { ARTIFACT_STAMP_DIR, stampName } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { fetchCall, TRANSFER_TIMEOUT_MS } from './transfer.ts';
+import { Unknown } from './unknown.ts';
 
 export interface ArtifactResource extends Resource {
   readonly kind: 'artifact';
@@ -32,15 +33,19 @@ export const artifactKind: ResourceKind<ArtifactResource, ArtifactState> = {
   probe(resource, quote) {
     const path = quote(resource.id);
     return [
-      `[ -f ${path} ] && [ ! -L ${path} ] || exit 0`,
-      `kw=$(stat -c '%a %U:%G %s %.9Y %i' -- ${path})`,
+      `kw_stat -c '%a %U:%G %s %.9Y %i %F' -- ${path} || { echo absent; exit 0; }`,
+      `case $kw_says in *' regular file' | *' regular empty file') ;; *) echo absent; exit 0 ;; esac`,
+      `kw=\${kw_says% regular*} kw_sum=`,
       `read -r kw_sum kw_was <${quote(stampOf(resource))}`,
-      `[ -n "$kw_sum" ] && [ "\${kw#* * }" = "$kw_was" ] || kw_sum=$(sha256sum <${path})`,
-      `printf '%s %s\\n' "\${kw_sum%% *}" "$kw"`,
+      `[ -n "$kw_sum" ] && [ "\${kw#* * }" = "$kw_was" ] || { kw_sha256 ${path}; kw_sum=$kw_says; }`,
+      `printf '%s %s\\n' "$kw_sum" "$kw"`,
     ].join('\n');
   },
   parse(output) {
+    if (output.trim() === 'absent') return { sha256: '', mode: 0 };
     const [sum = '', mode = '', owner = ''] = output.trim().split(' ');
+    if (!/^[0-9a-f]{64}$/.test(sum) || !/^[0-7]+$/.test(mode) || owner === '')
+      throw new Unknown(`stat and sha256sum said: ${output.slice(0, 200)}`);
     return { sha256: sum, mode: owner === 'root:root' ? Number.parseInt(mode, 8) : -1 };
   },
 

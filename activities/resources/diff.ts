@@ -13,12 +13,25 @@ export interface Difference {
   readonly context: DiffContext;
 }
 
+/** A part of the list of resources, and what was changed before it. */
+export interface Stretch {
+  readonly from: number;
+  /** Not with it. */
+  readonly to: number;
+  readonly changed: ReadonlySet<string>;
+}
+
 /**
  * Compare what should be with what is. Pure. Includes the restarts that follow from other changes: a service comes
- * after its files in the list.
+ * after its files in the list. What is unknown is told as a difference of its own.
  * Throws an Error for a programming mistake: two resources with one name, or a restart on something unknown.
  */
-export function diff(resources: readonly Resource[], observations: Observations, facts: HostFacts): Difference {
+export function diff(
+  resources: readonly Resource[],
+  observations: Observations,
+  facts: HostFacts,
+  stretch: Stretch = { from: 0, to: resources.length, changed: new Set() },
+): Difference {
   const names = new Map<string, Resource>();
   for (const resource of resources) {
     const key = resourceKey(resource);
@@ -26,7 +39,7 @@ export function diff(resources: readonly Resource[], observations: Observations,
     names.set(key, resource);
   }
   const find = resolver(resources);
-  const changed = new Set<string>();
+  const changed = new Set<string>(stretch.changed);
   const context: DiffContext = {
     facts,
     changed,
@@ -40,15 +53,20 @@ export function diff(resources: readonly Resource[], observations: Observations,
       references.some((reference) => find(reference).some((resource) => changed.has(resourceKey(resource)))),
   };
   const perResource = new Map<string, readonly Change[]>();
-  for (const resource of resources) {
+  for (const resource of resources.slice(stretch.from, stretch.to)) {
     const key = resourceKey(resource);
-    const changes = kindOf(resource).diff(resource, observations.byResource.get(key), context);
+    const answer = observations.byResource.get(key);
+    const changes = answer?.known
+      ? kindOf(resource).diff(resource, answer.state, context)
+      : [{ resource: key, action: 'update' as const, detail: cannotCompare(answer?.why) }];
     if (changes.length === 0) continue;
     changed.add(key);
     perResource.set(key, changes);
   }
   return { changes: [...perResource.values()].flat(), perResource, context };
 }
+
+const cannotCompare = (why = 'nobody asked'): string => `cannot be compared now: ${why.slice(0, 300)}`;
 
 /** Finds the resources that a reference names: `kind:id`, or a path that they provide. */
 export function resolver(resources: readonly Resource[]): (reference: string) => readonly Resource[] {

@@ -25,7 +25,7 @@ const inside = ({ id }: DirectoryResource): string => `${id}/.`;
 export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
   kind: 'directory',
   // Through a link: /var/lib/x may well live on another disk.
-  probe: ({ id }, quote) => `cd -P ${quote(id)} && ${fileStateProbe('.', quote)}`,
+  probe: (resource, quote) => fileStateProbe(inside(resource), quote),
   // The name with `/.` is that of the directory itself: a link is followed, what is no directory is not there.
   together: {
     probe: (resources, quote) => fileStatesProbe(resources.map(inside), quote),

@@ -62,7 +62,8 @@ give_up
 
 /** sh that prints the version of each installed package: `<name> <version>`. */
 export const rpmQuery = (words: string): string =>
-  `rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' -- ${words} | grep -v ' is not installed$'`;
+  // Without its database rpm calls every package "not installed", after an error.
+  `kw_says=$(rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' -- ${words} 2>&1); case $kw_says in *error:*) kw_unknown "$kw_says" ;; esac; printf '%s\\n' "$kw_says" | grep -v ' is not installed$'`;
 
 /** As APT_UNDO: rpm itself, which refuses to remove what another package needs. */
 export const DNF_UNDO = `kw_there() { rpm -q -- "$1" >/dev/null 2>&1; }

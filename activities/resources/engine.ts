@@ -1,6 +1,15 @@
 import type { Change } from '../../contracts/operation.ts';
 import { quote } from '../host/quote.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
+import {
+  type AskAgain,
+  askUntilKnown,
+  askWhile,
+  CHECK_PATIENCE,
+  isUnknown,
+  PATIENCE,
+  type Patience,
+} from './ask-again.ts';
 import { type Batch, type BatchPart, MAX_PAYLOAD_BYTES, MAX_SCRIPT_BYTES, runBatch } from './batch.ts';
 import { type Difference, desiredDigest, diff, resolver } from './diff.ts';
 import { noteLine } from './ledger.ts';
@@ -30,29 +39,56 @@ export interface ConvergeOptions {
   identity?: string;
   onStep?: (step: string) => void;
   signal: AbortSignal;
+  /** How long what is unknown is asked for again. */
+  patience?: Patience;
 }
 
 /**
  * Make the host as the resources say: probe, diff, apply what differs in order. No difference: no command but the
- * probe. Mode `check` stops after the diff. Safe to interrupt anywhere: stamps of what depends on a change are removed
+ * probe. A resource whose state is unknown is asked for again when its turn has come, for the changes before it may be
+ * what lets it answer (a control plane starts its API server before it asks for objects in it); it is never taken for
+ * absent. Mode `check` stops after the diff, and tells what stays unknown as such. Safe to interrupt anywhere: stamps of what depends on a change are removed
  * before it is made, so a lost restart or verification is made up for in the next run.
  */
 export async function converge(options: ConvergeOptions): Promise<Convergence> {
   const { remote, resources, facts, mode, phase, signal, onStep = () => {} } = options;
+  const { patience = mode === 'check' ? CHECK_PATIENCE : PATIENCE } = options;
   onStep('probe');
-  const observations = await probe(remote, resources, { phase });
-  const difference = diff(resources, observations, facts);
+  let observations = await probe(remote, resources, { phase });
   const digest = desiredDigest(resources, phase, options.identity ?? '');
   const outcome: Convergence = {
-    changes: difference.changes,
-    restarts: difference.changes.filter(({ action }) => action === 'restart' || action === 'start').map(unitOf),
+    changes: [],
+    restarts: [],
     verified: observations.verified !== '' && observations.verified === digest,
     desiredDigest: digest,
   };
-  if (mode === 'apply' && difference.changes.length > 0) {
-    await applyAll({ remote, resources, phase, observations, difference, signal, onStep });
+  const ask = (from: number): AskAgain => ({
+    remote,
+    resources: resources.slice(from),
+    phase,
+    patience,
+    signal,
+    onStep,
+  });
+  if (mode === 'check') observations = await askWhile(ask(0), observations);
+
+  let changed: ReadonlySet<string> = new Set();
+  for (let from = 0; ; ) {
+    const unknown = resources.findIndex((resource, at) => at >= from && isUnknown(observations, resource));
+    const to = mode === 'check' || unknown < 0 ? resources.length : unknown;
+    const difference = diff(resources, observations, facts, { from, to, changed });
+    outcome.changes.push(...difference.changes);
+    outcome.restarts.push(
+      ...difference.changes.filter(({ action }) => action === 'restart' || action === 'start').map(unitOf),
+    );
+    if (mode === 'apply' && difference.changes.length > 0) {
+      await applyAll({ remote, resources, phase, observations, difference, signal, onStep });
+    }
+    if (to === resources.length) return outcome;
+    changed = difference.context.changed;
+    from = to;
+    observations = await askUntilKnown(ask(from), observations);
   }
-  return outcome;
 }
 
 /** Remember on the host that this desired state was verified. */
@@ -84,7 +120,9 @@ async function applyAll(run: Run): Promise<void> {
     const key = resourceKey(resource);
     if (!difference.perResource.has(key)) continue;
     const kind = kindOf(resource);
-    const observed = observations.byResource.get(key);
+    const answer = observations.byResource.get(key);
+    if (!answer?.known) throw new Error(`${key} is to be changed and its state is unknown`);
+    const observed = answer.state;
     const notes = (kind.trace?.(resource, observed) ?? []).map((trace) => noteLine(resource, run.phase, trace));
     if (kind.fragment) {
       const payloads: Uint8Array[] = [];

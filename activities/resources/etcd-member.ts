@@ -8,6 +8,7 @@ import type { RemoteHost } from '../host/types.ts';
 import { etcdBootstrap } from '../render/etcd.ts';
 import { digestOfParts } from './digest.ts';
 import { type ApplyContext, type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { answerOf } from './unknown.ts';
 
 export interface EtcdMemberResource extends Resource, EtcdSite, Pick<EtcdIntent, 'token' | 'formed'> {
   readonly kind: 'etcd-member';
@@ -42,10 +43,16 @@ export const etcdMemberKind: ResourceKind<EtcdMemberResource, EtcdView> = {
     const started = Date.now();
     for (;;) {
       // What the probe saw is from before etcdctl and the certificates were there.
-      const view = parseView(
-        (await context.host.script(observeScript(resource, quote), [], { timeoutMs: 30_000 })).stdout,
-      );
+      const { stdout } = await context.host.script(observeScript(resource, quote), [], { timeoutMs: 30_000 });
+      const answer = answerOf(() => parseView(stdout));
       const waitedMs = Date.now() - started;
+      if (!answer.known) {
+        if (waitedMs > JOIN_MS) throw noMember(resource, 'its state cannot be found out', answer.why);
+        context.onStep(`apply ${resourceKey(resource)}: ${answer.why.slice(0, 200)}`);
+        await sleep(PAUSE_MS, undefined, { signal: context.signal });
+        continue;
+      }
+      const view = answer.state;
       const step = nextStep(view, { ...resource, waitedMs });
       context.onStep(`apply ${resourceKey(resource)}: ${describeStep(step)}`);
       const said = await carryOut(step, resource, view, context.host);

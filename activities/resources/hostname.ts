@@ -1,6 +1,7 @@
 import { sha256 } from './digest.ts';
 import { entryKey } from './ledger.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { Unknown } from './unknown.ts';
 
 export interface HostnameResource extends Resource {
   readonly kind: 'hostname';
@@ -20,9 +21,11 @@ export function hostnameIs(name: string): HostnameResource {
 
 export const hostnameKind: ResourceKind<HostnameResource, HostnameState> = {
   kind: 'hostname',
-  probe: () => 'uname -n; cat /etc/hostname',
+  probe: () =>
+    "uname -n || kw_unknown 'uname does not say the name'; kw_stat -L -c %F -- /etc/hostname || exit 0; cat /etc/hostname || kw_unknown '/etc/hostname cannot be read'",
   parse(output) {
     const [live = '', file = ''] = output.split('\n');
+    if (live.trim() === '') throw new Unknown('uname said nothing');
     return { live: live.trim(), file: file.trim() };
   },
   diff(resource, { live, file }) {

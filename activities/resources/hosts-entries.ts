@@ -1,6 +1,7 @@
 import { sha256 } from './digest.ts';
 import { entryKey } from './ledger.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { Unknown } from './unknown.ts';
 
 export interface HostsEntry {
   readonly address: string;
@@ -13,7 +14,7 @@ export interface HostsEntriesResource extends Resource {
 }
 
 interface HostsState {
-  /** Null when it could not be read. */
+  /** Null: there is no such file. */
   text: string | null;
 }
 
@@ -51,9 +52,15 @@ printf '%s' "\${kw_text%x}" >${HOSTS} && kw_tell restored 'our block is out'`;
 
 export const hostsEntriesKind: ResourceKind<HostsEntriesResource, HostsState> = {
   kind: 'hosts-entries',
-  probe: () => `cat -- ${HOSTS} && echo`,
-  // The probe's own line end shows that the file was read, even an empty one.
-  parse: (output) => ({ text: output.endsWith('\n') ? output.slice(0, -1) : null }),
+  // The line end after it shows that the whole file was read: one that cannot be read must never be written anew.
+  probe: () =>
+    `kw_stat -L -c %F -- ${HOSTS} || { echo absent; exit 0; }\necho present\ncat -- ${HOSTS} || kw_unknown '${HOSTS} cannot be read'\necho`,
+  parse(output) {
+    if (output === 'absent\n') return { text: null };
+    const [, text] = /^present\n([^]*)\n$/.exec(output) ?? [];
+    if (text === undefined) throw new Unknown(`${HOSTS} was not read to its end`);
+    return { text };
+  },
   diff(resource, { text }) {
     const wanted = block(resource);
     if (text?.includes(wanted) && withBlock(text, wanted).length === text.length) return [];

@@ -52,9 +52,11 @@ function present(name: string): string {
 export const kernelModulesKind: ResourceKind<KernelModulesResource, ModulesState> = {
   kind: 'kernel-modules',
   probe: ({ id, names }, quote) =>
-    [fileStateProbe(id, quote), ...names.map((name) => `{ ${present(name)}; } && echo ${quote(`has ${name}`)}`)].join(
-      '\n',
-    ),
+    [
+      `[ -r /proc/filesystems ] && [ -d /sys/module ] || kw_unknown '/proc or /sys cannot be read'`,
+      fileStateProbe(id, quote),
+      ...names.map((name) => `{ ${present(name)}; } && echo ${quote(`has ${name}`)}`),
+    ].join('\n'),
   parse(output, { names }) {
     const [file = '', ...rest] = output.split('\n');
     const has = new Set(rest.map((line) => line.replace(/^has /, '')));

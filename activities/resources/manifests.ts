@@ -5,6 +5,7 @@ import { absolute } from './path-check.ts';
 import { KUBECTL_CACHE_DIR } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { shCode } from './sh-code.ts';
+import { Unknown } from './unknown.ts';
 
 /** The part of a Kubernetes object that we read. */
 export interface KubeObject {
@@ -21,7 +22,7 @@ export interface ManifestsResource extends Resource {
 }
 
 interface ManifestsState {
-  /** False when nothing could be compared: no kubectl yet, the API server away, a namespace still missing. */
+  /** False where there is nothing to compare with: no kubectl yet, a namespace still missing, an object that is refused. */
   compared: boolean;
   /** `apps.v1.Deployment.kube-system.coredns`. */
   created: string[];
@@ -33,9 +34,7 @@ const ADMIN_KUBECONFIG = '/etc/kubewright/admin.kubeconfig';
 const FIELD_MANAGER = 'kubewright';
 const WORKLOADS = ['Deployment', 'DaemonSet', 'StatefulSet'];
 const APPLY_TIMEOUT_MS = 120_000;
-/** Tries of a probe at an API server that is starting, a second apart. */
-const PROBE_TRIES = 20;
-/** What an API server, or kubectl about it, says while it starts (extended regular expression, any case). */
+/** What an API server, or kubectl about it, says while it starts or has too much to do (extended regular expression, any case). */
 const PASSES =
   'connection refused|the connection to the server .* was refused|no route to host|network is unreachable|context deadline exceeded|connection reset|unable to connect|i/o timeout|TLS handshake|unexpected EOF|ServiceUnavailable|the server is currently unable|etcdserver|Too Many Requests|failed to download openapi';
 
@@ -73,29 +72,12 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
   // base64: printf is a shell builtin, so the size of a manifest does not matter.
   probe: (resource, quote) =>
     [
-      `[ -f ${quote(resource.kubeconfig)} ] && command -v kubectl >/dev/null || exit 0`,
-      'kw_tries=0',
-      `while :; do`,
-      `  kw_says=$(printf %s ${Buffer.from(list(resource)).toString('base64')} | base64 -d |`,
-      `    HOME=/root KUBECACHEDIR=${KUBECTL_CACHE_DIR} KUBECTL_EXTERNAL_DIFF='diff -qr' timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f - 2>&1)`,
-      '  kw_code=$?',
-      // Not compared is applied anew: after a reboot the API server needs some seconds, first to answer and then to know
-      // the rights of our own user (`Forbidden ... cannot get resource`), and nothing has to change.
-      `  case $kw_says in *'Only in '*|*'Files '*) break ;; esac`,
-      `  if [ "$kw_code" = 0 ] || [ "$kw_tries" -ge ${PROBE_TRIES} ] || { [ "$kw_code" != 124 ] && ! printf '%s' "$kw_says" | grep -Eqi '${PASSES}|cannot get resource'; }; then break; fi`,
-      '  kw_tries=$((kw_tries + 1))',
-      '  sleep 1',
-      'done',
-      `printf '%s\\n' "$kw_says"`,
-      'echo "code $kw_code"',
+      `kw_stat -L -c %F -- ${quote(resource.kubeconfig)} && command -v kubectl >/dev/null || { echo absent; exit 0; }`,
+      `printf %s ${Buffer.from(list(resource)).toString('base64')} | base64 -d |`,
+      `  HOME=/root KUBECACHEDIR=${KUBECTL_CACHE_DIR} KUBECTL_EXTERNAL_DIFF='diff -qr' timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f - 2>&1`,
+      'echo "code $?"',
     ].join('\n'),
-  parse(output) {
-    const created = [...output.matchAll(/^Only in \S*MERGED-\S*: (\S+)$/gm)].map((match) => match[1]!);
-    const updated = [...output.matchAll(/^Files \S*LIVE-\S*\/(\S+) and \S+ differ$/gm)].map((match) => match[1]!);
-    const code = /^code (\d+)$/m.exec(output)?.[1];
-    const compared = code === '0' || (code === '1' && created.length + updated.length > 0);
-    return { compared, created, updated };
-  },
+  parse: parseDiff,
 
   diff(resource, { compared, created, updated }) {
     const change = (action: Change['action'], detail: string): Change => ({
@@ -133,6 +115,31 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
 
   digest: (resource) => digestOfParts([sha256(list(resource)), resource.kubeconfig]),
 };
+
+/** Answers of an API server that knows what it says: the object cannot be there, or `apply` will tell why it is refused. */
+const NOT_COMPARABLE =
+  /namespaces "[^"]*" not found|no matches for kind|\((?:Invalid|BadRequest)\)| is invalid: |field is immutable|denied the request|strict decoding error/;
+
+/**
+ * What `kubectl diff` said, with our `diff -qr` as its diff, and its exit code. It compares every object before it shows
+ * any: lines of differences are a whole answer. Only what the API server says of the objects is one; everything else
+ * (refused connections, 429, Unauthorized, Forbidden before it has loaded its roles, timeouts, half an output) is unknown.
+ */
+export function parseDiff(output: string): ManifestsState {
+  const created = [...output.matchAll(/^Only in \S*MERGED-\S*: (\S+)$/gm)].map((match) => match[1]!);
+  const updated = [...output.matchAll(/^Files \S*LIVE-\S*\/(\S+) and \S+ differ$/gm)].map((match) => match[1]!);
+  if (output === 'absent\n') return { compared: false, created, updated };
+  const [, code] = /^code (\d+)\n?$/m.exec(output) ?? [];
+  if (code === '0' || (code === '1' && created.length + updated.length > 0))
+    return { compared: true, created, updated };
+  const words = output.replace(/^code \d+\n?/m, '').trim();
+  const passes = new RegExp(PASSES, 'i').test(words);
+  if (code !== undefined && !passes && NOT_COMPARABLE.test(words)) return { compared: false, created: [], updated: [] };
+  if (code === '124') throw new Unknown(`the API server did not answer within 20 s. ${words.slice(-400)}`.trim());
+  throw new Unknown(
+    words.slice(-600) || `kubectl diff ended with ${code === undefined ? 'no' : `exit`} code ${code ?? ''}`.trim(),
+  );
+}
 
 const nameOf = ({ kind, metadata }: KubeObject): string =>
   `${kind} ${metadata.namespace ? `${metadata.namespace}/` : ''}${metadata.name}`;

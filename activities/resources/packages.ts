@@ -7,6 +7,7 @@ import { digestOfParts } from './digest.ts';
 import { DNF_INSTALL, DNF_UNDO, rpmQuery } from './dnf.ts';
 import { PACKAGES_AT_WORK } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { Unknown } from './unknown.ts';
 
 export interface PackagesResource extends Resource {
   readonly kind: 'packages';
@@ -24,6 +25,8 @@ interface PackagesState {
 }
 
 const INTERRUPTED = 'kubewright: interrupted';
+/** The last line of a probe: every package manager that is there was asked. */
+const ASKED = 'kubewright: asked';
 
 /** Whole distributions have been upgraded in less. */
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
@@ -64,10 +67,11 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
     if (apt.length > 0) lines.push(`if command -v dpkg-query >/dev/null; then ${aptQuery(words(apt))}; fi`);
     if (dnf.length > 0)
       lines.push(`if command -v rpm >/dev/null && command -v dnf >/dev/null; then ${rpmQuery(words(dnf))}; fi`);
-    return lines.join('\n');
+    return [...lines, `echo ${quote(ASKED)}`].join('\n');
   },
   parse(output) {
     const lines = output.split('\n');
+    if (!lines.includes(ASKED)) throw new Unknown(`the list of packages broke off: ${output.slice(-200)}`);
     return {
       installed: new Set(lines.map((line) => line.split(' ')[0] ?? '')),
       interrupted: lines.includes(INTERRUPTED),

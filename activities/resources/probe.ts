@@ -3,13 +3,15 @@ import { HOST_PATH } from '../host/host-path.ts';
 import { quote } from '../host/quote.ts';
 import type { RemoteHost } from '../host/types.ts';
 import { verifiedStamp } from './paths.ts';
+import { PROBE_FUNCTIONS } from './probe-functions.ts';
 import { type Resource, resourceKey } from './resource.ts';
 import { kindOf } from './resource-kinds.ts';
+import { type Answer, answerOf } from './unknown.ts';
 
 /** The present state of a task's resources on a host. */
 export interface Observations {
-  /** By `kind:id`; each in its kind's own shape. */
-  readonly byResource: ReadonlyMap<string, unknown>;
+  /** By `kind:id`; each state in its kind's own shape. */
+  readonly byResource: ReadonlyMap<string, Answer>;
   /** Digest of the desired state that the phase verified last; empty when it never did. */
   readonly verified: string;
 }
@@ -19,23 +21,24 @@ const PROBE_TIMEOUT_MS = 120_000;
 
 /**
  * The script that reads everything. Fragments are kept apart by a marker that nothing on the host can guess, each in a
- * subshell of its own: one that fails yields nothing, which its kind reports as a difference.
+ * subshell of its own: one that fails yields nothing, which counts as unknown.
  */
 export function probeScript(fragments: readonly string[], marker: string): string {
   const parts = fragments.map(
     (fragment, index) =>
       `printf '%s> %s\\n' "$M" ${index}\n(\n${fragment}\n) </dev/null 2>/dev/null || :\nprintf '\\n%s< %s\\n' "$M" ${index}\n`,
   );
-  return `set +eu\nexport LC_ALL=C PATH=${HOST_PATH}\nM=${marker}\n${parts.join('')}`;
+  return `set +eu\nexport LC_ALL=C PATH=${HOST_PATH}\nM=${marker}\n${PROBE_FUNCTIONS}\n${parts.join('')}`;
 }
 
-/** Split the output of `probeScript` again; a fragment without output (or cut off) is empty. */
-export function splitProbe(output: string, count: number, marker: string): string[] {
+/** Split the output of `probeScript` again; null where it broke off before the end of the fragment. */
+export function splitProbe(output: string, count: number, marker: string): (string | null)[] {
   return Array.from({ length: count }, (_, index) => {
     const start = output.indexOf(`${marker}> ${index}\n`);
-    if (start < 0) return '';
+    if (start < 0) return null;
     const from = start + `${marker}> ${index}\n`.length;
     const end = output.indexOf(`\n${marker}< ${index}\n`, from - 1);
+    if (end < 0) return null;
     return end < from ? '' : output.slice(from, end);
   });
 }
@@ -47,11 +50,14 @@ interface Reading {
   split: (output: string) => readonly string[];
 }
 
-/** What there is to read: several resources of a kind together where the kind can, in the order of the first ones. */
-function readings(resources: readonly Resource[]): Reading[] {
+/**
+ * What there is to read: several resources of a kind together where the kind can, in the order of the first ones. `apart`:
+ * each alone, which tells the one that cannot be read from the others.
+ */
+function readings(resources: readonly Resource[], apart: boolean): Reading[] {
   const groups = new Map<unknown, Resource[]>();
   for (const resource of resources) {
-    const key = kindOf(resource).together ? resource.kind : resource;
+    const key = kindOf(resource).together && !apart ? resource.kind : resource;
     groups.set(key, [...(groups.get(key) ?? []), resource]);
   }
   return [...groups.values()].map((of) => {
@@ -63,29 +69,45 @@ function readings(resources: readonly Resource[]): Reading[] {
   });
 }
 
+/** What is unknown of a fragment before anybody reads it; null for an answer. Pure. */
+function whyUnknown(output: string | null, marker: string): string | null {
+  if (output === null) return 'the answer of the host broke off';
+  const at = output.lastIndexOf(`\n${marker}? `);
+  if (at >= 0) return output.slice(at + marker.length + 3).trim() || 'no reason given';
+  return output.trim() === '' ? 'the probe said nothing' : null;
+}
+
+/** What one fragment learned of its resource. Pure. */
+export function readAnswer(output: string | null, marker: string, resource: Resource): Answer {
+  const why = whyUnknown(output, marker);
+  return why === null ? answerOf(() => kindOf(resource).parse(output!, resource)) : { known: false, why };
+}
+
 /** Read the present state of all resources of a task: one script, one round trip, nothing is changed. */
 export async function probe(
   remote: RemoteHost,
   resources: readonly Resource[],
-  options: { phase: string },
+  options: { phase: string; apart?: boolean },
 ): Promise<Observations> {
   const marker = `kw-${randomBytes(12).toString('hex')}`;
   const stamp = `cat -- ${quote(verifiedStamp(options.phase))}`;
-  const parts = readings(resources);
+  const parts = readings(resources, options.apart ?? false);
   const fragments = [stamp, ...parts.map(({ script }) => script)];
   const { stdout } = await remote.script(probeScript(fragments, marker), [], {
     timeoutMs: PROBE_TIMEOUT_MS,
     secrets: resources.flatMap((resource) => kindOf(resource).secrets?.(resource) ?? []),
   });
   const [verified = '', ...outputs] = splitProbe(stdout, fragments.length, marker);
-  const said = new Map(
+  const byResource = new Map(
     parts.flatMap(({ of, split }, index) => {
-      const own = split(outputs[index] ?? '');
-      return of.map((resource, at) => [resource, own[at] ?? ''] as const);
+      const output = outputs[index] ?? null;
+      const why = whyUnknown(output, marker);
+      const own = why === null ? split(output!) : [];
+      return of.map((resource, at): [string, Answer] => [
+        resourceKey(resource),
+        why === null ? readAnswer(own[at] ?? '', marker, resource) : { known: false, why },
+      ]);
     }),
   );
-  const byResource = new Map(
-    resources.map((resource) => [resourceKey(resource), kindOf(resource).parse(said.get(resource) ?? '', resource)]),
-  );
-  return { byResource, verified: verified.trim() };
+  return { byResource, verified: (verified ?? '').trim() };
 }

@@ -5,6 +5,7 @@ import { absolute } from './path-check.ts';
 import { IMAGE_STAMP_DIR, stampName } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { fetchCall, TRANSFER_TIMEOUT_MS } from './transfer.ts';
+import { Unknown } from './unknown.ts';
 
 /** Files on the host with which it speaks to the registry. */
 export interface RegistryTls {
@@ -56,14 +57,17 @@ const base = ({ id }: RegistryImageResource): string => `${IMAGE_STAMP_DIR}/${st
 /** After what the registry says of one image. */
 const NEXT = '--- next';
 
-/** sh filter: the digests that HEAD requests were answered with. */
+/** sh filter: the digests that HEAD requests were answered with, and after each the status. */
 const DIGESTS = `tr -d '\\r' | sed -n -e 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p' -e '/^${NEXT}/p'`;
+
+/** One answer of it. */
+const ANSWER = new RegExp(`([^]*?)${NEXT} (\\d{3})\\n`, 'g');
 
 const manifestUrl = ({ registry, repository, tag }: RegistryImageResource): string =>
   `https://${registry}/v2/${repository}/manifests/${tag}`;
 
 const curl = ({ tls }: RegistryImageResource, quote: (word: string) => string): string =>
-  `${CURL} --silent --head --max-time 5 --write-out '${NEXT}\\n' --cacert ${quote(tls.ca)} --cert ${quote(tls.cert)} --key ${quote(tls.key)} -H ${quote(`Accept: ${MANIFEST_TYPES}`)}`;
+  `${CURL} --silent --head --max-time 5 --write-out '${NEXT} %{http_code}\\n' --cacert ${quote(tls.ca)} --cert ${quote(tls.cert)} --key ${quote(tls.key)} -H ${quote(`Accept: ${MANIFEST_TYPES}`)}`;
 
 /** Those that one curl asks for over one connection. */
 function byServer(resources: readonly RegistryImageResource[]): RegistryImageResource[][] {
@@ -81,8 +85,12 @@ export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> 
 
   probe(resource, quote) {
     return [
-      `read -r kw_sum kw_digest <${quote(`${base(resource)}.stamp`)} || exit 0`,
-      `kw_now=$(${curl(resource, quote)} -- ${quote(manifestUrl(resource))} | ${DIGESTS})`,
+      `kw_stat -L -c %F -- ${quote(`${base(resource)}.stamp`)} || { echo absent; exit 0; }`,
+      `read -r kw_sum kw_digest <${quote(`${base(resource)}.stamp`)} || kw_unknown ${quote(`${base(resource)}.stamp cannot be read`)}`,
+      `kw_says=$(${curl(resource, quote)} --show-error -- ${quote(manifestUrl(resource))} 2>&1) || kw_unknown "$kw_says"`,
+      `kw_now=$(printf '%s\\n' "$kw_says" | ${DIGESTS})`,
+      // Only these two are answers about the image.
+      `case $kw_now in *'${NEXT} 200' | *'${NEXT} 404') ;; *) kw_unknown ${quote(`the registry ${resource.registry} answers HTTP `)}"\${kw_now##* }" ;; esac`,
       `printf '%s %s %s\\n' "$kw_sum" "$kw_digest" "\${kw_now%%-*}"`,
     ].join('\n');
   },
@@ -92,7 +100,7 @@ export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> 
         .map((alike) => {
           const asks = alike.flatMap((each) => [
             'kw=',
-            `IFS= read -r kw <${quote(`${base(each)}.stamp`)}`,
+            `IFS= read -r kw <${quote(`${base(each)}.stamp`)} || [ ! -e ${quote(`${base(each)}.stamp`)} ] || kw_unknown ${quote(`${base(each)}.stamp cannot be read`)}`,
             `printf 'pushed %s %s\\n' ${quote(each.id)} "$kw"`,
             `[ -z "$kw" ] || set -- "$@" ${quote(manifestUrl(each))}`,
           ]);
@@ -102,14 +110,22 @@ export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> 
     split(output, resources) {
       const stamps = new Map([...output.matchAll(/^pushed (\S+) (\S.*)$/gm)].map(([, id, stamp]) => [id, stamp]));
       const asked = byServer(resources).flatMap((alike) => alike.filter(({ id }) => stamps.has(id)));
-      // A registry that does not answer has an empty answer for each image.
-      const answers = output.replaceAll(/^pushed .*\n/gm, '').split(`${NEXT}\n`);
-      const present = new Map(asked.map(({ id }, index) => [id, answers[index]?.trim() ?? '']));
-      return resources.map(({ id }) => (stamps.has(id) ? `${stamps.get(id)} ${present.get(id)}\n` : ''));
+      // curl goes on to the next one where the registry does not answer, or not about the image: unknown, and asked again.
+      const answers = [...output.replaceAll(/^pushed .*\n/gm, '').matchAll(ANSWER)];
+      const present = new Map(
+        asked.map(({ id }, index) => {
+          const [, digest, status = ''] = answers[index] ?? [];
+          return [id, ['200', '404'].includes(status) ? `${stamps.get(id)} ${digest?.trim() ?? ''}\n` : ''];
+        }),
+      );
+      const told = new Set([...output.matchAll(/^pushed (\S+) /gm)].map(([, id]) => id));
+      return resources.map(({ id }) => present.get(id) ?? (told.has(id) ? 'absent\n' : ''));
     },
   },
   parse(output) {
-    const [pushed = '', digest = '', present = ''] = output.trim().split(' ');
+    if (output.trim() === 'absent') return { pushed: '', digest: '', present: '' };
+    const [pushed = '', digest = '', present = '', ...more] = output.trim().split(' ');
+    if (!/^[0-9a-f]{64}$/.test(pushed) || more.length > 0) throw new Unknown(`the probe said: ${output.slice(0, 200)}`);
     return { pushed, digest, present };
   },
 

@@ -27,13 +27,15 @@ export interface ResourceKind<R extends Resource, Observed> extends Undoing {
   /**
    * POSIX sh that prints the present state, read-only, at most one second. The engine joins the fragments of all
    * resources of a task into one script and splits the output again: one round trip per task. A failing command in it
-   * is no error (neither -e nor -u is set); standard input is empty, standard error dropped.
+   * is no error (neither -e nor -u is set); standard input is empty, standard error dropped. It may use the functions of
+   * probe-functions.ts, and prints something in any case: that nothing is there is a word, not silence. What cannot be
+   * found out (what is asked does not answer, or answers with an error) it says by `kw_unknown`, or `parse` throws it.
    * Values go in as quoted words through `quote` only.
    */
   probe(resource: R, quote: (word: string) => string): string;
   /** The same for several resources of the kind at once, where that takes fewer processes on the host. */
   together?: Together<R>;
-  /** Empty output means that nothing is known: it must come out as a difference. */
+  /** Of a complete answer, which is not empty. Throws Unknown for one that says neither how it is nor that it is not there. */
   parse(output: string, resource: R): Observed;
   /** Pure. Empty = as desired. */
   diff(resource: R, observed: Observed, context: DiffContext): Change[];
@@ -58,7 +60,7 @@ export interface ResourceKind<R extends Resource, Observed> extends Undoing {
 /** One probe for several resources of a kind, with the rules of `probe`; on a host each process costs some 1 ms. */
 export interface Together<R extends Resource> {
   probe(resources: readonly R[], quote: (word: string) => string): string;
-  /** What `probe` of each resource alone would have printed, in their order; empty for what is missing. Pure. */
+  /** What `probe` of each resource alone would have printed, in their order; empty for what is not known: it is asked again alone. Pure. */
   split(output: string, resources: readonly R[]): string[];
 }
 

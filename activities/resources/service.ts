@@ -4,6 +4,7 @@ import { entryKey, type LedgerEntry } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { unitStamp } from './paths.ts';
 import { type DiffContext, type Resource, type ResourceKind, resourceKey, type UnitActions } from './resource.ts';
+import { Unknown } from './unknown.ts';
 
 export interface ServiceResource extends Resource {
   readonly kind: 'service';
@@ -20,8 +21,10 @@ export interface ServiceResource extends Resource {
 }
 
 interface ServiceState {
-  /** ActiveState; empty when systemd does not answer. */
+  /** ActiveState; `inactive` for a unit that is not there. */
   active: string;
+  /** On its way up; not between two tries of a unit that fails. */
+  starting: boolean;
   unitFileState: string;
   needsReload: boolean;
   /** What the unit depended on at its last (re)start. */
@@ -103,7 +106,8 @@ function needs(resource: ServiceResource, observed: ServiceState, context: DiffC
       : !resource.enabled && isEnabled
         ? false
         : undefined;
-  const isActive = observed.active === 'active' || observed.active === 'reloading';
+  // A member of a quorum goes on starting until it has one: nothing here would help it.
+  const isActive = ['active', 'reloading'].includes(observed.active) || (observed.starting && !resource.wait);
   // A unit of the distribution that depends on nothing of ours is not restarted just to write its first stamp.
   const independent = files.length === 0 && resource.restartOn.length === 0;
   const outdated =
@@ -139,7 +143,7 @@ const disable = (unit: string): string =>
 
 /** systemd prints the properties of several units in the order in which they were named, an empty line between them. */
 const show = (resources: readonly ServiceResource[], quote: (word: string) => string): string =>
-  `systemctl show -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${resources.map(({ unitName }) => quote(unitName)).join(' ')}`;
+  `kw_says=$(systemctl show -p ActiveState -p SubState -p UnitFileState -p NeedDaemonReload -- ${resources.map(({ unitName }) => quote(unitName)).join(' ')} 2>&1) || kw_unknown "$kw_says"\nprintf '%s\\n' "$kw_says"`;
 
 /** sh that prints the stamp of a unit and the digests of its files. */
 function filesProbe(resource: ServiceResource, quote: (word: string) => string): string {
@@ -148,9 +152,9 @@ function filesProbe(resource: ServiceResource, quote: (word: string) => string):
     `IFS= read -r kw <${quote(unitStamp(resource.unitName))}`,
     `printf 'stamp=%s\\n' "$kw"`,
     ...ownFiles(resource).flatMap(({ path }) => [
-      'kw=',
-      `[ -L ${quote(path)} ] || kw=$(sha256sum <${quote(path)})`,
-      `printf 'file=%s\\n' "\${kw%% *}"`,
+      'kw_says=',
+      `[ -L ${quote(path)} ] || [ -d ${quote(path)} ] || kw_sha256 ${quote(path)}`,
+      `printf 'file=%s\\n' "$kw_says"`,
     ]),
   ];
   return lines.join('\n');
@@ -176,19 +180,27 @@ export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
       return resources.map((_, index) => `${states[index]}\n${files[index] ?? ''}`);
     },
   },
-  parse(output) {
+  parse(output, resource) {
     const values = (key: string): string[] =>
       output
         .split('\n')
         .filter((line) => line.startsWith(`${key}=`))
         .map((line) => line.slice(key.length + 1));
-    return {
-      active: values('ActiveState')[0] ?? '',
+    const [active] = values('ActiveState');
+    if (!active) throw new Unknown(`systemctl said nothing of ${resource.unitName}: ${output.slice(0, 200)}`);
+    const state: ServiceState = {
+      active,
+      starting: active === 'activating' && values('SubState')[0] !== 'auto-restart',
       unitFileState: values('UnitFileState')[0] ?? '',
       needsReload: values('NeedDaemonReload')[0] === 'yes',
       stamp: values('stamp')[0] ?? '',
       files: values('file'),
     };
+    // Neither running nor stopped: a restart now would only throw it back, after a reboot say.
+    if ((state.starting && resource.wait && resource.running) || active === 'deactivating') {
+      throw new Unknown(`${resource.unitName} is ${active}`, { state });
+    }
+    return state;
   },
 
   diff(resource, observed, context) {
@@ -202,7 +214,7 @@ export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
     }
     if (enable !== undefined) add('update', enable ? 'enable' : 'disable');
     if (run === 'stop') add('update', 'stop');
-    if (run === 'start') add('start', `was ${observed.active || 'not there'}`);
+    if (run === 'start') add('start', `was ${observed.active}`);
     if (run === 'restart') add('restart', stale.length > 0 ? 'its unit changed' : 'something that it uses changed');
     if (run === 'reload') add('restart', 'reload: something that it uses changed');
     return changes;

@@ -1,6 +1,7 @@
 import { sha256 } from './digest.ts';
 import { entryKey } from './ledger.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { Unknown } from './unknown.ts';
 
 export interface SwapOffResource extends Resource {
   readonly kind: 'swap-off';
@@ -11,7 +12,6 @@ interface SwapState {
   active: string[];
   /** Lines of /etc/fstab that would bring swap back. */
   fstab: number;
-  known: boolean;
 }
 
 /** No swap, now and after a reboot: switched off, and its lines in /etc/fstab commented out. */
@@ -25,26 +25,30 @@ export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
   kind: 'swap-off',
   probe: () =>
     [
-      `sed 1d /proc/swaps | while read -r kw_device _; do printf 'swap %s\\n' "$kw_device"; done`,
-      `printf 'fstab %s\\n' "$(grep -Ecs '${FSTAB_LINE}' /etc/fstab)"`,
+      // A kernel without swap has no such file.
+      `if kw_stat -c %F -- /proc/swaps; then kw_says=$(sed 1d /proc/swaps) || kw_unknown '/proc/swaps cannot be read'; else kw_says=; fi`,
+      `printf '%s\\n' "$kw_says" | while read -r kw_device _; do [ -z "$kw_device" ] || printf 'swap %s\\n' "$kw_device"; done`,
+      'kw=0',
+      `if kw_stat -L -c %F -- /etc/fstab; then kw=$(grep -Ec '${FSTAB_LINE}' /etc/fstab); [ $? -lt 2 ] || kw_unknown '/etc/fstab cannot be read'; fi`,
+      `printf 'fstab %s\\n' "$kw"`,
     ].join('\n'),
   parse(output) {
     const lines = output.split('\n');
+    if (!lines.some((line) => /^fstab \d+$/.test(line))) throw new Unknown(`swap: ${output.slice(0, 200)}`);
     return {
       active: lines.filter((line) => line.startsWith('swap ')).map((line) => line.slice(5)),
-      fstab: Number(lines.find((line) => line.startsWith('fstab '))?.slice(6) || 0),
-      known: lines.some((line) => line.startsWith('fstab ')),
+      fstab: Number(lines.find((line) => line.startsWith('fstab '))?.slice(6)),
     };
   },
-  diff(resource, { active, fstab, known }) {
-    if (known && active.length === 0 && fstab === 0) return [];
+  diff(resource, { active, fstab }) {
+    if (active.length === 0 && fstab === 0) return [];
     const details = [...active.map((device) => `swapoff ${device}`), ...(fstab > 0 ? [`${fstab} lines of fstab`] : [])];
-    return [{ resource: resourceKey(resource), action: 'update', detail: details.join(', ') || 'swapoff' }];
+    return [{ resource: resourceKey(resource), action: 'update', detail: details.join(', ') }];
   },
-  fragment: (_resource, { active, known }) => ({
+  fragment: (_resource, { active }) => ({
     script: [
       // Only then: it also fails for a device of /etc/fstab that is not there.
-      ...(active.length > 0 || !known ? ['swapoff -a'] : []),
+      ...(active.length > 0 ? ['swapoff -a'] : []),
       // Not by sed's own -i: that leaves a moment without any fstab.
       'kw_new=/etc/.fstab.kubewright-new',
       'if [ -f /etc/fstab ]; then',

@@ -1,6 +1,7 @@
 import { sha256 } from './digest.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { Unknown } from './unknown.ts';
 
 export interface SymlinkResource extends Resource {
   readonly kind: 'symlink';
@@ -14,8 +15,17 @@ export function symlink(path: string, target: string): SymlinkResource {
 
 export const symlinkKind: ResourceKind<SymlinkResource, { target: string | null }> = {
   kind: 'symlink',
-  probe: ({ id }, quote) => `readlink -- ${quote(id)}`,
-  parse: (output) => ({ target: output === '' ? null : output.replace(/\n$/, '') }),
+  probe: ({ id }, quote) =>
+    `kw_stat -c %F -- ${quote(id)} || { echo absent; exit 0; }
+[ "$kw_says" = 'symbolic link' ] || { echo other; exit 0; }
+printf 'link '
+readlink -- ${quote(id)} || kw_unknown 'the link cannot be read'`,
+  parse(output) {
+    if (['absent\n', 'other\n'].includes(output)) return { target: null };
+    const [, target] = /^link ([^]+)\n$/.exec(output) ?? [];
+    if (target === undefined) throw new Unknown(`readlink said: ${output.slice(0, 200)}`);
+    return { target };
+  },
   diff(resource, { target }) {
     if (target === resource.target) return [];
     const action = target === null ? 'create' : 'update';

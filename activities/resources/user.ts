@@ -2,6 +2,7 @@ import { digestOfParts } from './digest.ts';
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { Unknown } from './unknown.ts';
 
 export interface UserResource extends Resource {
   readonly kind: 'user';
@@ -25,11 +26,22 @@ export function user(name: string, options: { home?: string; shell?: string; sys
 
 export const userKind: ResourceKind<UserResource, UserState> = {
   kind: 'user',
-  // The shadow entry comes last; its fields stay on the host.
+  // The shadow entry comes last; its fields stay on the host. getent: 2 = no such entry.
   probe: ({ id }, quote) =>
-    `getent passwd -- ${quote(id)} && getent group -- ${quote(id)} && getent shadow -- ${quote(id)} | cut -d: -f1`,
+    [
+      `kw_entry() {`,
+      `  kw=$(getent "$1" -- ${quote(id)}) && return`,
+      `  kw_code=$?; [ "$kw_code" = 2 ] || kw_unknown "getent $1: exit code $kw_code"`,
+      `  echo absent; exit 0`,
+      `}`,
+      `kw_entry passwd; printf '%s\\n' "$kw"`,
+      `kw_entry group; printf '%s\\n' "$kw"`,
+      `kw_entry shadow; printf '%s\\n' "\${kw%%:*}"`,
+    ].join('\n'),
   parse(output, { id }) {
-    const [account = '', group = '', shadow = ''] = output.split('\n');
+    const lines = output.split('\n');
+    if (!lines.includes('absent') && lines.length < 4) throw new Unknown(`getent said: ${output.slice(0, 200)}`);
+    const [account = '', group = '', shadow = ''] = lines;
     const fields = account.split(':');
     const exists = fields[0] === id && group.startsWith(`${id}:`) && shadow === id;
     return { exists, home: fields[5] ?? '', shell: fields[6] ?? '' };

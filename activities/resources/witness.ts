@@ -1,6 +1,7 @@
 import { sha256 } from './digest.ts';
 import { LEDGER } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { Unknown } from './unknown.ts';
 
 export interface WitnessResource extends Resource {
   readonly kind: 'witness';
@@ -21,12 +22,20 @@ export function witness(id: string, look: string): WitnessResource {
 }
 
 const NOTED = '--- noted';
+const LOOKED = '--- looked';
 
 export const witnessKind: ResourceKind<WitnessResource, WitnessState> = {
   kind: 'witness',
   probe: (resource, quote) =>
-    `if cut -f 1 ${LEDGER} | grep -qxF -- ${quote(resourceKey(resource))}; then echo ${quote(NOTED)}; else\n${resource.look}\nfi`,
-  parse: (output) => ({ noted: output.trim() === NOTED, said: output }),
+    `if kw_stat -c %F -- ${LEDGER}; then kw=$(cut -f 1 ${LEDGER}) || kw_unknown 'the ledger cannot be read'; else kw=; fi
+if printf '%s\\n' "$kw" | grep -qxF -- ${quote(resourceKey(resource))}; then echo ${quote(NOTED)}; else echo ${quote(LOOKED)}
+${resource.look}
+fi`,
+  parse(output) {
+    if (output.trim() === NOTED) return { noted: true, said: '' };
+    if (!output.startsWith(`${LOOKED}\n`)) throw new Unknown(`the ledger: ${output.slice(0, 200)}`);
+    return { noted: false, said: output.slice(LOOKED.length + 1) };
+  },
   diff: (resource, { noted }) =>
     noted ? [] : [{ resource: resourceKey(resource), action: 'create', detail: 'noted how it was' }],
   // The note in the ledger is all there is to do.

@@ -138,3 +138,14 @@ export function fakeFacts(parts: Partial<HostFacts> = {}): HostFacts {
     ...parts,
   };
 }
+
+/** Answers a probe of the resource engine as a bare host does: `absent` for every resource, no stamp of a verification. */
+export function nothingThere(command: FakeCommand): string {
+  const marker = /^M=(\S+)$/m.exec(command.text)?.[1];
+  if (marker === undefined) return '';
+  const fragments = command.text.match(/^printf '%s> %s/gm)?.length ?? 0;
+  return Array.from(
+    { length: fragments },
+    (_, at) => `${marker}> ${at}\n${at === 0 ? '' : 'absent\n'}\n${marker}< ${at}\n`,
+  ).join('');
+}

@@ -5,7 +5,7 @@ import { file } from '../../../activities/resources/file.ts';
 import { runTask, type TaskDeps } from '../../../activities/run-task.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { TaskInput } from '../../../contracts/operation.ts';
-import { FakeHost } from '../../fakes/fake-host.ts';
+import { FakeHost, nothingThere } from '../../fakes/fake-host.ts';
 import { memoryNotes } from '../../fakes/memory-notes.ts';
 import { fakeArtifacts, fakePki, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
@@ -80,8 +80,7 @@ describe('a task', () => {
       verify: async () => void calls.push('verify'),
     });
     const deps = world(phase);
-    // The probe says nothing of the file: it is not there.
-    deps.remote.on(() => true, '');
+    deps.remote.on(() => true, nothingThere);
     const result = await runTask(deps, { ...input, mode: 'check' }, runtime());
     expect(calls).toEqual(['before']);
     expect(result.changes.map((change) => change.resource)).toEqual(['file:/etc/kubewright/x']);
@@ -103,7 +102,7 @@ describe('a task', () => {
       verify: async ({ changes }) => void seen.push(`verify ${changes.length}`),
     });
     const deps = world(phase);
-    deps.remote.on(() => true, '');
+    deps.remote.on(() => true, nothingThere);
     const result = await runTask(deps, input, runtime());
     expect(seen).toEqual(['after 1', 'verify 2']);
     expect(result.changeCount).toBe(2);
@@ -218,7 +217,7 @@ describe('a task', () => {
     const told = { ...runtime(), step: (text: string) => void steps.push(text) };
     const run = (verify: () => Promise<void>) => {
       const deps = world(phase(verify));
-      deps.remote.on(() => true, '').acceptUploads();
+      deps.remote.on(() => true, nothingThere).acceptUploads();
       const pki: TaskDeps['pki'] = (_cluster, _mode, onSecret) => ({
         ...fakePki,
         leaf: () => (onSecret(secret), Promise.resolve(leak)),

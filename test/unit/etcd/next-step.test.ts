@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type EtcdMember, initialCluster, parseMemberList } from '../../../activities/etcd/members.ts';
 import { type EtcdIntent, nextStep } from '../../../activities/etcd/next-step.ts';
 import { type EtcdView, parseView } from '../../../activities/etcd/observe.ts';
+import { Unknown } from '../../../activities/resources/unknown.ts';
 import { majority } from '../../../contracts/quorum.ts';
 
 const peer = (index: number) => ({
@@ -169,6 +170,7 @@ describe('what the host prints', () => {
         'members',
         '8211f1d0f64f3269, started, cp-1, https://10.0.0.1:2380, https://10.0.0.1:2379, false',
         '91bc3c398fb3c146, unstarted, , https://10.0.0.3:2380, , true',
+        'end',
         '',
       ].join('\n'),
     );
@@ -185,8 +187,33 @@ describe('what the host prints', () => {
   });
 
   it('is nothing on a bare host', () => {
-    expect(parseView('')).toEqual({ data: null, running: false, asked: false, healthy: new Set(), members: null });
-    expect(parseMemberList(['no member list', 'a, b', ''])).toEqual([]);
+    expect(parseView('data no\nend\n')).toEqual({
+      data: null,
+      running: false,
+      asked: false,
+      healthy: new Set(),
+      members: null,
+    });
+    expect(parseMemberList(['{"level":"warn","msg":"retrying"}', 'no member list', ''])).toEqual([]);
+  });
+
+  it('is unknown where it breaks off, or where healthy members do not list themselves', () => {
+    const seen = ['data no', 'asked', 'healthy https://10.0.0.1:2379'];
+    const line = '8211f1d0f64f3269, started, cp-1, https://10.0.0.1:2380, https://10.0.0.1:2379, false';
+    expect(parseView([...seen, 'members', line, 'end'].join('\n')).members).toHaveLength(1);
+    // Without its last lines this would be a host that may found a cluster, or whose data belongs to nobody.
+    for (const cut of [
+      [],
+      seen,
+      [...seen, 'members', line],
+      [...seen, 'members', line.slice(0, 40), 'end'],
+      [...seen, 'members', '', 'end'],
+      [...seen, 'unknown etcdctl member list: {"level":"warn"} Error: etcdserver: request timed out', 'end'],
+      [...seen, 'unknown etcdctl member list: Error: etcdserver: too many requests', 'end'],
+      ['unknown ls: cannot access /var/lib/etcd/member/wal: Input/output error', 'end'],
+    ]) {
+      expect(() => parseView(cut.join('\n'))).toThrow(Unknown);
+    }
   });
 
   it('becomes the list with which a member joins', () => {

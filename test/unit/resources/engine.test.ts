@@ -16,7 +16,15 @@ beforeEach(() => {
 afterEach(() => host.dispose());
 
 const run = (resources: readonly Resource[], mode: 'apply' | 'check' = 'apply') =>
-  converge({ remote: host, resources, facts: FACTS, mode, phase: 'test', signal: new AbortController().signal });
+  converge({
+    remote: host,
+    resources,
+    facts: FACTS,
+    mode,
+    phase: 'test',
+    signal: new AbortController().signal,
+    patience: { totalMs: 300, pauseMs: 10 },
+  });
 
 /** systemctl with a memory: what it was told goes to the log, what it says comes from files. */
 const SYSTEMCTL = `
@@ -158,7 +166,10 @@ describe.skipIf(!RUNS_HERE)('converge', () => {
     expect(String(error)).toContain(`file:${host.path('folder')}`);
     expect((error as { evidence: string }).evidence).toMatch(/directory/);
 
-    host.program('systemctl', 'case "$*" in restart*) exit 1 ;; is-active*) echo failed; exit 3 ;; esac');
+    host.program(
+      'systemctl',
+      'case "$*" in show*) echo ActiveState=inactive ;; restart*) exit 1 ;; is-active*) echo failed; exit 3 ;; esac',
+    );
     host.program('journalctl', 'echo "bind: address already in use"');
     await expect(run([service('etcd', { unit: 'x' })])).rejects.toMatchObject({
       code: 'UNIT_FAILED',
@@ -179,6 +190,7 @@ describe.skipIf(!RUNS_HERE)('converge', () => {
 
   it('refuses lists that cannot be meant', async () => {
     await expect(run([file('/a/b', ''), file('/a/b', 'x')])).rejects.toThrow('two resources named file:/a/b');
+    host.program('systemctl', SYSTEMCTL);
     await expect(run([service('x', { restartOn: ['/nowhere'] })])).rejects.toThrow('/nowhere');
     expect(() => file('relative', '')).toThrow('absolute');
     expect(() => file('/a/../b', '')).toThrow('absolute');

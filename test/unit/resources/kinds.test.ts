@@ -20,7 +20,7 @@ import { hostsEntries, withBlock } from '../../../activities/resources/hosts-ent
 import { kernelModules } from '../../../activities/resources/kernel-modules.ts';
 import { manifests } from '../../../activities/resources/manifests.ts';
 import { packages } from '../../../activities/resources/packages.ts';
-import { probeScript, splitProbe } from '../../../activities/resources/probe.ts';
+import { probeScript, readAnswer, splitProbe } from '../../../activities/resources/probe.ts';
 import { registryImage } from '../../../activities/resources/registry-image.ts';
 import { type Resource, resourceKey } from '../../../activities/resources/resource.ts';
 import { kindOf, RESOURCE_KINDS } from '../../../activities/resources/resource-kinds.ts';
@@ -74,6 +74,28 @@ const ONE_OF_EACH: readonly Resource[] = [
   witness('tables', 'echo x'),
 ];
 
+/** What each probe prints on a host that has nothing of ours. */
+const BARE: Readonly<Record<string, string>> = {
+  absent: 'present\n',
+  archive: 'absent\n',
+  artifact: 'absent\n',
+  directory: 'absent\n',
+  'etcd-member': 'data no\nend\n',
+  file: 'absent\n',
+  hostname: 'debian\n',
+  'hosts-entries': 'present\n127.0.0.1 localhost\n\n',
+  'kernel-modules': 'absent\n',
+  manifests: 'absent\n',
+  packages: 'kubewright: asked\n',
+  'registry-image': 'absent\n',
+  service: 'ActiveState=inactive\nSubState=dead\nUnitFileState=\nNeedDaemonReload=no\nstamp=\nfile=\nfile=\n',
+  'swap-off': 'swap /dev/sda2\nfstab 1\n',
+  symlink: 'absent\n',
+  sysctls: 'absent\n= 0\n= \n',
+  user: 'absent\n',
+  witness: '--- looked\n',
+};
+
 let host: LocalHost;
 beforeEach(() => {
   host = new LocalHost();
@@ -96,10 +118,12 @@ describe.skipIf(!RUNS_HERE)('every kind', () => {
 
   for (const resource of ONE_OF_EACH) {
     const kind = kindOf(resource);
-    const empty = () => new Map([[resourceKey(resource), kind.parse('', resource)]]);
+    const bare = BARE[resource.kind]!;
+    const state = () => kind.parse(bare, resource);
+    const onBareHost = () => new Map([[resourceKey(resource), { known: true, state: state() } as const]]);
 
-    it(`${resource.kind}: knowing nothing is a difference, in one line of words`, () => {
-      const { changes } = diff([resource], { byResource: empty(), verified: '' }, FACTS);
+    it(`${resource.kind}: a host without it is a difference, in one line of words`, () => {
+      const { changes } = diff([resource], { byResource: onBareHost(), verified: '' }, FACTS);
       expect(changes.length).toBeGreaterThan(0);
       for (const change of changes) {
         expect(change.resource).toBe(resourceKey(resource));
@@ -107,20 +131,35 @@ describe.skipIf(!RUNS_HERE)('every kind', () => {
       }
     });
 
+    it(`${resource.kind}: silence, half an answer and an error are unknown, never absent`, () => {
+      const answers = ['', '\n', null, '\nm? it is broken\n', `${bare}\nm? then it broke\n`].map((output) =>
+        readAnswer(output, 'm', resource),
+      );
+      for (const answer of answers) expect(answer).toMatchObject({ known: false, why: expect.stringMatching(/./) });
+      const { changes } = diff(
+        [resource],
+        { byResource: new Map([[resourceKey(resource), answers[3]!]]), verified: '' },
+        FACTS,
+      );
+      expect(changes).toEqual([
+        { resource: resourceKey(resource), action: 'update', detail: 'cannot be compared now: it is broken' },
+      ]);
+    });
+
     it(`${resource.kind}: its probe and its fragment are sh`, () => {
       const check = (script: string) => execFileSync('sh', ['-n'], { input: script, stdio: ['pipe', 'pipe', 'pipe'] });
       check(probeScript([kind.probe(resource, quote)], 'm'));
       if (!kind.fragment) return;
-      const { context } = diff([resource], { byResource: empty(), verified: '' }, FACTS);
+      const { context } = diff([resource], { byResource: onBareHost(), verified: '' }, FACTS);
       const payloads = new Map<number, Uint8Array>();
       const payload = (content: string | Uint8Array) => {
         payloads.set(payloads.size, Buffer.from(content));
         return payloads.size - 1;
       };
-      const fragment = kind.fragment(resource, kind.parse('', resource), { ...context, quote, payload });
+      const fragment = kind.fragment(resource, state(), { ...context, quote, payload });
       const batch = { lane: fragment.lane ?? ('quick' as const), parts: [{ key: 'k', fragment }], payloads };
       check(batchScript({ ...batch, notes: 'x' }, 'nonce'));
-      const marks = [kind.trace?.(resource, kind.parse('', resource)), kind.trace?.(resource, null)];
+      const marks = [kind.trace?.(resource, state()), kind.trace?.(resource, null)];
       for (const { kind: other, id = resource.id, prior } of marks.flatMap((each) => each ?? [])) {
         for (const known of [prior, null]) {
           const entry = { kind: other ?? resource.kind, id, phase: 'test', prior: known };
@@ -152,7 +191,7 @@ describe.skipIf(!RUNS_HERE)('probe', () => {
     ];
     const { stdout } = await host.script(probeScript(fragments.slice(0, 4), 'mark'));
     expect(splitProbe(stdout, 4, 'mark')).toEqual(['one\n', '\n', '\nm< 2\nx', '']);
-    expect(splitProbe(stdout.slice(0, 30), 4, 'mark')[3]).toBe('');
+    expect(splitProbe(stdout.slice(0, -10), 4, 'mark')[3]).toBe(null);
   });
 });
 
@@ -291,7 +330,7 @@ describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
   const of = (resource: Resource, output: string) =>
     diff(
       [resource],
-      { byResource: new Map([[resourceKey(resource), kindOf(resource).parse(output, resource)]]), verified: '' },
+      { byResource: new Map([[resourceKey(resource), readAnswer(output, 'm', resource)]]), verified: '' },
       FACTS,
     ).changes;
 
@@ -332,7 +371,7 @@ describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
   it('see an account whose group or shadow entry is gone, or whose home moved', () => {
     const account = 'etcd:x:9:9::/nonexistent:/usr/sbin/nologin\n';
     expect(of(user('etcd'), `${account}etcd:x:9:\netcd\n`)).toEqual([]);
-    for (const less of [account, `${account}etcd:x:9:\n`]) {
+    for (const less of [`${account}absent\n`, `${account}etcd:x:9:\nabsent\n`]) {
       expect(of(user('etcd'), less)).toMatchObject([{ action: 'create' }]);
     }
     expect(of(user('etcd', { home: '/x' }), 'etcd:x:9:9::/y:/usr/sbin/nologin\netcd:x:9:\netcd\n')).toMatchObject([
@@ -345,7 +384,7 @@ describe.skipIf(!RUNS_HERE)('service', () => {
   const of = (resource: Resource, output: string) =>
     diff(
       [resource],
-      { byResource: new Map([[resourceKey(resource), kindOf(resource).parse(output, resource)]]), verified: '' },
+      { byResource: new Map([[resourceKey(resource), readAnswer(output, 'm', resource)]]), verified: '' },
       FACTS,
     ).changes.map(({ action, detail }) => `${action} ${detail}`);
 

@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { converge } from '../../../activities/resources/engine.ts';
-import { manifests } from '../../../activities/resources/manifests.ts';
+import { manifests, parseDiff } from '../../../activities/resources/manifests.ts';
+import { Unknown } from '../../../activities/resources/unknown.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 let host: LocalHost;
@@ -23,7 +24,10 @@ const run = (wait?: { timeoutMs: number }) =>
     mode: 'apply',
     phase: 'test',
     signal: new AbortController().signal,
+    patience: { totalMs: 1_500, pauseMs: 10 },
   });
+
+const NO_NAMESPACE = `echo 'Error from server (NotFound): namespaces "kube-system" not found' >&2`;
 
 /** kubectl: what `diff` says, and what `apply` does. */
 const kubectl = (diff: string, apply = `cat >"${'$'}{LOG}.applied"`, rollout = 'echo "rollout $*" >>"$LOG"') =>
@@ -67,22 +71,83 @@ it.skipIf(!RUNS_HERE)('waits while an API server that has just started does not 
   expect(readFileSync(host.path('log'), 'utf8')).toBe('tried\ntried\n');
 });
 
-it.skipIf(!RUNS_HERE)('changes nothing when the server says so, and everything when it cannot be asked', async () => {
-  kubectl('exit 0');
-  expect((await run()).changes).toEqual([]);
-  kubectl('echo "no such flag" >&2; exit 1');
-  expect((await run()).changes).toMatchObject([
-    { action: 'create', detail: 'ConfigMap kube-system/coredns, Deployment kube-system/coredns' },
-  ]);
+it.skipIf(!RUNS_HERE)(
+  'changes nothing when the server says so, and everything where it has no place for it yet',
+  async () => {
+    kubectl('exit 0');
+    expect((await run()).changes).toEqual([]);
+    kubectl(`${NO_NAMESPACE}; exit 1`);
+    expect((await run()).changes).toMatchObject([
+      { action: 'create', detail: 'ConfigMap kube-system/coredns, Deployment kube-system/coredns' },
+    ]);
+  },
+);
+
+it.skipIf(!RUNS_HERE)('applies nothing on the word of a server that cannot answer, and says what it said', async () => {
+  kubectl('echo "error: unknown flag: --server-side" >&2; exit 1');
+  await expect(run()).rejects.toMatchObject({
+    code: 'STATE_UNKNOWN',
+    message: expect.stringContaining('manifests:dns'),
+    evidence: 'error: unknown flag: --server-side',
+  });
+  expect(existsSync(host.path('log.applied'))).toBe(false);
+});
+
+const SAME = 'code 0\n';
+const UNKNOWN: Readonly<Record<string, string>> = {
+  'a server that is starting':
+    'The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?\ncode 1\n',
+  'a server that closes the connection': 'error: Get "https://10.0.0.1:6443/api": EOF\ncode 1\n',
+  'a server with too much to do':
+    'Error from server (TooManyRequests): the server has received too many requests and has asked us to try again later\ncode 1\n',
+  'a server without its etcd': 'Error from server: etcdserver: leader changed\ncode 1\n',
+  'a server that is not ready':
+    'Error from server (ServiceUnavailable): the server is currently unable to handle the request\ncode 1\n',
+  'a server that does not know us for a moment': 'error: You must be logged in to the server (Unauthorized)\ncode 1\n',
+  'a server that has not loaded its roles':
+    'Error from server (Forbidden): configmaps "coredns" is forbidden: User "kubewright-admin" cannot get resource "configmaps": RBAC: clusterrole.rbac.authorization.k8s.io "cluster-admin" not found\ncode 1\n',
+  'a server that has not loaded its webhooks':
+    'Error from server (InternalError): Internal error occurred: failed calling webhook "x": connection refused\ncode 1\n',
+  'a server whose schema cannot be read':
+    'error: error validating "STDIN": error validating data: failed to download openapi: the server could not find the requested resource\ncode 1\n',
+  'no answer in time': 'code 124\n',
+  'a kubectl that was killed': 'code 137\n',
+  'a kubectl that cannot be run': "timeout: failed to run command 'kubectl': Text file busy\ncode 126\n",
+  'a timeout of one request': 'error: Get "https://10.0.0.1:6443/api?timeout=10s": context deadline exceeded\ncode 1\n',
+  'half an answer': 'Only in /tmp/MERGED-1: v1.Config',
+  'half an answer before the code': 'error: something that\n',
+  'an exit code without a word': 'code 1\n',
+};
+it.each(Object.entries(UNKNOWN))('%s is neither there nor not there', (_what, output) => {
+  expect(() => parseDiff(output)).toThrow(Unknown);
+});
+
+it.each(
+  Object.entries({
+    'nothing to change': [SAME, true],
+    'something to change': ['Only in /tmp/MERGED-1: v1.ConfigMap.kube-system.coredns\ncode 1\n', true],
+    'no kubectl or kubeconfig yet': ['absent\n', false],
+    'a namespace that is not there': ['Error from server (NotFound): namespaces "apps" not found\ncode 1\n', false],
+    'a kind that is not there': [
+      'error: resource mapping not found for name "x": no matches for kind "Y" in version "z/v1"\ncode 1\n',
+      false,
+    ],
+    'an object that is refused': [
+      'The Deployment "coredns" is invalid: spec.replicas: must be positive\ncode 1\n',
+      false,
+    ],
+  } as Record<string, [string, boolean]>),
+)('%s is an answer', (_what, [output, compared]) => {
+  expect(parseDiff(output).compared).toBe(compared);
 });
 
 it.skipIf(!RUNS_HERE)('tries again while the API server comes up, and tells a refusal at once', async () => {
   kubectl(
-    'exit 2',
+    `${NO_NAMESPACE}; exit 1`,
     `n=$(wc -l <"$LOG"); [ "$n" -ge 2 ] || { echo "The connection to the server was refused: connection refused" >&2; exit 1; }`,
   );
   expect((await run()).changes).toHaveLength(1);
-  kubectl('exit 2', 'echo "The Deployment is invalid: spec.replicas: must be positive" >&2; exit 1');
+  kubectl(`${NO_NAMESPACE}; exit 1`, 'echo "The Deployment is invalid: spec.replicas: must be positive" >&2; exit 1');
   await expect(run()).rejects.toMatchObject({
     code: 'MANIFEST_REFUSED',
     evidence: 'The Deployment is invalid: spec.replicas: must be positive',
@@ -90,7 +155,7 @@ it.skipIf(!RUNS_HERE)('tries again while the API server comes up, and tells a re
 });
 
 it.skipIf(!RUNS_HERE)('shows the pods of a workload that does not become ready', async () => {
-  kubectl('exit 2', ':', 'echo "timed out" >&2; exit 1');
+  kubectl(`${NO_NAMESPACE}; exit 1`, ':', 'echo "timed out" >&2; exit 1');
   await expect(run({ timeoutMs: 1_000 })).rejects.toMatchObject({
     code: 'WORKLOAD_NOT_READY',
     evidence: expect.stringContaining('get pods'),
