@@ -9,6 +9,7 @@ const NOT_YET = 3;
 
 /**
  * Wait until Deployments of kube-system are rolled out, in pieces; within one kubectl watches, so nothing is polled.
+ * An API server that does not answer is asked again in the same time.
  * Throws WORKLOAD_NOT_READY with the states of the pods and the last events.
  */
 export async function waitForDeployments(
@@ -38,8 +39,11 @@ seconds=$1 piece=$2
 shift 2
 for name in "$@"; do
   said=$(kubectl -n kube-system rollout status "deployment/$name" --timeout "$seconds"s 2>&1) && continue
+  # Only these two are about the Deployment: anything else is an API server that cannot answer now.
   case "$piece $said" in
-    'more '*'timed out'* | 'more '*'context deadline exceeded'* | 'more '*'watch closed'*) exit ${NOT_YET} ;;
+    'last '* | *'exceeded its progress deadline'* | *'(NotFound)'*) ;;
+    *'timed out'*) exit ${NOT_YET} ;;
+    *) sleep 1; exit ${NOT_YET} ;;
   esac
   printf '%s\\n' "$said" | tail -n 1
   kubectl -n kube-system get pods -o wide 2>&1 | grep -v Running || :

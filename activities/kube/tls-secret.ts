@@ -2,7 +2,7 @@ import type { Change } from '../../contracts/operation.ts';
 import type { PhaseRun } from '../phases/phase.ts';
 import type { Leaf } from '../pki/types.ts';
 import { sha256 } from '../resources/digest.ts';
-import { kubectl } from './kubectl.ts';
+import { askKubectl, kubectl } from './kubectl.ts';
 import { bytes } from './manifests/common.ts';
 
 const DIGEST = 'kubewright.dev/digest';
@@ -15,13 +15,13 @@ export const certificateDigest = (leaf: Pick<Leaf, 'cert'>): string => sha256(le
  * travels on standard input, of which the journal keeps the digest only.
  */
 export async function ensureTlsSecret(
-  { remote }: Pick<PhaseRun<unknown>, 'remote'>,
+  run: Pick<PhaseRun<unknown>, 'remote' | 'signal'>,
   secret: { namespace: string; name: string },
   leaf: Leaf,
 ): Promise<Change[]> {
   const { namespace, name } = secret;
   const digest = certificateDigest(leaf);
-  const present = await kubectl(remote, [
+  const present = await askKubectl(run, [
     ...['get', 'secret', name, '-n', namespace, '--ignore-not-found'],
     ...['-o', `jsonpath={.metadata.annotations.${DIGEST.replaceAll('.', '\\.')}}`],
   ]);
@@ -33,7 +33,7 @@ export async function ensureTlsSecret(
     metadata: { name, namespace, annotations: { [DIGEST]: digest } },
     data: { 'tls.crt': bytes(leaf.cert), 'tls.key': bytes(leaf.key.value) },
   };
-  await kubectl(remote, ['apply', '--server-side', '--force-conflicts', '--field-manager=kubewright', '-f', '-'], {
+  await kubectl(run.remote, ['apply', '--server-side', '--force-conflicts', '--field-manager=kubewright', '-f', '-'], {
     stdin: JSON.stringify(object),
     secrets: [leaf.key.value, object.data['tls.key']],
   });

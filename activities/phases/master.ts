@@ -166,6 +166,14 @@ api=$5
 shift 4
 for url in "$@"; do "$wait" 60 "$url" "$ca" "$cert" "$key"; done
 [ "$anonymous" = no ] || exit 0
-answer=$(${CURL} -s -m 5 -o /dev/null -w '%{http_code}' --cacert "$ca" "$api")
+tries=0
+while :; do
+  answer=$(${CURL} -s -m 5 -o /dev/null -w '%{http_code}' --cacert "$ca" "$api") || :
+  # Neither of these is about who asks.
+  case $answer in 000 | 429 | 5??) ;; *) break ;; esac
+  tries=$((tries + 1))
+  [ "$tries" -lt 10 ] || break
+  sleep 1
+done
 [ "$answer" = 401 ] || { echo "the API server answers $answer to a client without a certificate" >&2; exit 1; }
 `;

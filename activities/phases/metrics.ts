@@ -57,15 +57,21 @@ export default definePhase({
     const { code, stdout } = await run.remote.script(AVAILABLE, [], {
       env: KUBECTL_ENV,
       okCodes: 'any',
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
     });
     if (code !== 0) run.fail('WORKLOAD_NOT_READY', 'the API metrics.k8s.io is not available', stdout);
   },
 });
 
 const AVAILABLE = `
-kubectl wait --for=condition=Available --timeout=45s apiservice/v1beta1.metrics.k8s.io 2>&1 || {
-  kubectl get apiservice v1beta1.metrics.k8s.io -o jsonpath='{.status.conditions[*].message}' 2>&1
-  exit 1
-}
+deadline=$(($(date +%s) + 45))
+# It fails at once where the API server does not answer, or does not know the object yet.
+until said=$(kubectl wait --for=condition=Available --timeout=45s apiservice/v1beta1.metrics.k8s.io 2>&1); do
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    printf '%s\\n' "$said"
+    kubectl get apiservice v1beta1.metrics.k8s.io -o jsonpath='{.status.conditions[*].message}' 2>&1
+    exit 1
+  fi
+  sleep 1
+done
 `;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { kubeHosts } from '../../contracts/cluster.ts';
-import { KUBECTL_ENV, kubectl } from '../kube/kubectl.ts';
+import { askKubectl, KUBECTL_ENV } from '../kube/kubectl.ts';
 import { type NodeObject, nodePatches } from '../kube/node-patches.ts';
 import { definePhase } from './phase.ts';
 
@@ -43,9 +43,11 @@ export default definePhase({
   expectedMs: 800,
   options: z.strictObject({}),
   hooks: {
-    async after({ cluster, remote, fail }) {
+    async after({ cluster, remote, fail, signal }) {
       for (let attempt = 1; ; attempt++) {
-        const { stdout } = await kubectl(remote, ['get', 'nodes', '-o', 'json'], { maxOutputBytes: MAX_NODES_BYTES });
+        const { stdout } = await askKubectl({ remote, signal }, ['get', 'nodes', '-o', 'json'], {
+          maxOutputBytes: MAX_NODES_BYTES,
+        });
         const nodes = nodeList.parse(JSON.parse(stdout)).items as NodeObject[];
         const patches = nodePatches(kubeHosts(cluster), nodes);
         if (patches.length === 0) return [];

@@ -40,10 +40,21 @@ export default definePhase({
 
 /** A node that does not answer is not drained: its pods cannot say that they ended. Prints what was done, last. */
 const SCRIPT = `
-kubectl get node "$1" --ignore-not-found -o name >/dev/null
-[ -n "$(kubectl get node "$1" --ignore-not-found -o name)" ] || exit 0
+# Only an API server that answers knows that there is no such node.
+ask() {
+  tries=0
+  until said=$(kubectl get node "$node" --ignore-not-found "$@" 2>&1); do
+    tries=$((tries + 1))
+    [ "$tries" -lt 30 ] || { printf 'the API server does not answer: %s\\n' "$said" >&2; exit 1; }
+    sleep 1
+  done
+}
+node=$1
+ask -o name
+[ -n "$said" ] || exit 0
 [ "$3" = apply ] || { echo 'drained and removed'; exit 0; }
-ready=$(kubectl get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
+ask -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+ready=$said
 kubectl cordon "$1"
 says=drained
 if [ "$ready" != True ]; then

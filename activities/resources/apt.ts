@@ -112,14 +112,23 @@ export const aptQuery = (words: string): string =>
  * those, and none that another one needs. `kw_install_again <name>...`: what had to go for ours.
  */
 export const APT_UNDO = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
-kw_there() { [ "$(dpkg-query -W -f '\${db:Status-Status}' -- "$1" 2>/dev/null)" = installed ]; }
+# kw_status <name>: in $kw_s; a database that cannot be read is no word on a package
+kw_status() {
+  kw_s=$(dpkg-query -W -f '\${db:Status-Status}' -- "$1" 2>&1)
+  case $? in
+    0) ;;
+    1) kw_s= ;;
+    *) printf '%s\n' "$kw_s" >&2; exit 1 ;;
+  esac
+}
+kw_there() { kw_status "$1"; [ "$kw_s" = installed ]; }
 kw_purge() {
   if [ -n "$(ls -A /var/lib/dpkg/updates 2>/dev/null)" ]; then
     dpkg --configure -a --force-confdef --force-confold </dev/null >&2
   fi
   kw_left=
   for kw_p; do
-    kw_s=$(dpkg-query -W -f '\${db:Status-Status}' -- "$kw_p" 2>/dev/null)
+    kw_status "$kw_p"
     case $kw_s in ''|not-installed) ;; *) kw_left="$kw_left $kw_p" ;; esac
   done
   [ -n "$kw_left" ] || return 0

@@ -66,7 +66,12 @@ export const rpmQuery = (words: string): string =>
   `kw_says=$(rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' -- ${words} 2>&1); case $kw_says in *error:*) kw_unknown "$kw_says" ;; esac; printf '%s\\n' "$kw_says" | grep -v ' is not installed$'`;
 
 /** As APT_UNDO: rpm itself, which refuses to remove what another package needs. */
-export const DNF_UNDO = `kw_there() { rpm -q -- "$1" >/dev/null 2>&1; }
+export const DNF_UNDO = `kw_there() {
+  kw_s=$(rpm -q -- "$1" 2>&1) && return 0
+  # Without its database rpm calls every package "not installed", after an error.
+  case $kw_s in *error:*) printf '%s\n' "$kw_s" >&2; exit 1 ;; esac
+  return 1
+}
 kw_purge() {
   kw_left=
   for kw_p; do ! kw_there "$kw_p" || kw_left="$kw_left $kw_p"; done

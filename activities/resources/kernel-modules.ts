@@ -53,7 +53,7 @@ export const kernelModulesKind: ResourceKind<KernelModulesResource, ModulesState
   kind: 'kernel-modules',
   probe: ({ id, names }, quote) =>
     [
-      `[ -r /proc/filesystems ] && [ -d /sys/module ] || kw_unknown '/proc or /sys cannot be read'`,
+      `[ -r /proc/filesystems ] || kw_unknown '/proc cannot be read'`,
       fileStateProbe(id, quote),
       ...names.map((name) => `{ ${present(name)}; } && echo ${quote(`has ${name}`)}`),
     ].join('\n'),

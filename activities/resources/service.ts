@@ -123,8 +123,11 @@ function needs(resource: ServiceResource, observed: ServiceState, context: DiffC
 const fileId = (unitName: string, path: string): string => `${unitName}#${path}`;
 
 /** All at once; what does not end by itself within a quarter of a minute is killed. */
-const STOP = `kw_up() {
-  systemctl is-active -- "$@" 2>/dev/null | grep -Eq '^(active|activating|deactivating|reloading)'
+const STOP = `# Fails where none of them is up. A systemd that says nothing of one has not said that it is down.
+kw_up() {
+  kw_said=$(systemctl is-active -- "$@" 2>/dev/null)
+  [ "$(printf '%s\\n' "$kw_said" | grep -c .)" = $# ] || { echo "systemd does not answer: $(systemctl is-active -- "$@" 2>&1)" >&2; exit 1; }
+  printf '%s\\n' "$kw_said" | grep -Eq '^(active|activating|deactivating|reloading)'
 }
 kw_stop_units() {
   kw_up "$@" || return 0
@@ -139,7 +142,8 @@ kw_stop_units() {
 }`;
 
 const disable = (unit: string): string =>
-  `if systemctl cat -- ${unit} >/dev/null 2>&1; then systemctl disable --quiet --no-reload -- ${unit} 2>/dev/null; kw_tell removed 'stopped, disabled'; fi`;
+  `kw_s=$(systemctl show -p LoadState --value -- ${unit} 2>&1) || { echo "$kw_s" >&2; exit 1; }
+[ "$kw_s" = not-found ] || { systemctl disable --quiet --no-reload -- ${unit} 2>/dev/null; kw_tell removed 'stopped, disabled'; }`;
 
 /** systemd prints the properties of several units in the order in which they were named, an empty line between them. */
 const show = (resources: readonly ServiceResource[], quote: (word: string) => string): string =>

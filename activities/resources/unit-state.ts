@@ -14,7 +14,8 @@ export const unitState: Undoing = {
         key: entryKey(entry),
         script: [
           // It may have gone with its package.
-          `systemctl cat -- ${unit} >/dev/null 2>&1 || exit 0`,
+          `kw_s=$(systemctl show -p LoadState --value -- ${unit} 2>&1) || { echo "$kw_s" >&2; exit 1; }`,
+          `[ "$kw_s" != not-found ] || exit 0`,
           `if systemctl is-enabled --quiet -- ${unit}; then kw_now=enabled; else kw_now=disabled; fi`,
           ...(wasEnabled
             ? [

@@ -34,7 +34,14 @@ top() {
   done
   for node in $missing; do failed top metrics-server "$node" 'no metrics of this node'; done
 }
-if kubectl get apiservice v1beta1.metrics.k8s.io >/dev/null 2>&1; then
+# Whether there are metrics is what an API server says, not one that is silent.
+tries=0
+until metrics=$(kubectl get apiservice v1beta1.metrics.k8s.io --ignore-not-found -o name 2>&1); do
+  tries=$((tries + 1))
+  [ "$tries" -lt 30 ] || { failed api "$(uname -n)" apiserver "$(printf '%s' "$metrics" | tr '\\n\\t' '  ')"; echo end; exit; }
+  sleep 1
+done
+if [ -n "$metrics" ]; then
   top "$@" >"$tmp/top.out" &
   top=$!
 fi
@@ -58,8 +65,18 @@ if ! k rollout status "daemonset/$name" --timeout=1s >/dev/null 2>&1; then
     grep "^$name-" | tail -n 2 | ${linesKeepEnds(400)} | while read -r pod what; do failed event "$pod" "$pod" "$what"; done
   failed pods all all 'not every node runs its test pod within 90 s'
 fi
-k get pods -l "app=$name" --field-selector status.phase=Running --no-headers \\
-  -o custom-columns=N:.spec.nodeName,P:.metadata.name,I:.status.podIP | sort >"$tmp/pods"
+# A list of nobody would be a test of nothing.
+tries=0
+until k get pods -l "app=$name" --field-selector status.phase=Running --no-headers \\
+  -o custom-columns=N:.spec.nodeName,P:.metadata.name,I:.status.podIP >"$tmp/list" 2>"$tmp/list.err"; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 30 ] || { failed api "$(uname -n)" apiserver "$(tr '\\n\\t' '  ' <"$tmp/list.err" | cut -c1-300)"; break; }
+  sleep 1
+done
+sort <"$tmp/list" >"$tmp/pods"
+for node in "$@"; do
+  grep -q "^$node " "$tmp/pods" || failed pod "$node" "$node" 'no test pod of this node is listed'
+done
 
 # In each pod: every neighbour's pod by address, then the service by name. A route or a rule may be some ms behind.
 cat >"$tmp/inside" <<'INSIDE'

@@ -1,15 +1,15 @@
 import type { Decision, OperationStatus } from '../../../contracts/operation.ts';
 import type { Cluster } from './cluster.ts';
-import { FAULTS } from './faults.ts';
-import { HOST_FAULTS, type Point } from './points.ts';
+import { strike } from './faults.ts';
+import { isHostFault, type Point } from './points.ts';
 import { WatchedBuild } from './watched-build.ts';
 
-/** One fault as it happened. */
+/** A point as it was struck: one fault, or two at once. */
 export interface Struck {
   point: Point;
   /** Commands that ran at that moment. */
   running: string[];
-  /** ms since the epoch: the fault's begin and end. */
+  /** ms since the epoch: the begin of the first fault, and the end of the last. */
   struckAt: number;
   overAt: number;
   /** From the fault's end to the next command (of its host); null when none was left to run. */
@@ -59,12 +59,12 @@ export async function chaosBuild(at: Cluster, points: readonly Point[]): Promise
     await build.untilReached(point, decide);
     const running = journal.running(operation);
     const struckAt = Date.now();
-    await FAULTS[point.fault]({ lab, services, untilGivenUp }, point);
+    await strike({ lab, services, untilGivenUp }, point);
     struck.push({ point, running, struckAt, overAt: Date.now(), recoveryMs: null });
   }
   const status = await build.ended(decide);
   for (const each of struck) {
-    const host = (HOST_FAULTS as readonly string[]).includes(each.point.fault) ? each.point.host : undefined;
+    const host = isHostFault(each.point.fault) ? each.point.host : undefined;
     const next = journal.firstAfter(operation, each.overAt, host);
     each.recoveryMs = next === null ? null : next - each.overAt;
   }

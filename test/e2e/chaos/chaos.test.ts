@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withPairs } from './pairs.ts';
 import { choosePoints, dealOut, everyPoint, type Point } from './points.ts';
 import { type CaseOutcome, chaosCase, referenceBuild } from './run.ts';
 import { chaosSettings, POINTS_PER_BUILD } from './settings.ts';
@@ -10,7 +11,7 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /**
  * Faults at command boundaries of real builds: 12 points as part of test:e2e, 40 with `npm run test:chaos`; `-- --seed N`
- * repeats a run, `--points 12` draws as many, `--case 7` is the build of one case, `--walk` goes through every boundary. docs: CONTRIBUTING.md.
+ * repeats a run, `--points 12` draws as many, `--pairs 3` of them with two faults at once, `--case 7` is the build of one case, `--walk` goes through every boundary. docs: CONTRIBUTING.md.
  */
 describe(`chaos, seed ${settings.seed}`, () => {
   const outcomes: CaseOutcome[] = [];
@@ -18,15 +19,18 @@ describe(`chaos, seed ${settings.seed}`, () => {
 
   beforeAll(async () => {
     say(
-      `chaos: seed ${settings.seed}; again with: npm run test:chaos -- --seed ${settings.seed} --points ${settings.points}`,
+      `chaos: seed ${settings.seed}; again with: npm run test:chaos -- --seed ${settings.seed} --points ${settings.points} --pairs ${settings.pairs}`,
     );
     const { commands, problems } = await referenceBuild();
     expect(problems).toEqual([]);
     const points = settings.walk
       ? everyPoint(commands, settings.seed)
-      : choosePoints(commands, settings.seed, settings.points);
+      : withPairs(choosePoints(commands, settings.seed, settings.points), settings.seed, settings.pairs);
     builds = dealOut(points, POINTS_PER_BUILD);
-    say(`chaos: ${commands.length} commands, ${points.length} points in ${builds.length} builds`);
+    const pairs = points.filter(({ also }) => also).length;
+    say(
+      `chaos: ${commands.length} commands, ${points.length} points (${pairs} of two faults) in ${builds.length} builds`,
+    );
   });
 
   afterAll(() => say(`chaos, seed ${settings.seed}:\n${outcomeTable(outcomes)}`));

@@ -16,10 +16,10 @@ export interface Scene {
 const UNTIL_GIVEN_UP = 0.2;
 
 /** Does the damage and undoes it; resolves when all is as it was before, for the system to go on. */
-type Fault = (scene: Scene, point: Point) => Promise<void>;
+type Fault = (scene: Scene, point: Pick<Point, 'host' | 'chance'>) => Promise<void>;
 
 /** Between 50 ms and `most`, by the point's own chance. */
-const lasting = ({ chance }: Point, most: number): number => 50 + chance * most;
+const lasting = ({ chance }: Pick<Point, 'chance'>, most: number): number => 50 + chance * most;
 
 const kill =
   (...names: readonly ProcessName[]): Fault =>
@@ -51,7 +51,7 @@ const killPackageManager: Fault = async ({ lab }, point) => {
   await execInHost(lab, point.host, ['sh', '-c', script, 'sh', program]);
 };
 
-export const FAULTS: Record<FaultName, Fault> = {
+const FAULTS: Record<FaultName, Fault> = {
   worker: kill('worker'),
   api: kill('api'),
   temporal: kill('temporal'),
@@ -61,3 +61,18 @@ export const FAULTS: Record<FaultName, Fault> = {
   reboot: ({ lab }, point) => rebootHost(lab, point.host),
   packages: killPackageManager,
 };
+
+/** How much later the second fault of a pair begins, at most: less than the shortest first one takes on a slow day, ms. */
+const MOST_LAG_MS = 300;
+
+/** Does everything that a point says; resolves when all of it is undone, and throws what went wrong in between. */
+export async function strike(scene: Scene, point: Point): Promise<void> {
+  const { also } = point;
+  const second = async (): Promise<void> => {
+    if (!also) return;
+    await sleep(also.lag * MOST_LAG_MS);
+    await FAULTS[also.fault](scene, also);
+  };
+  const done = await Promise.allSettled([FAULTS[point.fault](scene, point), second()]);
+  for (const result of done) if (result.status === 'rejected') throw result.reason;
+}

@@ -5,12 +5,24 @@ import { pick, seeded, shuffled } from './random.ts';
 export const PROCESS_FAULTS = ['worker', 'api', 'temporal', 'all'] as const;
 export const HOST_FAULTS = ['sshd', 'reboot', 'link', 'packages'] as const;
 export type FaultName = (typeof PROCESS_FAULTS)[number] | (typeof HOST_FAULTS)[number];
+export const isHostFault = (fault: FaultName): boolean => (HOST_FAULTS as readonly FaultName[]).includes(fault);
 
 /** A command of the reference build: the n-th of a task. */
 export interface Place {
   phase: string;
   host: string;
   seq: number;
+}
+
+/** A fault that begins while another one is on. */
+export interface Second {
+  fault: FaultName;
+  /** The host that it hits, of a fault of hosts. */
+  host: string;
+  /** As that of the first. */
+  chance: number;
+  /** In [0, 1): how much later it begins. */
+  lag: number;
 }
 
 /** Where and how to strike. */
@@ -25,7 +37,18 @@ export interface Point extends Place {
   fault: FaultName;
   /** In [0, 1): how long the fault lasts, which program is hit; the fault says what it makes of it. */
   chance: number;
+  /** What happens at the same time. */
+  also?: Second;
 }
+
+/** All faults of a point, with the host that each hits. */
+export const faultsOf = ({ fault, host, also }: Point): { fault: FaultName; host: string }[] =>
+  also
+    ? [
+        { fault, host },
+        { fault: also.fault, host: also.host },
+      ]
+    : [{ fault, host }];
 
 /** A command of the reference build. */
 export type Command = Row & { index: number };

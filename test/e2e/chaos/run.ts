@@ -3,7 +3,7 @@ import { type ChaosBuild, chaosBuild } from './build.ts';
 import { type Cluster, withCluster } from './cluster.ts';
 import { clusterProblems, straysOn, temporalEvidence } from './evidence.ts';
 import { missingNumbers, repeatedAfterSuccess, unexplainedGaps } from './judge.ts';
-import { type Command, commandsOf, HOST_FAULTS, type Point } from './points.ts';
+import { type Command, commandsOf, faultsOf, isHostFault, type Point } from './points.ts';
 import type { Services } from './services.ts';
 import { sessionsOf, untold } from './sessions.ts';
 import { WatchedBuild } from './watched-build.ts';
@@ -46,7 +46,7 @@ export async function judged(at: Cluster, build: ChaosBuild): Promise<string[]> 
     return [`the build is ${told.state}: ${JSON.stringify(told.tasks.filter((task) => task.error))}`];
   }
 
-  const unlucky = struck.filter(({ point }) => (HOST_FAULTS as readonly string[]).includes(point.fault));
+  const unlucky = struck.flatMap(({ point }) => faultsOf(point)).filter(({ fault }) => isHostFault(fault));
   if (decided.length > unlucky.length * lab.hosts.length)
     problems.push(`too many decisions: ${JSON.stringify(decided)}`);
   if (unlucky.length === 0 && decided.length > 0)
@@ -64,7 +64,9 @@ export async function judged(at: Cluster, build: ChaosBuild): Promise<string[]> 
     operations,
     journal.payloadKeys,
   );
-  const kills = struck.filter(({ point }) => ['worker', 'all'].includes(point.fault)).map(({ overAt }) => overAt);
+  const kills = struck
+    .filter(({ point }) => faultsOf(point).some(({ fault }) => ['worker', 'all'].includes(fault)))
+    .map(({ overAt }) => overAt);
   problems.push(
     ...repeatedAfterSuccess(
       rows,

@@ -1,4 +1,11 @@
+import { isHostFault, type Point } from './points.ts';
 import type { CaseOutcome } from './run.ts';
+
+/** `reboot`, `worker + link on worker-2`. */
+function faultWords({ fault, also }: Point): string {
+  if (!also) return fault;
+  return `${fault} + ${also.fault}${isHostFault(also.fault) ? ` on ${also.host}` : ''}`;
+}
 
 /** One line per case: case, point, fault, what was running, recovery time; then the decisions of the builds. */
 export function outcomeTable(outcomes: readonly CaseOutcome[]): string {
@@ -8,7 +15,7 @@ export function outcomeTable(outcomes: readonly CaseOutcome[]): string {
     .map(({ point, running, struckAt, overAt, recoveryMs }) => [
       String(point.number),
       `${point.side} of ${point.phase} on ${point.host} #${point.seq}`,
-      point.fault,
+      faultWords(point),
       `${((overAt - struckAt) / 1000).toFixed(1)} s`,
       recoveryMs === null ? 'nothing left to do' : `${(recoveryMs / 1000).toFixed(1)} s`,
       running.length > 3 ? `${running.slice(0, 3).join(', ')} and ${running.length - 3} more` : running.join(', '),

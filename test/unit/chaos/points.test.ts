@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Row } from '../../e2e/chaos/journal.ts';
-import { choosePoints, commandsOf, dealOut, everyPoint, HOST_FAULTS, PROCESS_FAULTS } from '../../e2e/chaos/points.ts';
+import { pairsOf, withPairs } from '../../e2e/chaos/pairs.ts';
+import {
+  choosePoints,
+  commandsOf,
+  dealOut,
+  everyPoint,
+  faultsOf,
+  HOST_FAULTS,
+  isHostFault,
+  PROCESS_FAULTS,
+} from '../../e2e/chaos/points.ts';
 import { chaosSettings, POINTS_PER_BUILD } from '../../e2e/chaos/settings.ts';
 
 const HOSTS = ['cp-1', 'worker-1', 'worker-2'];
@@ -61,6 +71,42 @@ describe('the points of a chaos run', () => {
     expect(chaosSettings({ KUBEWRIGHT_CHAOS_POINTS: '40' }, Math.random).points).toBe(40);
     for (const bad of ['0', '1.5', 'many', '1001', '-4'])
       expect(() => chaosSettings({ KUBEWRIGHT_CHAOS_POINTS: bad }, Math.random)).toThrow(/CHAOS_POINTS/);
+  });
+
+  it('are two faults at once in one of five, by the seed alone, and the same points without', () => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const points = choosePoints(commands, seed, 40);
+      const paired = withPairs(points, seed, pairsOf(40));
+      expect(withPairs(points, seed, pairsOf(40))).toEqual(paired);
+      expect(withPairs(points, seed, 0)).toEqual(points);
+      expect(paired.map(({ also: _also, ...point }) => point)).toEqual(points);
+      const pairs = paired.filter(({ also }) => also);
+      expect(pairs).toHaveLength(8);
+      const kinds = pairs.map((point) => faultsOf(point).filter(({ fault }) => isHostFault(fault)).length);
+      expect(new Set(kinds)).toEqual(new Set([0, 1, 2]));
+      for (const point of pairs) {
+        const [first, second] = faultsOf(point);
+        expect(HOSTS).toContain(second!.host);
+        // One host is hit once: what is down cannot be taken down.
+        if (isHostFault(first!.fault) && isHostFault(second!.fault)) expect(second!.host).not.toBe(first!.host);
+        expect(second!.fault).not.toBe('packages');
+        if (!isHostFault(second!.fault)) expect(second!.fault).not.toBe(first!.fault);
+        expect(point.also!.lag).toBeLessThan(1);
+      }
+    }
+    const names = [1, 2].map((seed) => JSON.stringify(withPairs(choosePoints(commands, 7, 40), seed, 8)));
+    expect(names[0]).not.toBe(names[1]);
+  });
+
+  it('have at least one pair in the twelve of test:e2e, and as many as asked for otherwise', () => {
+    const { points, pairs } = chaosSettings({}, Math.random);
+    for (const seed of [1, 2, 3]) {
+      const paired = withPairs(choosePoints(commands, seed, points), seed, pairs);
+      expect(paired.filter(({ also }) => also)).toHaveLength(2);
+    }
+    expect(chaosSettings({ KUBEWRIGHT_CHAOS_PAIRS: '0' }, Math.random).pairs).toBe(0);
+    for (const bad of ['13', '-1', 'x'])
+      expect(() => chaosSettings({ KUBEWRIGHT_CHAOS_PAIRS: bad }, Math.random)).toThrow(/CHAOS_PAIRS/);
   });
 
   it('can be every boundary of every command', () => {
