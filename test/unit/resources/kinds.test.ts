@@ -270,7 +270,11 @@ for unit ${units}; do printf "$between"'ActiveState=%s\\nUnitFileState=enabled\\
     expect(together[1]).toMatchObject({ active: 'b.service', stamp: 'stamp-of-b' });
     expect((together[1] as { files: string[] }).files[0]).toMatch(/^[0-9a-f]{64}$/);
     say('in b.service c.service');
-    expect((await bothWays(resources)).together).toEqual(resources.map((each) => kindOf(each).parse('', each)));
+    const marker = 'm';
+    const { together: joint } = kindOf(resources[0]!);
+    const { stdout } = await host.script(probeScript([joint!.probe(resources, quote)], marker));
+    const split = joint!.split(splitProbe(stdout, 1, marker)[0]!, resources);
+    expect(split.map((each, at) => readAnswer(each, marker, resources[at]!).known)).toEqual([false, false, false]);
   });
 });
 

@@ -81,6 +81,20 @@ describe.skipIf(!RUNS_HERE)('a path that cannot be read is unknown', () => {
     expect(readFileSync(host.path('a'), 'utf8')).toBe('x');
   });
 
+  it('and is told from those that are read with it', async () => {
+    host.program(
+      'stat',
+      `case "$*" in *bad*) echo "stat: cannot statx 'bad': Input/output error" >&2; exit 1 ;; esac; exec /usr/bin/stat "$@"`,
+    );
+    const error = await run(['a', 'bad', 'b'].map((name) => file(host.path(name), 'x'))).catch((e: unknown) => e);
+    expect(error).toMatchObject({
+      code: 'STATE_UNKNOWN',
+      message: expect.stringContaining(`file:${host.path('bad')}`),
+    });
+    expect(existsSync(host.path('a'))).toBe(true);
+    expect(existsSync(host.path('b'))).toBe(false);
+  });
+
   it('and a missing one is absent', async () => {
     mkdirSync(host.path('bin'), { recursive: true });
     expect(await ask(file(host.path('no/such/file'), 'x'))).toMatchObject({ known: true, state: { type: 'absent' } });
@@ -188,7 +202,7 @@ describe.skipIf(!RUNS_HERE)('an image is pushed again only where the registry sa
   const says = (status: string) =>
     host.program(
       'curl',
-      `printf 'HTTP/2 ${status}\\r\\nDocker-Content-Digest: sha256:${'d'.repeat(64)}\\r\\n\\r\\n${status}'`,
+      `printf 'HTTP/2 ${status}\\r\\nDocker-Content-Digest: sha256:${'d'.repeat(64)}\\r\\n\\r\\n--- next ${status}\\n'`,
     );
 
   it.each(['401', '403', '429', '500', '502', '503', '504'])('HTTP %s says nothing of it', async (status) => {
@@ -197,7 +211,6 @@ describe.skipIf(!RUNS_HERE)('an image is pushed again only where the registry sa
     expect(await ask(image('1'))).toEqual({
       known: false,
       why: `the registry r.test:5000 answers HTTP ${status}`,
-      otherwise: undefined,
     });
   });
 
@@ -227,8 +240,8 @@ describe.skipIf(!RUNS_HERE)('an image is pushed again only where the registry sa
     for (const tag of ['1', '2', '3']) stamp(tag);
     host.program(
       'curl',
-      `echo x >>"$LOG"; [ "$(wc -l <"$LOG")" -gt 3 ] || { echo refused >&2; exit 7; }
-printf 'HTTP/2 200\\r\\nDocker-Content-Digest: sha256:${'d'.repeat(64)}\\r\\n\\r\\n200'`,
+      `echo x >>"$LOG"; [ "$(wc -l <"$LOG")" -gt 1 ] || { echo refused >&2; exit 7; }
+printf 'HTTP/2 200\\r\\nDocker-Content-Digest: sha256:${'d'.repeat(64)}\\r\\n\\r\\n--- next 200\\n'`,
     );
     expect((await run(['1', '2', '3'].map(image))).changes).toEqual([]);
     expect(host.ran).toHaveLength(2);
