@@ -4,9 +4,9 @@ import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
 import type { Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
+import { healthContract } from './health-contract.ts';
 import { begun, ended, journalContract, testKey } from './journal-contract.ts';
 import { ownershipContract } from './ownership-contract.ts';
-import { healthContract } from './health-contract.ts';
 import { quarantineContract } from './quarantine-contract.ts';
 import { spec } from './sample-spec.ts';
 
