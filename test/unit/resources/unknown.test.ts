@@ -109,7 +109,7 @@ describe.skipIf(!RUNS_HERE)('a path that cannot be read is unknown', () => {
 
 describe.skipIf(!RUNS_HERE)('a package database that cannot be read is unknown', () => {
   it('of dpkg, where a package that it does not know is not installed', async () => {
-    const resource = packages({ apt: ['chrony'], dnf: [] });
+    const resource = packages({ apt: ['chrony'], dnf: [] }, []);
     failing('dpkg-query', 'dpkg-query: no packages found matching chrony', 1);
     expect(await ask(resource)).toMatchObject({ known: true });
     failing('dpkg-query', "dpkg-query: error: failed to open package info file '/var/lib/dpkg/status' for reading", 2);
@@ -117,7 +117,7 @@ describe.skipIf(!RUNS_HERE)('a package database that cannot be read is unknown',
   });
 
   it('of rpm, which calls everything "not installed" then', async () => {
-    const resource = packages({ apt: [], dnf: ['chrony'] });
+    const resource = packages({ apt: [], dnf: ['chrony'] }, []);
     host.program('dnf', ':');
     failing('rpm', 'package chrony is not installed', 1);
     expect(await ask(resource)).toMatchObject({ known: true });
