@@ -319,6 +319,13 @@ export const ERRORS = {
     'Cluster DNS could not ask the name servers of the host',
     'Give cluster DNS name servers that pods reach: spec.phases.dns.upstream: [ADDRESS, ...] (none, where only names of the cluster are to be resolved). Or name a file with such servers: spec.phases.nodes.kubelet.config.resolvConf. Or correct the file named in the evidence.',
   ),
+  FIREWALL_BLOCKS: entry(
+    'host',
+    false,
+    422,
+    'A firewall of the host drops what the cluster needs',
+    'Let it in, for good, as the evidence says, or switch that firewall off; then retry the host. ufw and firewalld are opened by Kubewright itself, unless spec.phases.prepare.firewall.mode is leave.',
+  ),
   SYSCTL_OVERRIDDEN: entry(
     'host',
     false,

@@ -3,11 +3,12 @@ import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { hostsWithRole, internalAddress } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Host } from '../../contracts/host.ts';
-import { ipv4 } from '../../contracts/primitives.ts';
+import { cidr, ipv4 } from '../../contracts/primitives.ts';
 import { CLUSTER_MARK, formatMark, markOf } from '../host/cluster-mark.ts';
 import { kubeChoices } from '../kube/choices.ts';
 import { isContainer } from '../kube/container-host.ts';
 import { apiServersInTurn, hasApiServersName } from '../kube/network.ts';
+import { firewallNeeds } from '../kube/openings.ts';
 import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, PROXY_ENV, REGISTRY_HOSTNAME } from '../kube/paths.ts';
 import { directServers, proxyEnvironment } from '../kube/proxy.ts';
 import { EARLIER_SYSCTL_FILE, kubeSysctls, LOWER_BOUNDS, SYSCTL_FILE } from '../kube/sysctls.ts';
@@ -20,6 +21,7 @@ import { kernelModules } from '../resources/kernel-modules.ts';
 import { packages } from '../resources/packages.ts';
 import { swapOff } from '../resources/swap-off.ts';
 import { sysctls } from '../resources/sysctls.ts';
+import { ufwRules } from '../resources/ufw-rules.ts';
 import { SYSCTLS_FREE } from './free-flags.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
 import { distrustCluster, firewalldWitness, trustClusterInFirewalld } from './prepare/firewalld.ts';
@@ -42,6 +44,26 @@ const options = z.strictObject({
     )
     .default({})
     .describe('Further kernel settings; they win over ours'),
+  firewall: z
+    .strictObject({
+      mode: z
+        .enum(['open', 'leave'])
+        .default('open')
+        .describe(
+          'open: what the cluster needs is let in by ufw or firewalld, where one is on; leave: nobody touches a firewall, and preflight says what it blocks',
+        ),
+      apiFrom: z
+        .array(cidr)
+        .max(64)
+        .default([])
+        .describe('Ranges beyond the cluster that reach the API servers; a firewall that is off lets in everybody'),
+      nodePortsFrom: z
+        .array(cidr)
+        .max(64)
+        .default([])
+        .describe('Ranges beyond the cluster that reach services of type NodePort'),
+    })
+    .prefault({}),
 });
 type Options = z.output<typeof options>;
 
@@ -60,6 +82,8 @@ export default definePhase({
     // Installed as root, from wherever the host takes its packages.
     { option: 'packages' },
     { option: 'sysctls', free: SYSCTLS_FREE },
+    // Who beyond the cluster is let in.
+    { option: 'firewall', free: ['mode'] },
   ],
   resources: async (context) => {
     const { cluster, host, facts } = context;
@@ -70,6 +94,7 @@ export default definePhase({
       hostsEntries([...clusterNames(cluster), ...apiServersName(cluster, host)]),
       directory(KUBEWRIGHT_DIR),
       file(CLUSTER_MARK, formatMark(await markOf(cluster, context.pki))),
+      ...(context.options.firewall.mode === 'open' ? [ufwRules(firewallNeeds(cluster, host))] : []),
       // Before the first package.
       await proxyEnvironment(context, PROXY_ENV),
       packages(wanted, directServers(cluster)),

@@ -16,6 +16,7 @@ import { serviceKind } from './service.ts';
 import { swapOffKind } from './swap-off.ts';
 import { symlinkKind } from './symlink.ts';
 import { sysctlsKind } from './sysctls.ts';
+import { ufwRulesKind } from './ufw-rules.ts';
 import { unitState } from './unit-state.ts';
 import { userKind } from './user.ts';
 import { witnessKind } from './witness.ts';
@@ -41,6 +42,7 @@ export const RESOURCE_KINDS: readonly AnyKind[] = [
   swapOffKind,
   symlinkKind,
   sysctlsKind,
+  ufwRulesKind,
   userKind,
   witnessKind,
 ] as unknown as readonly AnyKind[];

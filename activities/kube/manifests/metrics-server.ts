@@ -15,7 +15,7 @@ import {
 export const METRICS_TLS_SECRET = 'metrics-server-tls';
 export const METRICS_SERVICE = 'metrics-server';
 /** On the node's own address; 10250 is the kubelet's. */
-const PORT = 4443;
+export const METRICS_PORT = 4443;
 const labels = { 'k8s-app': 'metrics-server' };
 
 export interface MetricsServerConfig {
@@ -35,7 +35,7 @@ export function metricsServer(config: MetricsServerConfig): object[] {
     image: config.image,
     imagePullPolicy: 'IfNotPresent',
     args: [
-      `--secure-port=${PORT}`,
+      `--secure-port=${METRICS_PORT}`,
       '--tls-cert-file=/tls/tls.crt',
       '--tls-private-key-file=/tls/tls.key',
       '--tls-min-version=VersionTLS12',
@@ -48,7 +48,7 @@ export function metricsServer(config: MetricsServerConfig): object[] {
       `--kubelet-request-timeout=${Math.floor(config.resolutionSeconds / 2)}s`,
       '--profiling=false',
     ],
-    ports: [{ name: 'https', containerPort: PORT, protocol: 'TCP' }],
+    ports: [{ name: 'https', containerPort: METRICS_PORT, protocol: 'TCP' }],
     resources: { requests: { cpu: '50m', memory: '64Mi' }, limits: { memory: '256Mi' } },
     livenessProbe: httpProbe('/livez', 'https', { scheme: 'HTTPS', periodSeconds: 10 }),
     // Ready means two rounds of scraping: asked for every second, so that it counts as soon as it is.

@@ -29,6 +29,7 @@ import { swapOff } from '../../../activities/resources/swap-off.ts';
 import { symlink } from '../../../activities/resources/symlink.ts';
 import { sysctls } from '../../../activities/resources/sysctls.ts';
 import { makeTar } from '../../../activities/resources/tar.ts';
+import { ufwRules } from '../../../activities/resources/ufw-rules.ts';
 import { undoScript } from '../../../activities/resources/undo.ts';
 import { user } from '../../../activities/resources/user.ts';
 import { witness } from '../../../activities/resources/witness.ts';
@@ -70,6 +71,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   swapOff(),
   symlink('/opt/link', "it's & there"),
   sysctls({ 'net.ipv4.ip_forward': 1, 'net/ipv4/conf/eth0.1/forwarding': '1\t2' }, { file: '/etc/sysctl.d/k.conf' }),
+  ufwRules({ openings: [{ protocol: 'tcp', port: 6443, what: "it's $it", sources: ['10.0.0.2'] }], passages: [] }),
   user('etcd'),
   witness('tables', 'echo x'),
 ];
@@ -365,6 +367,27 @@ describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
     expect((await run([resource])).changes).toEqual([]);
     expect(of(resource, 'absent\n= 0 \n')[0]?.detail).toContain('fs.file-max 0 → 1');
     rmSync(dir, { recursive: true });
+  });
+
+  it('open ufw by rules of their own, and take back those that nobody wants any more', () => {
+    const resource = ufwRules({
+      openings: [
+        { protocol: 'tcp', port: 6443, what: 'kube-apiserver', sources: ['10.0.0.2', '0.0.0.0/0'] },
+        { protocol: 'tcp', port: 2379, what: 'etcd', sources: ['10.0.0.2'] },
+      ],
+      passages: [{ from: '10.244.0.0/16', to: null }],
+    });
+    expect(of(resource, 'looked\n')).toEqual([]);
+    const there = [
+      'ufw allow from 10.0.0.2 to any port 2379,6443 proto tcp',
+      "ufw allow 6443/tcp comment 'theirs'",
+      "ufw allow from 10.0.0.9 to any port 6443 proto tcp comment 'kubewright: kube-apiserver'",
+      "ufw deny 6443 comment 'kubewright: $(reboot)'",
+      'ufw allow from 10.0.0.8',
+    ];
+    expect(of(resource, `looked\nactive\n${there.join('\n')}\n`)[0]?.detail).toBe(
+      'route allow from 10.244.0.0/16; no longer: allow from 10.0.0.9 to any port 6443 proto tcp',
+    );
   });
 
   it('see swap in use and swap that would come back', () => {
