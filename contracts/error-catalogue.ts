@@ -347,6 +347,13 @@ export const ERRORS = {
     'Not enough disk space',
     'Free space on the file system named in the evidence; then retry the host.',
   ),
+  NODE_WOULD_EVICT: entry(
+    'host',
+    false,
+    507,
+    'The kubelet would evict pods on this host',
+    'Free space on the file system named, put `/var/lib/containerd` or `/var/lib/kubelet` on a larger one, or lower `spec.phases.nodes.kubelet.config.evictionHard`; then retry the host.',
+  ),
   MEMORY_TOO_SMALL: entry('host', false, 422, 'Not enough memory', 'Give the machine more memory or fewer roles.'),
   PORT_IN_USE: entry(
     'host',

@@ -41,6 +41,23 @@ function rolesOf(index: number, controlPlanes: number): string[] {
   return ['control-plane', ...etcd, ...(index === 0 ? ['registry', 'time-server'] : []), 'worker'];
 }
 
+/**
+ * All hosts of all labs see the whole machine's disk and memory: one that is 85 % full must not evict pods in tests about
+ * other things. Tests about disks set thresholds of their own.
+ */
+const LAB_EVICTION = {
+  evictionHard: {
+    'memory.available': '50Mi',
+    'nodefs.available': '1%',
+    'nodefs.inodesFree': '1%',
+    'imagefs.available': '1%',
+    'imagefs.inodesFree': '1%',
+  },
+  evictionPressureTransitionPeriod: '10s',
+  imageGCHighThresholdPercent: 100,
+  imageGCLowThresholdPercent: 99,
+} as const;
+
 /** Phase options for a lab on this machine: what containers that play machines cannot do, and the dashboard. */
 export function labPhases(traits: MachineTraits): Record<string, Record<string, unknown>> {
   const kubelet = {
@@ -48,6 +65,7 @@ export function labPhases(traits: MachineTraits): Record<string, Record<string, 
     ...(traits.cgroupV2 ? {} : { failCgroupV1: false, cgroupDriver: 'cgroupfs' }),
     // Swap is the machine's, hosts cannot turn it off.
     ...(traits.swap ? { failSwapOn: false } : {}),
+    ...LAB_EVICTION,
   };
   const runtime = {
     ...(traits.cgroupV2 ? {} : { systemdCgroup: false }),
@@ -57,7 +75,7 @@ export function labPhases(traits: MachineTraits): Record<string, Record<string, 
     // Headlamp's image cannot be built from packages alone; this one can.
     dashboard: { flavour: 'kube-web-view' },
     nodes: {
-      ...(Object.keys(kubelet).length === 0 ? {} : { kubelet: { config: kubelet } }),
+      kubelet: { config: kubelet },
       // Only the machine itself may set nf_conntrack_max, no network namespace: 0 leaves it alone.
       kubeProxy: { config: { conntrack: { maxPerCore: 0, min: 0 } } },
     },

@@ -3,24 +3,32 @@ import { FILE_SYSTEMS_FUNCTION } from '../kube/eviction.ts';
 /**
  * What one host knows of itself, in one round trip and without a change: free space, memory, units, certificates. Arguments:
  * 1 units (words), 2 globs of certificates (words), 3 globs of kubeconfigs (words), then `<use> <folder>` pairs as
- * `file_systems` takes them. Lines of words with tabs between them; `cert <path> <base64 of DER>`.
+ * `file_systems` takes them. Lines of words with tabs between them; `cert <path> <base64 of DER>` of the first certificate of a file,
+ * `cert <path> pem:<base64 of PEM>` of a kubeconfig.
  */
 export const HOST_HEALTH_SCRIPT = `set +eu
 export LC_ALL=C
 units=$1 certificates=$2 kubeconfigs=$3
 shift 3
+say() { (IFS='\t'; printf '%s\\n' "$*"); }
 ${FILE_SYSTEMS_FUNCTION}
 file_systems "$@"
-for unit in $units; do printf 'unit\\t%s\\t' "$unit"; systemctl is-active "$unit" 2>/dev/null | head -n 1 | grep . || echo unknown; done
-# Unquoted: globs. The first certificate of each file.
-for path in $certificates; do
-  [ -r "$path" ] || continue
-  printf 'cert\\t%s\\t%s\\n' "$path" "$(sed -n '/-BEGIN CERT/,/-END CERT/{/-END CERT/q;/-----/!p}' "$path" | tr -d '\\n\\r ')"
-done
-for path in $kubeconfigs; do
-  [ -r "$path" ] || continue
-  text=$(sed -n 's/^ *client-certificate-data: *//p' "$path" | head -n 1 | tr -d '"' | base64 -d 2>/dev/null)
-  [ -z "$text" ] || printf 'cert\\t%s\\t%s\\n' "$path" "$(printf '%s\\n' "$text" | sed -n '/-BEGIN CERT/,/-END CERT/{/-END CERT/q;/-----/!p}' | tr -d '\\n\\r ')"
-done
+[ -z "$units" ] || systemctl is-active -- $units 2>/dev/null | {
+  for unit in $units; do
+    read -r state || state=unknown
+    say unit "$unit" "$state"
+  done
+}
+# Unquoted: globs. One process for all files.
+set --
+for path in $certificates $kubeconfigs; do [ ! -r "$path" ] || set -- "$@" "$path"; done
+[ $# = 0 ] || awk '
+  FNR == 1 { inside = 0; over = 0; text = "" }
+  over { next }
+  /-----END CERT/ { print "cert\t" FILENAME "\t" text; over = 1 }
+  inside { gsub(/[\r ]/, ""); text = text $0 }
+  /-----BEGIN CERT/ { inside = 1 }
+  $1 == "client-certificate-data:" { gsub(/"/, "", $2); print "cert\t" FILENAME "\tpem:" $2; over = 1 }
+' "$@"
 echo end
 `;

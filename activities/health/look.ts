@@ -109,7 +109,8 @@ async function opener(
   const pki = deps.pki(input.cluster, 'check', (value) => secrets.add(value));
   const notes = clusterNotes(deps.notes, input.cluster, 'check');
   const owner = await ownershipOf(cluster, { pki, notes, kind: 'check', mode: 'check' });
-  return async (host) => {
+  const opened = new Map<string, Promise<RemoteHost>>();
+  const open = async (host: Host): Promise<RemoteHost> => {
     runtime.step(`health of ${host.name}`);
     const session = await deps.hosts.open(sshTarget(cluster, host), {
       cluster: input.cluster,
@@ -119,6 +120,11 @@ async function opener(
       owner,
     });
     return session.host;
+  };
+  return (host) => {
+    const known = opened.get(host.name) ?? open(host);
+    opened.set(host.name, known);
+    return known;
   };
 }
 

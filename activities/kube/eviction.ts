@@ -39,7 +39,8 @@ export interface KubeletLimits {
 
 /** Free space of the file system that a folder lies on, as `df` tells it. Links are followed. */
 export interface FileSystem {
-  use: 'nodefs' | 'imagefs' | 'etcd';
+  /** `writes`: a folder that a build fills. */
+  use: 'nodefs' | 'imagefs' | 'etcd' | 'writes';
   folder: string;
   device: string;
   mountPoint: string;
@@ -71,6 +72,16 @@ export function kubeletLimits(cluster: ClusterSpec, host: Host): KubeletLimits {
   const config = table(kubelet['config']);
   const flags = table(kubelet['extraArgs']);
   const containerd = table(rawPhaseOptions(cluster, 'runtime', host)['containerd']);
+  const gc = Number(flags['image-gc-high-threshold'] ?? config['imageGCHighThresholdPercent'] ?? DEFAULT_IMAGE_GC);
+  return limitsOf(config, flags, {
+    imageGcAbove: gc >= 0 && gc <= 100 ? gc : DEFAULT_IMAGE_GC,
+    kubeletRoot: text(flags['root-dir']) ?? KUBELET_ROOT,
+    containerdRoot: text(containerd['root']) ?? CONTAINERD_ROOT,
+  });
+}
+
+/** The thresholds of a KubeletConfiguration and of flags over it; `rest` is kept. Pure. */
+export function limitsOf(config: Json, flags: Json, rest: Omit<KubeletLimits, 'evictBelow'>): KubeletLimits {
   const flagged = (name: string) => (flags[name] === undefined ? undefined : parseFlag(written(flags[name])));
   const hard = flagged('eviction-hard') ?? ownHard(config);
   const soft = flagged('eviction-soft') ?? table(config['evictionSoft']);
@@ -79,13 +90,7 @@ export function kubeletLimits(cluster: ClusterSpec, host: Host): KubeletLimits {
       const value = written(values[signal]);
       return amountOf(value, 1) === null ? [] : [{ signal, kind, value }];
     });
-  const gc = Number(flags['image-gc-high-threshold'] ?? config['imageGCHighThresholdPercent'] ?? DEFAULT_IMAGE_GC);
-  return {
-    evictBelow: [...each('hard', hard), ...each('soft', soft)],
-    imageGcAbove: gc >= 0 && gc <= 100 ? gc : DEFAULT_IMAGE_GC,
-    kubeletRoot: text(flags['root-dir']) ?? KUBELET_ROOT,
-    containerdRoot: text(containerd['root']) ?? CONTAINERD_ROOT,
-  };
+  return { ...rest, evictBelow: [...each('hard', hard), ...each('soft', soft)] };
 }
 
 /** A value of the spec as text; '' for what is neither text nor a number. */
@@ -219,7 +224,7 @@ export function bytes(amount: number): string {
 /**
  * Shell: prints one line `fs <use> <folder> <device> <mount point> <KiB> <KiB free> <inodes> <inodes free>` for each pair of
  * arguments `<use> <folder>`, then `memory <KiB available> <KiB in all>`. A folder that is not there yet counts as its
- * nearest parent; links are followed. Fields are separated by tabs.
+ * nearest parent; links are followed. Lines are printed by `say WORD...`, which the script around it defines.
  */
 export const FILE_SYSTEMS_FUNCTION = `
 file_systems() {
@@ -231,11 +236,11 @@ file_systems() {
     df -k --output=source,size,avail,itotal,iavail,target -- "$there" 2>/dev/null | {
       read -r _
       read -r device size free inodes ifree mount &&
-        printf 'fs\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$use" "$folder" "$device" "$mount" "$size" "$free" "$inodes" "$ifree" || :
+        say fs "$use" "$folder" "$device" "$mount" "$size" "$free" "$inodes" "$ifree" || :
     }
   done
   while read -r key value _; do
-    case $key in MemTotal:) total=$value ;; MemAvailable:) printf 'memory\\t%s\\t%s\\n' "$value" "$total" ;; esac
+    case $key in MemTotal:) total=$value ;; MemAvailable:) say memory "$value" "$total" ;; esac
   done </proc/meminfo
 }
 `;
@@ -247,7 +252,7 @@ export function parseFileSystems(rows: readonly (readonly string[])[]): {
 } {
   const count = (word: string | undefined): number => (/^\d{1,18}$/.test(word ?? '') ? Number(word) : 0);
   const fileSystems = rows.flatMap(([kind, use = '', folder = '', device = '', mountPoint = '', ...numbers]) => {
-    if (kind !== 'fs' || !['nodefs', 'imagefs', 'etcd'].includes(use)) return [];
+    if (kind !== 'fs' || !['nodefs', 'imagefs', 'etcd', 'writes'].includes(use)) return [];
     const [sizeKiB = 0, freeKiB = 0, inodes = 0, freeInodes = 0] = numbers.map(count);
     return [{ use: use as FileSystem['use'], folder, device, mountPoint, sizeKiB, freeKiB, inodes, freeInodes }];
   });

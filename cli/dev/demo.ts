@@ -14,7 +14,7 @@ import { ensureMirror } from '../../lab/mirror/index.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { ApiClient } from './api-client.ts';
 import { demoRootOf } from './paths.ts';
-import { ProgressDisplay } from './progress.ts';
+import { healthLines, ProgressDisplay } from './progress.ts';
 import { ensureService, stopService } from './services.ts';
 
 /**
@@ -85,6 +85,7 @@ async function up(options: DemoOptions): Promise<void> {
   const kubeconfig = join(folder, 'kubeconfig');
   writeFileSync(kubeconfig, await api.request<string>('GET', `/clusters/${name}/kubeconfig`), { mode: 0o600 });
   say(`built in ${(durationMs / 1000).toFixed(1)} s`);
+  for (const line of healthLines(status.health)) say(line);
   const kubectl = await kubectlPath();
   const { stdout: nodes } = await promisify(execFile)(kubectl, [
     '--kubeconfig',

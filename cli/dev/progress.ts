@@ -96,6 +96,17 @@ export function progressTable(status: OperationStatus, phases: readonly PhaseTim
   return lines;
 }
 
+/** The health with which an operation ended: one line, and one for each reason with its evidence. */
+export function healthLines(health: OperationStatus['health']): string[] {
+  if (!health) return [];
+  const more = health.reasonCount - health.reasons.length;
+  return [
+    `health: ${health.state}`,
+    ...health.reasons.map(({ code, reason, evidence }) => `  ${code}: ${reason}${evidence ? ` (${evidence})` : ''}`),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ];
+}
+
 /** Draws the table in place on a terminal; elsewhere prints one line per change of a task. */
 export class ProgressDisplay {
   readonly #out: NodeJS.WriteStream;

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { AppsV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { image } from '../../activities/artifacts/images.ts';
 import { ApiClient } from '../../cli/dev/api-client.ts';
@@ -281,8 +281,56 @@ describe('npm run demo', () => {
       perTask.set(`${phase} on ${host}`, (perTask.get(`${phase} on ${host}`) ?? 0) + 1);
     }
     const more = [...perTask].filter(([, count]) => count > 1).map(([task]) => task.split(' ')[0]);
-    expect(new Set(more)).toEqual(new Set(['preflight', 'metrics', 'node-labels', 'verify']));
-    expect(commands.length).toBeLessThanOrEqual(38 + answer.hosts.length);
+    // The health of the cluster is one more on each host, and one for all of it, after a look at the mark of each.
+    expect(new Set(more)).toEqual(new Set(['health', 'preflight', 'metrics', 'node-labels', 'verify']));
+    expect(commands.length).toBeLessThanOrEqual(39 + 3 * answer.hosts.length);
+  });
+
+  it('says degraded with the reasons where a build has nothing to change, and healthy when they are gone', async () => {
+    const path = `/clusters/${answer.cluster}`;
+    const run = async (kind: 'build' | 'check') => {
+      const { operation } = await api.request<{ operation: string }>('POST', `${path}/operations`, { kind });
+      const status = await api.follow(answer.cluster, operation);
+      expect(status).toMatchObject({ state: 'succeeded', health: { operationId: operation } });
+      const { state, health } = await api.request<{ state: string; health: OperationStatus['health'] }>('GET', path);
+      expect(health).toEqual(status.health);
+      expect(state).toBe(health?.state === 'healthy' ? 'ready' : 'degraded');
+      const reasons = health!.reasons.map(({ code, subject }) => `${code} ${subject}`).sort();
+      return { status, reasons, texts: JSON.stringify(health) };
+    };
+    const [, cordoned, full] = answer.hosts.map(({ name }) => name) as [string, string, string];
+    expect((await run('check')).reasons).toEqual([]);
+
+    await kubectl('cordon', cordoned);
+    await kubectl('taint', 'node', full, 'e2e=full:NoSchedule');
+    const unchanged = await run('build');
+    expect(unchanged.status.tasks.filter(({ changeCount }) => changeCount !== 0)).toEqual([]);
+    const byHand = [`NODE_TAINTED node ${full}`, `NODE_UNSCHEDULABLE node ${cordoned}`];
+    expect(unchanged.reasons).toEqual(byHand);
+
+    const config = '/etc/kubernetes/kubelet.yaml';
+    await ssh(
+      answer.hosts[2]!,
+      `cp -p ${config} /root/kept && sed -i 's/nodefs.available: .*/nodefs.available: 99%/' ${config} && systemctl restart kubelet`,
+    );
+    await kubectl('wait', '--for=condition=DiskPressure=True', `node/${full}`, '--timeout=60s');
+    await kubectl('-n', 'kube-system', 'set', 'image', 'deployment/dashboard', "'*=registry.invalid/none:1'");
+    const ill = await vi.waitFor(
+      async () => {
+        const found = await run('check');
+        expect(found.texts).toMatch(/ImagePullBackOff|ErrImagePull/);
+        return found;
+      },
+      { timeout: 60_000, interval: 500 },
+    );
+    const ours = ['WORKLOAD_UNAVAILABLE deployment kube-system/dashboard', `DISK_PRESSURE node ${full}`];
+    expect(ill.reasons).toEqual(expect.arrayContaining([...byHand, ...ours]));
+
+    await ssh(answer.hosts[2]!, `mv /root/kept ${config} && systemctl restart kubelet`);
+    await kubectl('uncordon', cordoned);
+    await kubectl('taint', 'node', full, 'e2e-');
+    await kubectl('wait', '--for=condition=DiskPressure=False', `node/${full}`, '--timeout=90s');
+    expect((await run('build')).reasons).toEqual([]);
   });
 
   it('makes one build of two POSTs with one Idempotency-Key', async () => {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { kubeletLimits, shortages } from '../../activities/kube/eviction.ts';
 import { phaseOptions } from '../../activities/phases/options.ts';
 import { loadPhases } from '../../activities/phases/registry.ts';
 import { clusterSpec } from '../../contracts/cluster.ts';
@@ -22,4 +23,12 @@ it('gives every phase options that the phase knows', async () => {
   for (const phase of phases) for (const each of cluster.spec.hosts) phaseOptions(cluster, phase, each);
   const names = phases.map(({ name }) => name);
   expect(Object.keys(cluster.spec.phases).filter((name) => !names.includes(name))).toEqual([]);
+});
+
+it('lets kubelets of a machine that is 95 % full evict nothing', () => {
+  const traits = { cgroupV2: true, sysResource: true, swap: false };
+  const cluster = clusterSpec.parse(labSpec({ name: 'kw', hosts: [host], controlPlanes: 1, mirror: null }, traits));
+  const fs = { folder: '/var/lib', device: '/dev/vda', mountPoint: '/', inodes: 100, freeInodes: 5 };
+  const full = (['nodefs', 'imagefs'] as const).map((use) => ({ ...fs, use, sizeKiB: 1_000_000, freeKiB: 50_000 }));
+  expect(shortages(kubeletLimits(cluster, cluster.spec.hosts[0]!), full, null)).toEqual([]);
 });

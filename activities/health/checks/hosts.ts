@@ -74,7 +74,7 @@ function certificates({ host, rows }: HostView, now: number): HealthReason[] {
 
 function certificateOf(der: string): { endsAt: number; subject: string; authority: boolean } | null {
   try {
-    const { validTo, subject, ca } = new X509Certificate(Buffer.from(der, 'base64'));
+    const { validTo, subject, ca } = new X509Certificate(Buffer.from(der.replace(/^pem:/, ''), 'base64'));
     const endsAt = Date.parse(validTo);
     return Number.isNaN(endsAt) ? null : { endsAt, subject: subject.replaceAll('\n', ', '), authority: ca };
   } catch {

@@ -236,6 +236,31 @@ describe('GET /clusters/:name', () => {
     expect(await api.call('GET', '/clusters/absent')).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
   });
 
+  it('one that is built and not healthy is degraded, with the reasons; lists leave out their evidence', async () => {
+    await post(spec());
+    expect((await api.call('GET', '/clusters/demo')).body).toMatchObject({ state: 'building', health: null });
+    const reason = { code: 'DISK_PRESSURE', subject: 'node w-1', reason: 'w-1 has DiskPressure' } as const;
+    const health: NonNullable<OperationStatus['health']> = {
+      state: 'degraded',
+      at: '2026-11-30T12:00:00.000Z',
+      operationId: 'op-1',
+      reasons: Array.from({ length: 7 }, () => ({ ...reason, evidence: 'KubeletHasDiskPressure' })),
+      reasonCount: 7,
+    };
+    await save({ state: 'succeeded', health });
+    expect((await api.call('GET', '/clusters/demo')).body).toMatchObject({ state: 'degraded', health });
+    const { body } = await api.call('GET', '/clusters/demo/operations/op-1');
+    expect(body).toMatchObject({ state: 'succeeded', health });
+    const [listed] = (await api.call('GET', '/clusters')).body['items'] as Json[];
+    expect(listed).toMatchObject({ state: 'degraded', health: { reasonCount: 7 } });
+    expect((listed!['health'] as { reasons: Json[] }).reasons).toEqual(Array(5).fill(reason));
+    await save({
+      state: 'succeeded',
+      health: { ...health, state: 'healthy', at: '2026-11-30T12:01:00.000Z', reasons: [], reasonCount: 0 },
+    });
+    expect((await api.call('GET', '/clusters/demo')).body).toMatchObject({ state: 'ready', health: { reasons: [] } });
+  });
+
   it('lists pages', async () => {
     for (const name of ['a', 'b', 'c']) await post(spec({}, undefined, { name }));
     const first = await api.call('GET', '/clusters?limit=2');

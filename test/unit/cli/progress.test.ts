@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { longestChain } from '../../../cli/dev/critical-path.ts';
-import { clock, expectedRestMs, type PhaseTiming, progressTable } from '../../../cli/dev/progress.ts';
+import { clock, expectedRestMs, healthLines, type PhaseTiming, progressTable } from '../../../cli/dev/progress.ts';
 import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
 
 const phases: PhaseTiming[] = [
@@ -77,4 +77,17 @@ it('the table has a line per phase and says what runs', () => {
   expect(lines.join('\n')).toContain('1.5s');
   expect(lines.at(-1)).toBe('now: prepare on a');
   expect(clock(65_000)).toBe('1:05');
+});
+
+it('tells the health of a build: one line, and one for each reason', () => {
+  const health = { state: 'degraded', at: '2026-11-30T12:00:00.000Z', operationId: 'op', reasonCount: 3 } as const;
+  const reasons = [
+    { code: 'DISK_PRESSURE', subject: 'node w-1', reason: 'w-1 has DiskPressure', evidence: 'df' } as const,
+  ];
+  expect(healthLines({ ...health, reasons })).toEqual([
+    'health: degraded',
+    '  DISK_PRESSURE: w-1 has DiskPressure (df)',
+    '  and 2 more',
+  ]);
+  expect(healthLines(undefined)).toEqual([]);
 });
