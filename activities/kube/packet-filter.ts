@@ -16,11 +16,17 @@ const DAEMONS_SYSCTLS = [
 
 export const PACKET_FILTER_WITNESS = 'packet-filter';
 
+/** No nft, or a kernel without nf_tables: there are none. Any other failure is no answer. */
+const TABLES = `if command -v nft >/dev/null; then
+  kw_says=$(nft list tables 2>&1) || case $kw_says in *'not supported'*) kw_says= ;; *) kw_unknown "nft: $kw_says" ;; esac
+  printf '%s\\n' "$kw_says"
+fi`;
+
 /** The tables of the packet filter and the kernel settings from before the first kubelet: a teardown compares with it. */
 export const packetFilterWitness = (): Resource =>
   witness(
     PACKET_FILTER_WITNESS,
-    `nft list tables
+    `${TABLES}
 for kw_s in ${DAEMONS_SYSCTLS.join(' ')}; do
   [ ! -r "/proc/sys/$kw_s" ] || printf 'sysctl %s %s\\n' "$kw_s" "$(cat "/proc/sys/$kw_s")"
 done`,

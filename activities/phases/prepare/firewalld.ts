@@ -12,7 +12,8 @@ import type { PhaseRun, TeardownRun } from '../phase.ts';
  */
 const SCRIPT = `
 command -v firewall-cmd >/dev/null 2>&1 || exit 0
-firewall-cmd --state >/dev/null 2>&1 || exit 0
+# 252: it does not run. Anything else is no answer (D-Bus, a firewalld that is starting).
+says=$(firewall-cmd --state 2>&1) || { [ $? = 252 ] && exit 0; printf 'firewalld does not answer: %s\\n' "$says" >&2; exit 1; }
 for source in "$@"; do
   firewall-cmd --quiet --permanent --zone=trusted --query-source="$source" &&
     firewall-cmd --quiet --zone=trusted --query-source="$source" && continue
@@ -26,7 +27,8 @@ done
 const TAKE_BACK = `
 seen=$1
 shift
-command -v firewall-cmd >/dev/null 2>&1 && firewall-cmd --state >/dev/null 2>&1 || exit 0
+command -v firewall-cmd >/dev/null 2>&1 || exit 0
+kw_says=$(firewall-cmd --state 2>&1) || { [ $? = 252 ] && exit 0; echo "firewalld does not answer: $kw_says" >&2; exit 1; }
 for source in "$@"; do
   case " $seen " in *" $source "*) continue ;; esac
   firewall-cmd --quiet --permanent --zone=trusted --query-source="$source" || continue
@@ -39,9 +41,15 @@ done
 
 const WITNESS = 'firewalld-trusted';
 
-/** Which sources firewalld trusted before us. */
+/** Which sources firewalld trusted before us. 252: it does not run; any other failure is no answer. */
 export const firewalldWitness = (): Resource =>
-  witness(WITNESS, 'firewall-cmd --permanent --zone=trusted --list-sources');
+  witness(
+    WITNESS,
+    `if command -v firewall-cmd >/dev/null; then
+  kw_says=$(firewall-cmd --permanent --zone=trusted --list-sources 2>&1) || { [ $? = 252 ] && kw_says=; } || kw_unknown "$kw_says"
+  printf '%s\\n' "$kw_says"
+fi`,
+  );
 
 /** What `trustClusterInFirewalld` added, taken out again. */
 export const distrustCluster = (run: TeardownRun<unknown>): Promise<Change[]> =>

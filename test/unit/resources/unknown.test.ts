@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
+import { packetFilterWitness } from '../../../activities/kube/packet-filter.ts';
+import { firewalldWitness } from '../../../activities/phases/prepare/firewalld.ts';
 import { absent } from '../../../activities/resources/absent.ts';
 import { archive } from '../../../activities/resources/archive.ts';
 import { artifact } from '../../../activities/resources/artifact.ts';
@@ -328,4 +330,22 @@ it.skipIf(!RUNS_HERE)('an answer that breaks off anywhere says nothing of what h
     });
     expect(readAnswer(cut[1] ?? null, 'mark', resources[1]!).known).toBe(false);
   }
+});
+
+describe.skipIf(!RUNS_HERE)('what was there before us', () => {
+  it('is not "nothing" because firewalld does not answer', async () => {
+    failing('firewall-cmd', 'FirewallD is not running', 252);
+    expect(await ask(firewalldWitness())).toMatchObject({ known: true, state: { said: '\n' } });
+    failing('firewall-cmd', 'Error: org.freedesktop.DBus.Error.NoReply', 1);
+    expect(await ask(firewalldWitness())).toMatchObject({ known: false, why: expect.stringContaining('NoReply') });
+    host.program('firewall-cmd', 'echo 10.1.0.0/16 10.2.0.0/16');
+    expect(await ask(firewalldWitness())).toMatchObject({ state: { said: '10.1.0.0/16 10.2.0.0/16\n' } });
+  });
+
+  it('nor because nft does not, where a kernel without it has no tables', async () => {
+    failing('nft', 'Error: Could not process rule: Device or resource busy', 1);
+    expect(await ask(packetFilterWitness())).toMatchObject({ known: false, why: expect.stringContaining('busy') });
+    failing('nft', 'nft: Unable to initialize Netlink socket: Protocol not supported', 1);
+    expect(await ask(packetFilterWitness())).toMatchObject({ known: true });
+  });
 });
