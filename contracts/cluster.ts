@@ -206,5 +206,6 @@ export function sshTarget(cluster: ClusterSpec, each: Host): SshTarget {
     credential: merged.credential,
     hostKey: merged.hostKey,
     jump: merged.jump,
+    loginTimeoutSeconds: merged.loginTimeoutSeconds,
   };
 }

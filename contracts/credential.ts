@@ -42,9 +42,16 @@ export const credentialValue = z.discriminatedUnion('kind', [
     kind: z.literal('key'),
     privateKey: z
       .string()
+      .min(1)
       .max(KEY_CHARS)
-      .regex(/^\s*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----/, 'must be a private key in PEM or OpenSSH format'),
-    passphrase: z.string().min(1).max(1024).optional(),
+      .describe('RSA, ECDSA or Ed25519, in PEM: PKCS#8, PKCS#1, SEC1 or the format of OpenSSH, encrypted or not'),
+    passphrase: z.string().min(1).max(1024).optional().describe('Of the key'),
+    password: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('Of the login user: for sudo, and for an sshd that asks for a password after the key'),
     ...scopeShape,
   }),
   z.strictObject({

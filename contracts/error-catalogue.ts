@@ -221,7 +221,7 @@ export const ERRORS = {
     false,
     502,
     'The host refused our credential',
-    'Check user and credential of the host; put the public key into authorized_keys; then retry the host.',
+    'Check user and credential of the host, or of the jump host that the message names; put the public key into authorized_keys; an sshd that asks for a password after the key needs `password` beside the key in the credential; then retry the host.',
   ),
   SSH_HOST_KEY_MISMATCH: entry(
     'ssh',
@@ -243,6 +243,13 @@ export const ERRORS = {
     422,
     'The credential cannot be used',
     'Check that the credential exists, that it is for this cluster and this address, and that the worker can read it; encrypted keys need their passphrase.',
+  ),
+  SSH_JUMP_REFUSED: entry(
+    'ssh',
+    false,
+    502,
+    'The jump host forwards no connections to the host',
+    "Nothing is wrong with the host itself. In sshd_config of the jump host: `AllowTcpForwarding yes` (or `local`), no `DisableForwarding`, a `PermitOpen` that has the host's address and port; no `restrict` or `no-port-forwarding` before our key in its authorized_keys. Then retry the host.",
   ),
   SSH_PASSWORD_EXPIRED: entry(
     'ssh',

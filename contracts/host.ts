@@ -27,6 +27,9 @@ export const hostKey = z
     'must be "<type> <base64>" as in known_hosts, or "SHA256:<fingerprint>"',
   );
 
+/** Seconds that one login may take, from the greeting to the first command: slow PAM modules, reverse DNS, busy machines. */
+const loginTimeoutSeconds = z.int().min(1).max(300);
+
 /** A bastion that connections to the host go through. */
 export const jumpHost = z.strictObject({
   address,
@@ -34,6 +37,7 @@ export const jumpHost = z.strictObject({
   user: loginName.default('root'),
   credential: credentialRef,
   hostKey: hostKey.optional(),
+  loginTimeoutSeconds: loginTimeoutSeconds.optional(),
 });
 
 /** SSH settings; those of a host override those of `spec.ssh`. */
@@ -43,6 +47,11 @@ export const sshSettings = z.strictObject({
   credential: credentialRef.optional(),
   hostKey: hostKey.optional(),
   jump: jumpHost.optional(),
+  loginTimeoutSeconds: loginTimeoutSeconds
+    .optional()
+    .describe(
+      'Seconds that one login may take, reverse DNS and PAM included; default 30, of which 15 until the SSH greeting',
+    ),
 });
 
 export const taint = z.strictObject({
@@ -79,7 +88,7 @@ export interface SshTarget {
   user: string;
   credential: CredentialRef;
   hostKey?: string | undefined;
-  jump?:
-    | { address: string; port: number; user: string; credential: CredentialRef; hostKey?: string | undefined }
-    | undefined;
+  jump?: Omit<SshTarget, 'name' | 'jump'> | undefined;
+  /** For one login; absent: the defaults of the pool. */
+  loginTimeoutSeconds?: number | undefined;
 }

@@ -94,11 +94,17 @@ export const absolutePath = z
   .regex(/^\/[A-Za-z0-9._/@+-]*$/, 'must be an absolute path of letters, digits and . _ - / @ +')
   .refine((text) => !text.split('/').includes('..'), 'must not contain ..');
 
-/** A POSIX login name. */
+/**
+ * A login name as sshd takes it: of /etc/passwd, or of a directory (SSSD, winbind): `User.Name@Example.COM`, `DOMAIN\user`.
+ * No spaces: sudo and PAM read them as the end of the name. 256 characters are Linux's own bound (LOGIN_NAME_MAX).
+ */
 export const loginName = z
   .string()
-  .max(32)
-  .regex(/^[a-z_][a-z0-9_-]*$/, 'must be a login name');
+  .max(256)
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9_.@+\\-]*\$?$/,
+    'must be a login name: letters, digits and . _ - @ + \\, without spaces',
+  );
 
 /** An exact version such as 1.36.3, without a leading v. */
 export const version = z

@@ -2,15 +2,17 @@ import type { Duplex } from 'node:stream';
 import { NodeSSH } from 'node-ssh';
 import type { Client, ClientChannel, ServerHostKeyAlgorithm } from 'ssh2';
 import { KubewrightError } from '../../contracts/errors.ts';
-import { connectError } from './connect-error.ts';
+import { Authentication } from './authentication.ts';
 import type { Credential } from './credentials.ts';
 import { fingerprint, formatHostKey } from './host-keys.ts';
 import { gatherWrites, watchSilence } from './socket.ts';
 
 /** Times of a connection, ms, and after how many keepalives without a byte it is dead. */
 export interface ConnectionTimes {
-  /** For key exchange and login. */
+  /** Until the server has greeted and exchanged keys: a machine that hangs is known by its silence there. */
   readyTimeoutMs: number;
+  /** For the whole login, with what PAM and reverse DNS take, until the first command may start. */
+  loginTimeoutMs: number;
   keepaliveMs: number;
   keepaliveCount: number;
 }
@@ -53,11 +55,14 @@ export class SshConnection {
   /** Session channels open or being opened. */
   channels = 0;
   #closing = false;
+  /** Until then a slow start of the session is part of the login, by performance.now(). 0: it has started. */
+  #startsUntil: number;
   readonly #client: Client;
 
-  constructor(client: Client, blob: Buffer, where: string) {
+  constructor(client: Client, blob: Buffer, where: string, startMs: number) {
     this.#client = client;
     this.where = where;
+    this.#startsUntil = performance.now() + startMs;
     this.fingerprint = fingerprint(blob);
     this.hostKey = formatHostKey(blob);
   }
@@ -78,6 +83,7 @@ export class SshConnection {
             return;
           }
           channel.once('close', () => this.#freeChannel());
+          this.#startsUntil = 0;
           attach(channel);
           resolve();
         });
@@ -87,6 +93,11 @@ export class SshConnection {
         reject(new ChannelOpenError(error instanceof Error ? error.message : String(error), { cause: error }));
       }
     });
+  }
+
+  /** What the session may still take to start, ms: PAM's session modules run after the login and before the first channel. */
+  get startMs(): number {
+    return Math.max(0, this.#startsUntil - performance.now());
   }
 
   /** True while it can take new commands. */
@@ -101,9 +112,10 @@ export class SshConnection {
       const timer = setTimeout(() => {
         late = true;
         reject(new Error(`connecting timed out after ${timeoutMs} ms`));
-      }, timeoutMs);
+      }, timeoutMs + this.startMs);
       this.#client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
         clearTimeout(timer);
+        this.#startsUntil = 0;
         if (error) reject(error);
         else if (late) channel.destroy();
         else resolve(channel);
@@ -144,10 +156,15 @@ export class SshConnection {
 export const whereIs = ({ host, address, port, user }: Pick<ConnectOptions, 'host' | 'address' | 'port' | 'user'>) =>
   `${host} (${user}@${address}, port ${port})`;
 
-/** Log in. Throws SSH_UNREACHABLE, SSH_AUTH_FAILED or SSH_HOST_KEY_MISMATCH with what was found as evidence. */
+/**
+ * Log in. Throws SSH_UNREACHABLE, SSH_AUTH_FAILED, SSH_PASSWORD_EXPIRED or SSH_HOST_KEY_MISMATCH with what was found as
+ * evidence.
+ */
 export async function connect(options: ConnectOptions): Promise<SshConnection> {
   const { host, user, sock, times, expectedFingerprint } = options;
   const where = whereIs(options);
+  const started = performance.now();
+  const authentication = new Authentication(user, options.credential);
   let blob: Buffer | undefined;
   let refused: KubewrightError | undefined;
   let connection: SshConnection | undefined;
@@ -157,8 +174,9 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
   const ready = ssh.connect({
     sock,
     username: user,
-    ...login(options.credential),
-    readyTimeout: times.readyTimeoutMs,
+    authHandler: authentication.next,
+    // Ours, see below: ssh2 has one for all of the login.
+    readyTimeout: 0,
     keepaliveInterval: times.keepaliveMs,
     // The judgement is ours, see watchSilence.
     keepaliveCountMax: Number.MAX_SAFE_INTEGER,
@@ -193,43 +211,56 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
     closed = true;
     if (connection) connection.lostBecause = cause;
   });
+  client.on('banner', (text) => authentication.banner(text));
+  client.on('change password', () => {
+    authentication.passwordChange();
+    client.destroy();
+  });
+  const late = lateLogin(client, times);
   try {
     await ready;
   } catch (error) {
     client.destroy();
-    throw refused ?? connectError(error, host, where);
+    throw refused ?? late.error(host, where) ?? authentication.failure(error, host, where);
+  } finally {
+    late.clear();
   }
   if (!blob) throw new KubewrightError('INTERNAL', 'the connection is ready but no host key was seen');
-  connection = new SshConnection(client, blob, where);
+  const startMs = Math.max(0, times.loginTimeoutMs - (performance.now() - started));
+  connection = new SshConnection(client, blob, where, startMs);
   if (closed) connection.lostBecause = cause;
-  watchSilence(sock, times.keepaliveMs, times.keepaliveCount, () => {
+  const silent = () => {
     cause = `no answer to ${times.keepaliveCount} keepalives, one every ${times.keepaliveMs / 1000} s`;
     client.destroy();
-  });
+  };
+  // sshd answers nothing while PAM starts the session: that is silence of the login, not of the machine.
+  watchSilence(sock, { everyMs: times.keepaliveMs, count: times.keepaliveCount, firstMs: startMs }, silent);
   return connection;
 }
 
-/** node-ssh's own keyboard-interactive handler never answers a prompt without the word "password": ours always does. */
-function login(credential: Credential) {
-  switch (credential.kind) {
-    case 'key':
-      return {
-        privateKey: credential.privateKey,
-        ...(credential.passphrase === undefined ? {} : { passphrase: credential.passphrase }),
-      };
-    case 'agent':
-      return { agent: credential.socket };
-    case 'password':
-      return {
-        password: credential.password,
-        tryKeyboard: true,
-        onKeyboardInteractive: (
-          _name: string,
-          _instructions: string,
-          _lang: string,
-          prompts: unknown[],
-          finish: (answers: string[]) => void,
-        ) => finish(prompts.map(() => credential.password)),
-      };
-  }
+/** Ends a login that takes too long: first the greeting and the key exchange, then all of it. */
+function lateLogin(client: Client, { readyTimeoutMs, loginTimeoutMs }: ConnectionTimes) {
+  let says: string | null = null;
+  const after = (ms: number, what: string) =>
+    setTimeout(() => {
+      says = `${what} within ${ms / 1000} s`;
+      client.destroy();
+    }, ms);
+  const greeting = after(Math.min(readyTimeoutMs, loginTimeoutMs), 'did not complete the SSH handshake');
+  const whole = after(loginTimeoutMs, 'did not complete the login');
+  client.once('handshake', () => clearTimeout(greeting));
+  return {
+    clear: () => {
+      clearTimeout(greeting);
+      clearTimeout(whole);
+    },
+    error: (host: string, where: string) =>
+      says === null
+        ? null
+        : new KubewrightError('SSH_UNREACHABLE', `${where} answers, but ${says}`, {
+            host,
+            evidence:
+              'a slow login (reverse DNS, PAM, a busy machine) may take longer: ssh.loginTimeoutSeconds in the spec',
+          }),
+  };
 }

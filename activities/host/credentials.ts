@@ -1,14 +1,14 @@
 import { constants } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
-import ssh2 from 'ssh2';
 import type { CredentialScope } from '../../contracts/credential.ts';
 import { addressVerdict, type CredentialUse, clusterInScope } from '../../contracts/credential-use.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { pathWithin } from '../../contracts/login-paths.ts';
+import { KeyUnusable, readPrivateKey } from './private-key.ts';
 
-/** A secret that opens a host. */
+/** A secret that opens a host. `password` beside a key: for sudo, and for sshd when it asks for one after the key. */
 export type Credential =
-  | { kind: 'key'; privateKey: string; passphrase?: string | undefined }
+  | { kind: 'key'; privateKey: string; passphrase?: string | undefined; password?: string | undefined }
   /** Also given to sudo, on its standard input. */
   | { kind: 'password'; password: string }
   | { kind: 'agent'; socket: string };
@@ -175,17 +175,18 @@ async function fromAgent(socket: string): Promise<Credential> {
   return { kind: 'agent', socket };
 }
 
-/** The credential, when its key can be read with its passphrase. `label` is for messages. Throws SSH_CREDENTIAL_UNUSABLE. */
+/**
+ * The credential with its key in a form that the SSH client reads, when that can be done with its passphrase. `label` is
+ * for messages. Throws SSH_CREDENTIAL_UNUSABLE.
+ */
 export function checkedCredential<C extends Credential | ProxyLogin>(credential: C, label: string): C {
   if (credential.kind !== 'key') return credential;
-  const parsed = ssh2.utils.parseKey(credential.privateKey, credential.passphrase);
-  if (parsed instanceof Error) {
-    // The parser's message says what is wrong (format, passphrase); it never quotes key material.
-    throw unusable(`the private key ${label} cannot be used: ${parsed.message}`);
+  try {
+    return { ...credential, privateKey: readPrivateKey(credential.privateKey, credential.passphrase) };
+  } catch (error) {
+    if (!(error instanceof KeyUnusable)) throw error;
+    throw unusable(`the private key ${label} cannot be used: ${error.message}`);
   }
-  const keys = Array.isArray(parsed) ? parsed : [parsed];
-  if (!keys.some((key) => key.isPrivateKey())) throw unusable(`${label} holds a public key, not a private one`);
-  return credential;
 }
 
 function unusable(message: string, cause?: unknown): KubewrightError {

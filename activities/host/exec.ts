@@ -56,7 +56,9 @@ export interface Enders {
 export async function runCommand(connection: SshConnection, command: Command, enders: Enders): Promise<ExecResult> {
   if (command.signal.aborted) throw notStarted(command, 'COMMAND_ABORTED');
   const { line, mark, stdinPrefix } = commandLine(command.argv, command.elevation, command.fence);
-  const started = performance.now();
+  // What the first session of a connection takes to start is part of the login, not of the command.
+  const { startMs } = connection;
+  const countsFrom = performance.now() + startMs;
   let running: Running | undefined;
   let given: 'COMMAND_TIMEOUT' | 'COMMAND_ABORTED' | null = null;
   const opening = connection.exec(line, (channel) => {
@@ -64,8 +66,8 @@ export async function runCommand(connection: SshConnection, command: Command, en
     // Nobody waits for it any more, but it has begun.
     if (given) void running.stop(given);
   });
-  const stopped = await openedWithin(opening, command);
-  if (running) return running.result(command.timeoutMs - (performance.now() - started));
+  const stopped = await openedWithin(opening, command, startMs);
+  if (running) return running.result(command.timeoutMs - Math.max(0, performance.now() - countsFrom));
   given = stopped ?? 'COMMAND_ABORTED';
   throw notStarted(command, given);
 }
@@ -77,11 +79,12 @@ export async function runCommand(connection: SshConnection, command: Command, en
 async function openedWithin(
   opening: Promise<void>,
   { signal, timeoutMs }: Command,
+  startMs: number,
 ): Promise<'COMMAND_TIMEOUT' | 'COMMAND_ABORTED' | null> {
   let timer: NodeJS.Timeout | undefined;
   let onAbort = () => {};
   const stopped = new Promise<'COMMAND_TIMEOUT' | 'COMMAND_ABORTED'>((resolve) => {
-    timer = setTimeout(() => resolve('COMMAND_TIMEOUT'), timeoutMs);
+    timer = setTimeout(() => resolve('COMMAND_TIMEOUT'), timeoutMs + startMs);
     onAbort = () => resolve('COMMAND_ABORTED');
     signal.addEventListener('abort', onAbort, { once: true });
   });

@@ -38,7 +38,7 @@ export class KnownSecrets {
 export function credentialSecrets(credential: Credential): string[] {
   switch (credential.kind) {
     case 'key':
-      return [credential.privateKey, ...(credential.passphrase === undefined ? [] : [credential.passphrase])];
+      return [credential.privateKey, credential.passphrase, credential.password].filter((each) => each !== undefined);
     case 'password':
       return [credential.password];
     case 'agent':

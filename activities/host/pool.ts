@@ -13,7 +13,9 @@ import { readFacts } from './facts.ts';
 import { claim } from './fence.ts';
 import { type HostKeyStore, hostKeyAlgorithms, pinnedFingerprint } from './host-keys.ts';
 import { JournaledHost } from './journaled-host.ts';
+import { jumpError } from './jump-error.ts';
 import { credentialSecrets } from './known-secrets.ts';
+import { loginTimes } from './login-times.ts';
 import { requireOwn } from './ownership.ts';
 import { abortable, type Login, PooledTarget } from './pooled.ts';
 import { AddressRefused, openSocket } from './socket.ts';
@@ -29,9 +31,11 @@ export interface SshPoolLimits {
   logins?: number;
   /** A connection unused for so long is closed, ms. */
   idleMs?: number;
-  /** For a TCP connection, and then for key exchange and login, ms. */
+  /** For a TCP connection, and then until the server has greeted and exchanged keys, ms. */
   connectTimeoutMs?: number;
   readyTimeoutMs?: number;
+  /** For the whole login, until the first command may start, ms; `loginTimeoutSeconds` of a target goes before both. */
+  loginTimeoutMs?: number;
   /** How long a host that cannot be reached is tried again before that is the verdict, ms. */
   patienceMs?: number;
   /** A keepalive is sent so often, ms; no byte for `keepaliveCount` of them means that the host is gone. */
@@ -48,7 +52,9 @@ const DEFAULTS: Required<SshPoolLimits> = {
   logins: 32,
   idleMs: 5 * 60_000,
   connectTimeoutMs: 3_000,
-  readyTimeoutMs: 10_000,
+  readyTimeoutMs: 15_000,
+  // systemd-logind that does not answer alone holds a login for 25 s.
+  loginTimeoutMs: 30_000,
   patienceMs: 13_000,
   keepaliveMs: 2_000,
   keepaliveCount: 3,
@@ -83,8 +89,9 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
   let closed = false;
 
   const pooled = (cluster: string, target: SshTarget): PooledTarget => {
-    const { name, address, port, user, credential, hostKey, jump } = target;
-    const key = JSON.stringify([cluster, name, address, port, user, credential, hostKey ?? null, jump ?? null]);
+    const { name, address, port, user, credential, hostKey, jump, loginTimeoutSeconds } = target;
+    const where = [address, port, user, credential, hostKey ?? null, jump ?? null, loginTimeoutSeconds ?? null];
+    const key = JSON.stringify([cluster, name, ...where]);
     const found = targets.get(key);
     if (found) return found;
     const made = new PooledTarget({
@@ -114,7 +121,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
   /** One login: credential, host key, way (direct or through a bastion), first use recorded. */
   const login = async (cluster: string, target: SshTarget, leftMs: number): Promise<Login> => {
     const { name, address, port, user } = target;
-    const times = { ...limits, readyTimeoutMs: Math.min(limits.readyTimeoutMs, leftMs) };
+    const times = { ...limits, ...loginTimes(target, limits, leftMs) };
     const connectMs = Math.min(limits.connectTimeoutMs, leftMs);
     const use = credentialUse(target);
     const { addresses, ...credential } = await deps.credentials.resolve(cluster, use);
@@ -122,7 +129,9 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
     const expectedFingerprint = known === null ? null : pinnedFingerprint(known);
     // Public-key login reveals no secret to the server; a password login gives the server the password.
     const confirmed =
-      credential.kind !== 'password' || target.hostKey !== undefined || (await deps.hostKeys.confirmed(cluster, name));
+      passwordOf(credential) === undefined ||
+      target.hostKey !== undefined ||
+      (await deps.hostKeys.confirmed(cluster, name));
     const unconfirmed = confirmed ? undefined : (shown: string) => unconfirmedKey(cluster, target, shown);
     // The name itself may be listed; what it resolves to is then the business of who listed it.
     const compare =
@@ -185,11 +194,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
       return { stream, secrets };
     } catch (error) {
       release();
-      if (KubewrightError.is(error)) {
-        const message = `through jump host ${jump.address}: ${error.message}`;
-        throw new KubewrightError(error.code, message, { cause: error, host: target.name, evidence: error.evidence });
-      }
-      throw connectError(error, target.name, `${target.name} (${target.address}, through ${jump.address})`);
+      throw jumpError(error, target, jump);
     }
   };
 
@@ -268,7 +273,13 @@ async function firstMatch<T>(
 
 function elevationOf(user: string, credential: Credential): Elevation {
   if (user === 'root') return { kind: 'none' };
-  return credential.kind === 'password' ? { kind: 'sudo-password', password: credential.password } : { kind: 'sudo' };
+  const password = passwordOf(credential);
+  return password === undefined ? { kind: 'sudo' } : { kind: 'sudo-password', password };
+}
+
+/** The password that the host gets to see: at the login, or by sudo. */
+function passwordOf(credential: Credential): string | undefined {
+  return credential.kind === 'agent' ? undefined : credential.password;
 }
 
 /** As if the credential did not exist: see createCredentialResolver. */

@@ -71,10 +71,14 @@ function allowedOnly(allows: (ip: string) => boolean): LookupFunction {
 /**
  * Calls `silent` when nothing at all came for `count` whole intervals; any byte counts, for replies to keepalives wait
  * behind a large upload. Counts intervals rather than time: a worker that was stopped for a while must first read what
- * came meanwhile.
+ * came meanwhile. The first byte may take `firstMs` longer.
  */
-export function watchSilence(stream: Duplex, everyMs: number, count: number, silent: () => void): void {
-  let quiet = 0;
+export function watchSilence(
+  stream: Duplex,
+  { everyMs, count, firstMs }: { everyMs: number; count: number; firstMs: number },
+  silent: () => void,
+): void {
+  let quiet = -Math.ceil(firstMs / everyMs);
   stream.on('data', () => {
     quiet = -1;
   });

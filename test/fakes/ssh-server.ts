@@ -32,6 +32,14 @@ export interface TestServerOptions {
   passwordMethods?: readonly ('password' | 'keyboard-interactive')[];
   /** Session channels at once per connection, as sshd's MaxSessions. */
   maxSessions?: number;
+  /** True when it has answered: for servers with manners of their own. */
+  authenticate?: (context: AuthContext, connection: Connection) => boolean;
+  /** Shown before the login. */
+  banner?: string;
+  /** False: it forwards no connections, as sshd with AllowTcpForwarding no. */
+  forwards?: boolean;
+  /** Before the greeting, and between a login and its first session, ms. */
+  delays?: { greeting?: number; session?: number };
   /** First on the PATH of commands: for a fake sudo. */
   path?: string;
 }
@@ -109,19 +117,32 @@ export class TestSshServer {
     this.sockets.add(socket);
     socket.on('close', () => this.sockets.delete(socket));
     socket.on('error', () => {});
-    this.#ssh.injectSocket(socket);
+    const { greeting = 0 } = this.#options.delays ?? {};
+    if (greeting === 0) this.#ssh.injectSocket(socket);
+    else setTimeout(() => this.#ssh.injectSocket(socket), greeting).unref();
   }
 
   #makeServer(keys: readonly TestKey[]): ssh2.Server {
-    return new ssh2.Server({ hostKeys: keys.map((key) => key.private) }, (connection) => this.#serve(connection));
+    const { banner } = this.#options;
+    const hostKeys = keys.map((key) => key.private);
+    return new ssh2.Server({ hostKeys, ...(banner ? { banner } : {}) }, (connection) => this.#serve(connection));
   }
 
   #serve(connection: Connection): void {
     let sessions = 0;
     connection.on('error', () => {});
-    connection.on('authentication', (context) => this.#authenticate(context));
+    connection.on('authentication', (context) => {
+      if (!this.#options.authenticate?.(context, connection)) this.#authenticate(context);
+    });
     connection.on('ready', () => {
       this.logins += 1;
+      const { session = 0 } = this.#options.delays ?? {};
+      // As sshd while PAM starts the session: it reads nothing, and so answers nothing.
+      const socket = [...this.sockets].at(-1);
+      if (session > 0 && socket) {
+        setImmediate(() => socket.pause());
+        setTimeout(() => socket.resume(), session).unref();
+      }
     });
     connection.on('session', (accept, reject) => {
       if (sessions >= this.maxSessions) {
@@ -145,6 +166,7 @@ export class TestSshServer {
         } else void runForReal(channel, info.command, this);
       });
     });
+    if (this.#options.forwards === false) return;
     connection.on('tcpip', (accept, reject, info) => {
       const onward = connectTcp(info.destPort, info.destIP);
       onward.once('error', () => reject());

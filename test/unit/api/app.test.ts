@@ -92,9 +92,11 @@ it('credentials go in and never come out', async () => {
   const refused = await api.call('PUT', '/credentials/lab', { body: broken });
   expect(refused).toMatchObject({ status: 422, body: { code: 'SSH_CREDENTIAL_UNUSABLE' } });
   expect(refused.text).not.toContain('c2VjcmV0');
-  expect((await api.call('PUT', '/credentials/lab', { body: { kind: 'key', privateKey: 'nothing' } })).status).toBe(
-    400,
-  );
+  const pkcs8 = String(pair.export({ type: 'pkcs8', format: 'pem' })).replaceAll('\n', '\r\n');
+  expect((await api.call('PUT', '/credentials/lab', { body: { kind: 'key', privateKey: pkcs8 } })).status).toBe(200);
+  const nothing = await api.call('PUT', '/credentials/lab', { body: { kind: 'key', privateKey: 'ssh-rsa AAAA x' } });
+  expect(nothing).toMatchObject({ status: 422, body: { code: 'SSH_CREDENTIAL_UNUSABLE' } });
+  expect(nothing.text).toContain('it is a public key; the private one is in the file without .pub');
   expect((await api.call('PUT', '/credentials/A_b', { body })).status).toBe(400);
   expect((await api.call('DELETE', '/credentials/lab')).status).toBe(204);
   expect((await api.call('DELETE', '/credentials/lab')).status).toBe(404);

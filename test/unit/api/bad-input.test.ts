@@ -146,8 +146,9 @@ describe('shell metacharacters in every string field', () => {
     ['apiVersion', (text) => ({ ...spec(), apiVersion: text })],
     ['kind', (text) => ({ ...spec(), kind: text })],
   ];
-  it.each(fields)('%s', async (_name, build) => {
-    for (const text of nasty) {
+  it.each(fields)('%s', async (field, build) => {
+    // A login name may hold the backslash of DOMAIN\user; it goes into the protocol of SSH, never into a shell.
+    for (const text of nasty.filter((each) => !(field.endsWith('.user') && each === 'a\\b'))) {
       const answer = await post(build(text));
       expect(answer.status, `${JSON.stringify(text)}: ${answer.text}`).toBe(422);
       expect((answer.body['errors'] as unknown[]).length).toBeGreaterThan(0);

@@ -7,6 +7,7 @@ import {
   cidrContains,
   cidrsOverlap,
   dnsLabel,
+  loginName,
 } from '../../../contracts/primitives.ts';
 
 const dotted = (value: number) => [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
@@ -89,5 +90,20 @@ describe('names and paths', () => {
     for (const text of ['/a/../b', '/a b', '/$(id)', 'relative', '/a\nb']) {
       expect(absolutePath.safeParse(text).success, text).toBe(false);
     }
+  });
+});
+
+describe('login names', () => {
+  it.each([
+    ...['root', 'ops', '_apt', 'user.name', 'User.Name', 'User.Name@Example.COM', 'DOM\\user', 'a+b', 'host$', '0day'],
+    ...['x'.repeat(256), 'svc_k8s-build', 'toor-'],
+  ])('of /etc/passwd and of directories: %s', (name) => {
+    expect(loginName.safeParse(name).success).toBe(true);
+  });
+
+  it.each([
+    ...['', '-root', 'two words', 'a:b', 'a\nb', "o'neil", 'a/b', '$x', '@a', '.a', 'a$b', 'x'.repeat(257), 'röm'],
+  ])('but none that a tool reads as something else: %j', (name) => {
+    expect(loginName.safeParse(name).success).toBe(false);
   });
 });

@@ -66,7 +66,7 @@ test('without patience there is one try; what does not pass by itself, or a clos
 test('silence is counted in intervals without a byte, and a stopped worker is not fooled by its own sleep', async () => {
   const stream = new PassThrough();
   const silent = vi.fn<() => void>();
-  watchSilence(stream, 1_000, 3, silent);
+  watchSilence(stream, { everyMs: 1_000, count: 3, firstMs: 0 }, silent);
   for (let second = 0; second < 20; second += 1) {
     stream.write('x');
     await vi.advanceTimersByTimeAsync(1_500);

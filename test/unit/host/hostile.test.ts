@@ -266,7 +266,7 @@ describe('a connection', () => {
 
   /** Login, facts, two commands: what is to be disturbed somewhere. */
   async function visit(port: number, readyTimeoutMs?: number): Promise<string> {
-    const pool = poolTo(port, readyTimeoutMs === undefined ? {} : { readyTimeoutMs });
+    const pool = poolTo(port, readyTimeoutMs === undefined ? {} : { readyTimeoutMs, loginTimeoutMs: readyTimeoutMs });
     try {
       const { host } = await pool.open();
       const { stdout } = await host.exec(['echo', 'one'], { timeoutMs: 5_000 });

@@ -293,7 +293,7 @@ test('a jump host carries the connection, with its own key check', async () => {
 
   const closed = await failure(open({ jump, port: 1 }));
   expect(closed.code).toBe('SSH_UNREACHABLE');
-  expect(closed.message).toContain('through 127.0.0.1');
+  expect(closed.message).toContain('host-1 (root@127.0.0.1, port 1) cannot be reached from the jump host 127.0.0.1');
   const imposter = await failure(open({ name: 'host-3', jump: { ...jump, hostKey: pinned(hostKey) } }));
   expect(imposter).toMatchObject({ code: 'SSH_HOST_KEY_MISMATCH', host: 'host-3' });
 
