@@ -71,11 +71,11 @@ export function changesOf(row: Row): string[] {
     : [];
 }
 
-/** Numbers missing from an attempt's commands: each attempt counts from 1 without a gap. */
+/** Numbers missing from an attempt's commands: each counts from 1 without a gap, on however many hosts it runs them. */
 export function missingNumbers(rows: readonly Row[]): string[] {
   const attempts = new Map<string, number[]>();
   for (const row of rows) {
-    const key = `${taskOf(row)} attempt ${row.attempt} of activity ${row.activityId}`;
+    const key = `${row.phase}, attempt ${row.attempt} of activity ${row.activityId}`;
     attempts.set(key, [...(attempts.get(key) ?? []), row.seq]);
   }
   return [...attempts].flatMap(([attempt, numbers]) =>

@@ -63,12 +63,15 @@ const PACKAGES_SHARE = 10;
 /** The command that installs packages: the script gets their names. */
 const installs = (row: Row): boolean => row.phase === 'prepare' && row.kind === 'script' && row.argv.includes('chrony');
 
-/** Commands of a build without faults, in the order of its plan: the same in every run, while times are not. */
+/**
+ * Commands of a build without faults, in the order of its plan: the same in every run, while times are not. Those of no
+ * task are left out: how often the cluster's health is looked at in the end is a matter of time.
+ */
 export function commandsOf(rows: readonly Row[], tasks: readonly { phase: string; host: string }[]): Command[] {
   const order = new Map(tasks.map(({ phase, host }, at) => [`${phase}:${host}`, at]));
-  const place = (row: Row): number => order.get(`${row.phase}:${row.host}`) ?? tasks.length;
+  const place = (row: Row): number => order.get(`${row.phase}:${row.host}`)!;
   return rows
-    .filter(({ attempt }) => attempt === 1)
+    .filter((row) => row.attempt === 1 && order.has(`${row.phase}:${row.host}`))
     .sort((a, b) => place(a) - place(b) || a.seq - b.seq)
     .map((row, at) => ({ ...row, index: at + 1 }));
 }

@@ -67,6 +67,10 @@ describe('the judge of chaos builds', () => {
   it('finds gaps in the numbers of an attempt, and commands without an end that no kill explains', () => {
     expect(missingNumbers([row(), row({ seq: 2 }), row({ attempt: 2 })])).toEqual([]);
     expect(missingNumbers([row(), row({ seq: 3 })])).toHaveLength(1);
+    // The look at the cluster's health is one activity on all hosts.
+    const health = (host: string, seq: number) => row({ phase: 'health', activityId: 'health:2', host, seq });
+    expect(missingNumbers([health('cp-1', 1), health('w-1', 3), health('w-2', 2)])).toEqual([]);
+    expect(missingNumbers([health('cp-1', 1), health('w-1', 3)])).toHaveLength(1);
     const open = row({ endedAt: null, exitCode: null });
     expect(unexplainedGaps([open], [12_000])).toEqual([]);
     expect(unexplainedGaps([open], [9_000])).toHaveLength(1);

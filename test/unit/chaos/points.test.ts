@@ -50,6 +50,12 @@ describe('the points of a chaos run', () => {
     expect(places([1, 2, 3], 8)).not.toEqual(places([1, 2, 3], 7));
   });
 
+  it('are at commands of tasks: how often health is looked at is different in every run', () => {
+    const [first] = rows([1, 1, 1]);
+    const health = { ...first!, id: 'h', phase: 'health', activityId: 'health:2' };
+    expect(commandsOf([...rows([1, 2, 3]), health], tasks)).toEqual(commands);
+  });
+
   it('are as many different ones as asked for, over the whole build, all faults and all hosts', () => {
     for (const seed of [1, 2, 3, 4, 5]) {
       const points = choosePoints(commands, seed, 40);
