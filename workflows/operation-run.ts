@@ -24,8 +24,8 @@ import type {
 } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 import { BatchedRunner } from './batched-runner.ts';
-import { HealthLook } from './health-look.ts';
 import { closeOperation, forgetHost, makePlan, writeStatus, writeTasks } from './control.ts';
+import { HealthLook } from './health-look.ts';
 import {
   blockedHosts,
   CANCELLED_OUTSIDE,

@@ -12,9 +12,11 @@ import { firewallNeeds } from '../kube/openings.ts';
 import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, PROXY_ENV, REGISTRY_HOSTNAME } from '../kube/paths.ts';
 import { directServers, proxyEnvironment } from '../kube/proxy.ts';
 import { EARLIER_SYSCTL_FILE, kubeSysctls, LOWER_BOUNDS, SYSCTL_FILE } from '../kube/sysctls.ts';
+import { unitsOf } from '../leftovers/units.ts';
 import { absent } from '../resources/absent.ts';
 import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
+import { foreignLeftovers } from '../resources/foreign-leftovers.ts';
 import { hostnameIs } from '../resources/hostname.ts';
 import { hostsEntries } from '../resources/hosts-entries.ts';
 import { kernelModules } from '../resources/kernel-modules.ts';
@@ -94,6 +96,9 @@ export default definePhase({
       hostsEntries([...clusterNames(cluster), ...apiServersName(cluster, host)]),
       directory(KUBEWRIGHT_DIR),
       file(CLUSTER_MARK, formatMark(await markOf(cluster, context.pki))),
+      ...(context.optionsOf<{ leftovers: string }>('preflight').leftovers === 'clean'
+        ? [foreignLeftovers(unitsOf(host))]
+        : []),
       ...(context.options.firewall.mode === 'open' ? [ufwRules(firewallNeeds(cluster, host))] : []),
       // Before the first package.
       await proxyEnvironment(context, PROXY_ENV),

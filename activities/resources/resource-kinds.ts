@@ -4,6 +4,7 @@ import { artifactKind } from './artifact.ts';
 import { directoryKind } from './directory.ts';
 import { etcdMemberKind } from './etcd-member.ts';
 import { fileKind } from './file.ts';
+import { foreignLeftoversKind } from './foreign-leftovers.ts';
 import { hostnameKind } from './hostname.ts';
 import { hostsEntriesKind } from './hosts-entries.ts';
 import { kernelModulesKind } from './kernel-modules.ts';
@@ -32,6 +33,7 @@ export const RESOURCE_KINDS: readonly AnyKind[] = [
   directoryKind,
   etcdMemberKind,
   fileKind,
+  foreignLeftoversKind,
   hostnameKind,
   hostsEntriesKind,
   kernelModulesKind,

@@ -72,12 +72,23 @@ export function evaluate(
 /** One text of all problems, each with its code, message and evidence; long ones are cut so that all have room. Pure. */
 export function evidenceOf(problems: readonly Problem[]): string {
   if (problems.length === 1) return problems[0]!.evidence;
-  const room = Math.max(Math.floor(LIMITS.evidenceChars / problems.length) - 1, 40);
-  const fitted = ({ code, message, evidence }: Problem): string => {
-    const head = `${code}: ${message}\n  `;
-    const left = room - head.length;
-    if (evidence.length <= left) return head + evidence;
-    return left < 40 ? `${head}${evidence}`.slice(0, room - 3).concat('...') : head + keepEnds(evidence, left);
+  const texts = problems.map(({ code, message, evidence }) => ({ head: `${code}: ${message}\n  `, evidence }));
+  const whole = ({ head, evidence }: (typeof texts)[number]): number => head.length + evidence.length;
+  // What short ones leave free, the long ones share.
+  let left = LIMITS.evidenceChars - problems.length;
+  let room = 0;
+  [...texts]
+    .sort((a, b) => whole(a) - whole(b))
+    .forEach((text, index) => {
+      room = Math.max(Math.floor(left / (texts.length - index)), 40);
+      left -= Math.min(whole(text), room);
+    });
+  const fitted = (text: (typeof texts)[number]): string => {
+    const { head, evidence } = text;
+    if (whole(text) <= room) return head + evidence;
+    return room - head.length < 40
+      ? `${head}${evidence}`.slice(0, room - 3).concat('...')
+      : head + keepEnds(evidence, room - head.length);
   };
-  return problems.map(fitted).join('\n').slice(0, LIMITS.evidenceChars);
+  return texts.map(fitted).join('\n').slice(0, LIMITS.evidenceChars);
 }

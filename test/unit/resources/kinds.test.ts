@@ -15,6 +15,7 @@ import { directory } from '../../../activities/resources/directory.ts';
 import { converge } from '../../../activities/resources/engine.ts';
 import { etcdMember } from '../../../activities/resources/etcd-member.ts';
 import { file } from '../../../activities/resources/file.ts';
+import { foreignLeftovers } from '../../../activities/resources/foreign-leftovers.ts';
 import { hostnameIs } from '../../../activities/resources/hostname.ts';
 import { hostsEntries, withBlock } from '../../../activities/resources/hosts-entries.ts';
 import { kernelModules } from '../../../activities/resources/kernel-modules.ts';
@@ -50,6 +51,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   archive(resolved, { into: '/opt/$(x) y', members: { "a'b": 'c d' } }),
   artifact(resolved, { path: '/opt/bin/a;b' }),
   directory('/opt/`d`'),
+  foreignLeftovers(['kubelet.service']),
   etcdMember(
     {
       self: { name: 'cp-1', peerUrl: 'https://a:2380', clientUrl: 'https://a:2379' },

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import type { Host } from '../../../../contracts/host.ts';
+import { isCleaned, meaningOf } from '../../../leftovers/found.ts';
+import { LEFTOVERS, OURS } from '../../../leftovers/scripts.ts';
+import { unitsOf } from '../../../leftovers/units.ts';
+import { defineCheck } from '../check.ts';
+
+export default defineCheck({
+  name: 'leftovers',
+  about: 'leftovers',
+  title: 'Leftovers of other clusters',
+  looks:
+    'On control planes and workers without a kubelet of ours: network configurations in /etc/cni/net.d, links, chains of iptables and tables of nft of other clusters. On every host, in all folders of systemd: drop-ins that replace what a unit of ours starts.',
+  codes: ['LEFTOVERS_FOUND'],
+  options: {
+    leftovers: z
+      .enum(['refuse', 'clean'])
+      .default('refuse')
+      .describe(
+        'clean: phase prepare removes such network configurations and drop-ins (copies stay in the ledger), links, chains and tables. Data and processes of another cluster are never removed',
+      ),
+  },
+  probe: {
+    script: `${OURS}\n${LEFTOVERS}`,
+    args: ({ host }: { host: Host }) => unitsOf(host),
+  },
+  evaluate: ({ options }, rows) =>
+    rows
+      .filter((row) => options.leftovers === 'refuse' || !isCleaned(row))
+      .flatMap((row) => {
+        const found = meaningOf(row);
+        return found ? [{ code: 'LEFTOVERS_FOUND' as const, ...found }] : [];
+      }),
+});
