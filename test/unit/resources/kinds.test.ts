@@ -86,6 +86,7 @@ const BARE: Readonly<Record<string, string>> = {
   directory: 'absent\n',
   'etcd-member': 'data no\nend\n',
   file: 'absent\n',
+  'foreign-leftovers': 'link\tcni0\t10.1.0.1/24\nend\n',
   hostname: 'debian\n',
   'hosts-entries': 'present\n127.0.0.1 localhost\n\n',
   'kernel-modules': 'absent\n',
@@ -96,6 +97,7 @@ const BARE: Readonly<Record<string, string>> = {
   'swap-off': 'swap /dev/sda2\nfstab 1\n',
   symlink: 'absent\n',
   sysctls: 'absent\n= 0\n= \n',
+  'ufw-rules': 'looked\nactive\n',
   user: 'absent\n',
   witness: '--- looked\n',
 };
