@@ -8,7 +8,7 @@ RUN npm ci --omit=dev --no-audit --no-fund \
   && find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 ! -name "$keep" -exec rm -r {} +
 
 FROM node:24.21.0-bookworm-slim
-ENV NODE_ENV=production KUBEWRIGHT_DATA=/data KUBEWRIGHT_CACHE=/app/cache
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2 KUBEWRIGHT_DATA=/data KUBEWRIGHT_CACHE=/app/cache
 WORKDIR /app
 COPY --from=modules /app/node_modules ./node_modules
 COPY package.json LICENSE ./

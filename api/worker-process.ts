@@ -5,7 +5,7 @@ import { KubewrightError } from '../contracts/errors.ts';
 import { EXIT } from '../contracts/exit-codes.ts';
 import { recordWorker } from '../worker/data-dir.ts';
 import { EMBEDDED_ARGUMENT, type WorkerMessage } from '../worker/embedded.ts';
-import { NODE_FLAGS } from '../worker/node-flags.ts';
+import { MEMORY_ENV, WORKER_FLAGS } from '../worker/node-flags.ts';
 import type { Running } from './supervisor.ts';
 
 const ENTRY = join(import.meta.dirname, '../worker/main.ts');
@@ -43,10 +43,10 @@ export async function startWorkerProcess({
   signal,
   onChange,
 }: WorkerProcessOptions): Promise<WorkerProcess> {
-  const child = spawn(process.execPath, [...NODE_FLAGS, ENTRY, EMBEDDED_ARGUMENT], {
+  const child = spawn(process.execPath, [...WORKER_FLAGS, ENTRY, EMBEDDED_ARGUMENT], {
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    env,
+    env: { ...MEMORY_ENV, ...env },
   });
   const ended = endOf(child);
   if (child.pid !== undefined) recordWorker(dataDir, child.pid);

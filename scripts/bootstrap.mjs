@@ -30,7 +30,8 @@ if (verb === 'run' && entry) {
     // The channel tells the child when this process is killed.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // The working directory stays the caller's: relative KUBEWRIGHT_DATA means what the caller sees.
-    env: { ...process.env, PATH: `${join(modules, '.bin')}:${process.env.PATH ?? ''}` },
+    // Two arenas of malloc, see worker/node-flags.ts.
+    env: { MALLOC_ARENA_MAX: '2', ...process.env, PATH: `${join(modules, '.bin')}:${process.env.PATH ?? ''}` },
   });
   // The terminal sends Ctrl-C to the whole group; the child decides when to end.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

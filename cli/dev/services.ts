@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { endProcess, isAlive, processId } from '../../lab/processes.ts';
-import { NODE_FLAGS } from '../../worker/node-flags.ts';
+import { API_FLAGS, MEMORY_ENV } from '../../worker/node-flags.ts';
 import { checkoutRoot } from './paths.ts';
 
 /** A service process of the demo, as recorded in <folder>/service.json. */
@@ -50,11 +50,11 @@ export async function ensureService(
   }
   const port = await freePort(known?.port ?? wished);
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(process.execPath, [...NODE_FLAGS, join(checkoutRoot, 'api/main.ts')], {
+  const child = spawn(process.execPath, [...API_FLAGS, join(checkoutRoot, 'api/main.ts')], {
     cwd: folder,
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...process.env, KUBEWRIGHT_DATA: join(folder, 'data'), KUBEWRIGHT_PORT: String(port) },
+    env: { ...MEMORY_ENV, ...process.env, KUBEWRIGHT_DATA: join(folder, 'data'), KUBEWRIGHT_PORT: String(port) },
   });
   child.unref();
   closeSync(log);

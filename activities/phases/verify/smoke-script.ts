@@ -6,7 +6,7 @@ import { SILENT_FUNCTION } from './checks.ts';
  * The smoke test as one script on a control plane: `<manifests as JSON> <name> <url of the service> <neighbours> <nodes, as 'silent' wants them> <node>...`.
  * Prints `failed <check> <from> <to> <what>` per failure, tab-separated, and ends with `end`; `silent <node>` when the
  * wait for pods is a wait for a dead machine. Everything that it made is
- * gone afterwards. Only the wait for `kubectl top` outlasts the rest, so it goes on beside it.
+ * gone afterwards.
  */
 export const SMOKE_SCRIPT = `${SILENT_FUNCTION}
 manifests=$1 name=$2 url=$3 neighbours=$4 audible=$5
@@ -21,30 +21,13 @@ trap cleanup EXIT
 trap 'exit 143' HUP INT TERM PIPE
 failed() { printf 'failed\\t%s\\t%s\\t%s\\t%s\\n' "$@"; }
 
-# Every node in one answer of the metrics API: two rounds of scraping after a kubelet's start.
-top() {
-  deadline=$(($(date +%s) + 60))
-  while :; do
-    kubectl get --raw /apis/metrics.k8s.io/v1beta1/nodes >"$tmp/top" 2>&1 || :
-    missing=
-    for node in "$@"; do grep -q "\\"name\\":\\"$node\\"" "$tmp/top" || missing="$missing $node"; done
-    [ -n "$missing" ] || return 0
-    [ "$(date +%s)" -lt "$deadline" ] || break
-    sleep 0.3
-  done
-  for node in $missing; do failed top metrics-server "$node" 'no metrics of this node'; done
-}
-# Whether there are metrics is what an API server says, not one that is silent.
+# An API server that starts is asked again.
 tries=0
-until metrics=$(kubectl get apiservice v1beta1.metrics.k8s.io --ignore-not-found -o name 2>&1); do
+until says=$(kubectl get --raw /readyz 2>&1); do
   tries=$((tries + 1))
-  [ "$tries" -lt 30 ] || { failed api "$(uname -n)" apiserver "$(printf '%s' "$metrics" | tr '\\n\\t' '  ')"; echo end; exit; }
+  [ "$tries" -lt 30 ] || { failed api "$(uname -n)" apiserver "$(printf '%s' "$says" | tr '\\n\\t' '  ')"; echo end; exit; }
   sleep 1
 done
-if [ -n "$metrics" ]; then
-  top "$@" >"$tmp/top.out" &
-  top=$!
-fi
 
 printf '%s' "$manifests" | kubectl apply --server-side --force-conflicts --field-manager=kubewright -f - >/dev/null
 deadline=$(($(date +%s) + 90))
@@ -52,7 +35,6 @@ until k rollout status "daemonset/$name" --timeout=5s >/dev/null 2>&1; do
   gone=$(silent "$audible")
   if [ -n "$gone" ]; then
     printf 'silent\\t%s\\n' $gone
-    [ -z "\${top:-}" ] || kill "$top"
     echo end
     exit
   fi
@@ -114,7 +96,7 @@ while read -r node pod _; do
   running=$((running + 1))
   [ $((running % 10)) -ne 0 ] || { for pid in $pids; do wait "$pid" || :; done; pids=; }
 done <"$tmp/pods"
-for pid in $pids \${top:-}; do wait "$pid" || :; done
-cat "$tmp"/result.* "$tmp/top.out" 2>/dev/null || :
+for pid in $pids; do wait "$pid" || :; done
+cat "$tmp"/result.* 2>/dev/null || :
 echo end
 `;

@@ -14,6 +14,7 @@ import type { Phase } from '../../../activities/phases/phase.ts';
 import { phaseRun } from '../../../activities/phases/phase-run.ts';
 import removeNode from '../../../activities/phases/remove-node.ts';
 import { SMOKE_SCRIPT } from '../../../activities/phases/verify/smoke-script.ts';
+import { nodesWithoutMetrics } from '../../../activities/phases/verify/top.ts';
 import { sampleContext } from '../../golden/golden.ts';
 
 /** What hooks, verification and teardown do with a server that cannot answer: their scripts, with programs that play it. */
@@ -122,7 +123,7 @@ describe('the smoke test', () => {
     program(
       'kubectl',
       `case "$*" in
-*'get apiservice'*) ${service} ;;
+*'get apiservice'* | *readyz*) ${service} ;;
 *--raw*) echo '{"name":"w-1"}{"name":"w-2"}' ;;
 *'status.phase=Running'*) ${list} ;;
 *exec*) cat >/dev/null; for w; do case $w in w-*) echo "done $w"; break ;; esac; done ;;
@@ -135,9 +136,15 @@ esac`,
     expect((await smoke()).stdout).toBe('end\n');
   });
 
-  it('asks for metrics also where the API server could not say at first that there are any', async () => {
-    kubectl(`[ "$n" -gt 1 ] || { echo '${REFUSED}' >&2; exit 1; }; echo apiservice`, LIST);
+  it('waits for an API server that is starting', async () => {
+    kubectl(`[ "$n" -gt 1 ] || { echo '${REFUSED}' >&2; exit 1; }; echo ok`, LIST);
     expect((await smoke()).stdout).toBe('end\n');
+    expect(asked(/readyz/)).toBe(2);
+  });
+
+  it('asks for metrics also where the API server could not say at first that there are any', async () => {
+    kubectl(`echo '${REFUSED}' >&2; exit 1`, LIST);
+    expect(await nodesWithoutMetrics({ remote }, ['w-1', 'w-2'])).toEqual([]);
     expect(asked(/--raw/)).toBe(1);
   });
 

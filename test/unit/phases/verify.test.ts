@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   NODES_SCRIPT,
@@ -8,6 +11,8 @@ import {
   unreadyNodes,
 } from '../../../activities/phases/verify/checks.ts';
 import { SMOKE_SCRIPT } from '../../../activities/phases/verify/smoke-script.ts';
+import { missingNodes, TOP_SCRIPT } from '../../../activities/phases/verify/top.ts';
+import verify from '../../../activities/phases/verify.ts';
 
 const line = (...words: string[]) => words.join('\t');
 
@@ -51,7 +56,7 @@ test('failures name the check and both nodes', () => {
   ]);
 });
 
-test.each([SMOKE_SCRIPT, NODES_SCRIPT])('scripts are sound shell', (input) => {
+test.each([SMOKE_SCRIPT, NODES_SCRIPT, TOP_SCRIPT])('scripts are sound shell', (input) => {
   execFileSync('sh', ['-n'], { input });
 });
 
@@ -60,4 +65,45 @@ test('a node that refuses is heard, one that cannot be reached is silent', () =>
   const silent = (nodes: string) => silentNodes(execFileSync('sh', ['-s', nodes], { input, encoding: 'utf8' }));
   expect(silent('here 127.0.0.1\ngone 255.255.255.255')).toEqual(['gone']);
   expect(silent('')).toEqual([]);
+});
+
+test('verify does not wait for the phase metrics before it tries pods: their waits go on at the same time', () => {
+  expect(verify.needs.map(({ phase }) => phase)).toEqual(expect.arrayContaining(['dns', 'flannel', 'nodes']));
+  expect(verify.needs.map(({ phase }) => phase)).not.toContain('metrics');
+});
+
+test('figures of every node are waited for; an API that was never built is not', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kubewright-top-'));
+  /** A kubectl whose metrics API knows one more node each time that it is asked. */
+  const kubectl = (apiService: string) =>
+    writeFileSync(
+      join(folder, 'kubectl'),
+      `#!/bin/sh
+case $* in
+  *apiservice*) ${apiService} ;;
+  *) echo x >>${folder}/asked; n=$(wc -l <${folder}/asked)
+    [ "$n" -gt 1 ] || exit 1
+    for i in $(seq 2 "$n"); do printf '{"metadata":{"name":"w-%s"}}' "$i"; done ;;
+esac
+`,
+      { mode: 0o755 },
+    );
+  const top = (seconds: number, ...nodes: string[]) => {
+    rmSync(join(folder, 'asked'), { force: true });
+    const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
+    const input = `set -eu\n${TOP_SCRIPT}`;
+    return missingNodes(execFileSync('sh', ['-s', String(seconds), ...nodes], { input, encoding: 'utf8', env }), nodes);
+  };
+  try {
+    kubectl('true');
+    expect(top(10, 'w-2', 'w-3')).toEqual([]);
+    expect(top(0, 'w-2', 'w-3')).toEqual(['w-2', 'w-3']);
+    expect(top(0)).toEqual([]);
+    kubectl('echo "Error from server (NotFound): apiservices not found" >&2; exit 1');
+    expect(top(10, 'w-9')).toEqual([]);
+    kubectl('echo "connection refused" >&2; exit 1');
+    expect(top(0, 'w-9')).toEqual(['w-9']);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
