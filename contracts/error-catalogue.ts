@@ -333,6 +333,13 @@ export const ERRORS = {
     'A firewall of the host drops what the cluster needs',
     'Let it in, for good, as the evidence says, or switch that firewall off; then retry the host. ufw and firewalld are opened by Kubewright itself, unless spec.phases.prepare.firewall.mode is leave.',
   ),
+  SWAP_STAYS: entry(
+    'host',
+    false,
+    422,
+    'Swap stays on, or comes back by something that Kubewright does not switch off',
+    'Take out the line named in the evidence, or switch the swap of the machine off. Or let the kubelet run with it: spec.phases.nodes.kubelet.config: {failSwapOn: false, memorySwap: {swapBehavior: NoSwap}}.',
+  ),
   SYSCTL_OVERRIDDEN: entry(
     'host',
     false,

@@ -7,7 +7,7 @@ import { rawPhaseOptions } from '../phases/options.ts';
  * prepare). Read as written: the phases themselves check them, and a value of the wrong type counts as not given.
  */
 export interface KubeChoices {
-  /** The kubelet's `failSwapOn: false`. */
+  /** The kubelet's `failSwapOn: false`, in its file or as a flag. */
   swapAllowed: boolean;
   /** The kubelet's `failCgroupV1: false`. */
   cgroupV1Allowed: boolean;
@@ -26,8 +26,11 @@ export function kubeChoices(cluster: ClusterSpec, host?: Host): KubeChoices {
       rawPhaseOptions(cluster, phase, host),
     );
   const text = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);
+  const swapFlag = read('nodes', 'kubelet', 'extraArgs', 'fail-swap-on');
   return {
-    swapAllowed: read('nodes', 'kubelet', 'config', 'failSwapOn') === false,
+    // The kubelet's flags win over its file.
+    swapAllowed:
+      swapFlag === undefined ? read('nodes', 'kubelet', 'config', 'failSwapOn') === false : swapFlag === 'false',
     cgroupV1Allowed: read('nodes', 'kubelet', 'config', 'failCgroupV1') === false,
     proxyMode: text(read('nodes', 'kubeProxy', 'config', 'mode') ?? read('nodes', 'kubeProxy', 'mode'), 'nftables'),
     flannelBackend: text(read('flannel', 'backend'), 'vxlan'),

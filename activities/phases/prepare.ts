@@ -22,6 +22,7 @@ import { hostsEntries } from '../resources/hosts-entries.ts';
 import { kernelModules } from '../resources/kernel-modules.ts';
 import { packages } from '../resources/packages.ts';
 import { swapOff } from '../resources/swap-off.ts';
+import { swapUnitsMasked } from '../resources/swap-units.ts';
 import { sysctls } from '../resources/sysctls.ts';
 import { ufwRules } from '../resources/ufw-rules.ts';
 import { SYSCTLS_FREE } from './free-flags.ts';
@@ -113,8 +114,10 @@ export default definePhase({
             ),
             // Where versions up to 0.1 had it: /etc/sysctl.d/99-*.conf won over it.
             absent(EARLIER_SYSCTL_FILE),
-            // A container's swap is its machine's.
-            ...(kubeChoices(cluster, host).swapAllowed || isContainer(facts) ? [] : [swapOff()]),
+            // Units first: one that runs again between the two would bring swap back. A container's swap is its machine's.
+            ...(kubeChoices(cluster, host).swapAllowed
+              ? []
+              : [swapUnitsMasked(), swapOff({ ofOthers: isContainer(facts) })]),
           ]
         : []),
     ];

@@ -15,6 +15,7 @@ import { registryImageKind } from './registry-image.ts';
 import type { Resource, ResourceKind, Undoing } from './resource.ts';
 import { serviceKind } from './service.ts';
 import { swapOffKind } from './swap-off.ts';
+import { swapUnitsKind } from './swap-units.ts';
 import { symlinkKind } from './symlink.ts';
 import { sysctlsKind } from './sysctls.ts';
 import { ufwRulesKind } from './ufw-rules.ts';
@@ -42,6 +43,7 @@ export const RESOURCE_KINDS: readonly AnyKind[] = [
   registryImageKind,
   serviceKind,
   swapOffKind,
+  swapUnitsKind,
   symlinkKind,
   sysctlsKind,
   ufwRulesKind,

@@ -5,6 +5,8 @@ import { Unknown } from './unknown.ts';
 
 export interface SwapOffResource extends Resource {
   readonly kind: 'swap-off';
+  /** The swap in use is not the host's to switch off (containers). */
+  readonly ofOthers?: true;
 }
 
 interface SwapState {
@@ -15,8 +17,8 @@ interface SwapState {
 }
 
 /** No swap, now and after a reboot: switched off, and its lines in /etc/fstab commented out. */
-export function swapOff(): SwapOffResource {
-  return { kind: 'swap-off', id: 'swap' };
+export function swapOff({ ofOthers = false }: { ofOthers?: boolean } = {}): SwapOffResource {
+  return { kind: 'swap-off', id: 'swap', ...(ofOthers ? { ofOthers } : {}) };
 }
 
 const FSTAB_LINE = '^[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)';
@@ -32,11 +34,11 @@ export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
       `if kw_stat -L -c %F -- /etc/fstab; then kw=$(grep -Ec '${FSTAB_LINE}' /etc/fstab); [ $? -lt 2 ] || kw_unknown '/etc/fstab cannot be read'; fi`,
       `printf 'fstab %s\\n' "$kw"`,
     ].join('\n'),
-  parse(output) {
+  parse(output, { ofOthers }) {
     const lines = output.split('\n');
     if (!lines.some((line) => /^fstab \d+$/.test(line))) throw new Unknown(`swap: ${output.slice(0, 200)}`);
     return {
-      active: lines.filter((line) => line.startsWith('swap ')).map((line) => line.slice(5)),
+      active: ofOthers ? [] : lines.filter((line) => line.startsWith('swap ')).map((line) => line.slice(5)),
       fstab: Number(lines.find((line) => line.startsWith('fstab '))?.slice(6)),
     };
   },
@@ -45,7 +47,7 @@ export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
     const details = [...active.map((device) => `swapoff ${device}`), ...(fstab > 0 ? [`${fstab} lines of fstab`] : [])];
     return [{ resource: resourceKey(resource), action: 'update', detail: details.join(', ') }];
   },
-  fragment: (_resource, { active }) => ({
+  fragment: (_resource, { active, fstab }) => ({
     script: [
       // Only then: it also fails for a device of /etc/fstab that is not there.
       ...(active.length > 0 ? ['swapoff -a'] : []),
@@ -60,6 +62,8 @@ export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
       `  sed -E 's/${FSTAB_LINE}/# kubewright: &/' /etc/fstab >"$kw_new"`,
       '  mv -f -T -- "$kw_new" /etc/fstab',
       'fi',
+      // Else systemd has the units that it made of these lines, and starts them when their device appears.
+      ...(fstab > 0 ? ['systemctl daemon-reload'] : []),
     ].join('\n'),
     timeoutMs: 60_000,
   }),

@@ -27,6 +27,7 @@ import { type Resource, resourceKey } from '../../../activities/resources/resour
 import { kindOf, RESOURCE_KINDS } from '../../../activities/resources/resource-kinds.ts';
 import { service } from '../../../activities/resources/service.ts';
 import { swapOff } from '../../../activities/resources/swap-off.ts';
+import { swapUnitsMasked } from '../../../activities/resources/swap-units.ts';
 import { symlink } from '../../../activities/resources/symlink.ts';
 import { sysctls } from '../../../activities/resources/sysctls.ts';
 import { makeTar } from '../../../activities/resources/tar.ts';
@@ -71,6 +72,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   registryImage({ file: resolved, registry: 'r.test:5000', repository: 'a/b', tag: '1', tls }),
   service('x', { unit: '[Service]\n', dropIns: { 'a b': '[Unit]\n' } }),
   swapOff(),
+  swapUnitsMasked(),
   symlink('/opt/link', "it's & there"),
   sysctls({ 'net.ipv4.ip_forward': 1, 'net/ipv4/conf/eth0.1/forwarding': '1\t2' }, { file: '/etc/sysctl.d/k.conf' }),
   ufwRules({ openings: [{ protocol: 'tcp', port: 6443, what: "it's $it", sources: ['10.0.0.2'] }], passages: [] }),
@@ -95,6 +97,7 @@ const BARE: Readonly<Record<string, string>> = {
   'registry-image': 'absent\n',
   service: 'ActiveState=inactive\nSubState=dead\nUnitFileState=\nNeedDaemonReload=no\nstamp=\nfile=\nfile=\n',
   'swap-off': 'swap /dev/sda2\nfstab 1\n',
+  'swap-units': 'unit dev-zram0.swap /usr/lib/systemd/zram-generator.conf\nknown\n',
   symlink: 'absent\n',
   sysctls: 'absent\n= 0\n= \n',
   'ufw-rules': 'looked\nactive\n',
@@ -397,6 +400,26 @@ describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
   it('see swap in use and swap that would come back', () => {
     expect(of(swapOff(), 'fstab 0\n')).toEqual([]);
     expect(of(swapOff(), 'swap /dev/sda2\nfstab 1\n')[0]?.detail).toBe('swapoff /dev/sda2, 1 lines of fstab');
+  });
+
+  it('leave the swap of a machine to the machine, and see what would bring it back in a container', () => {
+    expect(of(swapOff({ ofOthers: true }), 'swap /dev/sda2\nfstab 0\n')).toEqual([]);
+    expect(of(swapOff({ ofOthers: true }), 'swap /dev/sda2\nfstab 1\n')[0]?.detail).toBe('1 lines of fstab');
+  });
+
+  it('name each unit that brings swap back once, with its file', () => {
+    const said = [
+      'unit dev-zram0.swap /run/systemd/generator/dev-zram0.swap',
+      'unit dev-zram0.swap /usr/lib/systemd/zram-generator.conf',
+      'unit zramswap.service /usr/lib/systemd/system/zramswap.service',
+      'unit $(reboot).service /etc/systemd/system/x.service',
+      'known',
+    ];
+    expect(of(swapUnitsMasked(), `${said.join('\n')}\n`).map(({ detail }) => detail)).toEqual([
+      'mask dev-zram0.swap, which brings swap back (/run/systemd/generator/dev-zram0.swap)',
+      'mask zramswap.service, which brings swap back (/usr/lib/systemd/system/zramswap.service)',
+    ]);
+    expect(of(swapUnitsMasked(), 'known\n')).toEqual([]);
   });
 
   it('see an account whose group or shadow entry is gone, or whose home moved', () => {
