@@ -19,12 +19,17 @@ const digest = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .digest('hex');
 
-if (!existsSync(pinnedNode) || !existsSync(marker) || readFileSync(marker, 'utf8') !== digest) install();
-
 const [verb, ...given] = process.argv.slice(2);
 // Flags before the entry are for Node.
 const place = given.findIndex((word) => !word.startsWith('--'));
 const [flags, entry, args] = [given.slice(0, place), given[place], given.slice(place + 1)];
+
+/** What runs from an installation without development packages. */
+const PRODUCTION = ['cli/main.ts', 'api/main.ts', 'worker/main.ts'];
+
+// `npm ci` takes everything away first: never under a service that runs from packages which fit already.
+if (!existsSync(pinnedNode) || (!marked() && !fits(verb === 'run' && PRODUCTION.includes(entry)))) install();
+
 if (verb === 'run' && entry) {
   const child = spawn(pinnedNode, [...flags, join(root, entry), ...args], {
     // The channel tells the child when this process is killed.
@@ -42,6 +47,39 @@ if (verb === 'run' && entry) {
   child.on('exit', (code, signal) => process.exit(signal ? 128 + (signal === 'SIGINT' ? 2 : 15) : (code ?? 1)));
 } else if (verb !== 'install') {
   fail('usage: node scripts/bootstrap.mjs install | run [node flags...] <entry.ts> [args...]');
+}
+
+/** This script, or an earlier run of it, found that what is installed is what the lock file says. */
+function marked() {
+  return existsSync(marker) && readFileSync(marker, 'utf8') === digest;
+}
+
+/**
+ * What npm wrote down of its last installation (node_modules/.package-lock.json) has every package of the lock file, in
+ * that version and content; those of other platforms may be missing, and those of development where `production`.
+ */
+function fits(production) {
+  let there;
+  try {
+    there = JSON.parse(readFileSync(join(modules, '.package-lock.json'), 'utf8')).packages ?? {};
+  } catch {
+    return false;
+  }
+  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  let whole = true;
+  for (const [path, { version, integrity, optional, devOptional, dev }] of Object.entries(wanted)) {
+    if (path === '' || optional) continue;
+    const found = there[path];
+    if (!found && (dev || devOptional)) whole = false;
+    else if (!found || found.version !== version || found.integrity !== integrity) return false;
+  }
+  if (!whole) return production;
+  try {
+    writeFileSync(marker, digest);
+  } catch {
+    // Packages of another user: the comparison takes milliseconds.
+  }
+  return true;
 }
 
 function install() {
