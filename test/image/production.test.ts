@@ -1,13 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ApiClient } from '../../cli/dev/api-client.ts';
 import { type Lab, labDown, labUp } from '../../lab/lab.ts';
+import { tryRun } from '../../lab/run.ts';
+import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { runInImage } from '../support/image.ts';
 import { type Production, startProduction } from '../support/production.ts';
 
 const LAB = 'kwpi';
 const say = (line: string) => process.stderr.write(`${line}\n`);
+
+/** What a server of TLS answers to a client that comes without a certificate. */
+function handshake(address: string, ca: string): Promise<string> {
+  const [host = '', port = ''] = address.split(':');
+  return new Promise((resolve) => {
+    const options = { host, port: Number(port), ca, servername: 'temporal.test', ALPNProtocols: ['h2'] };
+    const socket = connect(options, () => socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(`${error.code ?? ''} ${error.message}`));
+    socket.once('data', () => resolve('was let in'));
+    socket.once('close', () => resolve('closed'));
+  });
+}
 
 /**
  * The files of the image as processes of their own, against PostgreSQL and Temporal's server, with hosts to build on:
@@ -46,6 +61,19 @@ describe('production', () => {
     // Made with the image: no worker needs webpack.
     expect(production.worker.log()).not.toContain('bundling');
     expect(await (await fetch(`${production.url}/readyz`)).json()).toMatchObject({ status: 'ready' });
+  });
+
+  it('has a Temporal that lets nobody in without a certificate, at its frontend and between its services', async () => {
+    const { temporal, tls } = production;
+    for (const address of [temporal.address, ...temporal.internode]) {
+      expect(await handshake(address, tls.serverCa), address).toMatch(/CERTIFICATE_REQUIRED|certificate required/i);
+    }
+    const plain = { TEMPORAL_TLS: 'false', ...Object.fromEntries(Object.keys(tls.cli).map((name) => [name, ''])) };
+    const { path } = await resolveTemporalBinary();
+    const said = await tryRun([path, 'operator', 'cluster', 'health', '--address', temporal.address], { env: plain });
+    expect(said.code, said.stdout).not.toBe(0);
+    // The same call with the certificate.
+    expect((await temporal.cli('operator', 'cluster', 'health')).code).toBe(0);
   });
 
   it('has no compiler, no test and no tool of the developers in it', async () => {

@@ -26,11 +26,15 @@ export interface PostgresOptions {
   superuser?: string;
   /** Where it listens: loopback, or also the bridge of a lab. */
   listen?: string[];
+  /** How users over TCP are known. Default: by their password. */
+  auth?: 'scram-sha-256' | 'trust';
+  /** Further options of initdb, such as a locale. */
+  initdb?: readonly string[];
 }
 
 /** Starts a fresh server. Needs root, to become the user postgres. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
-  const { superuser: name = 'postgres', listen = ['127.0.0.1'] } = options;
+  const { superuser: name = 'postgres', listen = ['127.0.0.1'], auth = 'scram-sha-256', initdb = [] } = options;
   const bin = await programs();
   const [uid, gid] = await Promise.all(
     ['-u', '-g'].map(async (flag) => Number((await run(['id', flag, 'postgres'])).stdout)),
@@ -42,8 +46,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   await writeFile(passwordFile, superuser.password);
   const as = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups'];
   const init = ['-D', data, '-U', name, '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--no-sync'];
-  await run([...as, join(bin, 'initdb'), ...init], { cwd: folder });
-  await writeFile(join(data, 'pg_hba.conf'), 'host all all 0.0.0.0/0 scram-sha-256\n');
+  await run([...as, join(bin, 'initdb'), ...init, ...initdb], { cwd: folder });
+  await writeFile(join(data, 'pg_hba.conf'), `host all all 0.0.0.0/0 ${auth}\n`);
   const port = await freePort(0);
   const server = spawn(
     as[0]!,

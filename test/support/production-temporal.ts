@@ -11,6 +11,7 @@ import { temporalServer } from '../../lab/programs/recipes.ts';
 import { run, tryRun } from '../../lab/run.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { DATABASE_PASSWORDS, type Postgres } from './postgres.ts';
+import { certificateAuthority } from './tls-temporal.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Starting with 512 shards beside everything else that the machine does, ms. */
@@ -20,6 +21,8 @@ const READY_MS = 120_000;
 export interface ProductionTemporal {
   /** host:port of its frontend. */
   address: string;
+  /** host:port of the services behind it, which speak to one another only. */
+  internode: readonly string[];
   /** `temporal ...` against it, as in deploy/temporal; the exit code and what it printed. */
   cli(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
   /** End it without warning. */
@@ -121,7 +124,54 @@ export async function startProductionTemporal(options: ProductionTemporalOptions
     await stop();
     throw error;
   }
-  return { address, cli, start, stop, kill: () => end('SIGKILL'), log };
+  const internode = ports.slice(1, 3).map((port) => `127.0.0.1:${port}`);
+  return { address, internode, cli, start, stop, kill: () => end('SIGKILL'), log };
+}
+
+/** Certificates of a Temporal server that demands them of everybody: of clients, and of its own services. */
+export interface MutualTls {
+  /** Settings of the server: its own template's names. */
+  server: Record<string, string>;
+  /** Of the `temporal` program, as files. */
+  cli: Record<string, string>;
+  /** Of API and worker, as texts: their roots hold no files of ours. */
+  clients: Record<string, string>;
+  /** PEM of the authority that the server's certificate is of. */
+  serverCa: string;
+}
+
+/** Two authorities of a test's own: one for what the server is, one for who may be its client. */
+export function mutualTls(folder: string): MutualTls {
+  const [servers, clients] = ['servers', 'clients'].map((name) => certificateAuthority(folder, name));
+  const [frontend, internode] = ['frontend', 'internode'].map((name) => servers!.issue(name));
+  const client = clients!.issue('kubewright');
+  const text = (path: string) => readFileSync(path, 'utf8');
+  return {
+    server: {
+      TEMPORAL_TLS_REQUIRE_CLIENT_AUTH: 'true',
+      TEMPORAL_TLS_SERVER_CA_CERT: servers!.ca,
+      TEMPORAL_TLS_SERVER_CERT: internode!.cert,
+      TEMPORAL_TLS_SERVER_KEY: internode!.key,
+      TEMPORAL_TLS_INTERNODE_SERVER_NAME: 'temporal.test',
+      TEMPORAL_TLS_FRONTEND_CERT: frontend!.cert,
+      TEMPORAL_TLS_FRONTEND_KEY: frontend!.key,
+      TEMPORAL_TLS_FRONTEND_SERVER_NAME: 'temporal.test',
+      TEMPORAL_TLS_CLIENT1_CA_CERT: clients!.ca,
+      // The server's own worker comes with the certificate of its services.
+      TEMPORAL_TLS_CLIENT2_CA_CERT: servers!.ca,
+    },
+    cli: {
+      TEMPORAL_TLS_SERVER_CA_CERT_PATH: servers!.ca,
+      TEMPORAL_TLS_CLIENT_CERT_PATH: client.cert,
+      TEMPORAL_TLS_CLIENT_KEY_PATH: client.key,
+    },
+    clients: {
+      TEMPORAL_TLS_SERVER_CA_CERT_DATA: text(servers!.ca),
+      TEMPORAL_TLS_CLIENT_CERT_DATA: text(client.cert),
+      TEMPORAL_TLS_CLIENT_KEY_DATA: text(client.key),
+    },
+    serverCa: text(servers!.ca),
+  };
 }
 
 /** deploy/temporal/create-namespace.sh against a server, as the service `temporal-namespace` runs it. Throws. */

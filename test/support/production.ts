@@ -8,7 +8,13 @@ import { parse } from 'yaml';
 import { freePort } from '../../cli/dev/services.ts';
 import { type AssembledImage, assembleImage, runInImage, startInImage } from './image.ts';
 import { DATABASE_PASSWORDS, type Postgres, setupRoles, startPostgres } from './postgres.ts';
-import { createNamespace, type ProductionTemporal, startProductionTemporal } from './production-temporal.ts';
+import {
+  createNamespace,
+  type MutualTls,
+  mutualTls,
+  type ProductionTemporal,
+  startProductionTemporal,
+} from './production-temporal.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const READY_MS = 120_000;
@@ -28,6 +34,8 @@ export interface ImageService {
 export interface Production {
   postgres: Postgres;
   temporal: ProductionTemporal;
+  /** Of Temporal: nobody is let in without a certificate. */
+  tls: MutualTls;
   image: AssembledImage;
   api: ImageService;
   worker: ImageService;
@@ -51,9 +59,10 @@ export async function startProduction(onProgress: (line: string) => void): Promi
     const postgres = await startPostgres();
     parts.push(() => postgres.stop());
     await setupRoles(postgres);
-    const temporal = await startProductionTemporal({ postgres, onProgress });
+    const tls = mutualTls(join(folder, 'tls'));
+    const temporal = await startProductionTemporal({ postgres, onProgress, env: tls.server, cliEnv: tls.cli });
     parts.push(() => temporal.stop());
-    await createNamespace(temporal.address);
+    await createNamespace(temporal.address, tls.cli);
 
     const user = Number((await runInImage(image, ['id', '-u'])).trim());
     const data = async (service: string) => {
@@ -69,6 +78,7 @@ export async function startProduction(onProgress: (line: string) => void): Promi
       ...composeEnvironment(service, { ...DATABASE_PASSWORDS, KUBEWRIGHT_SECRET_KEY: secretKey }),
       KUBEWRIGHT_DATABASE_URL: `postgres://kubewright@${postgres.host}:${postgres.port}/kubewright`,
       TEMPORAL_ADDRESS: temporal.address,
+      ...tls.clients,
       KUBEWRIGHT_PORT: String(port),
       KUBEWRIGHT_HOST: '127.0.0.1',
       ...(process.env['KUBEWRIGHT_RUN'] ? { KUBEWRIGHT_RUN: process.env['KUBEWRIGHT_RUN'] } : {}),
@@ -97,6 +107,7 @@ export async function startProduction(onProgress: (line: string) => void): Promi
     return {
       postgres,
       temporal,
+      tls,
       image,
       api,
       worker,
