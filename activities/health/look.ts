@@ -3,8 +3,9 @@ import { type ClusterSpec, hostsWithRole, internalAddress, sshTarget } from '../
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { HealthCode, HealthInput, HealthResult } from '../../contracts/health.ts';
 import type { Host } from '../../contracts/host.ts';
-import { ownershipOf } from '../host/cluster-mark.ts';
+import { type Ownership, ownershipOf } from '../host/cluster-mark.ts';
 import { KnownSecrets } from '../host/known-secrets.ts';
+import { scriptOnOwn } from '../host/ownership.ts';
 import type { CommandRecorder, RemoteHost } from '../host/types.ts';
 import { kubeletLimits } from '../kube/eviction.ts';
 import { KUBECTL_ENV } from '../kube/kubectl.ts';
@@ -96,7 +97,7 @@ async function look(
 const isOn = (cluster: ClusterSpec, phase: Phase): boolean =>
   phase.enabled === undefined || phase.enabled(cluster, phaseOptions(cluster, phase));
 
-type Open = (host: Host) => Promise<RemoteHost>;
+type Open = (host: Host) => Promise<{ remote: RemoteHost; owner: Ownership }>;
 
 /** Opens hosts for this look, with one journal for all of them. No claim: nothing is changed. */
 async function opener(
@@ -109,17 +110,18 @@ async function opener(
   const pki = deps.pki(input.cluster, 'check', (value) => secrets.add(value));
   const notes = clusterNotes(deps.notes, input.cluster, 'check');
   const owner = await ownershipOf(cluster, { pki, notes, kind: 'check', mode: 'check' });
-  const opened = new Map<string, Promise<RemoteHost>>();
-  const open = async (host: Host): Promise<RemoteHost> => {
+  const opened = new Map<string, ReturnType<Open>>();
+  const open: Open = async (host) => {
     runtime.step(`health of ${host.name}`);
     const session = await deps.hosts.open(sshTarget(cluster, host), {
       cluster: input.cluster,
       signal: runtime.signal,
       recorder: counted(recorder, deps.metrics),
       secrets,
-      owner,
+      // Each script looks at the mark itself.
+      owner: null,
     });
-    return session.host;
+    return { remote: session.host, owner };
   };
   return (host) => {
     const known = opened.get(host.name) ?? open(host);
@@ -188,13 +190,17 @@ async function ran(
   env?: Record<string, string>,
 ): Promise<{ rows: Rows | null; why?: string }> {
   try {
-    const remote = await open(host);
-    const { stdout } = await remote.script(script, args, {
-      okCodes: 'any',
-      timeoutMs: SCRIPT_MS,
-      maxOutputBytes: 4 * 1024 * 1024,
-      ...(env ? { env } : {}),
-    });
+    const { remote, owner } = await open(host);
+    const stdout = await scriptOnOwn(
+      remote,
+      owner,
+      { script, args },
+      {
+        timeoutMs: SCRIPT_MS,
+        maxOutputBytes: 4 * 1024 * 1024,
+        ...(env ? { env } : {}),
+      },
+    );
     const rows = stdout.split('\n').map((line) => line.split('\t'));
     return rows.some(([kind]) => kind === 'end') ? { rows } : { rows: null, why: 'the script ended early' };
   } catch (error) {

@@ -66,6 +66,23 @@ export async function requireOwn(host: RemoteHost, owner: Ownership): Promise<vo
   });
 }
 
+/**
+ * Runs a script that changes nothing on a host that was opened without `owner`: it looks at the mark first, in the same
+ * round trip. Throws HOST_OF_ANOTHER_CLUSTER before anything of the script has run. Other exit codes are the caller's.
+ */
+export async function scriptOnOwn(
+  host: RemoteHost,
+  owner: Ownership,
+  { script, args }: { script: string; args: readonly string[] },
+  options: Omit<NonNullable<Parameters<RemoteHost['script']>[2]>, 'okCodes'>,
+): Promise<string> {
+  const text = `owner_name=$1 owner_ids=$2 owner_leaves=\nshift 2\n${OWNER_CHECK}${script}`;
+  const words = [owner.name, owner.ids.join(' '), ...args];
+  const { code, stdout } = await host.script(text, words, { ...options, okCodes: 'any' });
+  if (code === FOREIGN) throw foreign(host.name, owner, stdout);
+  return stdout;
+}
+
 /** The error for what OWNER_CHECK printed. */
 export function foreign(host: string, owner: Ownership, stdout: string): KubewrightError {
   const [, name = '?', id = '-'] = (/^foreign (\S+) (\S+)$/m.exec(stdout) ?? []).map(printableLine);

@@ -281,9 +281,9 @@ describe('npm run demo', () => {
       perTask.set(`${phase} on ${host}`, (perTask.get(`${phase} on ${host}`) ?? 0) + 1);
     }
     const more = [...perTask].filter(([, count]) => count > 1).map(([task]) => task.split(' ')[0]);
-    // The health of the cluster is one more on each host, and one for all of it, after a look at the mark of each.
+    // The health of the cluster is one more on each host, and one for all of it.
     expect(new Set(more)).toEqual(new Set(['health', 'preflight', 'metrics', 'node-labels', 'verify']));
-    expect(commands.length).toBeLessThanOrEqual(39 + 3 * answer.hosts.length);
+    expect(commands.length).toBeLessThanOrEqual(39 + 2 * answer.hosts.length);
   });
 
   it('says degraded with the reasons where a build has nothing to change, and healthy when they are gone', async () => {

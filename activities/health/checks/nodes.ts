@@ -1,7 +1,8 @@
 import { kubeHosts } from '../../../contracts/cluster.ts';
 import type { HealthCode, HealthReason } from '../../../contracts/health.ts';
+import { bytes, parseFileSystems } from '../../kube/eviction.ts';
 import { desiredTaints } from '../../kube/node-taints.ts';
-import { type HealthCheck, isBare, rowsOf, shortened, timeOf, unquoted } from '../view.ts';
+import { type HealthCheck, type HostView, isBare, rowsOf, shortened, timeOf, unquoted } from '../view.ts';
 
 /** Conditions of a node that are faults while they hold. */
 const CONDITIONS: Readonly<Record<string, { code: HealthCode; says: string }>> = {
@@ -41,7 +42,8 @@ export const nodes: HealthCheck = ({ cluster, rows, out, hosts }) => {
     const conditions = rowsOf(rows, 'condition').flatMap(([node, type = '', status, since, why, message]) => {
       const known = CONDITIONS[type];
       if (node !== name || !known) return [];
-      const evidence = shortened(`${type}=${status} ${why}: ${unquoted(message)}`);
+      const seen = type === 'DiskPressure' ? diskText(hosts.find((each) => each.host.name === name)) : '';
+      const evidence = shortened(`${type}=${status} ${why}: ${unquoted(message)}${seen}`);
       return [{ code: known.code, subject, reason: `${name} ${known.says}`, evidence, since: timeOf(since) }];
     });
     const cordoned: HealthReason[] =
@@ -59,3 +61,14 @@ export const nodes: HealthCheck = ({ cluster, rows, out, hosts }) => {
     return [...conditions, ...cordoned, ...taints];
   });
 };
+
+/** How full the disks of a node are: the kubelet itself does not say. */
+function diskText(view: HostView | undefined): string {
+  return parseFileSystems(view?.rows ?? [])
+    .fileSystems.filter(({ use, sizeKiB }) => use !== 'etcd' && sizeKiB > 0)
+    .map(({ use, device, mountPoint, freeKiB, sizeKiB }) => {
+      const share = ((100 * freeKiB) / sizeKiB).toFixed(1);
+      return `; ${use} (${device} on ${mountPoint}): ${bytes(freeKiB * 1024)} free, ${share} %`;
+    })
+    .join('');
+}
