@@ -20,6 +20,8 @@ export interface Opening {
 export interface Passage {
   from: string;
   to: string | null;
+  /** From the cluster's own pods and hosts. */
+  inside: boolean;
 }
 
 export interface FirewallNeeds {
@@ -89,10 +91,10 @@ export function firewallNeeds(cluster: ClusterSpec, host: Host): FirewallNeeds {
 
   const passages: Passage[] = isNode
     ? [
-        { from: podCidr, to: null },
+        { from: podCidr, to: null, inside: true },
         // Without an overlay, answers and NodePort traffic of other nodes carry their own addresses.
-        ...(flannelBackend === 'host-gw' ? nodes : []).map((from) => ({ from, to: podCidr })),
-        ...nodePortsFrom.map((from) => ({ from, to: podCidr })),
+        ...(flannelBackend === 'host-gw' ? nodes : []).map((from) => ({ from, to: podCidr, inside: true })),
+        ...nodePortsFrom.map((from) => ({ from, to: podCidr, inside: false })),
       ]
     : [];
   return { openings: openings.filter(({ sources }) => sources.length > 0), passages };

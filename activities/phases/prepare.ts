@@ -16,18 +16,20 @@ import { unitsOf } from '../leftovers/units.ts';
 import { absent } from '../resources/absent.ts';
 import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
+import { firewalldRules } from '../resources/firewalld-rules.ts';
 import { foreignLeftovers } from '../resources/foreign-leftovers.ts';
 import { hostnameIs } from '../resources/hostname.ts';
 import { hostsEntries } from '../resources/hosts-entries.ts';
 import { kernelModules } from '../resources/kernel-modules.ts';
 import { packages } from '../resources/packages.ts';
+import type { Resource } from '../resources/resource.ts';
 import { swapOff } from '../resources/swap-off.ts';
 import { swapUnitsMasked } from '../resources/swap-units.ts';
 import { sysctls } from '../resources/sysctls.ts';
 import { ufwRules } from '../resources/ufw-rules.ts';
 import { SYSCTLS_FREE } from './free-flags.ts';
 import { definePhase, type PhaseContext } from './phase.ts';
-import { distrustCluster, firewalldWitness, trustClusterInFirewalld } from './prepare/firewalld.ts';
+import { distrustCluster } from './prepare/firewalld.ts';
 import { basePackages } from './prepare/packages.ts';
 
 const options = z.strictObject({
@@ -100,11 +102,10 @@ export default definePhase({
       ...(context.optionsOf<{ leftovers: string }>('preflight').leftovers === 'clean'
         ? [foreignLeftovers(unitsOf(host))]
         : []),
-      ...(context.options.firewall.mode === 'open' ? [ufwRules(firewallNeeds(cluster, host))] : []),
+      ...firewallRules(context),
       // Before the first package.
       await proxyEnvironment(context, PROXY_ENV),
       packages(wanted, directServers(cluster)),
-      ...(facts.packageManager === 'dnf' ? [firewalldWitness()] : []),
       ...(kube
         ? [
             kernelModules(['overlay', 'br_netfilter', 'nf_conntrack'], { file: '/etc/modules-load.d/kubewright.conf' }),
@@ -123,10 +124,16 @@ export default definePhase({
     ];
   },
   hooks: {
-    after: (run) => (run.facts.packageManager === 'dnf' ? trustClusterInFirewalld(run) : Promise.resolve([])),
     teardown: (run) => (run.facts.packageManager === 'dnf' ? distrustCluster(run) : Promise.resolve([])),
   },
 });
+
+/** Both tools: which of them is on is found out on the host. */
+function firewallRules({ cluster, host, options }: PhaseContext<Options>): Resource[] {
+  if (options.firewall.mode === 'leave') return [];
+  const needs = firewallNeeds(cluster, host);
+  return [ufwRules(needs), firewalldRules(needs, internalAddress(host))];
+}
 
 const isKubeHost = ({ host }: PhaseContext<Options>): boolean =>
   host.roles.includes('worker') || host.roles.includes('control-plane');

@@ -4,6 +4,7 @@ import { artifactKind } from './artifact.ts';
 import { directoryKind } from './directory.ts';
 import { etcdMemberKind } from './etcd-member.ts';
 import { fileKind } from './file.ts';
+import { firewalldRulesKind } from './firewalld-rules.ts';
 import { foreignLeftoversKind } from './foreign-leftovers.ts';
 import { hostnameKind } from './hostname.ts';
 import { hostsEntriesKind } from './hosts-entries.ts';
@@ -35,6 +36,7 @@ export const RESOURCE_KINDS: readonly AnyKind[] = [
   etcdMemberKind,
   fileKind,
   foreignLeftoversKind,
+  firewalldRulesKind,
   hostnameKind,
   hostsEntriesKind,
   kernelModulesKind,

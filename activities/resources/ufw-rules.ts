@@ -64,13 +64,16 @@ const changesOf = (resource: UfwRulesResource, { active, rules }: UfwState) => {
 
 export const ufwRulesKind: ResourceKind<UfwRulesResource, UfwState> = {
   kind: 'ufw-rules',
-  probe: () =>
-    "echo looked\nif grep -qsx 'ENABLED=yes' /etc/ufw/ufw.conf && command -v ufw >/dev/null; then echo active; ufw show added | head -n 5000; fi",
+  probe: () => `echo looked
+if grep -qsx 'ENABLED=yes' /etc/ufw/ufw.conf && command -v ufw >/dev/null; then
+  kw_says=$(ufw show added 2>&1) || kw_unknown "ufw show added: $kw_says"
+  echo active
+  printf '%s\\n' "$kw_says" | head -n 5000
+fi`,
   parse(output) {
     const lines = output.split('\n');
     return {
-      // Nothing known comes out as a difference.
-      active: lines.includes('active') || !lines.includes('looked'),
+      active: lines.includes('active'),
       rules: lines.flatMap((line) => {
         const [, rule, comment = ''] = /^ufw (.*?)(?: comment '(.*)')?$/.exec(line.trim()) ?? [];
         return rule === undefined ? [] : [{ rule, ours: comment === MARK || comment.startsWith(`${MARK}:`) }];
@@ -103,7 +106,8 @@ export const ufwRulesKind: ResourceKind<UfwRulesResource, UfwState> = {
     entries.slice(0, 1).map(({ kind, id }) => ({
       key: `${kind}:${id}`,
       script: `command -v ufw >/dev/null || exit 0
-ufw show added | sed -n "s/^ufw \\(.*\\) comment '${MARK}\\(: [^']*\\)\\{0,1\\}'$/\\1/p" | while read -r kw_rule; do
+kw_says=$(ufw show added) || exit 1
+printf '%s\\n' "$kw_says" | sed -n "s/^ufw \\(.*\\) comment '${MARK}\\(: [^']*\\)\\{0,1\\}'$/\\1/p" | while read -r kw_rule; do
   set -f
   case $kw_rule in
     route*) ufw route delete \${kw_rule#route } >/dev/null ;;

@@ -1,17 +1,24 @@
 import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RemoteHost } from '../../../activities/host/types.ts';
+import type { FirewallNeeds } from '../../../activities/kube/openings.ts';
 import chrony from '../../../activities/phases/chrony.ts';
 import imageRegistry from '../../../activities/phases/image-registry.ts';
 import type { Phase, PhaseRun } from '../../../activities/phases/phase.ts';
 import { phaseRun } from '../../../activities/phases/phase-run.ts';
-import { distrustCluster, trustClusterInFirewalld } from '../../../activities/phases/prepare/firewalld.ts';
+import { distrustCluster } from '../../../activities/phases/prepare/firewalld.ts';
 import runtime from '../../../activities/phases/runtime.ts';
+import { converge } from '../../../activities/resources/engine.ts';
+import { firewalldRules } from '../../../activities/resources/firewalld-rules.ts';
+import { readLedger } from '../../../activities/resources/ledger.ts';
+import { LEDGER } from '../../../activities/resources/paths.ts';
+import { undo } from '../../../activities/resources/undo.ts';
 import { sampleContext } from '../../golden/golden.ts';
-import { LocalHost } from '../resources/support/local-host.ts';
+import { FACTS, LocalHost } from '../resources/support/local-host.ts';
 
 /** Phases' own scripts with this machine's sh; stand-ins for the programs that they call come first in PATH. */
 let bin: string;
@@ -110,28 +117,52 @@ test('containerd counts only with its CRI plugin', async () => {
   });
 });
 
-test('firewalld: only missing sources are added, for good and at once', async () => {
-  await program(
+test('firewalld: only missing rules are added, for good and at once; those that we added are taken out again', async () => {
+  const host = new LocalHost();
+  const rule = (source: string, port: number) =>
+    `rule family="ipv4" source address="${source}" port port="${port}" protocol="tcp" accept`;
+  host.program('systemctl', 'exit 0');
+  host.program(
     'firewall-cmd',
     `case "$*" in
       --state) exit 0 ;;
-      *--query-source=10.20.0.11) exit 0 ;;
-      *--query-source=*) exit 1 ;;
-      *) echo "$*" >>$LOG ;;
+      --get-zone-of-interface=*) exit 1 ;;
+      --get-default-zone) echo public ;;
+      *--list-rich-rules) echo '${rule('10.0.0.3', 6443)}' ;;
+      *--list-sources) echo 192.0.2.0/24 ;;
+      *) for word; do printf '%s|' "$word"; done >>$LOG; echo >>$LOG ;;
     esac`,
   );
-  const run = await runOf(chrony);
-  const changes = await trustClusterInFirewalld(run);
-  expect(changes.map((change) => change.detail)).toEqual(
-    ['10.244.0.0/16', '10.20.0.12', '10.20.0.13'].map((each) => `trusts ${each}`),
-  );
-  expect((await readFile(join(bin, 'log'), 'utf8')).split('\n').slice(0, 2)).toEqual([
-    '--quiet --permanent --zone=trusted --add-source=10.244.0.0/16',
-    '--quiet --zone=trusted --add-source=10.244.0.0/16',
-  ]);
-
-  await program('firewall-cmd', 'exit 252');
-  expect(await trustClusterInFirewalld(run)).toEqual([]);
+  const needs = {
+    openings: [{ protocol: 'tcp', port: 6443, what: 'kube-apiserver', sources: ['10.0.0.2', '10.0.0.3'] }],
+    passages: [
+      { from: '10.244.0.0/16', to: null, inside: true },
+      { from: '203.0.113.0/24', to: '10.244.0.0/16', inside: false },
+    ],
+  } satisfies FirewallNeeds;
+  const { changes } = await converge({
+    remote: host,
+    resources: [firewalldRules(needs, '10.0.0.1')],
+    facts: FACTS,
+    mode: 'apply',
+    phase: 'prepare',
+    signal: new AbortController().signal,
+  });
+  expect(changes[0]?.detail).toBe('public/10.0.0.2 6443/tcp; trusted/10.244.0.0/16');
+  const added = [
+    `--quiet|--permanent|--zone=public|--add-rich-rule=${rule('10.0.0.2', 6443)}|`,
+    `--quiet|--zone=public|--add-rich-rule=${rule('10.0.0.2', 6443)}|`,
+    '--quiet|--permanent|--zone=trusted|--add-source=10.244.0.0/16|',
+    '--quiet|--zone=trusted|--add-source=10.244.0.0/16|',
+  ];
+  const log = () => readFile(host.path('log'), 'utf8').then((text) => text.trim().split('\n'));
+  expect(await log()).toEqual(added);
+  const { entries } = await readLedger(host);
+  expect(entries.map(({ id }) => id)).toEqual(['public/10.0.0.2 6443/tcp', 'trusted/10.244.0.0/16']);
+  await undo(host, entries, { stage: 'middle', facts: FACTS });
+  const removed = added.map((line) => line.replace('--add-', '--remove-'));
+  expect((await log()).slice(4).sort()).toEqual(removed.sort());
+  host.dispose();
 });
 
 test('firewalld: only sources that we added are taken out again', async () => {
@@ -145,6 +176,8 @@ test('firewalld: only sources that we added are taken out again', async () => {
       *) echo "$*" >>$LOG ;;
     esac`,
   );
+  mkdirSync(host.path('state/kubewright/ledger'), { recursive: true });
+  writeFileSync(host.local(LEDGER), 'witness:firewalld-trusted\tprepare\t{}\n');
   // 10.20.0.11 was trusted before us, and 10.20.0.13 is no longer.
   const run = { ...(await runOf(chrony)), remote: host, witnessed: () => '10.20.0.11 192.0.2.0/24\n' };
   const changes = await distrustCluster(run);

@@ -15,6 +15,7 @@ import { directory } from '../../../activities/resources/directory.ts';
 import { converge } from '../../../activities/resources/engine.ts';
 import { etcdMember } from '../../../activities/resources/etcd-member.ts';
 import { file } from '../../../activities/resources/file.ts';
+import { firewalldRules } from '../../../activities/resources/firewalld-rules.ts';
 import { foreignLeftovers } from '../../../activities/resources/foreign-leftovers.ts';
 import { hostnameIs } from '../../../activities/resources/hostname.ts';
 import { hostsEntries, withBlock } from '../../../activities/resources/hosts-entries.ts';
@@ -63,6 +64,10 @@ const ONE_OF_EACH: readonly Resource[] = [
     },
     { token: 't', formed: null },
   ),
+  firewalldRules(
+    { openings: [{ protocol: 'tcp', port: 6443, what: '', sources: ['10.0.0.2'] }], passages: [] },
+    "it's $(x)",
+  ),
   file('/opt/f "x"', 'content'),
   hostnameIs('cp-1'),
   hostsEntries([{ address: '10.0.0.1', names: ['a', 'b'] }]),
@@ -100,6 +105,7 @@ const BARE: Readonly<Record<string, string>> = {
   'swap-units': 'unit dev-zram0.swap /usr/lib/systemd/zram-generator.conf\nknown\n',
   symlink: 'absent\n',
   sysctls: 'absent\n= 0\n= \n',
+  'firewalld-rules': 'looked\nzone public\n',
   'ufw-rules': 'looked\nactive\n',
   user: 'absent\n',
   witness: '--- looked\n',
@@ -382,7 +388,7 @@ describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
         { protocol: 'tcp', port: 6443, what: 'kube-apiserver', sources: ['10.0.0.2', '0.0.0.0/0'] },
         { protocol: 'tcp', port: 2379, what: 'etcd', sources: ['10.0.0.2'] },
       ],
-      passages: [{ from: '10.244.0.0/16', to: null }],
+      passages: [{ from: '10.244.0.0/16', to: null, inside: true }],
     });
     expect(of(resource, 'looked\n')).toEqual([]);
     const there = [

@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
 import { packetFilterWitness } from '../../../activities/kube/packet-filter.ts';
-import { firewalldWitness } from '../../../activities/phases/prepare/firewalld.ts';
 import { absent } from '../../../activities/resources/absent.ts';
 import { archive } from '../../../activities/resources/archive.ts';
 import { artifact } from '../../../activities/resources/artifact.ts';
@@ -10,6 +9,7 @@ import { sha256 } from '../../../activities/resources/digest.ts';
 import { directory } from '../../../activities/resources/directory.ts';
 import { converge } from '../../../activities/resources/engine.ts';
 import { file } from '../../../activities/resources/file.ts';
+import { firewalldRules } from '../../../activities/resources/firewalld-rules.ts';
 import { hostsEntries } from '../../../activities/resources/hosts-entries.ts';
 import { kernelModules } from '../../../activities/resources/kernel-modules.ts';
 import { manifests } from '../../../activities/resources/manifests.ts';
@@ -334,12 +334,18 @@ it.skipIf(!RUNS_HERE)('an answer that breaks off anywhere says nothing of what h
 
 describe.skipIf(!RUNS_HERE)('what was there before us', () => {
   it('is not "nothing" because firewalld does not answer', async () => {
+    const rules = firewalldRules({ openings: [], passages: [] }, '10.0.0.1');
     failing('firewall-cmd', 'FirewallD is not running', 252);
-    expect(await ask(firewalldWitness())).toMatchObject({ known: true, state: { said: '\n' } });
+    expect(await ask(rules)).toMatchObject({ known: true, state: { zone: null } });
     failing('firewall-cmd', 'Error: org.freedesktop.DBus.Error.NoReply', 1);
-    expect(await ask(firewalldWitness())).toMatchObject({ known: false, why: expect.stringContaining('NoReply') });
-    host.program('firewall-cmd', 'echo 10.1.0.0/16 10.2.0.0/16');
-    expect(await ask(firewalldWitness())).toMatchObject({ state: { said: '10.1.0.0/16 10.2.0.0/16\n' } });
+    expect(await ask(rules)).toMatchObject({ known: false, why: expect.stringContaining('NoReply') });
+    host.program(
+      'firewall-cmd',
+      'case "$*" in *list-sources) echo 10.1.0.0/16 10.2.0.0/16 ;; --get-*) echo public ;; esac',
+    );
+    expect(await ask(rules)).toMatchObject({
+      state: { zone: 'public', kept: new Set(['trusted 10.1.0.0/16', 'trusted 10.2.0.0/16']) },
+    });
   });
 
   it('nor because nft does not, where a kernel without it has no tables', async () => {
