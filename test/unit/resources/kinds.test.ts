@@ -439,31 +439,3 @@ describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
     ]);
   });
 });
-
-describe.skipIf(!RUNS_HERE)('service', () => {
-  const of = (resource: Resource, output: string) =>
-    diff(
-      [resource],
-      { byResource: new Map([[resourceKey(resource), readAnswer(output, 'm', resource)]]), verified: '' },
-      FACTS,
-    ).changes.map(({ action, detail }) => `${action} ${detail}`);
-
-  it('wants what is asked for and no more', () => {
-    expect(
-      of(service('a', { running: false, enabled: false }), 'ActiveState=inactive\nUnitFileState=disabled\n'),
-    ).toEqual([]);
-    expect(of(service('a', { running: false, enabled: false }), 'ActiveState=active\nUnitFileState=enabled\n')).toEqual(
-      ['update disable', 'update stop'],
-    );
-    expect(of(service('a'), 'ActiveState=failed\nUnitFileState=static\n')).toEqual(['start was failed']);
-    expect(of(service('a'), 'ActiveState=active\nUnitFileState=static\nNeedDaemonReload=yes\nstamp=x\n')).toHaveLength(
-      1,
-    );
-    expect(
-      of(
-        service('a', { reload: true, dropIns: { x: '' } }),
-        `ActiveState=active\nUnitFileState=enabled\nstamp=old\nfile=${sha256('')}\n`,
-      ),
-    ).toEqual(['restart reload: something that it uses changed']);
-  });
-});
