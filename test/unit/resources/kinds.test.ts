@@ -18,7 +18,7 @@ import { file } from '../../../activities/resources/file.ts';
 import { firewalldRules } from '../../../activities/resources/firewalld-rules.ts';
 import { foreignLeftovers } from '../../../activities/resources/foreign-leftovers.ts';
 import { hostnameIs } from '../../../activities/resources/hostname.ts';
-import { hostsEntries, withBlock } from '../../../activities/resources/hosts-entries.ts';
+import { hostsEntries } from '../../../activities/resources/hosts-entries.ts';
 import { kernelModules } from '../../../activities/resources/kernel-modules.ts';
 import { manifests } from '../../../activities/resources/manifests.ts';
 import { packages } from '../../../activities/resources/packages.ts';
@@ -321,31 +321,7 @@ describe.skipIf(!RUNS_HERE)('tar', () => {
   });
 });
 
-describe.skipIf(!RUNS_HERE)('hosts entries', () => {
-  const block = '# kubewright begin: x\n10.0.0.1 a\n# kubewright end\n';
-
-  it('leaves every other line as it is, and settles', () => {
-    fc.assert(
-      fc.property(fc.array(fc.stringMatching(/^[a-z0-9. #]{0,20}$/)), (lines) => {
-        const text = lines.map((line) => `${line}\n`).join('');
-        const once = withBlock(text, block);
-        expect(once).toBe(text + block);
-        expect(withBlock(once, block)).toBe(once);
-        expect(withBlock(`${block}${text}`, block)).toBe(text + block);
-      }),
-    );
-  });
-
-  it('loses nothing of the user to a block without its end', () => {
-    expect(withBlock('# kubewright begin: x\n127.0.0.1 mine\n', block)).toBe(`127.0.0.1 mine\n${block}`);
-    expect(
-      withBlock('# kubewright begin\n1.1.1.1 mine\n# kubewright begin\n2.2.2.2 old\n# kubewright end\n', block),
-    ).toBe(`1.1.1.1 mine\n${block}`);
-    expect(withBlock('127.0.0.1 localhost', block)).toBe(`127.0.0.1 localhost\n${block}`);
-  });
-});
-
-describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
+describe.skipIf(!RUNS_HERE)('sysctls', () => {
   const of = (resource: Resource, output: string) =>
     diff(
       [resource],
@@ -380,62 +356,5 @@ describe.skipIf(!RUNS_HERE)('sysctls, modules, swap, users', () => {
     expect((await run([resource])).changes).toEqual([]);
     expect(of(resource, 'absent\n= 0 \n')[0]?.detail).toContain('fs.file-max 0 → 1');
     rmSync(dir, { recursive: true });
-  });
-
-  it('open ufw by rules of their own, and take back those that nobody wants any more', () => {
-    const resource = ufwRules({
-      openings: [
-        { protocol: 'tcp', port: 6443, what: 'kube-apiserver', sources: ['10.0.0.2', '0.0.0.0/0'] },
-        { protocol: 'tcp', port: 2379, what: 'etcd', sources: ['10.0.0.2'] },
-      ],
-      passages: [{ from: '10.244.0.0/16', to: null, inside: true }],
-    });
-    expect(of(resource, 'looked\n')).toEqual([]);
-    const there = [
-      'ufw allow from 10.0.0.2 to any port 2379,6443 proto tcp',
-      "ufw allow 6443/tcp comment 'theirs'",
-      "ufw allow from 10.0.0.9 to any port 6443 proto tcp comment 'kubewright: kube-apiserver'",
-      "ufw deny 6443 comment 'kubewright: $(reboot)'",
-      'ufw allow from 10.0.0.8',
-    ];
-    expect(of(resource, `looked\nactive\n${there.join('\n')}\n`)[0]?.detail).toBe(
-      'route allow from 10.244.0.0/16; no longer: allow from 10.0.0.9 to any port 6443 proto tcp',
-    );
-  });
-
-  it('see swap in use and swap that would come back', () => {
-    expect(of(swapOff(), 'fstab 0\n')).toEqual([]);
-    expect(of(swapOff(), 'swap /dev/sda2\nfstab 1\n')[0]?.detail).toBe('swapoff /dev/sda2, 1 lines of fstab');
-  });
-
-  it('leave the swap of a machine to the machine, and see what would bring it back in a container', () => {
-    expect(of(swapOff({ ofOthers: true }), 'swap /dev/sda2\nfstab 0\n')).toEqual([]);
-    expect(of(swapOff({ ofOthers: true }), 'swap /dev/sda2\nfstab 1\n')[0]?.detail).toBe('1 lines of fstab');
-  });
-
-  it('name each unit that brings swap back once, with its file', () => {
-    const said = [
-      'unit dev-zram0.swap /run/systemd/generator/dev-zram0.swap',
-      'unit dev-zram0.swap /usr/lib/systemd/zram-generator.conf',
-      'unit zramswap.service /usr/lib/systemd/system/zramswap.service',
-      'unit $(reboot).service /etc/systemd/system/x.service',
-      'known',
-    ];
-    expect(of(swapUnitsMasked(), `${said.join('\n')}\n`).map(({ detail }) => detail)).toEqual([
-      'mask dev-zram0.swap, which brings swap back (/run/systemd/generator/dev-zram0.swap)',
-      'mask zramswap.service, which brings swap back (/usr/lib/systemd/system/zramswap.service)',
-    ]);
-    expect(of(swapUnitsMasked(), 'known\n')).toEqual([]);
-  });
-
-  it('see an account whose group or shadow entry is gone, or whose home moved', () => {
-    const account = 'etcd:x:9:9::/nonexistent:/usr/sbin/nologin\n';
-    expect(of(user('etcd'), `${account}etcd:x:9:\netcd\n`)).toEqual([]);
-    for (const less of [`${account}absent\n`, `${account}etcd:x:9:\nabsent\n`]) {
-      expect(of(user('etcd'), less)).toMatchObject([{ action: 'create' }]);
-    }
-    expect(of(user('etcd', { home: '/x' }), 'etcd:x:9:9::/y:/usr/sbin/nologin\netcd:x:9:\netcd\n')).toMatchObject([
-      { detail: 'home /y → /x' },
-    ]);
   });
 });
