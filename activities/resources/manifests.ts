@@ -118,7 +118,7 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
 
 /** Answers of an API server that knows what it says: the object cannot be there, or `apply` will tell why it is refused. */
 const NOT_COMPARABLE =
-  /namespaces "[^"]*" not found|no matches for kind|\((?:Invalid|BadRequest)\)| is invalid: |field is immutable|denied the request|strict decoding error/;
+  /namespaces "[^"]*" not found|no matches for kind|\((?:Invalid|BadRequest)\)| is invalid: |field is immutable|denied (?:the )?request|exceeded quota|strict decoding error/;
 
 /**
  * What `kubectl diff` said, with our `diff -qr` as its diff, and its exit code. It compares every object before it shows

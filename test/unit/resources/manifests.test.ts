@@ -132,6 +132,10 @@ it.each(
       'error: resource mapping not found for name "x": no matches for kind "Y" in version "z/v1"\ncode 1\n',
       false,
     ],
+    'an object that a policy refuses': [
+      'Error from server (Forbidden): deployments.apps "x" is forbidden: ValidatingAdmissionPolicy "p" denied request: no\ncode 1\n',
+      false,
+    ],
     'an object that is refused': [
       'The Deployment "coredns" is invalid: spec.replicas: must be positive\ncode 1\n',
       false,
