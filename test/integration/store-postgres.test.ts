@@ -1,14 +1,11 @@
-import { execFile, spawn, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ensureDebianPackages } from '../../lab/debian.ts';
+import { freePort } from '../../cli/dev/services.ts';
 import { openStore, openStoreReadOnly } from '../../store/index.ts';
+import { startPostgres } from '../support/postgres.ts';
 import { type Sample, sampleOperation } from '../unit/audit/sample.ts';
 import { anchorContract } from '../unit/store/anchor-contract.ts';
 import { auditContract, type FreshDatabase } from '../unit/store/audit-contract.ts';
@@ -18,82 +15,20 @@ import { pruningContract } from '../unit/store/pruning-contract.ts';
 import { retentionContract } from '../unit/store/retention-contract.ts';
 import { spec } from '../unit/store/sample-spec.ts';
 
-const run = promisify(execFile);
 const MAIN = join(import.meta.dirname, '../../cli/main.ts');
 
-/** A PostgreSQL of our own, with an empty database; given by KUBEWRIGHT_TEST_POSTGRES_URL, or started here. */
-interface Server {
-  url: string;
-  stop(): Promise<void>;
-}
-
-async function startPostgres(): Promise<Server> {
+/** An empty database whose user may do everything: given by KUBEWRIGHT_TEST_POSTGRES_URL, or on a server of our own. */
+async function emptyServer(): Promise<{ url: string; stop(): Promise<void> }> {
   const given = process.env['KUBEWRIGHT_TEST_POSTGRES_URL'];
   if (given !== undefined) return { url: given, stop: () => Promise.resolve() };
-  const bin = await postgresBin();
-  const [uid, gid] = await Promise.all(
-    ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, 'postgres'])).stdout)),
-  );
-  const folder = mkdtempSync(join(tmpdir(), 'kubewright-postgres-'));
-  chownSync(folder, uid!, gid!);
-  const data = join(folder, 'data');
-  const as = { uid: uid!, gid: gid!, cwd: folder };
-  // Sorts unlike bytes: shows where we rely on an order of our own.
-  const locale = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en-US'];
-  await run(join(bin, 'initdb'), ['-D', data, '-U', 'kubewright', '-A', 'trust', '-E', 'UTF8', ...locale], as);
-  const port = await freePort();
-  const server = spawn(
-    join(bin, 'postgres'),
-    ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-k', folder, '-c', 'fsync=off'],
-    { ...as, stdio: 'ignore' },
-  );
-  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-  const stop = async () => {
-    server.kill('SIGINT');
-    await ended;
-    rmSync(folder, { recursive: true, force: true });
-  };
-  const url = `postgres://kubewright@127.0.0.1:${port}/postgres`;
-  for (let tries = 0; ; tries += 1) {
-    try {
-      await run(join(bin, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port)]);
-      return { url, stop };
-    } catch (error) {
-      if (tries > 150 || server.exitCode !== null) {
-        await stop();
-        throw error;
-      }
-      await sleep(100);
-    }
-  }
-}
-
-/** The newest installed PostgreSQL; Debian's is installed when there is none. */
-async function postgresBin(): Promise<string> {
-  const root = '/usr/lib/postgresql';
-  if (!existsSync(root)) {
-    // Only the programs: the package would otherwise make and start a cluster of its own.
-    mkdirSync('/etc/postgresql-common', { recursive: true });
-    const config = '/etc/postgresql-common/createcluster.conf';
-    if (!existsSync(config)) writeFileSync(config, 'create_main_cluster = false\n');
-    await ensureDebianPackages(['postgresql']);
-  }
-  const [newest] = readdirSync(root).sort((a, b) => Number(b) - Number(a));
-  return join(root, newest!, 'bin');
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
+  // Sorts unlike bytes: shows where we rely on an order of our own. Users of a test's own need no password.
+  const initdb = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en-US'];
+  const { host, port, superuser, stop } = await startPostgres({ superuser: 'kubewright', auth: 'trust', initdb });
+  return { url: `postgres://${superuser.name}@${host}:${port}/postgres`, stop };
 }
 
 describe('store on PostgreSQL', () => {
-  let server: Server;
+  let server: Awaited<ReturnType<typeof emptyServer>>;
   const query = async (url: string, statement: string): Promise<Record<string, unknown>[]> => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
@@ -108,7 +43,7 @@ describe('store on PostgreSQL', () => {
     return server.url.replace(/[^/]*$/, name);
   };
   beforeAll(async () => {
-    server = await startPostgres();
+    server = await emptyServer();
   });
   afterAll(() => server.stop());
 
@@ -164,6 +99,10 @@ describe('store on PostgreSQL', () => {
       await query(url, 'create role auditor login; grant select on all tables in schema public to auditor');
       const address = url.replace('kubewright@', 'auditor@');
       await expect(query(address, 'delete from journal')).rejects.toThrow('permission denied');
+      // A session counts what it wrote up to 10 s later, or when it ends.
+      const others = 'datname = current_database() and pid <> pg_backend_pid()';
+      await query(url, `select pg_terminate_backend(pid) from pg_stat_activity where ${others}`);
+      await expect.poll(() => query(url, `select pid from pg_stat_activity where ${others}`)).toEqual([]);
       const before = await written();
       expect(before.rows.length).toBeGreaterThan(10);
       for (const as of [address, url]) {
@@ -208,7 +147,7 @@ describe('store on PostgreSQL', () => {
   });
 
   it('says STORE_FAILED when nobody answers', async () => {
-    const url = `postgres://kubewright@127.0.0.1:${await freePort()}/postgres`;
+    const url = `postgres://kubewright@127.0.0.1:${await freePort(0)}/postgres`;
     await expect(openStore({ url, keyring: keyring(testKey(1)) })).rejects.toMatchObject({ code: 'STORE_FAILED' });
   });
 });
