@@ -52,12 +52,7 @@ export default definePhase({
   options,
   folders: ({ kubelet, kubeProxy }) => [
     ...[...FILLED, KUBERNETES_DIR].map((path) => ({ path })),
-    ...flagFolders(kubelet.extraArgs, ['kubelet', 'extraArgs'], FILLED),
-    ...configFolders(kubelet.config, {
-      keys: [['podLogsDir'], ['volumePluginDir']],
-      at: ['kubelet', 'config'],
-      within: FILLED,
-    }),
+    ...kubeletFolders(kubelet),
     ...flagFolders(kubeProxy.extraArgs, ['kubeProxy', 'extraArgs'], []),
   ],
   guarded: [
@@ -112,7 +107,7 @@ export default definePhase({
           `${BIN_DIR}/kubelet`,
           ...[FILES.ca, FILES.kubeletConfig, FILES.kubeletKubeconfig, client.cert, serving.cert],
         ],
-        fills: FILLED,
+        fills: [...FILLED, ...kubeletFolders(options.kubelet).map(({ path }) => path)],
       }),
       service('kube-proxy', {
         unit: proxyUnit(context),
@@ -147,6 +142,16 @@ export default definePhase({
 
 /** What the kubelet fills. */
 const FILLED = ['/var/lib/kubelet', '/var/log/pods', '/var/log/containers', '/usr/libexec/kubernetes'];
+
+/** What its flags and configuration make it fill: another root directory, say. */
+const kubeletFolders = ({ extraArgs, config }: Options['kubelet']) => [
+  ...flagFolders(extraArgs, ['kubelet', 'extraArgs'], FILLED),
+  ...configFolders(config, {
+    keys: [['podLogsDir'], ['volumePluginDir']],
+    at: ['kubelet', 'config'],
+    within: FILLED,
+  }),
+];
 
 const CHECK = `
 "$1" 90 "$2" "$3" "$4" "$5" "$6"

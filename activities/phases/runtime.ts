@@ -95,7 +95,7 @@ export default definePhase({
       service('containerd', {
         unit: unit(options, context.proxy !== null),
         restartOn: [...[`${BIN_DIR}/containerd`, CONTAINERD_CONFIG], ...(context.proxy ? [CONTAINERD_PROXY_ENV] : [])],
-        fills: FILLED,
+        fills: [...FILLED, ...containerdFolders(options.containerd).map(({ path }) => path)],
       }),
     ];
   },

@@ -1,3 +1,5 @@
+import type { ClusterSpec } from '../../../../contracts/cluster.ts';
+import type { Host } from '../../../../contracts/host.ts';
 import { OURS } from '../../../leftovers/scripts.ts';
 import { whose } from '../../../leftovers/tools.ts';
 import { rawPhaseOptions } from '../../options.ts';
@@ -39,6 +41,14 @@ const WORDS: Readonly<Record<string, (...words: string[]) => Found>> = {
     evidence: `${count} files, the newest ${newest}; to keep it: another folder (spec.phases.registry.storageDir), or mv; to give it up: rm -rf ${path}`,
   }),
 };
+
+/** The kubelet's folder, where a flag says another one. */
+function kubeletRoot({ cluster, host }: { cluster: ClusterSpec; host: Host }): string {
+  const { kubelet } = rawPhaseOptions(cluster, 'nodes', host);
+  const flags = typeof kubelet === 'object' && kubelet !== null && 'extraArgs' in kubelet ? kubelet.extraArgs : {};
+  const root = typeof flags === 'object' && flags !== null && 'root-dir' in flags ? flags['root-dir'] : undefined;
+  return typeof root === 'string' ? root.replace(/\/$/, '') : '/var/lib/kubelet';
+}
 
 export default defineCheck({
   name: 'earlier-cluster',
@@ -89,7 +99,7 @@ return 0`,
       if (!registry && !runsPods(host)) return null;
       const { storageDir } = rawPhaseOptions(cluster, 'registry', host);
       const storage = typeof storageDir === 'string' ? storageDir.replace(/\/$/, '') : '/var/lib/registry';
-      return [registry ? storage : '', runsPods(host) ? 'yes' : '', '/var/lib/kubelet'];
+      return [registry ? storage : '', runsPods(host) ? 'yes' : '', kubeletRoot({ cluster, host })];
     },
   },
   evaluate: (_of, rows) =>
