@@ -221,7 +221,7 @@ export const ERRORS = {
     false,
     502,
     'The host refused our credential',
-    'Check user and credential of the host, or of the jump host that the message names; put the public key into authorized_keys; an sshd that asks for a password after the key needs `password` beside the key in the credential; then retry the host.',
+    'Check user and credential of the host, or of the jump host that the message names; put the public key into authorized_keys; look at PermitRootLogin and AllowUsers of sshd and at the shell of the user, which must exist; an sshd that asks for a password after the key needs `password` beside the key in the credential; then retry the host.',
   ),
   SSH_HOST_KEY_MISMATCH: entry(
     'ssh',

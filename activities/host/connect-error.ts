@@ -1,5 +1,8 @@
 import { KubewrightError } from '../../contracts/errors.ts';
 
+/** ssh2's words when key exchange, ciphers or types of host keys do not meet: trying again changes nothing. */
+export const NOTHING_IN_COMMON = /no matching (key exchange|host key|c2s|s2c|\S+ cipher|\S+ MAC)/i;
+
 /** Says in product words why no connection came about. `where` names host, user, address and port. */
 export function connectError(error: unknown, host: string, where: string): KubewrightError {
   if (KubewrightError.is(error)) return error;
@@ -45,6 +48,7 @@ function reason(code: string | undefined, message: string): string {
     default:
   }
   if (/timed? ?out/i.test(message)) return 'does not answer in time';
+  if (NOTHING_IN_COMMON.test(message)) return 'has no algorithm in common with us';
   if (/handshake/i.test(message)) return 'did not complete the SSH handshake';
   return 'cannot be reached';
 }

@@ -3,6 +3,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { ClientChannel } from 'ssh2';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Elevation } from './command-line.ts';
+import { NOTHING_IN_COMMON } from './connect-error.ts';
 import { ChannelOpenError, type SshConnection } from './connection.ts';
 import type { HostLogger } from './credentials.ts';
 import { dial } from './dial.ts';
@@ -64,6 +65,8 @@ export class PooledTarget implements ConnectionSource {
   #idle: NodeJS.Timeout | undefined;
   /** Lines that end what lost connections left running. */
   readonly #orphans: SideLine[] = [];
+  /** A command has ended on one of the connections. */
+  #hadSession = false;
   /** This very login has worked before. */
   #proven = false;
   /** When it was last found to be unreachable, by performance.now(). */
@@ -108,12 +111,14 @@ export class PooledTarget implements ConnectionSource {
   /** The verdict on the host is one for all who wait for it; who comes right after it does not wait as long again. */
   async #dial(): Promise<Login> {
     const unreachable = (error: unknown) => KubewrightError.is(error) && error.code === 'SSH_UNREACHABLE';
+    const passes = (error: unknown) =>
+      unreachable(error) && !(KubewrightError.is(error) && NOTHING_IN_COMMON.test(error.evidence ?? ''));
     // While a host boots, its login may be refused for a moment.
     const booting = (error: unknown) => this.#proven && KubewrightError.is(error) && error.code === 'SSH_AUTH_FAILED';
     try {
       const login = await dial((leftMs) => this.#options.login(leftMs), {
         patienceMs: performance.now() - this.#downAt < DOWN_MS ? 0 : this.#options.patienceMs,
-        passes: (error) => unreachable(error) || booting(error),
+        passes: (error) => passes(error) || booting(error),
         signal: this.#closing.signal,
       });
       this.#proven = true;
@@ -144,11 +149,18 @@ export class PooledTarget implements ConnectionSource {
         const login = this.login(this.#perConnection);
         const { connection, elevation } = await abortable(login, signal, this.#options.name);
         try {
-          return await work(connection, { elevation, enders: this.#enders(connection) });
+          const done = await work(connection, { elevation, enders: this.#enders(connection) });
+          this.#hadSession = true;
+          return done;
         } catch (error) {
           if (!(error instanceof ChannelOpenError)) throw error;
           refusals += this.#refused(connection, error);
           if (refusals < CHANNEL_ATTEMPTS) continue;
+          if (!this.#hadSession) {
+            const message = `${connection.where} lets us log in, but opens no session (MaxSessions 0 in sshd_config?)`;
+            const { name: host } = this.#options;
+            throw new KubewrightError('LOGIN_SHELL_UNUSABLE', message, { cause: error, host, evidence: error.message });
+          }
           throw new KubewrightError('SSH_CONNECTION_LOST', `${this.#options.name} gives no channel for a command`, {
             cause: error,
             host: this.#options.name,

@@ -243,3 +243,11 @@ describe('a jump host is blamed for what is its own', () => {
     expect(error.message).toMatch(/refused our credential$/);
   });
 });
+
+test('a server that lets us log in and opens no session is not asked for ever', async () => {
+  const sshd = await server({ maxSessions: 0 });
+  const error = await failure(poolTo(sshd).open());
+  expect(error).toMatchObject({ code: 'LOGIN_SHELL_UNUSABLE', host: 'host-1' });
+  expect(error.message).toMatch(/opens no session \(MaxSessions 0/);
+  expect(sshd.logins).toBeLessThanOrEqual(4);
+});
