@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, inject } from 'vitest';
 import { ApiClient } from '../../../cli/dev/api-client.ts';
 import type { ErrorReport } from '../../../contracts/errors.ts';
@@ -36,6 +37,19 @@ export class Field {
     const { code, stdout, stderr } = await execInHost(this.lab, host, ['sh', '-euc', script]);
     if (code !== 0) throw new Error(`on ${host}: exit code ${code}: ${stdout}${stderr}`);
     return stdout;
+  }
+
+  /** Install Debian's packages in a host, as a unit: a command in a host has one minute, apt on a busy machine more. */
+  async install(host: string, ...packages: readonly string[]): Promise<void> {
+    const apt = `apt-get -q update; DEBIAN_FRONTEND=noninteractive apt-get -q -y install ${packages.join(' ')}`;
+    await this.on(host, `systemd-run --quiet --unit theirs-apt --property RemainAfterExit=yes sh -c '${apt}'`);
+    try {
+      const state = () => this.on(host, 'systemctl show --value --property SubState theirs-apt.service');
+      for (let said = await state(); said.trim() === 'running'; said = await state()) await sleep(1000);
+      await this.on(host, `dpkg-query --show ${packages.join(' ')}`);
+    } finally {
+      await this.on(host, 'systemctl stop theirs-apt.service; systemctl reset-failed theirs-apt.service || true');
+    }
   }
 
   /** Prepare a host, work, put it back whatever came of the work. */

@@ -6,11 +6,8 @@ const HOSTS = ['cp-1', 'worker-1', 'worker-2'];
 const OWN_RULES = 'ufw allow 22/tcp >/dev/null; ufw deny 10250 >/dev/null; ufw --force enable >/dev/null';
 
 beforeAll(async () => {
-  await Promise.all(
-    HOSTS.map((host) =>
-      field.on(host, `apt-get -q update >/dev/null 2>&1; apt-get -q -y install ufw >/dev/null 2>&1; ${OWN_RULES}`),
-    ),
-  );
+  await Promise.all(HOSTS.map((host) => field.install(host, 'ufw')));
+  await Promise.all(HOSTS.map((host) => field.on(host, OWN_RULES)));
 });
 afterAll(async () => {
   await Promise.all(HOSTS.map((host) => field.on(host, 'ufw disable; apt-get -q -y purge ufw >/dev/null 2>&1')));

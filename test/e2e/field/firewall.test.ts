@@ -3,12 +3,7 @@ import { Field } from './field.ts';
 
 const field = new Field();
 
-beforeAll(async () => {
-  await field.on(
-    'cp-1',
-    'apt-get -q update >/dev/null 2>&1; DEBIAN_FRONTEND=noninteractive apt-get -q -y install nftables ufw >/dev/null 2>&1',
-  );
-});
+beforeAll(() => field.install('cp-1', 'nftables', 'ufw'));
 
 const SSH = 'ct state established,related accept; iif lo accept; tcp dport 22 accept';
 
