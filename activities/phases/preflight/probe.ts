@@ -8,8 +8,8 @@ export const MAX_WORD = 4096;
 
 const HEAD = `
 export LC_ALL=C
-# One write per line: the checks run side by side.
-say() { (IFS='\t'; printf '%s\\n' "$check\t$*"); }
+# One write per line: the checks run side by side. No subshell: it is called for each line of an answer.
+say() { said_ifs=$IFS; IFS='\t'; printf '%s\\n' "$check\t$*"; IFS=$said_ifs; }
 `;
 
 /** A name that every sh takes for a function. */
