@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
 import { directory } from '../../../activities/resources/directory.ts';
 import { file } from '../../../activities/resources/file.ts';
-import { probeScript, splitProbe } from '../../../activities/resources/probe.ts';
+import { probeScript, readAnswer, splitProbe } from '../../../activities/resources/probe.ts';
 import type { Resource } from '../../../activities/resources/resource.ts';
 import { kindOf } from '../../../activities/resources/resource-kinds.ts';
 import { service } from '../../../activities/resources/service.ts';
