@@ -18,7 +18,7 @@ export interface Postgres {
   superuser: { name: string; password: string };
   /** One statement as any user of any database, over TCP with the password; the rows as psql prints them. Throws. */
   query(user: string, password: string, database: string, sql: string): Promise<string>;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 export interface PostgresOptions {

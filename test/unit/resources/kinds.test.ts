@@ -10,7 +10,6 @@ import { archive } from '../../../activities/resources/archive.ts';
 import { artifact } from '../../../activities/resources/artifact.ts';
 import { batchScript } from '../../../activities/resources/batch.ts';
 import { diff } from '../../../activities/resources/diff.ts';
-import { sha256 } from '../../../activities/resources/digest.ts';
 import { directory } from '../../../activities/resources/directory.ts';
 import { converge } from '../../../activities/resources/engine.ts';
 import { etcdMember } from '../../../activities/resources/etcd-member.ts';
