@@ -149,7 +149,7 @@ describe('reaching a host', () => {
     await bench.stops(preflight('worker-1', admin), {
       code: 'SUDO_REFUSED',
       retryable: false,
-      cause: /sudo on worker-1 refused/,
+      cause: /^worker-1 \(.*sudo asks for a password/,
       evidence: /password/,
     });
     await restore();

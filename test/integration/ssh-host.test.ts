@@ -107,7 +107,7 @@ test('every login runs as root, keeps standard input to the command, and can sta
     expect((await host.exec(['cat'], { stdin: 'äöü\n' })).stdout, user).toBe('äöü\n');
     expect((await host.exec(['cat'])).stdout, user).toBe('');
     expect((await host.exec(['printenv', 'A', 'PATH'], { env: { A: "x'y" } })).stdout).toMatch(
-      /^x'y\n\/usr\/local\/sbin:/,
+      /^x'y\n\/usr\/local\/bin:/,
     );
     expect((await host.script('cat; printf "%s|" "$@" "$(umask)"', ['a b', ''])).stdout).toBe('a b||0022|');
   }
