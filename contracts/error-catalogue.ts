@@ -347,6 +347,13 @@ export const ERRORS = {
     'Another file takes back a kernel setting that the cluster needs',
     "Remove or correct the line named in the evidence, or move it to a file that sorts before Kubewright's; a value that is meant to be so goes under spec.phases.prepare.sysctls.",
   ),
+  MOUNT_OPTIONS_UNUSABLE: entry(
+    'host',
+    false,
+    422,
+    'A file system of the host is mounted so that the cluster cannot use it',
+    'Mount it without the option named, now (`mount -o remount,rw,exec MOUNTPOINT`) and for good (/etc/fstab, or the unit that mounts it); then retry the host. A system whose /usr is read-only by design cannot be a host.',
+  ),
   KERNEL_MODULE_BLOCKED: entry(
     'host',
     false,
