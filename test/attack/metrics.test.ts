@@ -1,8 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { ensureService, freePort, stopService } from '../../cli/dev/services.ts';
+import { ensureService, stopService } from '../../cli/dev/services.ts';
 import { parseMetrics, valueOf } from '../support/prometheus-text.ts';
 
 /** E6 of the trust issue: the metrics of a whole service, which move with what it does. */
@@ -44,10 +47,15 @@ test('of API and worker, the SDK’s own included, and they move with a build', 
   for (const samples of [before.api, before.worker]) {
     expect(samples.some(({ name }) => name === 'kubewright_event_loop_delay_seconds')).toBe(true);
   }
-  // Nobody listens there: the first task of the build waits for a decision.
-  const port = await freePort(0);
+  // A server that says nothing for a while and hangs up: the first task takes longer than a heartbeat, then waits for a decision.
+  const silent = createServer((socket) => void setTimeout(() => socket.destroy(), 1_500));
+  await once(silent.listen(0, '127.0.0.1'), 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const keyFile = join(folder, 'key');
+  const pem = { type: 'pkcs8', format: 'pem' } as const;
+  writeFileSync(keyFile, generateKeyPairSync('ed25519').privateKey.export(pem), { mode: 0o600 });
   const hosts = [{ name: 'cp-1', address: '127.0.0.1', roles: ['control-plane', 'etcd'], ssh: { port } }];
-  const spec = { ssh: { credential: { keyFile: '/nowhere/key' } }, hosts };
+  const spec = { ssh: { credential: { keyFile } }, hosts };
   const made = await call('POST', '/clusters', {
     ...{ apiVersion: 'kubewright.dev/v1alpha1', kind: 'Cluster', metadata: { name: 'metered' }, spec },
   });
@@ -56,11 +64,12 @@ test('of API and worker, the SDK’s own included, and they move with a build', 
     timeout: 120_000,
     interval: 1_000,
   });
+  silent.close();
   const after = { api: await scrape('/metrics'), worker: await scrape('/metrics/worker') };
   expect(valueOf(after.api, 'kubewright_operations', { state: 'blocked' })).toBe(1);
-  expect(
-    valueOf(after.api, 'kubewright_http_requests_total', { method: 'POST', route: '/clusters', status: '202' }),
-  ).toBe(1);
+  const posts = (samples: typeof before.api) =>
+    valueOf(samples, 'kubewright_http_requests_total', { method: 'POST', route: '/clusters', status: '202' });
+  expect(posts(after.api) - posts(before.api)).toBe(1);
   expect(valueOf(after.api, 'kubewright_journal_links')).toBeGreaterThan(
     valueOf(before.api, 'kubewright_journal_links'),
   );
