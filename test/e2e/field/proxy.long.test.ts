@@ -15,7 +15,8 @@ it('three hosts that name a dead proxy everywhere become a cluster; units that s
     // The environment of a login, of the manager, and of drop-ins: none of it reaches what was started by them later.
     await onAll('systemctl restart containerd kubelet');
     await field.on('cp-1', 'systemctl restart kube-apiserver');
-    expect(await field.built(spec)).toMatchObject({ changeCount: 0 });
+    const again = await field.built(spec);
+    expect(again.tasks.map(({ changeCount }) => changeCount)).toEqual(again.tasks.map(() => 0));
     const found = await onAll(`
 for unit in containerd kubelet kube-proxy flanneld etcd kube-apiserver kube-controller-manager kube-scheduler registry; do
   pid=$(systemctl show -P MainPID "$unit.service")

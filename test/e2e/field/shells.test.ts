@@ -22,10 +22,7 @@ const sshd = (line: string): [string, string] => [
   'rm -f /etc/ssh/sshd_config.d/00-field.conf\nsystemctl reload ssh.service',
 ];
 
-const INSTALL = 'DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends tcsh zsh </dev/null';
-beforeAll(async () => {
-  await field.on('cp-1', `${INSTALL} || { apt-get update -q && ${INSTALL}; }`);
-}, 300_000);
+beforeAll(() => field.install('cp-1', 'tcsh', 'zsh'), 300_000);
 
 const NOISE = 'echo "Welcome"; echo kw-0123456789abcdef01 1 2 3 4 5';
 
