@@ -8,6 +8,7 @@ import {
   shortages,
 } from '../../../kube/eviction.ts';
 import { NODE_FILES } from '../../../kube/node-files.ts';
+import { BIN_DIR } from '../../../kube/paths.ts';
 import { verifiedStamp } from '../../../resources/paths.ts';
 import { runsPods } from '../../placement.ts';
 import { type CheckHost, defineCheck } from '../check.ts';
@@ -26,13 +27,13 @@ export default defineCheck({
   codes: ['NODE_WOULD_EVICT'],
   probe: {
     script: `
-stamp=$1 config=$2
-shift 2
+stamp=$1 config=$2 program=$3
+shift 3
 if [ -e "$stamp" ]; then
   say state joined
   [ ! -r "$config" ] || awk '/^[^ ]/ { on = /^(evictionHard|evictionSoft|mergeDefaultEvictionSettings):/ } on' "$config" |
     while IFS= read -r line; do say config "$line"; done
-elif [ -e /etc/kubewright/cluster ]; then
+elif [ -e "$program" ]; then
   say state begun
 else
   say state fresh
@@ -46,6 +47,8 @@ file_systems "$@"`,
       return [
         verifiedStamp('nodes'),
         NODE_FILES.kubeletConfig,
+        // Not the mark of the cluster: a build writes that before preflight looks, and a dry run does not.
+        `${BIN_DIR}/kubelet`,
         'nodefs',
         kubeletRoot,
         'imagefs',
