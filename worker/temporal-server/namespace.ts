@@ -7,7 +7,8 @@ import { NAMESPACE, RETENTION_DAYS, SEARCH_ATTRIBUTES } from '../../contracts/me
 
 /** A namespace that was just made, or a server that was just restarted, may be unknown for some seconds. */
 const SETTLE_MS = 15_000;
-const RETRY_MS = 100;
+/** Pause between two questions, ms: the first, twice as long each time, at most so long. */
+const RETRY_MS = { first: 100, most: 1_000 };
 const CALL_MS = 5_000;
 
 /** Status codes of gRPC. */
@@ -112,10 +113,14 @@ async function makeAttributes(connection: Connection, namespace: string, call: C
     );
     return answer !== INVALID_ARGUMENT;
   };
-  // Visible to the frontend's cache only a moment later; a workflow that upserts too early would fail its task.
+  // Visible to the frontend's cache only some seconds later; a workflow that upserts too early would fail its task. The
+  // frontend takes 10 such questions a second of a namespace (frontend.namespaceRPS.visibility): what is known is not
+  // asked for again.
+  let absent: readonly Attribute[] = ATTRIBUTES;
   await call(async () => {
-    const known = await Promise.all(ATTRIBUTES.map(isKnown));
-    const absent = ATTRIBUTES.filter((_name, index) => !known[index]);
+    const asked = absent;
+    const known = await Promise.all(asked.map(isKnown));
+    absent = asked.filter((_name, index) => !known[index]);
     if (absent.length === 0) return;
     if (!isDenied(made)) throw new Error(`search attributes not registered yet: ${absent.join(', ')}`);
     throw missing(
@@ -153,7 +158,7 @@ async function answered(work: () => Promise<unknown>, expected: readonly unknown
 const isDenied = (answer: unknown): boolean => DENIED.includes(answer);
 
 async function settle<T>(until: number, address: string, attempt: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let pauseMs = RETRY_MS.first; ; pauseMs = Math.min(2 * pauseMs, RETRY_MS.most)) {
     try {
       return await attempt();
     } catch (error) {
@@ -166,7 +171,7 @@ async function settle<T>(until: number, address: string, attempt: () => Promise<
           evidence: error instanceof Error ? error.message : String(error),
         });
       }
-      await sleep(RETRY_MS);
+      await sleep(pauseMs);
     }
   }
 }
