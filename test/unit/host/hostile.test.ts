@@ -290,6 +290,7 @@ describe('a connection', () => {
 
   const KNOWN = [
     'SSH_UNREACHABLE',
+    'LOGIN_SHELL_UNUSABLE',
     'SSH_CONNECTION_LOST',
     'SSH_AUTH_FAILED',
     'SSH_HOST_KEY_MISMATCH',
