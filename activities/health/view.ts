@@ -18,7 +18,7 @@ export interface HostView {
 /** Everything that was seen, for the checks. */
 export interface HealthView {
   cluster: ClusterSpec;
-  /** Hosts in quarantine: their nodes are nobody's concern. */
+  /** Hosts in quarantine: their nodes are left out. */
   out: ReadonlySet<string>;
   /** What a control plane said; null when none could be asked. */
   rows: Rows | null;

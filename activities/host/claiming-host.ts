@@ -107,7 +107,7 @@ export class ClaimingHost implements RemoteHost {
   }
 }
 
-/** The mark says nothing to whoever reads the evidence. */
+/** The mark is ours: evidence is shown without it. */
 function withoutMark(error: unknown, mark: string): unknown {
   if (!KubewrightError.is(error) || !error.evidence?.includes(mark)) return error;
   const evidence = error.evidence.slice(error.evidence.indexOf(mark) + mark.length);

@@ -131,7 +131,7 @@ done
 `;
 
 /**
- * sh for a function that finds what of `old` still runs. A command is told by pid and start time, its children by its
+ * sh for a function that finds what of `old` still runs. A command is found by pid and start time, its children by its
  * session. Once it is gone, its session's number may belong to somebody else: then the marker in the environment decides.
  */
 const TARGETS = `# found: pids of what still runs; packing: set when a package manager is among them

@@ -64,7 +64,7 @@ const table = (value: unknown): Json =>
 
 /**
  * The thresholds of the kubelet that a host has, or will have: the defaults, `kubelet.config` over them, flags of
- * `kubelet.extraArgs` over those. As the kubelet itself: whoever sets evictionHard sets all of it, unless
+ * `kubelet.extraArgs` over those. As the kubelet itself: a configuration that sets evictionHard sets all of it, unless
  * mergeDefaultEvictionSettings says otherwise. A value that the kubelet would not read counts as not set. Pure.
  */
 export function kubeletLimits(cluster: ClusterSpec, host: Host): KubeletLimits {
@@ -129,7 +129,7 @@ export function amountOf(value: string, total: number): number | null {
 
 /**
  * Signals below their thresholds. `willWriteKiB`: what is still to be written to the file system of a folder; 0 on a host
- * that has everything. Of a signal that is below both its hard and its soft threshold the hard one is told. Pure.
+ * that has everything. Of a signal that is below both its hard and its soft threshold only the hard one is listed. Pure.
  */
 export function shortages(
   limits: KubeletLimits,

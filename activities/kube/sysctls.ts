@@ -10,7 +10,7 @@ export const LOWER_BOUNDS: readonly string[] = ['fs.inotify.max_user_instances',
 
 /**
  * Kernel settings of control planes and workers: those of the network namespace, and, where the kernel is the host's own,
- * those of the kernel. In a container they belong to whoever owns the machine.
+ * those of the kernel. In a container they belong to the owner of the machine.
  */
 export function kubeSysctls(container: boolean): Record<string, string> {
   return {

@@ -55,7 +55,7 @@ const options = z.strictObject({
         .enum(['open', 'leave'])
         .default('open')
         .describe(
-          'open: what the cluster needs is let in by ufw or firewalld, where one is on; leave: nobody touches a firewall, and preflight says what it blocks',
+          'open: ufw and firewalld, where one is on, get rules for what the cluster needs; leave: firewalls stay as they are, and preflight names what they block',
         ),
       apiFrom: z
         .array(cidr)

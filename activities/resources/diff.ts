@@ -23,7 +23,7 @@ export interface Stretch {
 
 /**
  * Compare what should be with what is. Pure. Includes the restarts that follow from other changes: a service comes
- * after its files in the list. What is unknown is told as a difference of its own.
+ * after its files in the list. What is unknown is a difference of its own.
  * Throws an Error for a programming mistake: two resources with one name, or a restart on something unknown.
  */
 export function diff(

@@ -71,8 +71,8 @@ kw_note_leftover() {
  * - Mounts below go first (the last mounted first, lazily when busy), but not those that were there before.
  * - A link is followed, and stays, with the folder that it leads to; what was there before stays too.
  * - A link to a folder of the system, of another account, or of which nobody knows what was in it before us, is not
- *   followed: told as kept. Even there the volumes of pods are unmounted, for tokens and keys are in those.
- * With KW_DRY set, nothing is changed and the same is told.
+ *   followed: it is listed as kept. Even there the volumes of pods are unmounted, for tokens and keys are in those.
+ * With KW_DRY set, nothing is changed and the same is printed.
  */
 export const LEFTOVER_FUNCTIONS = `${TREE_FUNCTIONS}
 # kw_let_go <folder> [pods]: unmounts what is mounted below, says how many; pods: only volumes of pods and roots of containers

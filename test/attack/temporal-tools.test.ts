@@ -183,7 +183,7 @@ describe('a reset', () => {
       workflowTaskFinishEventId: finish.eventId!,
     });
     expect(runId).toBeTruthy();
-    // Its tasks are refused, for the operation is closed; so it ends by itself, and nobody hears of it.
+    // Its tasks are refused, for the operation is closed; so it ends by itself, without a result for a client.
     await vi.waitFor(async () => {
       const { workflowExecutionInfo } = await connection.workflowService.describeWorkflowExecution({
         namespace: NAMESPACE,

@@ -13,7 +13,7 @@ const CONDITIONS: Readonly<Record<string, { code: HealthCode; says: string }>> =
   NetworkUnavailable: { code: 'NETWORK_UNAVAILABLE', says: 'has no pod network' },
 };
 
-/** Taints that Kubernetes sets for a condition, and which are told as such. */
+/** Taints that Kubernetes sets for a condition of a node: the condition is the reason, not the taint. */
 const OF_CONDITIONS = new Set(
   [
     'not-ready',

@@ -2,7 +2,7 @@ import type { HealthReason } from '../../../contracts/health.ts';
 import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
 import { type HealthCheck, type Rows, rowsOf, shortened, timeOf, unquoted } from '../view.ts';
 
-/** Pods whose reason is told, of one workload. */
+/** Pods of one workload whose reasons are listed. */
 const PODS = 3;
 
 /** Deployments, DaemonSets and APIs that our phases keep running: there, with as many ready pods as they want. */

@@ -26,7 +26,7 @@ const labels = { 'k8s-app': 'kube-dns' };
 
 /**
  * The Corefile. Names of the cluster are not cached: the plugin `kubernetes` answers from memory, and a pod that asks for
- * a member of a StatefulSet before it is there would hear for 30 s that it does not exist.
+ * a member of a StatefulSet before it is there would get the answer for 30 s that it does not exist.
  */
 export function corefile(config: Pick<CorednsConfig, 'clusterDomain' | 'upstream'>): string {
   const { upstream } = config;

@@ -62,7 +62,7 @@ file_systems "$@"`,
     const state = rows.find(([kind]) => kind === 'state')?.[1];
     const wanted = limits(input);
     if (state === 'joined') {
-      // What holds already is told as the health of the cluster: no build mends it, and none makes it worse.
+      // What holds already is part of the health of the cluster: no build mends it, and none makes it worse.
       const present = limitsOf(configOf(rows), {}, wanted);
       const already = new Set(shortages(present, fileSystems, memoryKiB).map(({ signal }) => signal));
       const found = shortages(wanted, fileSystems, memoryKiB).filter(({ signal }) => !already.has(signal));

@@ -9,7 +9,7 @@ import { rawPhaseOptions } from '../../options.ts';
 import { runsPods } from '../../placement.ts';
 import { defineCheck } from '../check.ts';
 
-/** The file that the kubelet is told to read; empty: it takes what `choose-resolv-conf` finds at each start. */
+/** The file of the option `resolvConf`; empty: the kubelet takes what `choose-resolv-conf` finds at each start. */
 function named({ cluster, host }: { cluster: ClusterSpec; host: Host }): string {
   const { kubelet } = rawPhaseOptions(cluster, 'nodes', host);
   const at = (key: string) => (isTable(kubelet) && isTable(kubelet[key]) ? kubelet[key] : {});
