@@ -6,12 +6,12 @@ import { version } from '../../contracts/primitives.ts';
 import type { EtcdPeer } from '../etcd/members.ts';
 import type { EtcdSite } from '../etcd/observe.ts';
 import { settleMember } from '../etcd/settle.ts';
-import { CURL } from '../host/direct.ts';
 import { etcdHealthClient, etcdMember as memberIdentity } from '../kube/identities.ts';
 import { defaultVersion, install } from '../kube/install.ts';
 import { internalIpv4 } from '../kube/network.ts';
 import { BIN_DIR, ETCD_CLIENT_PORT, ETCD_DIR, ETCD_PEER_PORT, ETCD_PKI } from '../kube/paths.ts';
 import { leafFiles } from '../kube/pki-files.ts';
+import { REFUSES_STRANGERS } from '../kube/refuses-strangers.ts';
 import { TLS_CIPHER_SUITES } from '../kube/tls.ts';
 import { etcdEnvironment } from '../render/etcd.ts';
 import { daemonUnit } from '../render/unit.ts';
@@ -159,23 +159,12 @@ async function foundingToken({ cluster, peers, pki }: PhaseContext<Options>): Pr
  * Waits for a linearizable read through this member, which takes a majority; then makes sure that it refuses a client
  * without a certificate.
  */
-const CHECK = `
-deadline=$(($(date +%s) + 90))
+const CHECK = `${REFUSES_STRANGERS}deadline=$(($(date +%s) + 90))
 until says=$(/usr/local/bin/etcdctl --endpoints "$1" --cacert "$2" --cert "$3" --key "$4" --command-timeout 3s endpoint health 2>&1); do
   [ "$(date +%s)" -lt "$deadline" ] || { printf '%s\\n' "$says"; exit 0; }
   sleep 0.1
 done
-# Refused is what a server says: one that is not there (6, 7), is slow (28) or says nothing (52) has not said it.
-tries=0
-while :; do
-  code=0
-  ${CURL} -s -m 5 -o /dev/null --cacert "$2" "$1/health" || code=$?
-  case $code in 0) echo 'etcd answers clients without a certificate'; exit 0 ;; 6 | 7 | 28 | 52) ;; *) break ;; esac
-  tries=$((tries + 1))
-  [ "$tries" -lt 10 ] || { echo "etcd does not answer a client without a certificate (curl exit $code)"; exit 0; }
-  sleep 0.5
-done
-echo ready
+refuses_strangers etcd 10 "$2" "$1/health"
 `;
 
 function unit({ dataDir }: Options): string {

@@ -15,6 +15,7 @@ import {
   REGISTRY_PORT,
   REGISTRY_STATE_DIR,
 } from '../kube/paths.ts';
+import { REFUSES_STRANGERS } from '../kube/refuses-strangers.ts';
 import { registryClientLeaf } from '../kube/registry-client.ts';
 import { registryConfig } from '../render/registry-config.ts';
 import { daemonUnit } from '../render/unit.ts';
@@ -113,25 +114,14 @@ export default definePhase({
 });
 
 /** Waits until the registry answers a client with a certificate, then makes sure that it answers no other. */
-const CHECK = `
-tries=0
+const CHECK = `${REFUSES_STRANGERS}tries=0
 until answer=$(${CURL} -sS -m 5 -o /dev/null -w '%{http_code}' --cacert "$2" --cert "$3" --key "$4" "$1" 2>&1) &&
   [ "$answer" = 200 ]; do
   tries=$((tries + 1))
   [ "$tries" -lt 50 ] || { echo "the registry does not answer: $answer"; exit 0; }
   sleep 0.2
 done
-# Refused is what a server says: one that is not there (6, 7), is slow (28) or says nothing (52) has not said it.
-tries=0
-while :; do
-  code=0
-  ${CURL} -s -m 5 -o /dev/null --cacert "$2" "$1" || code=$?
-  case $code in 0) echo 'the registry answers clients without a certificate'; exit 0 ;; 6 | 7 | 28 | 52) ;; *) break ;; esac
-  tries=$((tries + 1))
-  [ "$tries" -lt 4 ] || { echo "the registry does not answer a client without a certificate (curl exit $code)"; exit 0; }
-  sleep 0.5
-done
-echo ready
+refuses_strangers 'the registry' 4 "$2" "$1"
 `;
 
 function unit({ storageDir }: Options): string {
