@@ -12,7 +12,7 @@ import { createSshPool } from './host/pool.ts';
 import type { ActivityDeps } from './index.ts';
 import { proxyUrls } from './kube/proxy.ts';
 import type { ActivityMetrics } from './metrics.ts';
-import { loadPhases } from './phases/registry.ts';
+import { loadPhases } from './phases/phase-loader.ts';
 import { createPki } from './pki/pki.ts';
 
 /**

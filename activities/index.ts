@@ -7,14 +7,14 @@ import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus
 import type { Plan } from '../contracts/plan.ts';
 import type { Timeouts } from '../contracts/timeouts.ts';
 import { lookAtHealth } from './health/look.ts';
-import { heartbeats } from './heartbeats.ts';
-import { closing, type OperationJournal, opening, type RunRef } from './operation-log.ts';
-import { PauseWatch } from './pause-watch.ts';
-import { makePlan } from './plans/plan.ts';
-import { withTimeouts } from './plans/plan-timeouts.ts';
-import { type PolicyJournal, recordPolicy } from './policy-record.ts';
-import { runTask, type TaskDeps } from './run-task.ts';
-import { TaskStop } from './task-stop.ts';
+import { closing, type OperationJournal, opening, type RunRef } from './operations/operation-log.ts';
+import { makePlan } from './operations/plan.ts';
+import { withTimeouts } from './operations/plan-timeouts.ts';
+import { type PolicyJournal, recordPolicy } from './operations/policy-record.ts';
+import { heartbeats } from './tasks/heartbeats.ts';
+import { PauseWatch } from './tasks/pause-watch.ts';
+import { runTask, type TaskDeps } from './tasks/run-task.ts';
+import { TaskStop } from './tasks/task-stop.ts';
 
 /** What the control activities write. Implemented by the store. */
 export interface Projections {

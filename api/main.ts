@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
-import { loadPhases } from '../activities/phases/registry.ts';
+import { loadPhases } from '../activities/phases/phase-loader.ts';
 import { COMMAND_KEY_FILE, openSigner } from '../audit/signing-key.ts';
 import { openSinks } from '../audit/sinks/index.ts';
 import { apiConverter } from '../codec/data-converter.ts';

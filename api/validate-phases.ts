@@ -1,7 +1,7 @@
+import { makeBuildPlan } from '../activities/operations/build.ts';
 import { folderIssues } from '../activities/phases/folders.ts';
 import { rawPhaseOptions } from '../activities/phases/options.ts';
 import type { Phase } from '../activities/phases/phase.ts';
-import { makeBuildPlan } from '../activities/plans/build.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { describeIssues, type FieldIssue, formatPath } from '../contracts/issues.ts';

@@ -1,7 +1,7 @@
 import type { ErrorReport } from './errors.ts';
 import type { Health } from './health.ts';
 
-/** Kinds of run. Each is one file under activities/plans/. `heal` brings hosts out of quarantine back in. */
+/** Kinds of run. Each is one file under activities/operations/. `heal` brings hosts out of quarantine back in. */
 export const OPERATION_KINDS = ['build', 'check', 'heal', 'teardown'] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 

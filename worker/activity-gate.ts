@@ -1,7 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInboundCallsInterceptor, ActivityInterceptorsFactory } from '@temporalio/worker';
-import type { RefusalLog } from '../activities/refusal-log.ts';
+import type { RefusalLog } from '../activities/operations/refusal-log.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
 import { CONTROL_ACTIVITIES } from '../contracts/messages.ts';
 import { claimsOf, proofOf, stamped, stampOf, withoutStamp } from '../contracts/provenance.ts';

@@ -8,7 +8,7 @@ export const SHUTDOWN_GRACE_MS = 2_000;
 export const SHUTDOWN_FORCE_MS = 30_000;
 
 /**
- * Heartbeats bring cancellations, and tasks choose their distance themselves (activities/heartbeats.ts): what the SDK
+ * Heartbeats bring cancellations, and tasks choose their distance themselves (activities/tasks/heartbeats.ts): what the SDK
  * holds back would only come later. Its default, 80 % of the heartbeat timeout, would be 12 s.
  */
 const HEARTBEAT_EVERY_MS = 200;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { createRefusalLog } from '../activities/refusal-log.ts';
+import { createRefusalLog } from '../activities/operations/refusal-log.ts';
 import { workerConverter } from '../codec/data-converter.ts';
 import type { Store } from '../store/index.ts';
 import type { WorkersOptions } from './run.ts';

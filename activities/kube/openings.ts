@@ -1,9 +1,9 @@
 import { type ClusterSpec, hostsWithRole, internalAddress, kubeHosts } from '../../contracts/cluster.ts';
 import type { Host, Role } from '../../contracts/host.ts';
 import { ipv4 } from '../../contracts/primitives.ts';
+import { METRICS_PORT } from '../phases/metrics/manifests.ts';
 import { rawPhaseOptions } from '../phases/options.ts';
 import { kubeChoices } from './choices.ts';
-import { METRICS_PORT } from './manifests/metrics-server.ts';
 import * as paths from './paths.ts';
 
 /** Packets that a host's firewall must let in for the cluster to work. */

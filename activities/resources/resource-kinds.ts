@@ -1,8 +1,9 @@
+import { etcdMemberKind } from '../phases/etcd/member-resource.ts';
+import { registryImageKind } from '../phases/registry/image-resource.ts';
 import { absentKind } from './absent.ts';
 import { archiveKind } from './archive.ts';
 import { artifactKind } from './artifact.ts';
 import { directoryKind } from './directory.ts';
-import { etcdMemberKind } from './etcd-member.ts';
 import { fileKind } from './file.ts';
 import { firewalldRulesKind } from './firewalld-rules.ts';
 import { foreignLeftoversKind } from './foreign-leftovers.ts';
@@ -12,7 +13,6 @@ import { kernelModulesKind } from './kernel-modules.ts';
 import { leftover } from './leftover.ts';
 import { manifestsKind } from './manifests.ts';
 import { packagesKind } from './packages.ts';
-import { registryImageKind } from './registry-image.ts';
 import type { Resource, ResourceKind, Undoing } from './resource.ts';
 import { serviceKind } from './service.ts';
 import { swapOffKind } from './swap-off.ts';

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { loadPhases } from '../../activities/phases/phase-loader.ts';
 import { scanChecks } from '../../activities/phases/preflight/checks.ts';
-import { loadPhases } from '../../activities/phases/registry.ts';
 import { ERRORS } from '../../contracts/errors.ts';
 import { HEALTH_CODES } from '../../contracts/health.ts';
 import { checkoutRoot } from './paths.ts';

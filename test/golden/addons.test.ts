@@ -1,10 +1,10 @@
 import { test } from 'vitest';
 import { stringify } from 'yaml';
-import { smokeObjects } from '../../activities/kube/manifests/smoke.ts';
-import dashboard from '../../activities/phases/dashboard.ts';
-import dns from '../../activities/phases/dns.ts';
-import metrics from '../../activities/phases/metrics.ts';
-import verify from '../../activities/phases/verify.ts';
+import dashboard from '../../activities/phases/dashboard/phase.ts';
+import dns from '../../activities/phases/dns/phase.ts';
+import metrics from '../../activities/phases/metrics/phase.ts';
+import { smokeObjects } from '../../activities/phases/verify/manifests.ts';
+import verify from '../../activities/phases/verify/phase.ts';
 import { expectGolden, expectGoldenFiles, type GoldenCase } from './golden.ts';
 
 const alone = [{ name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'etcd', 'worker'] }];

@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import chrony from '../../activities/phases/chrony.ts';
+import chrony from '../../activities/phases/chrony/phase.ts';
 import { expectGolden, type GoldenCase } from './golden.ts';
 
 const twoTimeServers = [

@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import etcd from '../../activities/phases/etcd.ts';
+import etcd from '../../activities/phases/etcd/phase.ts';
 import { expectGolden, type GoldenCase } from './golden.ts';
 
 test.each<GoldenCase>([

@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import imageRegistry from '../../activities/phases/image-registry.ts';
+import imageRegistry from '../../activities/phases/registry/phase.ts';
 import { expectGolden, type GoldenCase } from './golden.ts';
 
 test.each<GoldenCase>([

@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import master from '../../activities/phases/master.ts';
+import master from '../../activities/phases/master/phase.ts';
 import { expectGolden, type GoldenCase } from './golden.ts';
 
 test.each<GoldenCase>([

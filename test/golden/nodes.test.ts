@@ -1,7 +1,7 @@
 import { test } from 'vitest';
 import binaries from '../../activities/phases/binaries.ts';
-import flannel from '../../activities/phases/flannel.ts';
-import nodes from '../../activities/phases/nodes.ts';
+import flannel from '../../activities/phases/flannel/phase.ts';
+import nodes from '../../activities/phases/nodes/phase.ts';
 import { expectGolden, type GoldenCase } from './golden.ts';
 
 const reservedControlPlane = [

@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import prepare from '../../activities/phases/prepare.ts';
+import prepare from '../../activities/phases/prepare/phase.ts';
 import { expectGolden, type GoldenCase } from './golden.ts';
 
 const noRoles = [

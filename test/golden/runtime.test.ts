@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import runtime from '../../activities/phases/runtime.ts';
+import runtime from '../../activities/phases/runtime/phase.ts';
 import { expectGolden, type GoldenCase } from './golden.ts';
 
 const twoTimeServers = [

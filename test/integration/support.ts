@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { createActivityDeps } from '../../activities/deps.ts';
-import { runTask, type TaskDeps } from '../../activities/run-task.ts';
+import { runTask, type TaskDeps } from '../../activities/tasks/run-task.ts';
 import { type ClusterSpec, clusterSpec } from '../../contracts/cluster.ts';
 import { type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import type { TaskResult } from '../../contracts/operation.ts';

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { IMAGE_NAMES, image } from '../../activities/artifacts/images.ts';
-import { makeBuildPlan } from '../../activities/plans/build.ts';
+import { makeBuildPlan } from '../../activities/operations/build.ts';
 import type { TaskResult } from '../../contracts/operation.ts';
 import { fillDisk, rebootHost, restoreDisk, startSshd, stopSshd } from '../../lab/faults.ts';
 import { makeBare, onHost, packageNames, type SpecDraft, startOnHost, Workbench } from './support.ts';

@@ -4,8 +4,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { defineUpdate } from '@temporalio/workflow';
 import pino from 'pino';
 import { inject } from 'vitest';
-import type { RunRef } from '../../activities/operation-log.ts';
-import type { RefusalLog } from '../../activities/refusal-log.ts';
+import type { RunRef } from '../../activities/operations/operation-log.ts';
+import type { RefusalLog } from '../../activities/operations/refusal-log.ts';
 import type {
   AmendInput,
   CancelInput,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { kubeletLimits, shortages } from '../../activities/kube/eviction.ts';
 import { phaseOptions } from '../../activities/phases/options.ts';
-import { loadPhases } from '../../activities/phases/registry.ts';
+import { loadPhases } from '../../activities/phases/phase-loader.ts';
 import { clusterSpec } from '../../contracts/cluster.ts';
 import { labSpec } from '../../lab/spec.ts';
 import type { LabHost } from '../../lab/types.ts';

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { activityInfo } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { closing, opening } from '../../activities/operation-log.ts';
+import { closing, opening } from '../../activities/operations/operation-log.ts';
 import { createAnchorer } from '../../api/anchorer.ts';
 import { openSigner } from '../../audit/signing-key.ts';
 import { apiConverter, workerConverter } from '../../codec/data-converter.ts';

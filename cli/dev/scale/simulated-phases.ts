@@ -1,5 +1,5 @@
 import type { Phase } from '../../../activities/phases/phase.ts';
-import { loadPhases } from '../../../activities/phases/registry.ts';
+import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import type { Change } from '../../../contracts/operation.ts';
 
 /** What a simulated task reports as changed: the size of a first build's result. */

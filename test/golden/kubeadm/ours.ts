@@ -1,8 +1,8 @@
 import { desiredLabels, desiredTaints } from '../../../activities/kube/node-taints.ts';
-import dns from '../../../activities/phases/dns.ts';
-import etcd from '../../../activities/phases/etcd.ts';
-import master from '../../../activities/phases/master.ts';
-import nodes from '../../../activities/phases/nodes.ts';
+import dns from '../../../activities/phases/dns/phase.ts';
+import etcd from '../../../activities/phases/etcd/phase.ts';
+import master from '../../../activities/phases/master/phase.ts';
+import nodes from '../../../activities/phases/nodes/phase.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
 import type { Resource } from '../../../activities/resources/resource.ts';
 import {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { beatEveryMs, heartbeats } from '../../../activities/heartbeats.ts';
+import { beatEveryMs, heartbeats } from '../../../activities/tasks/heartbeats.ts';
 
 test('a few tasks beat often enough for a quick pause, many do not flood the server, none misses its timeout', () => {
   expect(beatEveryMs(1, 15_000)).toBeLessThanOrEqual(500);

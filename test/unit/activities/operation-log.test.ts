@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { opening } from '../../../activities/operation-log.ts';
+import { opening } from '../../../activities/operations/operation-log.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 

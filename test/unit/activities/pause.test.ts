@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CommandStart } from '../../../activities/host/types.ts';
-import { PauseWatch } from '../../../activities/pause-watch.ts';
-import { stoppable, TaskStop } from '../../../activities/task-stop.ts';
+import { PauseWatch } from '../../../activities/tasks/pause-watch.ts';
+import { stoppable, TaskStop } from '../../../activities/tasks/task-stop.ts';
 
 const start = () => ({
   host: 'worker-1',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { withTimeouts } from '../../../activities/plans/plan-timeouts.ts';
+import { withTimeouts } from '../../../activities/operations/plan-timeouts.ts';
 import { parseConfig } from '../../../api/config.ts';
 import { DEFAULT_TIMEOUTS } from '../../../contracts/timeouts.ts';
 import { workerConfig } from '../../../worker/config.ts';

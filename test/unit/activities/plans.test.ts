@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { makeBuildPlan } from '../../../activities/operations/build.ts';
+import { makePlan } from '../../../activities/operations/plan.ts';
 import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
-import { makeBuildPlan } from '../../../activities/plans/build.ts';
-import { makePlan } from '../../../activities/plans/plan.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { sampleCluster } from '../../golden/golden.ts';
 

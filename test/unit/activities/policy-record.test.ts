@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { recordPolicy } from '../../../activities/policy-record.ts';
+import { recordPolicy } from '../../../activities/operations/policy-record.ts';
 import { verifyDatabase } from '../../../audit/verify-database.ts';
 import type { DecisionRecord, OperationStatus } from '../../../contracts/operation.ts';
 import { openStore, type Store } from '../../../store/index.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
 import { file } from '../../../activities/resources/file.ts';
-import { runTask, type TaskDeps } from '../../../activities/run-task.ts';
+import { runTask, type TaskDeps } from '../../../activities/tasks/run-task.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { TaskInput } from '../../../contracts/operation.ts';
 import { FakeHost, nothingThere } from '../../fakes/fake-host.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { loadPhases } from '../../../activities/phases/registry.ts';
-import { makePlan } from '../../../activities/plans/plan.ts';
+import { makePlan } from '../../../activities/operations/plan.ts';
+import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { sampleCluster } from '../../golden/golden.ts';
 

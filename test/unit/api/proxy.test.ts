@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scanPhases } from '../../../activities/phases/registry.ts';
+import { scanPhases } from '../../../activities/phases/phase-loader.ts';
 import { requireGuarded } from '../../../api/require-guarded.ts';
 import type { KubewrightError } from '../../../contracts/errors.ts';
 import { sampleCluster } from '../../golden/golden.ts';

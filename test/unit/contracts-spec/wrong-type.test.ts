@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { loadPhases } from '../../../activities/phases/registry.ts';
+import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { phaseValidator } from '../../../api/validate-phases.ts';
 import { credentialValue } from '../../../contracts/credential.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';

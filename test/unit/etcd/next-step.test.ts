@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EtcdMember, initialCluster, parseMemberList } from '../../../activities/etcd/members.ts';
-import { type EtcdIntent, nextStep } from '../../../activities/etcd/next-step.ts';
-import { type EtcdView, parseView } from '../../../activities/etcd/observe.ts';
+import { type EtcdMember, initialCluster, parseMemberList } from '../../../activities/phases/etcd/members.ts';
+import { type EtcdIntent, nextStep } from '../../../activities/phases/etcd/next-step.ts';
+import { type EtcdView, parseView } from '../../../activities/phases/etcd/observe.ts';
 import { Unknown } from '../../../activities/resources/unknown.ts';
 import { majority } from '../../../contracts/quorum.ts';
 

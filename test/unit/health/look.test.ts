@@ -3,7 +3,7 @@ import { CLUSTER_HEALTH_SCRIPT } from '../../../activities/health/cluster-script
 import { HOST_HEALTH_SCRIPT } from '../../../activities/health/host-script.ts';
 import { lookAtHealth } from '../../../activities/health/look.ts';
 import { FOREIGN } from '../../../activities/host/ownership.ts';
-import type { TaskDeps } from '../../../activities/run-task.ts';
+import type { TaskDeps } from '../../../activities/tasks/run-task.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { HealthInput } from '../../../contracts/health.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';

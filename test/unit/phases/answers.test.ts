@@ -6,15 +6,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkCode } from '../../../activities/host/command-error.ts';
 import type { ExecOptions, ExecResult, RemoteHost } from '../../../activities/host/types.ts';
 import { askKubectl } from '../../../activities/kube/kubectl.ts';
-import etcd from '../../../activities/phases/etcd.ts';
-import registry from '../../../activities/phases/image-registry.ts';
-import master from '../../../activities/phases/master.ts';
-import metrics from '../../../activities/phases/metrics.ts';
+import etcd from '../../../activities/phases/etcd/phase.ts';
+import master from '../../../activities/phases/master/phase.ts';
+import metrics from '../../../activities/phases/metrics/phase.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
-import { phaseRun } from '../../../activities/phases/phase-run.ts';
+import registry from '../../../activities/phases/registry/phase.ts';
 import removeNode from '../../../activities/phases/remove-node.ts';
 import { SMOKE_SCRIPT } from '../../../activities/phases/verify/smoke-script.ts';
 import { nodesWithoutMetrics } from '../../../activities/phases/verify/top.ts';
+import { phaseRun } from '../../../activities/tasks/phase-run.ts';
 import { sampleContext } from '../../golden/golden.ts';
 
 /** What hooks, verification and teardown do with a server that cannot answer: their scripts, with programs that play it. */

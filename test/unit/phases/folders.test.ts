@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { folderIssues } from '../../../activities/phases/folders.ts';
-import { loadPhases } from '../../../activities/phases/registry.ts';
+import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { phaseValidator } from '../../../api/validate-phases.ts';
 import { clusterSpec } from '../../../contracts/cluster.ts';
 import { dataDirectory } from '../../../contracts/data-directory.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import nodeLabels from '../../../activities/phases/node-labels.ts';
-import { phaseRun } from '../../../activities/phases/phase-run.ts';
+import nodeLabels from '../../../activities/phases/node-labels/phase.ts';
+import { phaseRun } from '../../../activities/tasks/phase-run.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';
 import { sampleContext } from '../../golden/golden.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type NodeObject, nodePatches } from '../../../activities/kube/node-patches.ts';
+import { type NodeObject, nodePatches } from '../../../activities/phases/node-labels/patches.ts';
 import { host } from '../../../contracts/host.ts';
 
 const worker = (more: object = {}) => host.parse({ name: 'w-1', address: '10.0.0.2', roles: ['worker'], ...more });

@@ -7,7 +7,7 @@ import { openProxyLogin } from '../../../activities/host/credentials.ts';
 import { KnownSecrets } from '../../../activities/host/known-secrets.ts';
 import { PROXY_ENV } from '../../../activities/kube/paths.ts';
 import { directPlaces, proxyEnvironment, proxyUrls } from '../../../activities/kube/proxy.ts';
-import prepare from '../../../activities/phases/prepare.ts';
+import prepare from '../../../activities/phases/prepare/phase.ts';
 import type { FileResource } from '../../../activities/resources/file.ts';
 import { PROXY_EVIDENCE } from '../../../activities/resources/proxy-script.ts';
 import { plainText } from '../../../activities/resources/resource.ts';

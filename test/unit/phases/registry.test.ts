@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
-import { loadPhases, scanPhases, sortPhases } from '../../../activities/phases/registry.ts';
+import { loadPhases, scanPhases, sortPhases } from '../../../activities/phases/phase-loader.ts';
 
 const phase = (name: string, needs: string[] = [], conflicts: string[] = []): Phase =>
   definePhase({

@@ -10,9 +10,9 @@ import {
   silentNodes,
   unreadyNodes,
 } from '../../../activities/phases/verify/checks.ts';
+import verify from '../../../activities/phases/verify/phase.ts';
 import { SMOKE_SCRIPT } from '../../../activities/phases/verify/smoke-script.ts';
 import { missingNodes, TOP_SCRIPT } from '../../../activities/phases/verify/top.ts';
-import verify from '../../../activities/phases/verify.ts';
 
 const line = (...words: string[]) => words.join('\t');
 

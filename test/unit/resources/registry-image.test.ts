@@ -4,10 +4,10 @@ import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type RegistryImageResource, registryImage } from '../../../activities/phases/registry/image-resource.ts';
 import { createPki } from '../../../activities/pki/pki.ts';
 import { sha256 } from '../../../activities/resources/digest.ts';
 import { converge } from '../../../activities/resources/engine.ts';
-import { type RegistryImageResource, registryImage } from '../../../activities/resources/registry-image.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 let host: LocalHost;

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { imageRef } from '../../kube/images.ts';
+import { waitForDeployments } from '../../kube/rollout.ts';
+import { manifests } from '../../resources/manifests.ts';
+import { definePhase } from '../phase.ts';
+import { DASHBOARD_FLAVOURS, DASHBOARD_NAME, dashboard } from './manifests.ts';
+
+const options = z.strictObject({
+  enabled: z.boolean().default(true),
+  flavour: z
+    .enum(DASHBOARD_FLAVOURS)
+    .default('headlamp')
+    .describe(
+      'headlamp: everyone with a token of their own; kube-web-view: one read-only account for all who reach it',
+    ),
+  service: z
+    .strictObject({
+      type: z.enum(['ClusterIP', 'NodePort']).default('ClusterIP'),
+      nodePort: z.int().min(30_000).max(32_767).optional(),
+    })
+    .prefault({}),
+  showLogs: z.boolean().default(false).describe('kube-web-view: show container logs, which may hold secrets'),
+});
+
+/** A web dashboard, service `dashboard` in kube-system, with an account of its own that may read and no Secrets. */
+export default definePhase({
+  name: 'dashboard',
+  title: 'Dashboard',
+  hosts: 'one-control-plane',
+  needs: [
+    // Its own API server, kubectl and kubeconfig.
+    { phase: 'master', on: 'same-host' },
+    { phase: 'registry', on: 'every-host' },
+  ],
+  timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
+  expectedMs: 10_000,
+  keepsRunning: { objects: [`Deployment/${DASHBOARD_NAME}`] },
+  options,
+  enabled: (_cluster, { enabled }) => enabled,
+  resources: async (context) => {
+    const { options } = context;
+    return [manifests('dashboard', dashboard({ ...options, image: await imageRef(context, options.flavour) }))];
+  },
+  verify: (run) => waitForDeployments(run, [DASHBOARD_NAME], 3 * 60_000),
+});

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KubewrightError } from '../../../contracts/errors.ts';
+import { quote } from '../../host/quote.ts';
+import type { RemoteHost } from '../../host/types.ts';
+import { digestOfParts } from '../../resources/digest.ts';
+import { type ApplyContext, type Resource, type ResourceKind, resourceKey } from '../../resources/resource.ts';
+import { answerOf } from '../../resources/unknown.ts';
+import { etcdBootstrap } from './environment.ts';
+import { describeMember, initialCluster } from './members.ts';
+import { type EtcdIntent, type EtcdStep, nextStep } from './next-step.ts';
+import { type EtcdSite, type EtcdView, etcdctl, observeScript, parseView } from './observe.ts';
+
+export interface EtcdMemberResource extends Resource, EtcdSite, Pick<EtcdIntent, 'token' | 'formed'> {
+  readonly kind: 'etcd-member';
+}
+
+/**
+ * The host is, or is about to become, a member of the cluster's etcd: decides how a host without data begins and puts it
+ * into `bootstrapFile`. Comes after everything that etcdctl needs and before the service.
+ */
+export function etcdMember(site: EtcdSite, founding: Pick<EtcdIntent, 'token' | 'formed'>): EtcdMemberResource {
+  return { kind: 'etcd-member', id: site.self.name, ...site, ...founding };
+}
+
+/** How long a host may wait for its turn and for etcd to take a change, ms. */
+const JOIN_MS = 150_000;
+const PAUSE_MS = 2_000;
+
+export const etcdMemberKind: ResourceKind<EtcdMemberResource, EtcdView> = {
+  kind: 'etcd-member',
+  probe: (resource, quoteWord) => observeScript(resource, quoteWord),
+  parse: parseView,
+
+  diff(resource, view) {
+    const step = nextStep(view, { ...resource, waitedMs: 0 });
+    if (step.do === 'none') return [];
+    if (!view.asked) return [{ resource: resourceKey(resource), action: 'create', detail: 'becomes a member' }];
+    const action = step.do === 'found' || step.do === 'add' || step.do === 'join' ? 'create' : 'update';
+    return [{ resource: resourceKey(resource), action, detail: describeStep(step) }];
+  },
+
+  async apply(resource, _observed, context) {
+    const started = Date.now();
+    for (;;) {
+      // What the probe saw is from before etcdctl and the certificates were there.
+      const { stdout } = await context.host.script(observeScript(resource, quote), [], { timeoutMs: 30_000 });
+      const answer = answerOf(() => parseView(stdout));
+      const waitedMs = Date.now() - started;
+      if (!answer.known) {
+        if (waitedMs > JOIN_MS) throw noMember(resource, 'its state cannot be found out', answer.why);
+        context.onStep(`apply ${resourceKey(resource)}: ${answer.why.slice(0, 200)}`);
+        await sleep(PAUSE_MS, undefined, { signal: context.signal });
+        continue;
+      }
+      const view = answer.state;
+      const step = nextStep(view, { ...resource, waitedMs });
+      context.onStep(`apply ${resourceKey(resource)}: ${describeStep(step)}`);
+      const said = await carryOut(step, resource, view, context.host);
+      if (said === 'begins') return;
+      if (waitedMs > JOIN_MS) throw noMember(resource, describeStep(step), said);
+      if (said !== 'done') await sleep(PAUSE_MS, undefined, { signal: context.signal });
+      context.signal.throwIfAborted();
+    }
+  },
+
+  trace: ({ bootstrapFile }) => [{ kind: 'file', id: bootstrapFile, prior: {}, replaces: [bootstrapFile] }],
+  // Of what etcd.service must be restarted for when it changes, only this: another list of hosts is no reason.
+  digest: ({ dataDir }) => digestOfParts([dataDir]),
+};
+
+/** `begins`: the service can start. `done`: look again at once. Anything else is why it has to wait a little. */
+async function carryOut(
+  step: EtcdStep,
+  site: EtcdMemberResource,
+  view: EtcdView,
+  host: ApplyContext['host'],
+): Promise<string> {
+  const { self, others, token } = site;
+  const members = (...args: string[]) => change(host, site, [...view.healthy], args);
+  switch (step.do) {
+    case 'none':
+      return 'begins';
+    case 'found':
+      await writeBootstrap(site, host, { state: 'new', token, members: [...others, self].sort(byName) });
+      return 'begins';
+    case 'join':
+      await writeBootstrap(site, host, {
+        state: 'existing',
+        token,
+        members: initialCluster(step.members, [self, ...others]),
+      });
+      return 'begins';
+    case 'add':
+      return members('add', self.name, `--peer-urls=${self.peerUrl}`, '--learner');
+    case 'remove':
+      return members('remove', step.member.id);
+    case 'put-aside':
+      await host.script(PUT_ASIDE, [`${site.dataDir}/member`], { timeoutMs: 90_000 });
+      return 'done';
+    case 'wait':
+      return step.why;
+    case 'refuse':
+      throw noMember(site, step.why, `members: ${(view.members ?? []).map(describeMember).join(', ') || 'none known'}`);
+  }
+}
+
+/** Kept under another name, one generation: data is never deleted on the strength of a rule. */
+const PUT_ASIDE = `
+systemctl stop etcd.service 2>/dev/null || :
+rm -rf -- "$1.removed"
+[ ! -d "$1" ] || mv -T -- "$1" "$1.removed"
+`;
+
+/** etcd refuses what would endanger the majority, and for a few seconds after a member came or went: then it is repeated. */
+async function change(host: RemoteHost, site: EtcdSite, urls: string[], args: readonly string[]): Promise<string> {
+  const argv = etcdctl(urls, site.tls, 'member', ...args);
+  const { code, stderr } = await host.exec(argv, { okCodes: 'any', timeoutMs: 15_000 });
+  return code === 0 ? 'done' : `etcdctl member ${args[0]}: ${stderr.trim().split('\n').at(-1) ?? ''}`;
+}
+
+const writeBootstrap = (
+  { bootstrapFile }: EtcdSite,
+  host: RemoteHost,
+  content: Parameters<typeof etcdBootstrap>[0],
+): Promise<void> => host.upload(bootstrapFile, etcdBootstrap(content), { mode: 0o644 });
+
+const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+
+function describeStep(step: EtcdStep): string {
+  switch (step.do) {
+    case 'none':
+      return 'is a member';
+    case 'found':
+      return 'begins as one of the first members';
+    case 'add':
+      return 'becomes a member of the cluster that the others form';
+    case 'join':
+      return 'begins as the member that the others expect';
+    case 'put-aside':
+      return `its data is put aside: ${step.why}`;
+    case 'remove':
+      return `${describeMember(step.member)} is removed: ${step.why}`;
+    case 'wait':
+    case 'refuse':
+      return step.why;
+  }
+}
+
+function noMember({ self }: EtcdSite, why: string, evidence: string): KubewrightError {
+  return new KubewrightError('ETCD_CANNOT_JOIN', `${self.name} cannot become a member of etcd: ${why}`, { evidence });
+}

@@ -1,0 +1,189 @@
+import { z } from 'zod';
+import { internalAddress } from '../../../contracts/cluster.ts';
+import { dataDirectory } from '../../../contracts/data-directory.ts';
+import type { Host } from '../../../contracts/host.ts';
+import { version } from '../../../contracts/primitives.ts';
+import { etcdHealthClient, etcdMember as memberIdentity } from '../../kube/identities.ts';
+import { defaultVersion, install } from '../../kube/install.ts';
+import { internalIpv4 } from '../../kube/network.ts';
+import { BIN_DIR, ETCD_CLIENT_PORT, ETCD_DIR, ETCD_PEER_PORT, ETCD_PKI } from '../../kube/paths.ts';
+import { leafFiles } from '../../kube/pki-files.ts';
+import { REFUSES_STRANGERS } from '../../kube/refuses-strangers.ts';
+import { TLS_CIPHER_SUITES } from '../../kube/tls.ts';
+import { daemonUnit } from '../../render/unit.ts';
+import { digestOfParts, short } from '../../resources/digest.ts';
+import { directory } from '../../resources/directory.ts';
+import { file } from '../../resources/file.ts';
+import { service } from '../../resources/service.ts';
+import { user } from '../../resources/user.ts';
+import { definePhase, type PhaseContext } from '../phase.ts';
+import { etcdEnvironment } from './environment.ts';
+import { etcdMember } from './member-resource.ts';
+import type { EtcdPeer } from './members.ts';
+import type { EtcdSite } from './observe.ts';
+import { settleMember } from './settle.ts';
+
+const USER = { owner: 'etcd', group: 'etcd' };
+const ENVIRONMENT = `${ETCD_DIR}/etcd.env`;
+/** Read by a member without data only, so a change of it restarts nobody. */
+const BOOTSTRAP = `${ETCD_DIR}/bootstrap.env`;
+/** The note that says that this cluster's etcd has formed, and from which founding. */
+const FORMED = 'etcd/formed';
+const CA = `${ETCD_PKI}/ca.crt`;
+const GIB = 1024 ** 3;
+
+const options = z.strictObject({
+  version: version.default(defaultVersion('etcd')),
+  dataDir: dataDirectory.default('/var/lib/etcd'),
+  quotaBytes: z
+    .int()
+    .min(64 * 1024 ** 2)
+    .max(8 * GIB)
+    .default(2 * GIB)
+    .describe('Size at which etcd refuses further writes'),
+  heartbeatMs: z.int().min(10).max(10_000).default(100),
+  electionMs: z.int().min(100).max(50_000).default(1_000),
+});
+type Options = z.output<typeof options>;
+
+/** A quorum of etcd members, one per etcd host, talking mutual TLS to each other and to the API servers. */
+export default definePhase({
+  name: 'etcd',
+  title: 'etcd quorum',
+  hosts: 'etcd',
+  needs: [
+    { phase: 'prepare', on: 'same-host' },
+    { phase: 'pki', on: 'every-host' },
+  ],
+  // A new quorum forms only when its members start side by side.
+  rollout: 'together',
+  timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
+  expectedMs: 6_000,
+  keepsRunning: { units: ['etcd'] },
+  options,
+  folders: ({ dataDir }) => [{ path: dataDir, option: ['dataDir'] }, { path: ETCD_DIR }],
+  resources: async (context) => {
+    const { host, peers, options, pki } = context;
+    const server = await leafFiles(pki, memberIdentity(host, 'server'), `${ETCD_PKI}/server`, USER);
+    const peer = await leafFiles(pki, memberIdentity(host, 'peer'), `${ETCD_PKI}/peer`, USER);
+    const health = await leafFiles(pki, etcdHealthClient(host), `${ETCD_PKI}/health`);
+    const environment = etcdEnvironment({
+      name: host.name,
+      address: internalAddress(host),
+      listen: internalIpv4(host) ?? '0.0.0.0',
+      dataDir: options.dataDir,
+      clientPort: ETCD_CLIENT_PORT,
+      peerPort: ETCD_PEER_PORT,
+      quotaBytes: options.quotaBytes,
+      heartbeatMs: options.heartbeatMs,
+      electionMs: options.electionMs,
+      cipherSuites: TLS_CIPHER_SUITES,
+      ca: CA,
+      server,
+      peer,
+    });
+    return [
+      user(USER.owner, { home: options.dataDir }),
+      directory(options.dataDir, { mode: 0o700, ...USER }),
+      directory(ETCD_DIR),
+      directory(ETCD_PKI),
+      await install(context, 'etcd', { version: options.version }),
+      file(CA, await pki.ca('etcd')),
+      ...server.resources,
+      ...peer.resources,
+      ...health.resources,
+      file(ENVIRONMENT, environment),
+      etcdMember(siteOf(context), { token: await foundingToken(context), formed: await context.notes.get(FORMED) }),
+      service('etcd', {
+        unit: unit(options),
+        // etcd reads its own certificates anew for every connection, but not the CA.
+        restartOn: [`${BIN_DIR}/etcd`, ENVIRONMENT, CA, `etcd-member:${host.name}`],
+        // The second where the first is a disk of its own, which is never quite empty.
+        fills: [options.dataDir, `${options.dataDir}/member`],
+        // A member of several is ready only when a majority is: waiting here would be waiting for other hosts' tasks.
+        wait: peers.length === 1,
+      }),
+    ];
+  },
+  hooks: {
+    async after(run) {
+      if (run.verified) return [];
+      const { host, remote, fail, unitJournal } = run;
+      const { did, missing } = await settleMember(remote, siteOf(run));
+      if (missing !== null) {
+        const evidence = `${missing}\n${await unitJournal('etcd.service', 15)}`;
+        fail('ETCD_UNHEALTHY', `etcd on ${host.name} has not become a full member`, evidence);
+      }
+      return did.map((detail) => ({ resource: `etcd-member:${host.name}`, action: 'run', detail }));
+    },
+  },
+  async verify(run) {
+    const { host, remote, fail, unitJournal, notes } = run;
+    const endpoint = `https://${internalAddress(host)}:${ETCD_CLIENT_PORT}`;
+    const { stdout } = await remote.script(CHECK, [endpoint, CA, `${ETCD_PKI}/health.crt`, `${ETCD_PKI}/health.key`], {
+      timeoutMs: 150_000,
+    });
+    if (!stdout.endsWith('ready\n')) {
+      fail(
+        'ETCD_UNHEALTHY',
+        `etcd on ${host.name} is not healthy`,
+        `${stdout}\n${await unitJournal('etcd.service', 15)}`,
+      );
+    }
+    if ((await notes.get(FORMED)) === null) await notes.set(FORMED, await foundingToken(run));
+  },
+});
+
+/** This host's member and the others, by the spec. */
+function siteOf({ host, peers, options: { dataDir } }: PhaseContext<Options>): EtcdSite {
+  const peer = (each: Host): EtcdPeer => ({
+    name: each.name,
+    peerUrl: `https://${internalAddress(each)}:${ETCD_PEER_PORT}`,
+    clientUrl: `https://${internalAddress(each)}:${ETCD_CLIENT_PORT}`,
+  });
+  const tls = { ca: CA, cert: `${ETCD_PKI}/health.crt`, key: `${ETCD_PKI}/health.key` };
+  const others = peers.filter(({ name }) => name !== host.name).map(peer);
+  return { self: peer(host), others, dataDir, bootstrapFile: BOOTSTRAP, tls };
+}
+
+/**
+ * Two foundings never share a token, so members of an earlier life of the cluster cannot mix with this one's: it is made
+ * of the cluster's name, its own authority, and the founders.
+ */
+async function foundingToken({ cluster, peers, pki }: PhaseContext<Options>): Promise<string> {
+  const founders = peers.map((each) => `${each.name}=${internalAddress(each)}`).sort();
+  return `${cluster.metadata.name}-${short(digestOfParts([await pki.ca('etcd'), ...founders]))}`;
+}
+
+/**
+ * Waits for a linearizable read through this member, which takes a majority; then makes sure that it refuses a client
+ * without a certificate.
+ */
+const CHECK = `${REFUSES_STRANGERS}deadline=$(($(date +%s) + 90))
+until says=$(/usr/local/bin/etcdctl --endpoints "$1" --cacert "$2" --cert "$3" --key "$4" --command-timeout 3s endpoint health 2>&1); do
+  [ "$(date +%s)" -lt "$deadline" ] || { printf '%s\\n' "$says"; exit 0; }
+  sleep 0.1
+done
+refuses_strangers etcd 10 "$2" "$1/health"
+`;
+
+function unit({ dataDir }: Options): string {
+  return daemonUnit({
+    description: 'etcd',
+    documentation: 'https://etcd.io/docs/',
+    exec: [`${BIN_DIR}/etcd`],
+    service: {
+      Type: 'notify',
+      // Ready means a quorum; without one it must go on trying, not be killed by the clock.
+      TimeoutStartSec: 'infinity',
+      User: USER.owner,
+      Group: USER.group,
+      EnvironmentFile: [ENVIRONMENT, BOOTSTRAP],
+      NoNewPrivileges: true,
+      ProtectSystem: 'strict',
+      ReadWritePaths: dataDir,
+      ProtectHome: true,
+      PrivateTmp: true,
+    },
+  });
+}

@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { keepEnd } from '../../../contracts/cut.ts';
+import { port, version } from '../../../contracts/primitives.ts';
+import { flannelClient } from '../../kube/identities.ts';
+import { defaultVersion, install } from '../../kube/install.ts';
+import { LIB_DIR, WAIT_URL, waitUrl } from '../../kube/lib.ts';
+import { apiServerUrl, internalIpv4 } from '../../kube/network.ts';
+import { NODE_FILES, nodeObjectUrl } from '../../kube/node-files.ts';
+import { BIN_DIR, FLANNEL_VXLAN_PORT, KUBERNETES_PKI, KUBEWRIGHT_DIR } from '../../kube/paths.ts';
+import { leafFiles } from '../../kube/pki-files.ts';
+import { directServers } from '../../kube/proxy.ts';
+import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
+import { daemonUnit, flags } from '../../render/unit.ts';
+import { directory } from '../../resources/directory.ts';
+import { file } from '../../resources/file.ts';
+import { packages } from '../../resources/packages.ts';
+import { service } from '../../resources/service.ts';
+import { undoByScript } from '../../resources/undo.ts';
+import { definePhase, type PhaseContext } from '../phase.ts';
+import { CNI_CONFLIST, cniConfigScript, FLANNEL_BACKENDS, flannelNetConf } from './config.ts';
+import { FLANNEL_TEARDOWN } from './teardown-script.ts';
+
+const CONFIG_DIR = `${KUBEWRIGHT_DIR}/flannel`;
+const NET_CONF = `${CONFIG_DIR}/net-conf.json`;
+const KUBECONFIG = `${CONFIG_DIR}/kubeconfig`;
+const CNI_SCRIPT = `${LIB_DIR}/flannel-cni`;
+
+const options = z.strictObject({
+  version: version.default(defaultVersion('flannel')),
+  backend: z
+    .enum(FLANNEL_BACKENDS)
+    .default('vxlan')
+    .describe('vxlan: everywhere; host-gw: faster, where all hosts share one layer 2; udp: where vxlan is missing'),
+  vxlanPort: port.default(FLANNEL_VXLAN_PORT),
+  ipMasq: z.boolean().default(true).describe('Pods reach the world under the address of their node'),
+});
+type Options = z.output<typeof options>;
+
+/** The pod network. Subnets come from Kubernetes: each node's podCIDR. */
+export default definePhase({
+  name: 'flannel',
+  title: 'Pod network (flannel)',
+  hosts: 'kube',
+  needs: [
+    { phase: 'nodes', on: 'same-host' },
+    { phase: 'runtime', on: 'same-host' },
+    { phase: 'binaries', on: 'same-host' },
+  ],
+  timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
+  expectedMs: 3_000,
+  keepsRunning: { units: ['flanneld'] },
+  options,
+  folders: () => [{ path: CONFIG_DIR }, { path: '/run/flannel' }],
+  resources: async (context) => {
+    const { cluster, host, options, pki } = context;
+    const user = flannelClient(host);
+    const client = await leafFiles(pki, user, `${KUBERNETES_PKI}/flannel`);
+    const kubeconfig = kubeconfigWithFiles({
+      cluster: cluster.metadata.name,
+      user: user.commonName,
+      server: apiServerUrl(context),
+      ca: NODE_FILES.ca,
+      cert: client.cert,
+      key: client.key,
+    });
+    return [
+      packages({ apt: ['iptables'], dnf: ['iptables-nft'] }, directServers(context.cluster)),
+      await install(context, 'flannel', { version: options.version }),
+      waitUrl(),
+      ...client.resources,
+      directory(CONFIG_DIR),
+      file(KUBECONFIG, kubeconfig, { mode: 0o600 }),
+      file(NET_CONF, flannelNetConf({ podCidr: cluster.spec.network.podCidr, ...options })),
+      file(CNI_SCRIPT, cniConfigScript(), { mode: 0o755 }),
+      service('flanneld', {
+        unit: unit(context, client),
+        restartOn: [`${BIN_DIR}/flanneld`, KUBECONFIG, client.cert, NET_CONF, CNI_SCRIPT],
+        fills: ['/run/flannel', CNI_CONFLIST],
+      }),
+    ];
+  },
+  hooks: {
+    teardown: ({ remote, cluster }) => undoByScript(remote, FLANNEL_TEARDOWN, [cluster.spec.network.podCidr]),
+  },
+  async verify(run) {
+    const { host, remote, fail, unitJournal } = run;
+    const node = nodeObjectUrl(apiServerUrl(run), host.name);
+    const client = [`${NODE_FILES.kubeletClient}.crt`, `${NODE_FILES.kubeletClient}.key`];
+    const ready = '"type":"Ready","status":"True"';
+    const { code, stderr } = await remote.script(
+      CHECK,
+      [WAIT_URL, node, NODE_FILES.ca, ...client, ready, CNI_CONFLIST],
+      { timeoutMs: 120_000, okCodes: 'any' },
+    );
+    if (code === 0) return;
+    fail(
+      'NODE_NOT_READY',
+      `the node ${host.name} did not become Ready`,
+      `${notReadyReason(stderr)}\n${await unitJournal('flanneld.service', 8)}\n${await unitJournal('kubelet.service', 8)}`,
+    );
+  },
+});
+
+const CHECK = `
+[ -s "$7" ] || { echo "$7 is missing" >&2; exit 1; }
+"$1" 90 "$2" "$3" "$4" "$5" "$6"
+`;
+
+/** Of a node object, only the sentences about the condition Ready. */
+const notReadyReason = (text: string): string =>
+  /"type":"Ready"[^}]*"message":"([^"]*)"/.exec(text)?.[1] ?? keepEnd(text, 600);
+
+function unit(context: PhaseContext<Options>, client: { cert: string; key: string }): string {
+  const { host, options } = context;
+  const node = nodeObjectUrl(apiServerUrl(context), host.name);
+  return daemonUnit({
+    description: 'flannel',
+    documentation: 'https://github.com/flannel-io/flannel',
+    exec: [
+      `${BIN_DIR}/flanneld`,
+      ...flags({
+        'kube-subnet-mgr': true,
+        'kubeconfig-file': KUBECONFIG,
+        'net-config-path': NET_CONF,
+        iface: internalIpv4(host),
+        'ip-masq': options.ipMasq,
+      }),
+    ],
+    after: ['containerd.service'],
+    service: {
+      Type: 'notify',
+      Environment: `NODE_NAME=${host.name}`,
+      // flanneld gives up where its node has no subnet yet.
+      ExecStartPre: `${WAIT_URL} 60 ${node} ${NODE_FILES.ca} ${client.cert} ${client.key} '"podCIDR":'`,
+      ExecStartPost: CNI_SCRIPT,
+      TimeoutStartSec: 120,
+    },
+  });
+}

@@ -1,0 +1,195 @@
+import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
+import * as identities from '../../kube/identities.ts';
+import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
+import { internalIpv4, NODE_CIDR_BITS } from '../../kube/network.ts';
+import {
+  ADMIN_KUBECONFIG,
+  API_SERVER_PORT,
+  API_SERVERS_HOSTNAME,
+  CONTROLLER_MANAGER_PORT,
+  ETCD_CLIENT_PORT,
+  KUBERNETES_DIR,
+  KUBEWRIGHT_DIR,
+  KUBERNETES_PKI as PKI,
+  SCHEDULER_PORT,
+} from '../../kube/paths.ts';
+import { leafFiles } from '../../kube/pki-files.ts';
+import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
+import { directory } from '../../resources/directory.ts';
+import { file } from '../../resources/file.ts';
+import { type Resource, secretText } from '../../resources/resource.ts';
+import type { PhaseContext } from '../phase.ts';
+import { admissionConfig } from './admission-config.ts';
+import { auditPolicy } from './audit-policy.ts';
+import { encryptionConfig } from './encryption-config.ts';
+import { apiServerCommand } from './kube-apiserver.ts';
+import { controllerManagerCommand, schedulerCommand } from './kube-controllers.ts';
+import type { MasterOptions } from './phase.ts';
+
+/** Where a control plane keeps what its own units, hooks and people use. */
+export const CONTROL_PLANE = {
+  ca: `${PKI}/ca.crt`,
+  /** Without `.crt` and `.key`. */
+  healthClient: `${PKI}/health-client`,
+  superAdminKubeconfig: `${KUBEWRIGHT_DIR}/super-admin.kubeconfig`,
+} as const;
+
+export const AUDIT_DIR = '/var/log/kubernetes';
+const SECRET = { mode: 0o600 };
+
+/** A daemon's command line, and the files whose change must restart it: those that it reads at its start only. */
+interface Daemon {
+  command: string[];
+  restartOn: string[];
+}
+
+/** Every file of a control plane but its units, and the command lines of its three daemons. */
+export async function controlPlaneFiles(
+  context: PhaseContext<MasterOptions>,
+): Promise<{ apiServer: Daemon; controllerManager: Daemon; scheduler: Daemon; files: Resource[] }> {
+  const { cluster, host, options, pki } = context;
+  const { podCidr, serviceCidr, clusterDomain } = cluster.spec.network;
+  const leaf = (name: string, request: Parameters<typeof pki.leaf>[0]) => leafFiles(pki, request, `${PKI}/${name}`);
+
+  const own = await leaf('apiserver', identities.apiServerServer(cluster, host, names(options)));
+  const kubelets = await leaf('apiserver-kubelet-client', identities.apiServerKubeletClient(host));
+  const etcdClient = await leaf('apiserver-etcd-client', identities.apiServerEtcdClient(host));
+  const frontProxy = await leaf('front-proxy-client', identities.frontProxyClient(host));
+  const health = await leaf('health-client', identities.healthClient(host));
+  const managerServing = await leaf('controller-manager-server', identities.loopbackServer('controller-manager', host));
+  const managerClient = await leaf('controller-manager', identities.controllerManagerClient(host));
+  const schedulerServing = await leaf('scheduler-server', identities.loopbackServer('scheduler', host));
+  const schedulerClient = await leaf('scheduler', identities.schedulerClient(host));
+  const serviceAccount = await pki.keyPair('service-account');
+  const encryptionKey = await pki.randomSecret('secrets-encryption', 32);
+
+  const paths = {
+    ca: CONTROL_PLANE.ca,
+    caKey: `${PKI}/ca.key`,
+    etcdCa: `${PKI}/etcd-ca.crt`,
+    frontProxyCa: `${PKI}/front-proxy-ca.crt`,
+    serviceAccountPublic: `${PKI}/service-account.pub`,
+    serviceAccountPrivate: `${PKI}/service-account.key`,
+    encryption: `${KUBERNETES_DIR}/encryption-config.yaml`,
+    admission: `${KUBERNETES_DIR}/admission.yaml`,
+    auditPolicy: `${KUBERNETES_DIR}/audit-policy.yaml`,
+    managerKubeconfig: `${KUBERNETES_DIR}/controller-manager.kubeconfig`,
+    schedulerKubeconfig: `${KUBERNETES_DIR}/scheduler.kubeconfig`,
+  };
+  // Controllers talk to the API server beside them: they live and die with it, and another host's lease takes over.
+  const local = `https://127.0.0.1:${API_SERVER_PORT}`;
+  const server = `https://${internalAddress(host)}:${API_SERVER_PORT}`;
+  const kubeconfig = (user: string, pair: { cert: string; key: string }) =>
+    kubeconfigWithFiles({ cluster: cluster.metadata.name, user, server: local, ca: paths.ca, ...pair });
+
+  const { audit } = options;
+  const files: Resource[] = [
+    directory(KUBERNETES_DIR),
+    directory(PKI),
+    directory(AUDIT_DIR, { mode: 0o700 }),
+    file(paths.ca, await pki.ca('kubernetes')),
+    file(paths.caKey, await pki.caKey('kubernetes'), SECRET),
+    file(paths.etcdCa, await pki.ca('etcd')),
+    file(paths.frontProxyCa, await pki.ca('front-proxy')),
+    ...[own, kubelets, etcdClient, frontProxy, health].flatMap(({ resources }) => resources),
+    ...[managerServing, managerClient, schedulerServing, schedulerClient].flatMap(({ resources }) => resources),
+    file(paths.serviceAccountPublic, serviceAccount.publicKey),
+    file(paths.serviceAccountPrivate, serviceAccount.privateKey, SECRET),
+    file(
+      paths.encryption,
+      secretText(encryptionConfig({ provider: options.encryption, keyName: 'key-1', key: encryptionKey.value })),
+      SECRET,
+    ),
+    file(
+      paths.admission,
+      admissionConfig({ enforce: options.podSecurity, exemptNamespaces: [SYSTEM_NAMESPACE] }),
+      SECRET,
+    ),
+    ...(audit.enabled ? [file(paths.auditPolicy, auditPolicy(), SECRET)] : []),
+    file(paths.managerKubeconfig, kubeconfig('system:kube-controller-manager', managerClient), SECRET),
+    file(paths.schedulerKubeconfig, kubeconfig('system:kube-scheduler', schedulerClient), SECRET),
+    file(ADMIN_KUBECONFIG, await pki.kubeconfig(identities.adminClient(), server), SECRET),
+    file(CONTROL_PLANE.superAdminKubeconfig, await pki.kubeconfig(identities.superAdminClient(), server), SECRET),
+  ];
+
+  const loopback = { clientCa: paths.ca, frontProxyCa: paths.frontProxyCa };
+  return {
+    files,
+    apiServer: {
+      command: apiServerCommand({
+        port: API_SERVER_PORT,
+        advertiseAddress: internalIpv4(host),
+        serviceCidr,
+        clusterDomain,
+        etcdServers: etcdServers(context),
+        etcdCa: paths.etcdCa,
+        etcdClient,
+        clientCa: paths.ca,
+        serving: own,
+        kubeletCa: paths.ca,
+        kubeletClient: kubelets,
+        serviceAccountPublicKey: paths.serviceAccountPublic,
+        serviceAccountPrivateKey: paths.serviceAccountPrivate,
+        frontProxyCa: paths.frontProxyCa,
+        frontProxyName: identities.FRONT_PROXY_NAME,
+        frontProxyClient: frontProxy,
+        encryptionConfig: paths.encryption,
+        admissionConfig: paths.admission,
+        audit: audit.enabled ? { ...audit, policy: paths.auditPolicy, log: `${AUDIT_DIR}/audit.log` } : undefined,
+        extraArgs: options.apiServer.extraArgs,
+      }),
+      // Its certificates and authorities it reads again by itself; not these.
+      restartOn: [
+        ...[paths.etcdCa, etcdClient.cert, kubelets.cert, frontProxy.cert],
+        ...[paths.serviceAccountPublic, paths.serviceAccountPrivate, paths.encryption, paths.admission],
+        ...(audit.enabled ? [paths.auditPolicy] : []),
+      ],
+    },
+    controllerManager: {
+      command: controllerManagerCommand({
+        ...loopback,
+        port: CONTROLLER_MANAGER_PORT,
+        kubeconfig: paths.managerKubeconfig,
+        serving: managerServing,
+        clusterName: cluster.metadata.name,
+        podCidr,
+        nodeCidrBits: NODE_CIDR_BITS,
+        serviceCidr,
+        ca: { cert: paths.ca, key: paths.caKey },
+        serviceAccountPrivateKey: paths.serviceAccountPrivate,
+        extraArgs: options.controllerManager.extraArgs,
+      }),
+      restartOn: [paths.ca, paths.caKey, paths.managerKubeconfig, managerClient.cert, paths.serviceAccountPrivate],
+    },
+    scheduler: {
+      command: schedulerCommand({
+        ...loopback,
+        port: SCHEDULER_PORT,
+        kubeconfig: paths.schedulerKubeconfig,
+        serving: schedulerServing,
+        extraArgs: options.scheduler.extraArgs,
+      }),
+      restartOn: [paths.ca, paths.schedulerKubeconfig, schedulerClient.cert],
+    },
+  };
+}
+
+/** The name for all of them too while there is one only: others come and go. */
+const names = ({ endpoint, certificateNames }: MasterOptions): string[] => [
+  API_SERVERS_HOSTNAME,
+  ...(endpoint === undefined ? [] : [endpoint]),
+  ...certificateNames,
+];
+
+/**
+ * Every member; the one on this host, if there is one, first. The others by their names in /etc/hosts: another machine in
+ * the place of one of them does not restart every API server.
+ */
+function etcdServers({ cluster, host }: PhaseContext<MasterOptions>): string[] {
+  const members = hostsWithRole(cluster, 'etcd');
+  const own = members.filter((each) => each.name === host.name).map(internalAddress);
+  const others = members
+    .filter((each) => each.name !== host.name)
+    .map((each) => (internalIpv4(each) === undefined ? internalAddress(each) : each.name));
+  return [...own, ...others].map((name) => `https://${name}:${ETCD_CLIENT_PORT}`);
+}

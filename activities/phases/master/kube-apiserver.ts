@@ -1,0 +1,91 @@
+import { BIN_DIR } from '../../kube/paths.ts';
+import { TLS_CIPHER_SUITES, TLS_MIN_VERSION } from '../../kube/tls.ts';
+import { flags } from '../../render/unit.ts';
+
+interface Pair {
+  cert: string;
+  key: string;
+}
+
+/** What one API server is to do; paths of files on its host. */
+export interface ApiServerConfig {
+  port: number;
+  /** Address that the service `kubernetes` leads to; undefined = that of the default route. */
+  advertiseAddress?: string | undefined;
+  serviceCidr: string;
+  clusterDomain: string;
+  etcdServers: readonly string[];
+  etcdCa: string;
+  etcdClient: Pair;
+  clientCa: string;
+  serving: Pair;
+  kubeletCa: string;
+  kubeletClient: Pair;
+  serviceAccountPublicKey: string;
+  serviceAccountPrivateKey: string;
+  frontProxyCa: string;
+  frontProxyName: string;
+  frontProxyClient: Pair;
+  encryptionConfig: string;
+  admissionConfig: string;
+  audit?: { policy: string; log: string; maxAgeDays: number; maxBackups: number; maxSizeMiB: number } | undefined;
+  extraArgs: Readonly<Record<string, string>>;
+}
+
+/** The command line of kube-apiserver. */
+export function apiServerCommand(config: ApiServerConfig): string[] {
+  const { audit } = config;
+  return [
+    `${BIN_DIR}/kube-apiserver`,
+    ...flags({
+      'advertise-address': config.advertiseAddress,
+      'secure-port': config.port,
+      'anonymous-auth': false,
+      'authorization-mode': 'Node,RBAC',
+      // Network and storage drivers are privileged pods; which namespaces may have them is decided by Pod Security.
+      'allow-privileged': true,
+      'enable-admission-plugins': 'NodeRestriction,DenyServiceExternalIPs,EventRateLimit',
+      'admission-control-config-file': config.admissionConfig,
+      'client-ca-file': config.clientCa,
+      'tls-cert-file': config.serving.cert,
+      'tls-private-key-file': config.serving.key,
+      'tls-min-version': TLS_MIN_VERSION,
+      'tls-cipher-suites': TLS_CIPHER_SUITES.join(','),
+      'etcd-servers': config.etcdServers.join(','),
+      'etcd-cafile': config.etcdCa,
+      'etcd-certfile': config.etcdClient.cert,
+      'etcd-keyfile': config.etcdClient.key,
+      'encryption-provider-config': config.encryptionConfig,
+      'kubelet-certificate-authority': config.kubeletCa,
+      'kubelet-client-certificate': config.kubeletClient.cert,
+      'kubelet-client-key': config.kubeletClient.key,
+      // Names last: they need not resolve anywhere.
+      'kubelet-preferred-address-types': 'InternalIP,ExternalIP,Hostname',
+      'service-cluster-ip-range': config.serviceCidr,
+      // Tokens of pods are good for an hour, and renewed; not for a year, as they are for the sake of old clients.
+      'service-account-extend-token-expiration': false,
+      'service-account-lookup': true,
+      'service-account-issuer': `https://kubernetes.default.svc.${config.clusterDomain}`,
+      'service-account-key-file': config.serviceAccountPublicKey,
+      'service-account-signing-key-file': config.serviceAccountPrivateKey,
+      'requestheader-client-ca-file': config.frontProxyCa,
+      'requestheader-allowed-names': config.frontProxyName,
+      'requestheader-extra-headers-prefix': 'X-Remote-Extra-',
+      'requestheader-group-headers': 'X-Remote-Group',
+      'requestheader-username-headers': 'X-Remote-User',
+      'proxy-client-cert-file': config.frontProxyClient.cert,
+      'proxy-client-key-file': config.frontProxyClient.key,
+      // Straight to the pods of aggregated API servers: does not wait for kube-proxy.
+      'enable-aggregator-routing': true,
+      'audit-policy-file': audit?.policy,
+      'audit-log-path': audit?.log,
+      'audit-log-maxage': audit?.maxAgeDays,
+      'audit-log-maxbackup': audit?.maxBackups,
+      'audit-log-maxsize': audit?.maxSizeMiB,
+      profiling: false,
+      // Without it, a restart waits up to a minute for idle connections; with it, requests are told to come again.
+      'shutdown-send-retry-after': true,
+      ...config.extraArgs,
+    }),
+  ];
+}

@@ -1,0 +1,179 @@
+import { z } from 'zod';
+import { address } from '../../../contracts/primitives.ts';
+import { CURL } from '../../host/direct.ts';
+import { CONTROL_PLANE_BINARIES, installKubernetes } from '../../kube/binaries.ts';
+import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
+import { internalIpv4 } from '../../kube/network.ts';
+import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, KUBERNETES_DIR, SCHEDULER_PORT } from '../../kube/paths.ts';
+import { bootstrapRbac } from '../../kube/rbac.ts';
+import { daemonUnit } from '../../render/unit.ts';
+import { manifests } from '../../resources/manifests.ts';
+import { service } from '../../resources/service.ts';
+import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
+import { extraArgs, flagFolders } from '../option-types.ts';
+import { definePhase } from '../phase.ts';
+import { POD_SECURITY_LEVELS } from './admission-config.ts';
+import { editorsObjects } from './editors.ts';
+import { ENCRYPTION_PROVIDERS } from './encryption-config.ts';
+import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles } from './files.ts';
+
+const options = z.strictObject({
+  endpoint: address
+    .optional()
+    .describe(
+      'Address by which nodes reach the API servers, such as a load balancer; default: every control plane in turn',
+    ),
+  certificateNames: z.array(address).max(32).default([]).describe('Further names of the API server certificate'),
+  encryption: z.enum(ENCRYPTION_PROVIDERS).default('secretbox').describe('How Secrets are encrypted at rest in etcd'),
+  audit: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      maxAgeDays: z.int().min(1).max(3650).default(30),
+      maxBackups: z.int().min(1).max(1000).default(10),
+      maxSizeMiB: z.int().min(1).max(10_000).default(100),
+    })
+    .prefault({}),
+  podSecurity: z
+    .enum(POD_SECURITY_LEVELS)
+    .default('baseline')
+    .describe('What namespaces without a label of their own hold pods to; kube-system is exempt'),
+  apiServer: z.strictObject({ extraArgs }).prefault({}),
+  controllerManager: z.strictObject({ extraArgs }).prefault({}),
+  scheduler: z.strictObject({ extraArgs }).prefault({}),
+});
+export type MasterOptions = z.output<typeof options>;
+
+/** API server, controller manager and scheduler as systemd units; the first bindings; kubectl with its kubeconfig. */
+export default definePhase({
+  name: 'master',
+  title: 'Control plane',
+  hosts: 'control-plane',
+  needs: [
+    { phase: 'binaries', on: 'same-host' },
+    { phase: 'pki', on: 'every-host' },
+    { phase: 'etcd', on: 'quorum' },
+  ],
+  timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
+  expectedMs: 9_000,
+  keepsRunning: { units: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] },
+  options,
+  folders: ({ apiServer, controllerManager, scheduler }) => [
+    ...[AUDIT_DIR, KUBERNETES_DIR, VOLUME_PLUGINS].map((path) => ({ path })),
+    ...flagFolders(apiServer.extraArgs, ['apiServer', 'extraArgs'], [AUDIT_DIR]),
+    ...flagFolders(controllerManager.extraArgs, ['controllerManager', 'extraArgs'], [VOLUME_PLUGINS]),
+    ...flagFolders(scheduler.extraArgs, ['scheduler', 'extraArgs'], []),
+  ],
+  guarded: [
+    { option: 'apiServer.extraArgs', free: API_SERVER_FREE },
+    { option: 'controllerManager.extraArgs', free: CONTROLLER_MANAGER_FREE },
+    { option: 'scheduler.extraArgs', free: SCHEDULER_FREE },
+    { option: 'encryption' },
+    { option: 'audit' },
+    { option: 'podSecurity' },
+    { option: 'certificateNames' },
+    { option: 'endpoint' },
+  ],
+  resources: async (context) => {
+    const { apiServer, controllerManager, scheduler, files } = await controlPlaneFiles(context);
+    const hardening = { NoNewPrivileges: true, ProtectHome: true, PrivateTmp: true };
+    const { ca, healthClient, superAdminKubeconfig } = CONTROL_PLANE;
+    const readyz = `https://${internalIpv4(context.host) ?? '127.0.0.1'}:${API_SERVER_PORT}/readyz`;
+    return [
+      ...(await installKubernetes(context, CONTROL_PLANE_BINARIES)),
+      waitUrl(),
+      ...files,
+      service('kube-apiserver', {
+        unit: daemonUnit({
+          description: 'Kubernetes API server',
+          documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/',
+          exec: apiServer.command,
+          after: ['etcd.service'],
+          service: {
+            ...hardening,
+            Type: 'notify',
+            // Listening is not ready: what starts after this unit must find RBAC's own roles.
+            ExecStartPost: `${WAIT_URL} 110 ${readyz} ${ca} ${healthClient}.crt ${healthClient}.key`,
+            TimeoutStartSec: 120,
+          },
+        }),
+        restartOn: [`${BIN_DIR}/kube-apiserver`, ...apiServer.restartOn],
+        fills: [AUDIT_DIR],
+      }),
+      service('kube-controller-manager', {
+        unit: daemonUnit({
+          description: 'Kubernetes controller manager',
+          documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/',
+          exec: controllerManager.command,
+          after: ['kube-apiserver.service'],
+          service: hardening,
+        }),
+        restartOn: [`${BIN_DIR}/kube-controller-manager`, ...controllerManager.restartOn],
+        // It looks for volume plugins there, and makes the folder; so does the kubelet.
+        fills: [VOLUME_PLUGINS],
+      }),
+      service('kube-scheduler', {
+        unit: daemonUnit({
+          description: 'Kubernetes scheduler',
+          documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-scheduler/',
+          exec: scheduler.command,
+          after: ['kube-apiserver.service'],
+          service: hardening,
+        }),
+        restartOn: [`${BIN_DIR}/kube-scheduler`, ...scheduler.restartOn],
+      }),
+      manifests('rbac', [...bootstrapRbac(), ...editorsObjects()], { kubeconfig: superAdminKubeconfig }),
+    ];
+  },
+  async verify({ host, options, remote, fail, unitJournal }) {
+    const { ca, healthClient } = CONTROL_PLANE;
+    const checks = [
+      ['kube-apiserver', API_SERVER_PORT, 'readyz'],
+      ['kube-controller-manager', CONTROLLER_MANAGER_PORT, 'healthz'],
+      ['kube-scheduler', SCHEDULER_PORT, 'healthz'],
+    ] as const;
+    const urls = checks.map(([, port, path]) => `https://127.0.0.1:${port}/${path}`);
+    const { code, stderr } = await remote.script(
+      CHECK,
+      [anonymousMay(options), WAIT_URL, ca, `${healthClient}.crt`, `${healthClient}.key`, ...urls],
+      {
+        timeoutMs: 150_000,
+        okCodes: 'any',
+      },
+    );
+    if (code === 0) return;
+    const sick = checks.find((_, index) => stderr.includes(urls[index]!))?.[0] ?? 'kube-apiserver';
+    fail(
+      'APISERVER_NOT_READY',
+      `${sick} on ${host.name} is not ready`,
+      `${stderr}\n${await unitJournal(`${sick}.service`, 12)}`,
+    );
+  },
+});
+
+/** Where volume plugins are looked for. */
+const VOLUME_PLUGINS = '/usr/libexec/kubernetes';
+
+/** Whether somebody without a name gets an answer at all: never, unless the flags say so. */
+const anonymousMay = ({ apiServer: { extraArgs } }: MasterOptions): 'yes' | 'no' =>
+  extraArgs['anonymous-auth'] === 'true' ? 'yes' : 'no';
+
+/** All three, then that a client without a certificate learns nothing. */
+const CHECK = `
+anonymous=$1
+shift
+wait=$1 ca=$2 cert=$3 key=$4
+api=$5
+shift 4
+for url in "$@"; do "$wait" 60 "$url" "$ca" "$cert" "$key"; done
+[ "$anonymous" = no ] || exit 0
+tries=0
+while :; do
+  answer=$(${CURL} -s -m 5 -o /dev/null -w '%{http_code}' --cacert "$ca" "$api") || :
+  # Neither of these is about who asks.
+  case $answer in 000 | 429 | 5??) ;; *) break ;; esac
+  tries=$((tries + 1))
+  [ "$tries" -lt 10 ] || break
+  sleep 1
+done
+[ "$answer" = 401 ] || { echo "the API server answers $answer to a client without a certificate" >&2; exit 1; }
+`;

@@ -1,0 +1,42 @@
+import type { Change } from '../../../contracts/operation.ts';
+import { askKubectl, kubectl } from '../../kube/kubectl.ts';
+import { bytes } from '../../kube/manifests/common.ts';
+import type { Leaf } from '../../pki/types.ts';
+import { sha256 } from '../../resources/digest.ts';
+import type { PhaseRun } from '../phase.ts';
+
+const DIGEST = 'kubewright.dev/digest';
+
+/** Digest of a certificate, as its Secret and the pods that use it carry it. */
+export const certificateDigest = (leaf: Pick<Leaf, 'cert'>): string => sha256(leaf.cert).slice(0, 16);
+
+/**
+ * A certificate and its key as a Secret. Not a `manifests` resource: those are kept in the journal as they are, and this
+ * travels on standard input, of which the journal keeps the digest only.
+ */
+export async function ensureTlsSecret(
+  run: Pick<PhaseRun<unknown>, 'remote' | 'signal'>,
+  secret: { namespace: string; name: string },
+  leaf: Leaf,
+): Promise<Change[]> {
+  const { namespace, name } = secret;
+  const digest = certificateDigest(leaf);
+  const present = await askKubectl(run, [
+    ...['get', 'secret', name, '-n', namespace, '--ignore-not-found'],
+    ...['-o', `jsonpath={.metadata.annotations.${DIGEST.replaceAll('.', '\\.')}}`],
+  ]);
+  if (present.stdout === digest) return [];
+  const object = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { name, namespace, annotations: { [DIGEST]: digest } },
+    data: { 'tls.crt': bytes(leaf.cert), 'tls.key': bytes(leaf.key.value) },
+  };
+  await kubectl(run.remote, ['apply', '--server-side', '--force-conflicts', '--field-manager=kubewright', '-f', '-'], {
+    stdin: JSON.stringify(object),
+    secrets: [leaf.key.value, object.data['tls.key']],
+  });
+  const action = present.stdout === '' ? 'create' : 'update';
+  return [{ resource: `secret:${namespace}/${name}`, action, detail: `certificate ${digest}` }];
+}

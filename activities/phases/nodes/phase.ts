@@ -1,0 +1,213 @@
+import { z } from 'zod';
+import { keepEnd } from '../../../contracts/cut.ts';
+import { installKubernetes, NODE_BINARIES } from '../../kube/binaries.ts';
+import { isContainer } from '../../kube/container-host.ts';
+import * as identities from '../../kube/identities.ts';
+import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
+import { apiServerUrl, dnsServiceAddress, internalIpv4 } from '../../kube/network.ts';
+import { NODE_FILES as FILES, nodeObjectUrl } from '../../kube/node-files.ts';
+import { desiredTaints } from '../../kube/node-taints.ts';
+import { PACKET_FILTER_WITNESS, packetFilterWitness } from '../../kube/packet-filter.ts';
+import { BIN_DIR, CONTAINERD_SOCKET, KUBERNETES_DIR, KUBERNETES_PKI } from '../../kube/paths.ts';
+import { leafFiles } from '../../kube/pki-files.ts';
+import { directServers } from '../../kube/proxy.ts';
+import { chooseResolvConf } from '../../kube/resolv-conf.ts';
+import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
+import { daemonUnit, flags } from '../../render/unit.ts';
+import { directory } from '../../resources/directory.ts';
+import { file } from '../../resources/file.ts';
+import { packages } from '../../resources/packages.ts';
+import { service } from '../../resources/service.ts';
+import { undoByScript } from '../../resources/undo.ts';
+import { KUBELET_CONFIG_FREE, KUBELET_FLAGS_FREE, PROXY_CONFIG_FREE, PROXY_FLAGS_FREE } from '../free-flags.ts';
+import { configFolders, configOverrides, extraArgs, flagFolders } from '../option-types.ts';
+import { definePhase, type PhaseContext } from '../phase.ts';
+import { kubeProxyConfig, PROXY_MODES } from './kube-proxy.ts';
+import { kubeletConfig } from './kubelet.ts';
+import { NODE_TEARDOWN } from './teardown-script.ts';
+
+const options = z.strictObject({
+  kubelet: z.strictObject({ config: configOverrides, extraArgs }).prefault({}),
+  kubeProxy: z
+    .strictObject({ mode: z.enum(PROXY_MODES).default('nftables'), config: configOverrides, extraArgs })
+    .prefault({}),
+});
+type Options = z.output<typeof options>;
+
+/** kubelet and kube-proxy as systemd units. A node is done here when it is registered; Ready comes with its network. */
+export default definePhase({
+  name: 'nodes',
+  title: 'Nodes',
+  hosts: 'kube',
+  needs: [
+    { phase: 'runtime', on: 'same-host' },
+    { phase: 'binaries', on: 'same-host' },
+    // A kubelet that finds no API server tries again in ever longer steps, and pods without their images likewise.
+    { phase: 'master', on: 'any-host' },
+    { phase: 'registry', on: 'every-host' },
+  ],
+  timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
+  expectedMs: 4_000,
+  keepsRunning: { units: ['kubelet', 'kube-proxy'] },
+  options,
+  folders: ({ kubelet, kubeProxy }) => [
+    ...[...FILLED, KUBERNETES_DIR].map((path) => ({ path })),
+    ...kubeletFolders(kubelet),
+    ...flagFolders(kubeProxy.extraArgs, ['kubeProxy', 'extraArgs'], []),
+  ],
+  guarded: [
+    { option: 'kubelet.config', free: KUBELET_CONFIG_FREE },
+    { option: 'kubelet.extraArgs', free: KUBELET_FLAGS_FREE },
+    { option: 'kubeProxy.config', free: PROXY_CONFIG_FREE },
+    { option: 'kubeProxy.extraArgs', free: PROXY_FLAGS_FREE },
+  ],
+  resources: async (context) => {
+    const { cluster, host, options, pki } = context;
+    const client = await leafFiles(pki, identities.kubeletClient(host), FILES.kubeletClient);
+    const serving = await leafFiles(pki, identities.kubeletServer(host), FILES.kubeletServer);
+    const proxy = await leafFiles(pki, identities.kubeProxyClient(host), FILES.proxyClient);
+    const kubeconfig = (user: string, pair: { cert: string; key: string }) =>
+      kubeconfigWithFiles({
+        cluster: cluster.metadata.name,
+        user,
+        server: apiServerUrl(context),
+        ca: FILES.ca,
+        ...pair,
+      });
+    return [
+      packages(
+        { apt: ['conntrack', 'iptables', 'nftables'], dnf: ['conntrack-tools', 'iptables-nft', 'nftables'] },
+        directServers(cluster),
+      ),
+      ...(await installKubernetes(context, NODE_BINARIES)),
+      waitUrl(),
+      chooseResolvConf().resource,
+      directory(KUBERNETES_DIR),
+      directory(KUBERNETES_PKI),
+      file(FILES.ca, await pki.ca('kubernetes')),
+      ...[client, serving, proxy].flatMap(({ resources }) => resources),
+      file(FILES.kubeletKubeconfig, kubeconfig(`system:node:${host.name}`, client), { mode: 0o600 }),
+      file(FILES.kubeletConfig, renderKubelet(context, serving), { mode: 0o600 }),
+      file(FILES.proxyKubeconfig, kubeconfig('system:kube-proxy', proxy), { mode: 0o600 }),
+      file(
+        FILES.proxyConfig,
+        kubeProxyConfig({
+          mode: options.kubeProxy.mode,
+          nodeName: host.name,
+          podCidr: cluster.spec.network.podCidr,
+          kubeconfig: FILES.proxyKubeconfig,
+          overrides: options.kubeProxy.config,
+        }),
+        { mode: 0o600 },
+      ),
+      packetFilterWitness(),
+      service('kubelet', {
+        unit: kubeletUnit(context),
+        restartOn: [
+          `${BIN_DIR}/kubelet`,
+          ...[FILES.ca, FILES.kubeletConfig, FILES.kubeletKubeconfig, client.cert, serving.cert],
+        ],
+        fills: [...FILLED, ...kubeletFolders(options.kubelet).map(({ path }) => path)],
+      }),
+      service('kube-proxy', {
+        unit: proxyUnit(context),
+        restartOn: [`${BIN_DIR}/kube-proxy`, FILES.ca, FILES.proxyConfig, FILES.proxyKubeconfig, proxy.cert],
+      }),
+    ];
+  },
+  hooks: {
+    teardown: ({ remote, facts, witnessed }) =>
+      undoByScript(remote, NODE_TEARDOWN, [witnessed(PACKET_FILTER_WITNESS), isContainer(facts) ? 'net/' : '']),
+  },
+  async verify(run) {
+    const { cluster, host, remote, fail, unitJournal } = run;
+    const url = nodeObjectUrl(apiServerUrl(run), host.name);
+    const client = [`${FILES.kubeletClient}.crt`, `${FILES.kubeletClient}.key`];
+    const version = `"kubeletVersion":"v${cluster.spec.kubernetes.version}"`;
+    const { code, stdout, stderr } = await remote.script(CHECK, [WAIT_URL, url, FILES.ca, ...client, version], {
+      timeoutMs: 120_000,
+      okCodes: 'any',
+    });
+    if (code === 0) return;
+    const unit = stdout.includes('kube-proxy') ? 'kube-proxy' : 'kubelet';
+    fail(
+      'NODE_NOT_READY',
+      unit === 'kubelet'
+        ? `the kubelet of ${host.name} did not register its node at version ${cluster.spec.kubernetes.version}`
+        : `kube-proxy on ${host.name} does not run`,
+      `${keepEnd(stderr, 600)}\n${await unitJournal(`${unit}.service`, 12)}`,
+    );
+  },
+});
+
+/** What the kubelet fills. */
+const FILLED = ['/var/lib/kubelet', '/var/log/pods', '/var/log/containers', '/usr/libexec/kubernetes'];
+
+/** What its flags and configuration make it fill: another root directory, say. */
+const kubeletFolders = ({ extraArgs, config }: Options['kubelet']) => [
+  ...flagFolders(extraArgs, ['kubelet', 'extraArgs'], FILLED),
+  ...configFolders(config, {
+    keys: [['podLogsDir'], ['volumePluginDir']],
+    at: ['kubelet', 'config'],
+    within: FILLED,
+  }),
+];
+
+const CHECK = `
+"$1" 90 "$2" "$3" "$4" "$5" "$6"
+systemctl is-active --quiet kube-proxy.service || { echo kube-proxy; exit 1; }
+`;
+
+function renderKubelet(context: PhaseContext<Options>, serving: { cert: string; key: string }): string {
+  const { cluster, host, facts, options } = context;
+  return kubeletConfig({
+    clientCa: FILES.ca,
+    serving: { cert: serving.cert, key: serving.key },
+    clusterDomain: cluster.spec.network.clusterDomain,
+    dnsAddress: dnsServiceAddress(cluster),
+    runtimeSocket: CONTAINERD_SOCKET,
+    resolvConf: FILES.resolvConf,
+    systemdCgroup: context.optionsOf<{ config: { systemdCgroup: boolean } }>('runtime').config.systemdCgroup,
+    ownKernel: !isContainer(facts),
+    taints: desiredTaints(host),
+    overrides: options.kubelet.config,
+  });
+}
+
+function kubeletUnit(context: PhaseContext<Options>): string {
+  const { host, options } = context;
+  const readyz = `${apiServerUrl(context)}/readyz`;
+  const client = FILES.kubeletClient;
+  return daemonUnit({
+    description: 'Kubernetes node agent',
+    documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/',
+    exec: [
+      `${BIN_DIR}/kubelet`,
+      ...flags({
+        config: FILES.kubeletConfig,
+        kubeconfig: FILES.kubeletKubeconfig,
+        'hostname-override': host.name,
+        'node-ip': internalIpv4(host),
+        ...options.kubelet.extraArgs,
+      }),
+    ],
+    after: ['containerd.service'],
+    wants: ['containerd.service'],
+    service: {
+      Type: 'notify',
+      // The second may fail: without an API server there is still a node to look after.
+      ExecStartPre: [chooseResolvConf().path, `-${WAIT_URL} 30 ${readyz} ${FILES.ca} ${client}.crt ${client}.key`],
+      // Pods outlive a restart of the kubelet.
+      KillMode: 'process',
+      Delegate: true,
+    },
+  });
+}
+
+function proxyUnit({ options }: PhaseContext<Options>): string {
+  return daemonUnit({
+    description: 'Kubernetes service proxy',
+    documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/',
+    exec: [`${BIN_DIR}/kube-proxy`, ...flags({ config: FILES.proxyConfig, ...options.kubeProxy.extraArgs })],
+  });
+}

@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { KubewrightError } from '../../contracts/errors.ts';
+import type { Phase } from './phase.ts';
+
+/** Every phase, ordered so that each comes after what it needs. Throws INTERNAL when the phases do not fit together. */
+export async function loadPhases(): Promise<Phase[]> {
+  return sortPhases(await scanPhases());
+}
+
+/**
+ * The phases of a folder (default: this one): the default exports of its files and of `phase.ts` in its folders that were
+ * made by `definePhase`. Adding a phase is adding a file or a folder; the shared files beside them have no default export.
+ */
+export async function scanPhases(folder: URL = new URL('./', import.meta.url)): Promise<Phase[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const files = entries.flatMap((entry) => {
+    if (entry.isDirectory()) {
+      const file = new URL(`${entry.name}/phase.ts`, folder);
+      return existsSync(file) ? [file.href] : [];
+    }
+    const isSource = entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts');
+    return isSource ? [new URL(entry.name, folder).href] : [];
+  });
+  const modules = await Promise.all(files.sort().map((file) => import(file) as Promise<{ default?: unknown }>));
+  return modules.flatMap((module) => (isPhase(module.default) ? [module.default] : []));
+}
+
+function isPhase(value: unknown): value is Phase {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ['name', 'title', 'hosts', 'needs', 'options'].every((key) => key in value)
+  );
+}
+
+/** Topological order by needs; phases that could stand in any order stand by name. Pure. */
+export function sortPhases(phases: readonly Phase[]): Phase[] {
+  const byName = new Map<string, Phase>();
+  for (const phase of phases) {
+    if (byName.has(phase.name)) throw new KubewrightError('INTERNAL', `two phases are named ${phase.name}`);
+    byName.set(phase.name, phase);
+  }
+  for (const phase of phases) {
+    for (const other of [...phase.needs.map((need) => need.phase), ...(phase.conflicts ?? [])]) {
+      if (!byName.has(other)) {
+        throw new KubewrightError('INTERNAL', `phase ${phase.name} names an unknown phase: ${other}`);
+      }
+    }
+  }
+  const sorted: Phase[] = [];
+  const waiting = new Map([...byName].sort(([a], [b]) => (a < b ? -1 : 1)));
+  while (waiting.size > 0) {
+    const ready = [...waiting.values()].find((phase) => phase.needs.every((need) => !waiting.has(need.phase)));
+    if (!ready) {
+      throw new KubewrightError('INTERNAL', `phases need each other in a circle: ${[...waiting.keys()].join(', ')}`);
+    }
+    sorted.push(ready);
+    waiting.delete(ready.name);
+  }
+  return sorted;
+}

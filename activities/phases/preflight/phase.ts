@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Host } from '../../../contracts/host.ts';
+import { readFacts } from '../../host/facts.ts';
+import { definePhase, type PhaseRun } from '../phase.ts';
+import { optionShapes, scanChecks } from './checks.ts';
+import { isMachineId, noteMachine } from './machines.ts';
+import { evaluate, evidenceOf, probeScript, readAnswers, unanswered } from './probe.ts';
+
+const checks = await scanChecks();
+
+/** The options of the checks. */
+const options = z.strictObject(optionShapes(checks));
+
+/** Can this host become what the plan wants? Looks only, in one round trip, on every build. */
+export default definePhase({
+  name: 'preflight',
+  title: 'Preflight checks',
+  hosts: 'all',
+  needs: [],
+  timeouts: { applyMs: 60_000, verifyMs: 10_000 },
+  expectedMs: 500,
+  options,
+  hooks: { before: check },
+});
+
+/** How long an earlier finding may take to be put right by the other host's own preflight, ms. */
+const STALE_MS = 10_000;
+
+async function twinOf(run: PhaseRun<unknown>, machineId: string): Promise<Host | null> {
+  // The check `identity` names a machine without an id of its own.
+  if (!isMachineId(machineId)) return null;
+  const since = Date.now();
+  for (;;) {
+    const twin = await noteMachine(run.notes, run, machineId);
+    if (twin === null || twin.fresh || Date.now() - since > STALE_MS || run.mode === 'check') return twin?.host ?? null;
+    await sleep(500, undefined, { signal: run.signal });
+  }
+}
+
+async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
+  const { cluster, host, remote, options, fail } = run;
+  const of = { cluster, host, options };
+  const { text, args } = probeScript(checks, of);
+  const askedAtMs = Date.now();
+  // Facts anew: those of the session are as old as its connection, and a retry is there to see what was put right.
+  const [facts, { stdout }] = await Promise.all([readFacts(remote), remote.script(text, args, { timeoutMs: 30_000 })]);
+  const answeredAtMs = Date.now();
+  const answers = readAnswers(stdout);
+  const missing = unanswered(checks, of, answers);
+  if (missing.length > 0) fail('COMMAND_FAILED', `these checks ended early: ${missing.join(', ')}`, stdout);
+  const twin = await twinOf(run, facts.machineId);
+  const problems = evaluate(checks, { ...of, facts, twin, askedAtMs, answeredAtMs }, answers);
+  const [first] = problems;
+  if (!first) return;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more, see the evidence)` : '';
+  fail(first.code, `${first.message}${more}`, evidenceOf(problems));
+}

@@ -1,0 +1,168 @@
+import { z } from 'zod';
+import { internalAddress } from '../../../contracts/cluster.ts';
+import { dataDirectory } from '../../../contracts/data-directory.ts';
+import { ipv4, version } from '../../../contracts/primitives.ts';
+import { IMAGE_NAMES, isImageName } from '../../artifacts/images.ts';
+import { CURL } from '../../host/direct.ts';
+import { kubeChoices } from '../../kube/choices.ts';
+import { repositoryOf } from '../../kube/images.ts';
+import { defaultVersion, install } from '../../kube/install.ts';
+import {
+  BIN_DIR,
+  REGISTRY_DIR,
+  REGISTRY_ENDPOINT,
+  REGISTRY_HOSTNAME,
+  REGISTRY_PORT,
+  REGISTRY_STATE_DIR,
+} from '../../kube/paths.ts';
+import { REFUSES_STRANGERS } from '../../kube/refuses-strangers.ts';
+import { registryClientLeaf } from '../../kube/registry-client.ts';
+import { daemonUnit } from '../../render/unit.ts';
+import { directory } from '../../resources/directory.ts';
+import { file } from '../../resources/file.ts';
+import { service } from '../../resources/service.ts';
+import { user } from '../../resources/user.ts';
+import { definePhase, type PhaseContext } from '../phase.ts';
+import { registryConfig } from './config.ts';
+import { registryImage } from './image-resource.ts';
+
+const USER = 'registry';
+const CONFIG = `${REGISTRY_DIR}/config.yml`;
+const TLS = {
+  ca: `${REGISTRY_DIR}/ca.crt`,
+  cert: `${REGISTRY_DIR}/server.crt`,
+  key: `${REGISTRY_DIR}/server.key`,
+  clientCert: `${REGISTRY_DIR}/client.crt`,
+  clientKey: `${REGISTRY_DIR}/client.key`,
+};
+
+const options = z.strictObject({
+  version: version.default(defaultVersion('registry')),
+  storageDir: dataDirectory.default(REGISTRY_STATE_DIR),
+  preload: z
+    .array(z.enum(IMAGE_NAMES as [string, ...string[]]))
+    .max(IMAGE_NAMES.length)
+    .default([])
+    .describe('Further images of the catalogue, beside those that the chosen phases need'),
+});
+type Options = z.output<typeof options>;
+
+/** The cluster's own image registry, for clients with a certificate of its authority only, filled from the mirror. */
+export default definePhase({
+  name: 'registry',
+  title: 'Image registry',
+  hosts: 'registry',
+  needs: [
+    { phase: 'prepare', on: 'same-host' },
+    { phase: 'pki', on: 'every-host' },
+  ],
+  timeouts: { applyMs: 10 * 60_000, verifyMs: 60_000 },
+  expectedMs: 6_000,
+  keepsRunning: { units: ['registry'] },
+  options,
+  folders: ({ storageDir }) => [{ path: storageDir, option: ['storageDir'] }, { path: REGISTRY_DIR }],
+  resources: async (context) => {
+    const { host, pki, options } = context;
+    const address = internalAddress(host);
+    const server = await pki.leaf({
+      authority: 'registry',
+      name: `registry-server/${host.name}`,
+      commonName: REGISTRY_HOSTNAME,
+      dnsNames: [REGISTRY_HOSTNAME, host.name, 'localhost'],
+      ipAddresses: [...(ipv4.safeParse(address).success ? [address] : []), '127.0.0.1'],
+      usages: ['server'],
+    });
+    const client = await registryClientLeaf(pki, host);
+    return [
+      user(USER, { home: options.storageDir }),
+      directory(options.storageDir, { mode: 0o750, owner: USER, group: USER }),
+      directory(REGISTRY_DIR),
+      await install(context, 'registry', { version: options.version }),
+      file(TLS.ca, server.ca),
+      file(TLS.cert, server.cert),
+      file(TLS.key, server.key, { mode: 0o600, owner: USER, group: USER }),
+      file(TLS.clientCert, client.cert),
+      file(TLS.clientKey, client.key, { mode: 0o600 }),
+      file(
+        CONFIG,
+        registryConfig({
+          port: REGISTRY_PORT,
+          storageDir: options.storageDir,
+          cert: TLS.cert,
+          key: TLS.key,
+          clientCa: TLS.ca,
+        }),
+      ),
+      service('registry', {
+        unit: unit(options),
+        restartOn: [`${BIN_DIR}/registry`, CONFIG, TLS.ca, TLS.cert, TLS.key],
+        fills: [options.storageDir, `${options.storageDir}/docker`],
+      }),
+      ...(await preloads(context)),
+    ];
+  },
+  async verify({ remote, fail, unitJournal }) {
+    const { stdout } = await remote.script(
+      CHECK,
+      [`https://${REGISTRY_ENDPOINT}/v2/`, TLS.ca, TLS.clientCert, TLS.clientKey],
+      { timeoutMs: 30_000 },
+    );
+    if (stdout.trim() !== 'ready') {
+      fail('VERIFY_FAILED', stdout.trim(), await unitJournal('registry.service', 20));
+    }
+  },
+});
+
+/** Waits until the registry answers a client with a certificate, then makes sure that it answers no other. */
+const CHECK = `${REFUSES_STRANGERS}tries=0
+until answer=$(${CURL} -sS -m 5 -o /dev/null -w '%{http_code}' --cacert "$2" --cert "$3" --key "$4" "$1" 2>&1) &&
+  [ "$answer" = 200 ]; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 50 ] || { echo "the registry does not answer: $answer"; exit 0; }
+  sleep 0.2
+done
+refuses_strangers 'the registry' 4 "$2" "$1"
+`;
+
+function unit({ storageDir }: Options): string {
+  return daemonUnit({
+    description: 'Image registry of the cluster',
+    documentation: 'https://distribution.github.io/distribution/',
+    exec: [`${BIN_DIR}/registry`, 'serve', CONFIG],
+    service: {
+      User: USER,
+      Group: USER,
+      // Version 3 would send traces to a collector on localhost.
+      Environment: 'OTEL_TRACES_EXPORTER=none',
+      NoNewPrivileges: true,
+      ProtectSystem: 'strict',
+      ReadWritePaths: storageDir,
+      ProtectHome: true,
+      PrivateTmp: true,
+    },
+  });
+}
+
+/** Images that the cluster's phases run, as far as the mirror has them; the others come from their upstream registries. */
+async function preloads(context: PhaseContext<Options>) {
+  const { cluster, artifacts, facts, options } = context;
+  const flavour = kubeChoices(cluster).dashboardFlavour;
+  const names = ['pause', 'busybox', 'coredns', 'metrics-server', flavour, ...options.preload];
+  const files = await Promise.all(
+    [...new Set(names)].filter(isImageName).map(async (name) => {
+      const image = await artifacts.imageFile(name, facts.arch);
+      return image === null
+        ? []
+        : [
+            registryImage({
+              file: image,
+              registry: REGISTRY_ENDPOINT,
+              repository: repositoryOf(name),
+              tag: image.version,
+              tls: { ca: TLS.ca, cert: TLS.clientCert, key: TLS.clientKey },
+            }),
+          ];
+    }),
+  );
+  return files.flat();
+}

@@ -1,0 +1,72 @@
+import { CNI_BIN_DIR, CNI_CONF_DIR, CONTAINERD_CERTS_D } from '../../kube/paths.ts';
+import { type TomlTable, toml } from '../../render/toml.ts';
+
+export interface ContainerdConfig {
+  /** Reference of the pause image. */
+  sandboxImage: string;
+  systemdCgroup: boolean;
+  restrictOomScoreAdj: boolean;
+  /** Path of the base OCI spec of containers, when there is one. */
+  baseRuntimeSpec?: string | undefined;
+  /** Merged over all of it, table by table. */
+  overrides: Readonly<Record<string, unknown>>;
+}
+
+/** config.toml of containerd 2.x, configuration version 3: only what differs from its defaults. */
+export function containerdConfig(config: ContainerdConfig): string {
+  return toml(
+    merge(
+      {
+        version: 3,
+        plugins: {
+          'io.containerd.cri.v1.images': {
+            pinned_images: { sandbox: config.sandboxImage },
+            registry: { config_path: CONTAINERD_CERTS_D },
+          },
+          'io.containerd.cri.v1.runtime': {
+            restrict_oom_score_adj: config.restrictOomScoreAdj || undefined,
+            cni: { bin_dirs: [CNI_BIN_DIR], conf_dir: CNI_CONF_DIR },
+            containerd: {
+              default_runtime_name: 'runc',
+              runtimes: {
+                runc: {
+                  runtime_type: 'io.containerd.runc.v2',
+                  base_runtime_spec: config.baseRuntimeSpec,
+                  options: { SystemdCgroup: config.systemdCgroup },
+                },
+              },
+            },
+          },
+        },
+      },
+      config.overrides,
+    ),
+  );
+}
+
+function merge(base: TomlTable, over: Readonly<Record<string, unknown>>): TomlTable {
+  const merged: Record<string, TomlTable[string]> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const below = merged[key];
+    merged[key] = isTable(below) && isTable(value) ? merge(below, value) : (value as TomlTable[string]);
+  }
+  return merged;
+}
+
+const isTable = (value: unknown): value is TomlTable =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** hosts.toml of one registry that wants client certificates. */
+export function registryHosts(registry: { endpoint: string; ca: string; cert: string; key: string }): string {
+  const url = `https://${registry.endpoint}`;
+  return toml({
+    server: url,
+    host: {
+      [url]: {
+        capabilities: ['pull', 'resolve'],
+        ca: registry.ca,
+        client: [[registry.cert, registry.key]],
+      },
+    },
+  });
+}

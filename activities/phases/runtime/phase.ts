@@ -1,0 +1,186 @@
+import { dirname } from 'node:path/posix';
+import { z } from 'zod';
+import { hostsWithRole } from '../../../contracts/cluster.ts';
+import { version } from '../../../contracts/primitives.ts';
+import { HOST_PATH } from '../../host/host-path.ts';
+import { imageRef } from '../../kube/images.ts';
+import { defaultVersion, install } from '../../kube/install.ts';
+import {
+  BIN_DIR,
+  CNI_BIN_DIR,
+  CNI_CONF_DIR,
+  CONTAINERD_CERTS_D,
+  CONTAINERD_CONFIG,
+  CONTAINERD_DIR,
+  CONTAINERD_PROXY_ENV,
+  REGISTRY_ENDPOINT,
+} from '../../kube/paths.ts';
+import { proxyEnvironment } from '../../kube/proxy.ts';
+import { registryClientLeaf } from '../../kube/registry-client.ts';
+import { daemonUnit } from '../../render/unit.ts';
+import { directory } from '../../resources/directory.ts';
+import { file } from '../../resources/file.ts';
+import { service } from '../../resources/service.ts';
+import { undoByScript } from '../../resources/undo.ts';
+import { configFolders, isTable } from '../option-types.ts';
+import { definePhase, type PhaseContext } from '../phase.ts';
+import { containerdConfig, registryHosts } from './config.ts';
+import { PODS_TEARDOWN } from './teardown-script.ts';
+
+const options = z.strictObject({
+  version: version.default(defaultVersion('containerd')),
+  runcVersion: version.default(defaultVersion('runc')),
+  cniVersion: version.default(defaultVersion('cni-plugins')),
+  config: z
+    .strictObject({
+      systemdCgroup: z.boolean().default(true).describe('As the cgroupDriver of the kubelet; false on cgroup v1'),
+      restrictOomScoreAdj: z
+        .boolean()
+        .default(false)
+        .describe('For hosts without CAP_SYS_RESOURCE: nothing lowers an OOM score or raises a limit'),
+      openFilesLimit: z
+        .int()
+        .min(1024)
+        .max(1_073_741_816)
+        .optional()
+        .describe('Open files of containerd and of every container; default: what systemd gives a service'),
+    })
+    .prefault({}),
+  containerd: z
+    .record(z.string().max(100), z.unknown())
+    .default({})
+    .describe('Merged over config.toml, table by table'),
+});
+type Options = z.output<typeof options>;
+
+/** containerd, runc and the CNI plugins on every host that runs pods. The registry need not be up yet. */
+export default definePhase({
+  name: 'runtime',
+  title: 'Container runtime',
+  hosts: 'kube',
+  needs: [
+    { phase: 'prepare', on: 'same-host' },
+    { phase: 'pki', on: 'every-host' },
+  ],
+  timeouts: { applyMs: 10 * 60_000, verifyMs: 60_000 },
+  expectedMs: 5_000,
+  keepsRunning: { units: ['containerd'] },
+  options,
+  folders: ({ containerd }) => [
+    ...[...FILLED, CONTAINERD_DIR, CNI_DIR, CNI_CONF_DIR].map((path) => ({ path })),
+    ...containerdFolders(containerd),
+  ],
+  // Containers without confinement, other registries, a streaming server: all of it is in there.
+  guarded: [{ option: 'containerd' }],
+  resources: async (context) => {
+    const { options } = context;
+    const files = await registryAccess(context);
+    const config = containerdConfig({
+      sandboxImage: await imageRef(context, 'pause'),
+      systemdCgroup: options.config.systemdCgroup,
+      restrictOomScoreAdj: options.config.restrictOomScoreAdj,
+      overrides: options.containerd,
+    });
+    return [
+      await install(context, 'containerd', { version: options.version }),
+      await install(context, 'runc', { version: options.runcVersion }),
+      // Makes its folder itself, so that the three downloads stand together: neighbours run side by side.
+      await install(context, 'cni-plugins', { version: options.cniVersion, into: CNI_BIN_DIR }),
+      directory(CNI_CONF_DIR),
+      directory(CONTAINERD_CERTS_D),
+      ...files,
+      file(CONTAINERD_CONFIG, config),
+      await proxyEnvironment(context, CONTAINERD_PROXY_ENV),
+      // Not on runc, the plugins or certs.d: containerd reads those anew for every container and every pull.
+      service('containerd', {
+        unit: unit(options, context.proxy !== null),
+        restartOn: [...[`${BIN_DIR}/containerd`, CONTAINERD_CONFIG], ...(context.proxy ? [CONTAINERD_PROXY_ENV] : [])],
+        fills: [...FILLED, ...containerdFolders(options.containerd).map(({ path }) => path)],
+      }),
+    ];
+  },
+  hooks: {
+    teardown: ({ remote }) => undoByScript(remote, PODS_TEARDOWN),
+  },
+  async verify({ remote, fail, unitJournal }) {
+    const { stdout } = await remote.script(CHECK, [], { timeoutMs: 30_000 });
+    if (stdout.trim() !== 'ready')
+      fail(
+        'VERIFY_FAILED',
+        'containerd does not serve CRI',
+        `${stdout}\n${await unitJournal('containerd.service', 20)}`,
+      );
+  },
+});
+
+/** Images, layers, and what the plugins remember of every pod. */
+const FILLED = ['/var/lib/containerd', '/run/containerd', '/run/nri', '/opt/containerd', '/var/lib/cni'];
+const CNI_DIR = dirname(CNI_BIN_DIR);
+
+/** What overrides of config.toml make containerd write to, sockets included: it removes what is in their place. */
+function containerdFolders(overrides: Options['containerd']) {
+  const plugins = Object.keys(isTable(overrides['plugins']) ? overrides['plugins'] : {});
+  return configFolders(overrides, {
+    keys: [
+      ...['root', 'state', 'temp'].map((key) => [key]),
+      ...['grpc', 'ttrpc', 'debug'].map((server) => [server, 'address']),
+      ...plugins.flatMap((plugin) => [
+        ['plugins', plugin, 'root_path'],
+        ['plugins', plugin, 'socket_path'],
+      ]),
+      ['plugins', 'io.containerd.internal.v1.opt', 'path'],
+    ],
+    at: ['containerd'],
+    within: [...FILLED, '/var/run/containerd', '/var/run/nri'],
+  });
+}
+
+/** The plugin that the kubelet talks to must have loaded: with a wrong configuration containerd runs on without it. */
+const CHECK = `
+tries=0
+until plugins=$(ctr --connect-timeout 2s plugins ls 2>&1) && printf '%s\\n' "$plugins" | grep -q '^io.containerd.grpc.v1 *cri .* ok'; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 50 ] || { printf '%s\\n' "$plugins" | grep -v ' ok *$'; exit 0; }
+  sleep 0.2
+done
+echo ready
+`;
+
+/** certs.d: authority and client certificate for the cluster's registry. Upstream registries need nothing. */
+async function registryAccess({ cluster, host, pki }: PhaseContext<Options>) {
+  if (hostsWithRole(cluster, 'registry').length === 0) return [];
+  const folder = `${CONTAINERD_CERTS_D}/${REGISTRY_ENDPOINT}`;
+  const paths = { ca: `${folder}/ca.crt`, cert: `${folder}/client.crt`, key: `${folder}/client.key` };
+  const leaf = await registryClientLeaf(pki, host);
+  return [
+    file(paths.ca, leaf.ca),
+    file(paths.cert, leaf.cert),
+    file(paths.key, leaf.key, { mode: 0o600 }),
+    file(`${folder}/hosts.toml`, registryHosts({ endpoint: REGISTRY_ENDPOINT, ...paths })),
+  ];
+}
+
+function unit({ config }: Options, proxied: boolean): string {
+  return daemonUnit({
+    description: 'containerd container runtime',
+    documentation: 'https://containerd.io',
+    exec: [`${BIN_DIR}/containerd`],
+    after: ['dbus.service'],
+    service: {
+      Type: 'notify',
+      // Where containerd looks for runc and for its shim: ours, not older ones of the host.
+      Environment: `PATH=${HOST_PATH}`,
+      Delegate: true,
+      // Containers outlive a restart of containerd.
+      KillMode: 'process',
+      // The file has all others, and wins over what drop-ins of others set.
+      ...(proxied
+        ? { EnvironmentFile: CONTAINERD_PROXY_ENV, UnsetEnvironment: 'all_proxy ALL_PROXY ftp_proxy FTP_PROXY' }
+        : {}),
+      TasksMax: 'infinity',
+      // Containers inherit it, so no base OCI spec has to be kept in step with containerd's own.
+      LimitNOFILE: config.openFilesLimit,
+      ...(config.restrictOomScoreAdj ? {} : { LimitNPROC: 'infinity', LimitCORE: 'infinity', OOMScoreAdjust: -999 }),
+    },
+  });
+}

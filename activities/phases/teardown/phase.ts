@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { definePhase } from '../phase.ts';
+import { tearDownHost } from './host.ts';
+
+/** Everything that Kubewright placed on a host is taken back. Hosts wait for no other: one that is away holds up nobody. */
+export default definePhase({
+  name: 'teardown',
+  title: 'Teardown',
+  operations: ['teardown'],
+  hosts: 'all',
+  needs: [{ phase: 'remove-node', on: 'every-host' }],
+  timeouts: { applyMs: 30 * 60_000, verifyMs: 10_000 },
+  expectedMs: 8_000,
+  options: z.strictObject({}),
+  run: tearDownHost,
+});

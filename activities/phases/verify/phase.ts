@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { kubeHosts } from '../../../contracts/cluster.ts';
+import { imageRef } from '../../kube/images.ts';
+import { KUBECTL_ENV } from '../../kube/kubectl.ts';
+import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
+import { internalIpv4 } from '../../kube/network.ts';
+import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
+import { file } from '../../resources/file.ts';
+import { definePhase, type PhaseContext, type PhaseRun } from '../phase.ts';
+import { NODES_SCRIPT, parseFailures, silentNodes, unreadyNodes } from './checks.ts';
+import { SMOKE_NAME, smokeObjects } from './manifests.ts';
+import { SMOKE_SCRIPT } from './smoke-script.ts';
+import { nodesWithoutMetrics } from './top.ts';
+
+/** What the cluster was when it was last verified; anything else is verified anew. */
+const RECORD = `${KUBEWRIGHT_DIR}/cluster.json`;
+
+const options = z.strictObject({
+  neighbours: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(20)
+    .describe('Nodes that each node must reach: all of them in a small cluster, the next ones in a big one'),
+});
+
+/** The whole cluster: nodes Ready at the wanted version; pods reach each other, services and DNS; `kubectl top` answers. */
+export default definePhase({
+  name: 'verify',
+  title: 'Smoke test',
+  hosts: 'one-control-plane',
+  speaksOfNodes: true,
+  needs: [
+    { phase: 'etcd', on: 'every-host' },
+    { phase: 'master', on: 'every-host' },
+    { phase: 'nodes', on: 'every-host' },
+    { phase: 'node-labels', on: 'every-host' },
+    { phase: 'flannel', on: 'every-host' },
+    { phase: 'chrony', on: 'every-host' },
+    { phase: 'registry', on: 'every-host' },
+    { phase: 'dns', on: 'every-host' },
+    // Not metrics: pods are tried while metrics-server collects its first figures, which are waited for at the end.
+    { phase: 'dashboard', on: 'every-host' },
+  ],
+  timeouts: { applyMs: 2 * 60_000, verifyMs: 6 * 60_000 },
+  expectedMs: 6_000,
+  options,
+  resources: (context) => [file(RECORD, record(context), { mode: 0o600 })],
+  hooks: {
+    /** Every time, changed or not. */
+    async before(run) {
+      const { cluster, remote, waitFor } = run;
+      const wanted = nodesOf(run);
+      const message = 'not every node is Ready at the wanted version';
+      await waitFor({ code: 'NODE_NOT_READY', message, timeoutMs: 60_000 }, async () => {
+        const { stdout, stderr } = await remote.script(NODES_SCRIPT, [audible(run)], {
+          env: KUBECTL_ENV,
+          okCodes: 'any',
+          maxOutputBytes: 4 * 1024 * 1024,
+          timeoutMs: 60_000,
+        });
+        refuseSilent(run, stdout);
+        const unready = unreadyNodes(stdout, {
+          wanted,
+          version: cluster.spec.kubernetes.version,
+        });
+        if (unready.length === 0) return null;
+        const missing = unready.slice(0, 20).map(({ what }) => what);
+        const blames = [...new Set(unready.flatMap(({ node }) => node ?? []))].filter((name) => name !== run.host.name);
+        return { missing: `${missing.join('\n')}\n${stderr}`.trim(), blames };
+      });
+    },
+  },
+  async verify(run) {
+    const { cluster, remote, options, fail } = run;
+    const names = smokeNodesOf(run);
+    const all = names.length === kubeHosts(cluster).length;
+    const objects = smokeObjects({ image: await imageRef(run, 'busybox'), nodes: all ? null : names });
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+    const url = `http://${SMOKE_NAME}.${SYSTEM_NAMESPACE}.svc.${cluster.spec.network.clusterDomain}/`;
+    const { stdout, stderr } = await remote.script(
+      SMOKE_SCRIPT,
+      [list, SMOKE_NAME, url, String(options.neighbours), audible(run), ...names],
+      { env: KUBECTL_ENV, okCodes: 'any', timeoutMs: 5 * 60_000 },
+    );
+    refuseSilent(run, stdout);
+    const failures = parseFailures(stdout);
+    const [first] = failures;
+    if (first) {
+      const more = failures.length > 1 ? ` (and ${failures.length - 1} more)` : '';
+      const between = first.from === first.to ? `on ${first.from}` : `from ${first.from} to ${first.to}`;
+      fail(
+        'SMOKE_TEST_FAILED',
+        `check ${first.check} failed ${between}${more}`,
+        failures.map(({ check, from, to, what }) => `${check} ${from} -> ${to}: ${what}`).join('\n'),
+      );
+    }
+    if (!stdout.endsWith('end\n')) fail('SMOKE_TEST_FAILED', 'the smoke test broke off', `${stdout}\n${stderr}`);
+    const missing = await nodesWithoutMetrics(run, names);
+    if (missing.length > 0) {
+      const evidence = missing.map((node) => `top metrics-server -> ${node}: no metrics of this node`).join('\n');
+      fail('SMOKE_TEST_FAILED', `check top failed: no metrics of ${missing.slice(0, 5).join(', ')}`, evidence);
+    }
+  },
+});
+
+/** The nodes that are to be there: all that are in, or those that the operation is about. */
+function nodesOf({ cluster, quarantined, focus }: Pick<PhaseContext<unknown>, 'cluster' | 'quarantined' | 'focus'>) {
+  const names = kubeHosts(cluster).map(({ name }) => name);
+  return names.filter((name) => (focus ? focus.includes(name) : !quarantined.includes(name)));
+}
+
+/** Those nodes as the scripts listen to them. One that is known by a DNS name is not: it may be the name that is lost. */
+function audible(run: PhaseRun<unknown>): string {
+  const wanted = new Set(nodesOf(run));
+  return kubeHosts(run.cluster)
+    .filter(({ name }) => wanted.has(name) && name !== run.host.name)
+    .flatMap((host) => {
+      const address = internalIpv4(host);
+      return address === undefined ? [] : [`${host.name} ${address}`];
+    })
+    .join('\n');
+}
+
+/** Kubernetes takes most of a minute to call a dead node not Ready; the machine itself is sooner asked. */
+function refuseSilent(run: PhaseRun<unknown>, output: string): void {
+  const silent = silentNodes(output);
+  if (silent.length === 0) return;
+  const few = `${silent.slice(0, 5).join(', ')}${silent.length > 5 ? ` and ${silent.length - 5} more` : ''}`;
+  const evidence = `${silent.join(', ')}: neither ping nor the kubelet's port was answered, in three tries from ${run.host.name}`;
+  run.fail('NODE_UNREACHABLE', `${few} cannot be reached from ${run.host.name}`, evidence, silent);
+}
+
+/** Where test pods run. A few nodes alone would have nobody to talk to: this control plane is with them. */
+function smokeNodesOf(context: PhaseContext<unknown>): string[] {
+  const names = nodesOf(context);
+  return names.includes(context.host.name) ? names : [context.host.name, ...names];
+}
+
+/** All that the result depends on. The spec holds references to secrets only, and those are left out too. */
+function record({ cluster, quarantined }: PhaseContext<z.output<typeof options>>): string {
+  const { kubernetes, network, hosts, phases } = cluster.spec;
+  const digest = {
+    name: cluster.metadata.name,
+    kubernetes,
+    network,
+    hosts: hosts.map(({ name, address, internalAddress, roles, phases: own }) => ({
+      name,
+      address,
+      ...(internalAddress === undefined ? {} : { internalAddress }),
+      roles,
+      ...(Object.keys(own).length > 0 ? { phases: own } : {}),
+    })),
+    phases,
+    ...(quarantined.length > 0 ? { quarantined } : {}),
+  };
+  return `${JSON.stringify(digest, null, 2)}\n`;
+}
