@@ -12,6 +12,12 @@ const modules = join(root, 'node_modules');
 const marker = join(modules, '.kubewright-installed');
 const pinnedNode = join(modules, 'node', 'bin', 'node');
 
+/** See there. */
+const stripTypes = new URL('../worker/strip-types.mjs', import.meta.url);
+const STRIP = [`--import=${stripTypes.href}`, '--disable-warning=ExperimentalWarning'];
+/** What the processes of a service load. */
+const SERVICE = ['contracts', 'workflows', 'activities', 'store', 'codec', 'telemetry', 'audit', 'worker', 'api'];
+
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 20) fail(`Node ${process.versions.node} is too old to begin with: install Node 20 or newer.`);
 
@@ -31,7 +37,7 @@ const PRODUCTION = ['cli/main.ts', 'api/main.ts', 'worker/main.ts'];
 if (!existsSync(pinnedNode) || (!marked() && !fits(verb === 'run' && PRODUCTION.includes(entry)))) install();
 
 if (verb === 'run' && entry) {
-  const child = spawn(pinnedNode, [...flags, join(root, entry), ...args], {
+  const child = spawn(pinnedNode, [...STRIP, ...flags, join(root, entry), ...args], {
     // The channel tells the child when this process is killed.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // The working directory stays the caller's: relative KUBEWRIGHT_DATA means what the caller sees.
@@ -117,6 +123,8 @@ function install() {
         fail('the pinned Node was not installed: allow the install script of the package `node`.');
     }
     writeFileSync(marker, digest);
+    // Where it fails, the first service does the same with more memory.
+    spawnSync(pinnedNode, [fileURLToPath(stripTypes), ...SERVICE], { stdio: 'ignore' });
     process.stderr.write(`kubewright: npm packages installed in ${Math.round((Date.now() - started) / 1000)} s\n`);
   } finally {
     rmSync(lock, { recursive: true, force: true });

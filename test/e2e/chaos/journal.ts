@@ -65,6 +65,14 @@ export class JournalWatch {
       .map((row) => ({ ...row, argv: JSON.parse(row.argv) as string[] }));
   }
 
+  /** How many records of an operation have no end, those that ended commands of a host included. */
+  openRecords(operation: string): number {
+    const found = this.#db
+      .prepare('select count(*) as open from journal where operation = ? and ended_at is null')
+      .get(operation) as unknown as { open: number };
+    return found.open;
+  }
+
   /** True once a task's n-th command of any attempt has begun, or ended. */
   reached(operation: string, at: { phase: string; host: string; seq: number; side: 'begin' | 'end' }): boolean {
     return (

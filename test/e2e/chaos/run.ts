@@ -76,7 +76,7 @@ export async function judged(at: Cluster, build: ChaosBuild): Promise<string[]> 
     ...untold(await sessionsOf(lab), at.sessionsBefore, [...rows, ...journal.rows(again.operation)]),
     ...unexplainedGaps(rows, kills),
     ...failedWorkflowTasks.map((cause) => `failed workflow task: ${cause}`),
-    ...(await gapsShown(services, lab.name, operation, rows.filter((row) => row.endedAt === null).length)),
+    ...(await gapsShown(services, lab.name, operation, journal.openRecords(operation))),
     ...(await atLast(() => straysOn(lab))).map((stray) => `left behind on ${stray}`),
   );
   return problems;
@@ -100,11 +100,11 @@ async function unchangedBuild(at: Cluster): Promise<{ operation: string; problem
   };
 }
 
-/** Commands that have no end in the journal are told as such by the API. */
+/** The API shows each record that has no end in the journal, and no other one, as such. */
 async function gapsShown(services: Services, cluster: string, operation: string, open: number): Promise<string[]> {
   const items = await services.api.commands(cluster, { operation });
   const shown = items.filter(({ endedAt }) => endedAt === null).length;
-  return shown === open ? [] : [`the journal has ${open} commands without an end, the API shows ${shown}`];
+  return shown === open ? [] : [`the journal has ${open} records without an end, the API shows ${shown}`];
 }
 
 /** What is still wrong when the time is up; what was well at any look counts as well. */
