@@ -48,6 +48,8 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts', 'test/golden/**/*.test.ts', 'test/architecture/**/*.test.ts'],
           // No file keeps state in a module: one process for all of them halves the time of the tier.
           isolate: false,
+          // More than cores: many of them wait for processes and timers of their own.
+          maxWorkers: 3,
           // Property tests of some hundred cases: seconds on a machine that does other things as well.
           testTimeout: 30_000,
         },

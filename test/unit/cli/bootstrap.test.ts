@@ -47,8 +47,10 @@ function run(entry = 'cli/main.ts') {
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'kubewright-bootstrap-'));
-  mkdirSync(join(folder, 'scripts'));
-  copyFileSync(join(ROOT, 'scripts/bootstrap.mjs'), join(folder, 'scripts/bootstrap.mjs'));
+  for (const program of ['scripts/bootstrap.mjs', 'worker/strip-types.mjs']) {
+    mkdirSync(join(folder, program, '..'));
+    copyFileSync(join(ROOT, program), join(folder, program));
+  }
   put('package-lock.json', { lockfileVersion: 3, packages: LOCKED });
   for (const entry of ['cli/main.ts', 'lab/main.ts']) put(entry, `process.stdout.write('ran');`);
   put('bin/npm', `#!/bin/sh\necho "$*" >>${join(folder, 'npm.log')}\n`, 0o755);

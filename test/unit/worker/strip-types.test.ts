@@ -22,14 +22,17 @@ function load(flags: readonly string[]): { line: string; amaro: boolean } {
 it.each([
   ['API', API_FLAGS],
   ['worker', WORKER_FLAGS],
-])('the %s loads a file that was stripped before without the stripper, with the lines of the source', (_name, flags) => {
-  // A comment of its own makes the content new.
-  writeFileSync(
-    source,
-    `// ${Date.now()} ${Math.random()}\ninterface Gone {\n  a: string;\n}\nexport const thrown = (): Error => new Error('x' as Gone['a']);\n`,
-  );
-  const plain = load([]);
-  expect(plain).toEqual({ line: '5:36', amaro: true });
-  expect(load(flags)).toEqual(plain);
-  expect(load(flags)).toEqual({ line: '5:36', amaro: false });
-});
+])(
+  'the %s loads a file that was stripped before without the stripper, with the lines of the source',
+  (_name, flags) => {
+    // A comment of its own makes the content new.
+    writeFileSync(
+      source,
+      `// ${Date.now()} ${Math.random()}\ninterface Gone {\n  a: string;\n}\nexport const thrown = (): Error => new Error('x' as Gone['a']);\n`,
+    );
+    const plain = load([]);
+    expect(plain).toEqual({ line: '5:36', amaro: true });
+    expect(load(flags)).toEqual(plain);
+    expect(load(flags)).toEqual({ line: '5:36', amaro: false });
+  },
+);
