@@ -111,7 +111,7 @@ function healthPage(): string {
     'of the cluster (`GET /clusters`, `GET /clusters/{name}`, events): `healthy`; `degraded` with a list of reasons (`code`,',
     '`subject`, `reason`, `evidence`, `since`; at most 50, `reasonCount` is the true number); or `unknown` where nobody could look, or',
     'where no cluster is yet. It says nothing of the operation: one that did what it was asked for has `succeeded` on a cluster whose',
-    'health is `degraded`, and the cluster is then `degraded`, not `ready` ([ADR 29](adr/0029-health-beside-state.md)). An operation that is',
+    'health is `degraded`, and the cluster is then `degraded`, not `ready` ([ADR 29](adr/0029-cluster-health.md)). An operation that is',
     'cancelled, and a dry run that is refused, end without a look.',
     '',
     '| code | what it says | what to do |',
