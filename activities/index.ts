@@ -153,7 +153,7 @@ async function runPhase(
 
 /**
  * Errors cross Temporal as ApplicationFailure: type = our code, details = the report. Cancellation goes through as it
- * is, so that the SDK can tell a pause from a shutdown.
+ * is, so that the SDK distinguishes a pause from a shutdown.
  */
 async function asFailure<T>(work: () => Promise<T>): Promise<T> {
   try {

@@ -1,6 +1,6 @@
 import type { CommandRecorder } from './host/types.ts';
 
-/** What tasks and SSH tell of themselves while they work. Labels are words of ours only: never a host, never a cluster. */
+/** Metrics of tasks and SSH connections. Labels are words of ours only: never a host, never a cluster. */
 export interface ActivityMetrics {
   /** A task began; call what is returned at its end, with `succeeded` or the error's code. */
   task(phase: string): (result: string) => void;

@@ -118,7 +118,7 @@ function addressesOf(name: string): Promise<string[]> {
   if (answers.size >= MOST_NAMES) answers.clear();
   const addresses = lookups(() => lookup(name, { family: 4, all: true })).then(
     (all) => all.map(({ address }) => address),
-    // A name that nobody knows is no machine yet.
+    // A name that does not resolve is no machine yet.
     () => [],
   );
   answers.set(name, { addresses, at: Date.now() });

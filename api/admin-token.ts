@@ -9,8 +9,8 @@ import { recordIssue, tokenIssue } from './record-issue.ts';
 export const ADMIN_TOKEN_FILE = 'admin-token';
 
 /**
- * Make sure that somebody can log in: writes an admin token to `<data>/admin-token` (0600) when there is no valid admin
- * token of all clusters. Whoever removed the file on purpose keeps their other tokens; revoke them all and restart to get
+ * Make sure that an admin can log in: writes an admin token to `<data>/admin-token` (0600) when there is no valid admin
+ * token of all clusters. If the file was removed on purpose, other tokens stay valid; revoke them all and restart to get
  * a new one. Returns the file's path.
  */
 export async function ensureAdminToken(
@@ -31,7 +31,7 @@ export async function ensureAdminToken(
     writeFileSync(draft, `${token}\n`, { mode: 0o600, flag: 'wx', flush: true });
     renameSync(draft, file);
   } catch (error) {
-    // Nobody has it, and the next start would count on it.
+    // The token was never handed out, and the next start would count it as valid.
     await tokens.revoke(info.id);
     throw error;
   }

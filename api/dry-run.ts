@@ -54,7 +54,7 @@ export function changeOf(deps: ApiDeps, cluster: string, ms: number): { promise:
 
 /**
  * Wait for a dry run and report what it found; null when it takes longer than a request may. One that is blocked is
- * ended: nobody will decide about a dry run, and what was found is the answer.
+ * ended: a dry run takes no decisions, and what was found is the answer.
  */
 export async function answerDryRun(
   deps: ApiDeps,

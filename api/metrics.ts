@@ -6,9 +6,9 @@ import { CLUSTER_STATES } from '../store/changes.ts';
 import type { Statistics, StatisticsReader } from '../store/statistics.ts';
 
 const REQUEST_SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-/** Numbers of the database are read anew after this long, however often somebody scrapes, ms. */
+/** Numbers of the database are read anew after this long, however often they are scraped, ms. */
 const FRESH_MS = 5_000;
-/** Methods that have a label of their own: anybody may send any word. */
+/** Methods that have a label of their own: a caller may send any word. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** Counts every request by its route, never by its address: what a caller invents makes no series. */
@@ -34,7 +34,7 @@ export function countRequests(app: FastifyInstance, registry: Registry): void {
   });
 }
 
-/** What the database says of the installation, read when somebody scrapes. */
+/** Figures of the installation from the database, read at a scrape. */
 export function describeInstallation(registry: Registry, statistics: StatisticsReader): void {
   let known: { at: number; read: Promise<Statistics> } | undefined;
   const read = (): Promise<Statistics> => {

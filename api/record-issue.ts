@@ -26,7 +26,7 @@ export interface Giver {
 }
 
 /**
- * Write down what somebody is about to be given: a request's own record tells only that it was asked for. To be awaited
+ * Record what is about to be handed out: a request's own record says only that it was asked for. To be awaited
  * before it is handed over: what cannot be written down is not given.
  */
 export async function recordIssue(journal: Pick<Journal, 'record'>, by: Giver, issue: Issue): Promise<void> {

@@ -64,7 +64,7 @@ function optionChanges(phases: readonly Phase[], spec: ClusterSpec, base: Cluste
     const before = base?.spec.hosts.find(({ name }) => name === host.name);
     paths.push(...changed(`spec.hosts[${index}].phases`, guarded(before?.phases), guarded(host.phases)));
   });
-  // Also in a new cluster: it sees what hosts ask for, and our worker speaks to it.
+  // Also in a new cluster: it sees what hosts ask for, and our worker connects to it.
   if (canonicalJson(base?.spec.proxy ?? null) !== canonicalJson(spec.spec.proxy ?? null)) paths.push('spec.proxy');
   // A new cluster is what its first spec makes it; where its programs come from then changes no more.
   if (base && base.spec.artifacts.mirror !== spec.spec.artifacts.mirror) paths.push('spec.artifacts.mirror');

@@ -19,7 +19,7 @@ const DAY_MS = 24 * 3_600_000;
 const EVERY_MS = 3_600_000;
 /** Rows or chains of one kind at one time. */
 const AT_ONCE = 500;
-/** An output that somebody stored in the last day may be named by a record that is about to be written. */
+/** An output that was stored in the last day may be named by a record that is about to be written. */
 const BLOB_DAYS = 1;
 
 /** Removes what was kept for as long as the configuration says. */
@@ -41,7 +41,7 @@ export function createJanitor({ store, signer, keep, logger }: RetentionOptions)
     async tokens(before) {
       const ids = await retention.deadTokens(before, AT_ONCE);
       for (const id of ids) {
-        // First the record: a token that is missing without one was removed by somebody else.
+        // First the record: a token that is missing without one was removed by other means.
         await recordRemoval(store.journal, { actor: ACTORS.service, requestId: '' }, id);
         await retention.removeToken(id);
       }

@@ -49,7 +49,7 @@ export function watchTls(
   logger: FastifyBaseLogger,
   everyMs = CHECK_EVERY_MS,
 ): () => void {
-  if (!(server instanceof TlsServer)) throw new TypeError('the server does not speak TLS');
+  if (!(server instanceof TlsServer)) throw new TypeError('the server does not use TLS');
   let served = present;
   let reported = '';
   const timer = setInterval(() => {

@@ -34,7 +34,7 @@ export interface WorkerProcess extends Running {
 /**
  * Start the worker in a process of its own: a blocked API costs no heartbeat and no workflow task. It has a process group
  * of its own, so that Ctrl-C reaches it through this process, in the order of the shutdown; and a channel to this process,
- * whose end tells it that this process is gone. It writes to the same standard output. Throws TEMPORAL_UNAVAILABLE,
+ * whose end means that this process is gone. It writes to the same standard output. Throws TEMPORAL_UNAVAILABLE,
  * INTERNAL when it ends before it polls.
  */
 export async function startWorkerProcess({

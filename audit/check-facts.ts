@@ -76,7 +76,7 @@ export async function checkTokens(tokens: Store['tokens'], facts: JournalFacts, 
           : issued.digest === digest;
       // A token that was revoked at once because its record could not be written is good for nothing.
       if (!issued) {
-        if (info.revokedAt === null) bad('no record says that it was given to anybody');
+        if (info.revokedAt === null) bad('no record says that it was handed out');
       } else if (!asIssued) bad('it is not as it was when it was given out');
       else if (revoked && info.revokedAt === null) bad('a request revoked it, and it is valid again');
       else if (revoked && !(revoked.from <= info.revokedAt! && info.revokedAt! <= revoked.until)) {

@@ -153,7 +153,7 @@ async function chainPart(store: BundleSource['store'], id: string, folder: strin
   return { part, links, head, outputs, specs };
 }
 
-/** Requests that the operation came from, and those that spoke to it. */
+/** Requests that started the operation, and those that acted on it. */
 async function requestsPart(store: BundleSource['store'], cluster: string, operation: string, folder: string) {
   const own = chainOf({ cluster, operation });
   const outputs = new Set<string>();

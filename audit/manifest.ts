@@ -47,7 +47,7 @@ export const outputPart = (digestOfOutput: string): string => `outputs/${digestO
 export const specPart = (digestOfSpec: string): string => `specs/${digestOfSpec}.json`;
 export const historyPart = (index: number): string => `history/${String(index + 1).padStart(4, '0')}.json`;
 
-/** For whoever opens a bundle without us. */
+/** For readers who open a bundle without Kubewright. */
 export const README = `This is everything that is known of one operation on a Kubernetes cluster: who asked for it, every command that ran on
 a host with its result and output, and the workflow that decided on it. It can be checked without Kubewright:
 
@@ -55,7 +55,7 @@ a host with its result and output, and the workflow that decided on it. It can b
   openssl pkeyutl -verify -pubin -inkey public-key.pem -rawin -in manifest.json -sigfile manifest.sig
                                                    the manifest, which names SHA256SUMS, was signed with this key
   openssl pkey -pubin -in public-key.pem -outform DER | sha256sum
-                                                   compare this with what the installation's operator tells you
+                                                   compare this with the fingerprint from the installation's operator
 
 chain.jsonl: each line is the sha256 of the rest of the line, a space, and one half of a record (begin or end) as JSON.
 That JSON names the sha256 of the line before it as "prev", so no line can be changed, dropped, added or moved:

@@ -4,7 +4,7 @@ import { printableLine } from '../contracts/printable.ts';
 export interface Problem {
   /** The part of the bundle, or the table of the database. */
   where: string;
-  /** The record, link, event or digest that is wrong, as far as it can be told. */
+  /** The record, link, event or digest that is wrong, as far as it is known. */
   record?: string | undefined;
   what: string;
 }

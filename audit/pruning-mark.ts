@@ -3,7 +3,7 @@ import { canonicalJson } from '../store/canonical.ts';
 import { publicKeyOf, type Signer } from './signing-key.ts';
 
 /**
- * A mark where a chain begins after retention removed its first links: signed, so that nobody without the key can call
+ * A mark where a chain begins after retention removed its first links: signed, so that without the key no deletion can be called
  * a deletion retention. One line of canonical JSON, as an anchor. Rules for who prunes: cut behind a link where no record
  * is open, sign first, remove links and records and write the mark in one transaction (chains.prune does, and refuses open
  * records of chains that are not over), and only what a bundle has sealed or a signed anchor covers. A chain that is pruned

@@ -12,7 +12,7 @@ import { TarReader, Unreadable } from './tar-reader.ts';
 /** What was found. No problems: everything is as it was packed. */
 export interface Verdict {
   problems: readonly Problem[];
-  /** `pinned`: one of the given keys signed it. `unknown`: none was given, and anybody can make a key. */
+  /** `pinned`: one of the given keys signed it. `unknown`: none was given, and a key proves nothing by itself. */
   signer: 'pinned' | 'unknown';
   cluster: string;
   operation: string;
@@ -51,7 +51,7 @@ const MOST_LINKS = 2_000_000;
 
 /**
  * Check a bundle offline: form, signature, digests, chain, outputs, history. Throws only what the file system throws.
- * Whoever made the file may have written anything: what is read of it is bounded, and its texts must be escaped before
+ * The file is untrusted: what is read of it is bounded, and its texts must be escaped before
  * they are shown (problemText does).
  */
 export function verifyBundle(file: string, more: VerifyOptions = {}): Verdict {

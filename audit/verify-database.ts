@@ -52,7 +52,7 @@ const ALL = '*';
 
 /**
  * Check the journal of a database: every chain link by link, records that no chain leads to, every stored output, spec
- * and bundle, signed anchors, and that whatever exists twice says the same twice. Nobody should write meanwhile. `spool`
+ * and bundle, signed anchors, and that data that exists twice is equal. The database should have no writer meanwhile. `spool`
  * is a folder for bundles.
  */
 export async function verifyDatabase(

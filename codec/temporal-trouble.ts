@@ -3,7 +3,7 @@ import { keepEnds } from '../contracts/cut.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { TemporalTarget } from './temporal-target.ts';
 
-/** Status codes of gRPC that say more than that nobody answers. */
+/** Status codes of gRPC that mean more than an unreachable server. */
 const UNAUTHENTICATED = 16;
 const PERMISSION_DENIED = 7;
 

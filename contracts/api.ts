@@ -181,7 +181,7 @@ export const clusterSummary = z.object({
   specRef: digest,
   kubernetesVersion: text,
   hostCount: z.int(),
-  operation: operationId.nullable().describe('The operation that speaks for the state'),
+  operation: operationId.nullable().describe('Latest operation; determines `state`'),
   createdAt: time,
   updatedAt: time,
 });

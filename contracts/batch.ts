@@ -3,7 +3,7 @@ import type { Plan } from './plan.ts';
 
 /** What an operation and its phase batches say to each other. Types only. */
 
-/** What every task of a run is told, beside its phase and host. */
+/** Input of every task of a run, beside its phase and host. */
 export interface RunFacts {
   cluster: string;
   operationId: string;
@@ -47,7 +47,7 @@ export interface BatchCommand extends BatchOrders {
 /** Signal `batchReport`, batch to operation; also the batch's result. Coalesced: never one per task. */
 export interface BatchReport {
   batch: number;
-  /** Which of the batch's runs speaks. */
+  /** Number of the batch's run that sends the report. */
   run: number;
   /** The last message that it obeys. */
   seq: number;

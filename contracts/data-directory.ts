@@ -2,7 +2,7 @@ import { absolutePath } from './primitives.ts';
 
 /**
  * Folders of the system in which no daemon of ours may keep its data. The units see some of them empty or otherwise than
- * everybody else (ProtectHome, PrivateTmp), some are emptied at a boot, the rest belong to the kernel, the boot loader, the
+ * other users (ProtectHome, PrivateTmp), some are emptied at a boot, the rest belong to the kernel, the boot loader, the
  * administrator or the package manager.
  */
 const CLOSED: readonly string[] = [

@@ -4,7 +4,7 @@
  */
 
 /**
- * `degraded`: at least one reason below holds. `unknown`: nobody could look (no cluster there yet, no control plane
+ * `degraded`: at least one reason below holds. `unknown`: it could not be read (no cluster there yet, no control plane
  * answered over SSH). `healthy`: everything was looked at, and nothing was found.
  */
 export const HEALTH_STATES = ['healthy', 'degraded', 'unknown'] as const;
@@ -120,7 +120,7 @@ export interface HealthReason {
   reason: string;
   /** What was seen: conditions, messages, numbers. At most HEALTH_EVIDENCE characters. */
   evidence?: string | undefined;
-  /** ISO time since when it holds, where somebody knows. */
+  /** ISO time since when it holds, where known. */
   since?: string | undefined;
 }
 

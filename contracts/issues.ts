@@ -105,7 +105,7 @@ function describe(issue: Issue, schema: z.ZodType, input: unknown, prefix: Path,
   }
 }
 
-/** Digits in quotes where a number or another text may stand: zod speaks of the text alone. */
+/** Digits in quotes where a number or another text may stand: zod reports the text alone. */
 function isQuotedNumber(schema: z.ZodType, input: unknown, path: Path): boolean {
   const value = valueAt(input, path);
   return (

@@ -28,7 +28,7 @@ const placeIn =
 /**
  * Reads the text once, from left to right. Returns the offset where it stops being JSON (its length when it only ends
  * too early), null when all of it is. `count` throws at what is beyond its bounds, and at a key that is there twice:
- * JSON.parse lets the last one win, which is not what anybody meant.
+ * JSON.parse lets the last one win, which is never intended.
  */
 export function scanJson(text: string, count: DocumentCount): number | null {
   /** The keys of each open object; null for a list. */

@@ -95,7 +95,7 @@ export function requestDigest(request: {
 export const submitUpdateId = (requestId: string, request: Parameters<typeof requestDigest>[0]): string =>
   `${requestId}:${requestDigest(request)}`;
 
-/** A 53 bit string hash (cyrb53): no crypto in workflows, and nobody gains by a collision with one's own key. */
+/** A 53 bit string hash (cyrb53): no crypto in workflows, and a collision with one's own key gives no advantage. */
 function hash53(text: string): string {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;

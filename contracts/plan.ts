@@ -31,11 +31,11 @@ export const planPhase = z.strictObject({
   startToCloseMs: milliseconds,
   /** Expected duration of one task, for the progress display only. */
   expectedMs: milliseconds,
-  /** Its one task speaks for the whole cluster, so it is told which hosts are not in. */
+  /** Its one task acts for the whole cluster, so its input lists the excluded hosts. */
   clusterWide: z.boolean().default(false),
   /** Hosts that take its one task when its host is left out, in this order. Absent = none could. */
   standIns: hosts.optional(),
-  /** Hosts of it that let the others in by their addresses: when a host is replaced, they are told. */
+  /** Hosts of it that let the others in by their addresses: when a host is replaced, their tasks run again. */
   admits: hosts.default([]),
 });
 export type PlanPhase = z.infer<typeof planPhase>;

@@ -50,7 +50,7 @@ export const cidr = z
   );
 
 /** Ranges of ipaddr.js that no machine has as its address. */
-const NOBODY = new Set(['unspecified', 'broadcast', 'multicast']);
+const NOT_ONE_HOST = new Set(['unspecified', 'broadcast', 'multicast']);
 
 /**
  * Where SSH listens: an IPv4 address of one machine, or a DNS name in any case, with or without a final dot. Old resolvers
@@ -58,7 +58,7 @@ const NOBODY = new Set(['unspecified', 'broadcast', 'multicast']);
  */
 export const address = z.union(
   [
-    ipv4.refine((text) => !isIpv4(text) || !NOBODY.has(rangeOf(text)), 'must be the address of one machine'),
+    ipv4.refine((text) => !isIpv4(text) || !NOT_ONE_HOST.has(rangeOf(text)), 'must be the address of one machine'),
     hostname.refine((text) => !/(^|\.)(\d+|0x[0-9a-f]*)$/.test(text), 'must be an IPv4 address'),
   ],
   { error: ({ input }) => notAnAddress(input) },

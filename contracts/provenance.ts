@@ -20,7 +20,7 @@ export const PROOF_METADATA = 'kubewright-proof';
 /** By symbol of the registry: the SDK loads converters as modules of their own. */
 const PROOF = Symbol.for('kubewright.proof');
 
-/** Stands for a value that is not ours. `claims`: what it says, where that could be read; nobody may act on it. */
+/** Stands for a value that is not ours. `claims`: what it says, where that could be read; no code may act on it. */
 export class Unproven {
   readonly claims: unknown;
 
@@ -73,7 +73,7 @@ export interface RefusedMessage {
   /** Its name, as in a stamp. */
   message: string;
   why: string;
-  /** The actor and the request id that it claims, cut; nobody has proved them. */
+  /** The actor and the request id that it claims, cut; they are not proved. */
   claims: { actor: string; requestId: string };
 }
 

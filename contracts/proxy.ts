@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cidr, dnsLabel, ipv4 } from './primitives.ts';
 
-/** The address of a forward proxy. Its login is a stored credential: a spec is shown to everybody who may read. */
+/** The address of a forward proxy. Its login is a stored credential: a spec is shown to every reader. */
 const proxyUrl = z
   .string()
   .max(300)

@@ -4,7 +4,7 @@ import { definitionsAt, keysAt } from './schema-walk.ts';
 
 type Path = readonly PropertyKey[];
 
-/** Fields whose value is never repeated in an answer, whatever somebody wrote there. */
+/** Fields whose value is never repeated in an answer, whatever its value is. */
 const SECRET = /pass|secret|token|private|credential|key$/i;
 /** Longest value, and most entries of a list or map, that are repeated. */
 const MOST_CHARS = 64;

@@ -86,7 +86,7 @@ export async function aptGet(args: readonly string[], cwd?: string): Promise<voi
 }
 
 async function listsAreStale(): Promise<boolean> {
-  // The files keep the server's times; the folder's own time tells when apt last changed it. Images ship it emptied.
+  // The files keep the server's times; the folder's own time is when apt last changed it. Images ship it emptied.
   const folder = '/var/lib/apt/lists';
   const names = await readdir(folder).catch(() => []);
   if (!names.some((name) => name.includes('_Packages'))) return true;

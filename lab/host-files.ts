@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run } from './run.ts';
 
-/** What tells one host from another. */
+/** What distinguishes one host from another. */
 export interface HostIdentity {
   name: string;
   /** Its address on the lab's network; a /24. */

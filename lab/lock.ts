@@ -6,7 +6,7 @@ import { isAlive, type ProcessId, processId } from './processes.ts';
 
 /**
  * Runs `work` while holding a lock file. The lock of a process that was killed is taken over.
- * Throws CONFLICT when somebody alive still holds it after `waitMs`.
+ * Throws CONFLICT when a live process still holds it after `waitMs`.
  */
 export async function withLock<T>(file: string, waitMs: number, work: () => Promise<T>): Promise<T> {
   await acquire(file, waitMs);
@@ -19,7 +19,7 @@ export async function withLock<T>(file: string, waitMs: number, work: () => Prom
 
 async function acquire(file: string, waitMs: number): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  // Filled before it gets its name: a kill in between must not leave a lock that names nobody.
+  // Filled before it gets its name: a kill in between must not leave a lock without an owner.
   const draft = `${file}.${process.pid}`;
   await writeFile(draft, JSON.stringify(await processId(process.pid)));
   const deadline = Date.now() + waitMs;

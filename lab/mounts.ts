@@ -41,7 +41,7 @@ export async function unmountBelow(folder: string): Promise<void> {
   const below = (await mounts()).filter(({ path }) => path === folder || path.startsWith(`${folder}/`));
   for (const { path } of below.reverse()) {
     const { code } = await tryRun(['umount', path]);
-    // Somebody may stand in it (a shell of the operator's): detach it then, it goes when they leave.
+    // A process may use it (a shell of the operator's): detach it then, it goes when the process ends.
     if (code !== 0) await run(['umount', '--lazy', path]);
   }
 }

@@ -61,7 +61,7 @@ export function labPaths(name: string, cacheDir: string = defaultCacheDir()): La
   };
 }
 
-/** What a test says to name a lab: the lab itself, or what was provided of it. The key tells the cache folder. */
+/** How a test names a lab: the lab itself, or its provided data. The key selects the cache folder. */
 export type LabRef = Pick<Lab, 'name' | 'sshKey'>;
 
 /** The names and places of a lab that was brought up. */

@@ -29,7 +29,7 @@ export async function childrenOf(pid: number): Promise<number[]> {
   return text.split(' ').filter(Boolean).map(Number);
 }
 
-/** Asks a recorded process to end, then makes it. Does nothing when it is gone or the pid is somebody else's by now. */
+/** Asks a recorded process to end, then makes it. Does nothing when it is gone or another process has its pid. */
 export async function endProcess(id: ProcessId, graceMs = 2_000): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (!(await isAlive(id))) return;

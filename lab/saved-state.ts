@@ -76,7 +76,7 @@ export async function restoreLab(ref: LabRef, label: string): Promise<void> {
     await forEachHost(lab, state, async (at, host) => {
       await unmountBelow(at.root);
       await refuseMountsBelow(at.dir);
-      // Fresh folders: the kernel may still hold the old ones for a mount that somebody looks into.
+      // Fresh folders: the kernel may still hold the old ones for a mount that is in use.
       const rubble = join(at.dir, `discarded-${Date.now()}`);
       await mkdir(rubble);
       discarded.push(rubble);
@@ -114,7 +114,7 @@ async function stateOf(lab: LabPaths): Promise<LabState> {
   return state;
 }
 
-/** What tells whether the disks of a saved state are those of these hosts: another lab of the name has other keys. */
+/** Checks whether the disks of a saved state belong to these hosts: another lab of the name has other keys. */
 const identitiesOf = ({ base, hosts }: LabState) => ({
   base,
   hosts: hosts.map(({ index, name, address, hostKey }) => ({ index, name, address, hostKey })),

@@ -7,7 +7,7 @@ import { type ProcessId, processId } from './processes.ts';
 const ENTER = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"';
 
 /**
- * Starts a command that outlives this process, in cgroups of the given name: whoever cleans up after a killed run finds
+ * Starts a command that outlives this process, in cgroups of the given name: cleanup after a killed run finds
  * it, and all its children, by that name. Output goes to `logFile`. Null when it ended at once.
  */
 export async function spawnInCgroups(

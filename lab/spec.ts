@@ -61,7 +61,7 @@ const LAB_EVICTION = {
 /** Phase options for a lab on this machine: what containers that play machines cannot do, and the dashboard. */
 export function labPhases(traits: MachineTraits): Record<string, Record<string, unknown>> {
   const kubelet = {
-    // The kubelet 1.36 refuses cgroup v1 unless told otherwise. Each host has hierarchies of its own: no cgroupRoot.
+    // The kubelet 1.36 refuses cgroup v1 by default. Each host has hierarchies of its own: no cgroupRoot.
     ...(traits.cgroupV2 ? {} : { failCgroupV1: false, cgroupDriver: 'cgroupfs' }),
     // Swap is the machine's, hosts cannot turn it off.
     ...(traits.swap ? { failSwapOn: false } : {}),

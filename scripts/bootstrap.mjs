@@ -38,7 +38,7 @@ if (!existsSync(pinnedNode) || (!marked() && !fits(verb === 'run' && PRODUCTION.
 
 if (verb === 'run' && entry) {
   const child = spawn(pinnedNode, [...STRIP, ...flags, join(root, entry), ...args], {
-    // The channel tells the child when this process is killed.
+    // The channel closes when this process is killed.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // The working directory stays the caller's: relative KUBEWRIGHT_DATA means what the caller sees.
     // Two arenas of malloc, see worker/node-flags.ts.

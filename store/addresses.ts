@@ -32,7 +32,7 @@ export function addresses(db: Kysely<Tables>): Addresses {
     taken,
     async reserve(cluster, specRef, wanted) {
       return await db.transaction().execute(async (tx) => {
-        // One row that everybody writes first: who comes second waits here until the first is through.
+        // One row that every writer updates first: the second writer waits here until the first has committed.
         await write(tx, '', '');
         const conflicts = await takenBy(tx, cluster, wanted);
         if (conflicts.length === 0) await write(tx, cluster, specRef);

@@ -35,7 +35,7 @@ export interface ChainReader {
   /**
    * Remove the links 1 to `n` of a chain, the records that they are of, and keep the signed mark (audit/pruning-mark.ts)
    * that says so. Throws when link `n` is not there with this hash, a record has its halves on both sides, or one has no end
-   * yet: the end would be written behind the mark, without its beginning. `over`: nobody writes to this chain any more, and
+   * yet: the end would be written behind the mark, without its beginning. `over`: this chain gets no more records, and
    * what has no end never gets one. Returns the number of links removed.
    */
   prune(mark: { chain: string; n: number; hash: string; entry: string }, chain?: { over: boolean }): Promise<number>;

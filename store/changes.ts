@@ -56,7 +56,7 @@ export type StatusEvent =
 /** An operation without its tasks. */
 export type StatusHead = Omit<OperationStatus, 'tasks'>;
 
-/** What followers are told: changed tasks first, then the operation itself when more than its tasks changed. Pure. */
+/** Events for followers: changed tasks first, then the operation itself when more than its tasks changed. Pure. */
 export function statusEvents(
   tasks: readonly TaskChange[],
   operationId: string,

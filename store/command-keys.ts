@@ -2,7 +2,7 @@ import type { SecretStore } from './secrets.ts';
 
 /**
  * Public keys of the APIs of this installation, by fingerprint: whose signatures workflows take commands by. Sealed by
- * the master key like secrets, so that whoever writes our database alone adds none.
+ * the master key like secrets, so that write access to the database alone adds none.
  */
 export interface CommandKeys {
   /** PEM; null when no API of ours has this key. */

@@ -24,5 +24,5 @@ export async function saveHealth(tx: Transaction<Tables>, status: OperationStatu
 
 const NONE = { health: null, health_state: null };
 
-/** The column as it was written; null: nobody has looked yet. */
+/** The column as it was written; null: not checked yet. */
 export const healthFrom = (text: string | null): Health | null => (text === null ? null : (JSON.parse(text) as Health));

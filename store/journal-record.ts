@@ -4,7 +4,7 @@ import type { JournalRow } from './schema.ts';
 
 /**
  * What a record is of. `stop`: what was run to end command `seq` of the same attempt; `request`: a request to the API that
- * changes something; `decision`: what somebody, or the policy, said of a blocked host; `issue`: who was given a
+ * changes something; `decision`: a decision of a person or of the policy on a blocked host; `issue`: who was given a
  * certificate or a token; `operation`: an operation was opened or closed; `task`: changes that no single command stands for.
  */
 export const RECORD_KINDS = [
@@ -15,7 +15,7 @@ export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /**
  * How a record ended. `open`: it has no end; `refused`: a request that we answered with 4xx. Of a command that failed
- * `not-run`: its host was not asked to run it; `unknown`: it was, and never told whether it did.
+ * `not-run`: its host was not asked to run it; `unknown`: it was, and its end is not known.
  */
 export const RECORD_RESULTS = ['open', 'ok', 'failed', 'refused', 'not-run', 'unknown'] as const;
 export type RecordResult = (typeof RECORD_RESULTS)[number];
@@ -69,7 +69,7 @@ export interface RecordEnded {
   error: string | null;
   /** Of a command that failed, when it is not known to have run. */
   fate?: 'not-run' | 'unknown' | undefined;
-  /** Of a request: the operation that it started or spoke to. */
+  /** Of a request: the operation that it started or acted on. */
   operation?: string | undefined;
 }
 

@@ -61,7 +61,7 @@ export interface JournalEntry {
   truncated: boolean;
   error: string | null;
   result: RecordResult;
-  /** Of an open record: a later attempt of its task began, or its operation is over. Nobody will end it. */
+  /** Of an open record: a later attempt of its task began, or its operation is over. It stays open. */
   interrupted: boolean;
 }
 
@@ -126,7 +126,7 @@ export function journal(db: Kysely<Tables>, blobs: BlobStore): Journal {
     };
   }
 
-  /** Of the open ones among these: which nobody will end any more. */
+  /** Of the open ones among these: which will stay open. */
   async function interrupted(rows: readonly JournalRow[]): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
     for (const row of rows) {

@@ -128,7 +128,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       .executeTakeFirst();
     const before = headOf(row);
     if (before && onlyNew) return false;
-    // An end is final: a workflow that was set back through Temporal tells another one.
+    // An end is final: a workflow that was reset in Temporal reports another one.
     if (before && FINAL_STATES.has(before.state) && before.state !== status.state) return false;
     const changed = {
       state: status.state,
@@ -165,7 +165,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   /** A dry run says nothing of the cluster. */
   async function saveCluster(tx: Transaction<Tables>, status: OperationStatus, outcome: ClusterOutcome): Promise<void> {
     const at = now();
-    // One that waits behind another, or was taken out of the queue, does not speak for the cluster.
+    // One that waits behind another, or was removed from the queue, does not determine the cluster's state.
     const waiting = status.state === 'queued' || (NEVER_RAN.has(status.state) && status.startedAt === undefined);
     const record = {
       spec_ref: outcome.specRef,

@@ -57,8 +57,8 @@ async function requireOurSchema(db: Kysely<Tables>): Promise<void> {
 }
 
 /**
- * SQLite makes files beside a database in WAL mode, also to read it. With a WAL, or while somebody has it open, a copy is
- * read; otherwise the file itself, as one that nobody changes (`immutable`).
+ * SQLite makes files beside a database in WAL mode, also to read it. With a WAL, or while another process has it open, a copy is
+ * read; otherwise the file itself, as one that does not change (`immutable`).
  */
 function openFile(file: string): { db: Kysely<Tables>; remove: () => void } {
   const inUse = ['-wal', '-shm'].some((end) => existsSync(`${file}${end}`));

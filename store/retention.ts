@@ -25,11 +25,11 @@ export interface RetentionStore {
   removeToken(id: string): Promise<void>;
   /** Chains of operations that were sealed before then; not those with a record newer than the bundle. */
   sealedChains(before: string, limit: number): Promise<SealedChain[]>;
-  /** Outputs that no record names and that nobody has stored since then. */
+  /** Outputs that no record names and that were not stored again since then. */
   blobs(before: string, limit: number): Promise<number>;
   /**
    * Operations that were sealed before then and whose chain was removed: bundle, tasks, status. A cluster keeps the one
-   * that speaks for its state.
+   * that determines its state.
    */
   operations(before: string, limit: number): Promise<number>;
 }
@@ -101,7 +101,7 @@ export function retentionStore(db: Kysely<Tables>): RetentionStore {
                 .innerJoin('journal', 'journal.id', 'links.record')
                 .select('links.pos')
                 .where('links.chain', '=', CHAIN)
-                // A record without an end is of an attempt that died: the operation is over, and nobody will write it.
+                // A record without an end is of an attempt that died: the operation is over, so it stays open.
                 .where((q) =>
                   q(q.fn.coalesce('journal.ended_at', 'journal.started_at'), '>', q.ref('bundles.created_at')),
                 ),

@@ -26,7 +26,7 @@ export interface SecretRotation {
    * goes on where it was. Others may read and write meanwhile. Throws CONFLICT when a fresh key is not ours to make.
    */
   rotate(): Promise<Rotation>;
-  /** How it stands, as `rotate` tells it, without doing anything. */
+  /** The same report as `rotate`, without any change. */
   state(): Promise<Rotation>;
   /** Forget the keys that seal nothing any more. Throws CONFLICT while one still does, or they are not ours to forget. */
   dropOld(): Promise<string[]>;
@@ -46,7 +46,7 @@ export function secretRotation(db: Kysely<Tables>, keyring: Keyring, payloadKeys
     return found?.key_id;
   }
 
-  /** Payloads of Temporal get a key of their own time too: whoever had the old master key had the old ones. */
+  /** Payloads of Temporal get a key of their own time too: a holder of the old master key had the old ones. */
   async function renewPayloadKey(): Promise<void> {
     const newest = await db
       .selectFrom('secrets')
@@ -113,7 +113,7 @@ export function secretRotation(db: Kysely<Tables>, keyring: Keyring, payloadKeys
             unreadable.push(secretContext(scope, name));
           }
           after = { scope, name };
-          // SQLite answers at once: without this nobody else would get a word in.
+          // SQLite answers at once: without this no other writer would get the lock.
           await yieldToOthers();
         }
         if (rows.length < BATCH) break;

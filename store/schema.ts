@@ -168,7 +168,7 @@ export interface ClusterRow {
   latest_operation: string | null;
   created_at: string;
   updated_at: string;
-  /** JSON of what was last seen of its health; null: nobody has looked yet. */
+  /** JSON of what was last seen of its health; null: not checked yet. */
   health: string | null;
   /** Its state, to count by. */
   health_state: string | null;

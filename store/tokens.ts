@@ -78,7 +78,7 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
     async verify(token) {
       if (!token.startsWith(PREFIX) || token.length > 128) return null;
       const digest = sha256(token);
-      // The index compares digests, which tell an attacker nothing about a token; the last word is constant time.
+      // The index compares digests, which reveal nothing about a token; the final comparison is in constant time.
       const row = await db.selectFrom('tokens').selectAll().where('sha256', '=', digest).executeTakeFirst();
       if (!row || !timingSafeEqual(Buffer.from(row.sha256), Buffer.from(digest))) return null;
       if (row.revoked_at !== null || (row.expires_at !== null && row.expires_at <= now())) return null;

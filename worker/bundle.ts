@@ -19,7 +19,7 @@ import { run } from './temporal-server/run.ts';
 const ROOT = join(import.meta.dirname, '..');
 /** Folders whose files can be in the bundle. */
 const INPUTS = ['workflows', 'contracts', 'codec'];
-/** A bundle that nobody asked for in so long, ms, belongs to sources that are gone. Younger ones may be about to be read. */
+/** A bundle without a reader for so long, ms, belongs to sources that are gone. Younger ones may be about to be read. */
 const KEEP_MS = 24 * 3600 * 1000;
 
 export interface BundleOptions {
@@ -60,7 +60,7 @@ export async function workflowBundlePath(options: BundleOptions = {}): Promise<s
 
 /**
  * Whether the bundle is there. One in a folder that this process may change becomes young again, so that no other process
- * prunes it; one that came with an image lies in a folder that is read-only or somebody else's, and is used as it is.
+ * prunes it; one that came with an image lies in a folder that is read-only or of another user, and is used as it is.
  */
 function isThere(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });

@@ -13,7 +13,7 @@ export const EMBEDDED_ARGUMENT = '--embedded';
 /** The side of the worker. */
 export interface ApiChannel {
   ready(metrics: string | undefined): void;
-  /** Tells the API of saved changes from now on. */
+  /** Notifies the API of saved changes from now on. */
   follow(projections: Pick<Projections, 'onChange'>): void;
 }
 

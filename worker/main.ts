@@ -34,7 +34,7 @@ const EMBEDDED_SETTLE_MS = 60_000;
 const parts: (() => Promise<void> | void)[] = [];
 let exitCode: ExitCode = EXIT.stopped;
 let ending = false;
-/** The API process is gone, and nobody else ends its Temporal. */
+/** The API process is gone, so this process ends its Temporal. */
 let abandoned = false;
 const grace = closeWithGrace({ delay: SHUTDOWN_FORCE_MS + 5_000, logger: false }, async ({ signal, err }) => {
   ending = true;

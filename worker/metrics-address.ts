@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { keepEnds } from '../contracts/cut.ts';
 import { printableLine } from '../contracts/printable.ts';
 
-/** Where a worker listens unless it is told otherwise: loopback, the first port that exporters by convention take. */
+/** The default address of a worker's metrics: loopback, the first port that exporters by convention take. */
 const DEFAULT_LISTEN = '127.0.0.1:9464';
 
 /** Where metrics are served. */

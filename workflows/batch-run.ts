@@ -14,7 +14,7 @@ const PARTS = 10;
 /** Above so many tasks, a report leaves their evidence to the store: hundreds of failures at once stay a small payload. */
 const EVIDENT = 50;
 
-/** A slice of an operation's plan at work: obeys the operation, tells it what matters. phase-batch.ts binds it to Temporal. */
+/** A slice of an operation's plan at work: follows the operation's orders and reports to it. phase-batch.ts binds it to Temporal. */
 export class BatchRun {
   private readonly input: BatchInput;
   private readonly tell: (report: BatchReport) => Promise<void>;
@@ -130,12 +130,12 @@ export class BatchRun {
     await writeTasks(cluster, operationId, this.changes.take(this.runner.tasks));
   }
 
-  /** Tell the operation what it has to know, one report at a time, until it is over: the end is told by the result. */
+  /** Report to the operation, one report at a time, until the batch is over: its end is its result. */
   private async report(): Promise<void> {
     while (!this.over) {
       this.changed = false;
       if (this.isDue()) {
-        // Who hears of it from the operation finds it in the store as well.
+        // The store is written before the report, so that a reader of the report finds the same in the store.
         this.projector.touch(true);
         await this.tell(this.take());
       }
@@ -147,7 +147,7 @@ export class BatchRun {
     const { tasks, demand } = this.runner;
     const { slots, paused } = this.orders;
     const news = tasks.filter(({ state }, place) => state !== this.known[place] && state !== 'running');
-    // What waits for a decision, or for nobody any more.
+    // Blocked or skipped tasks are reported at once.
     if (news.some(({ state }) => state === 'blocked' || state === 'skipped')) return true;
     if (news.length >= Math.max(1, tasks.length / PARTS)) return true;
     if (this.quiet) return news.length > 0 || !this.last.quiet || this.last.seq !== this.seq;
@@ -161,7 +161,7 @@ export class BatchRun {
     return running === 0 && (this.orders.paused || this.orders.stopped || demand === 0);
   }
 
-  /** What is new, as a report; it counts as told, and slots without use as returned. */
+  /** What is new, as a report; it counts as reported, and unused slots as returned. */
   private take(): BatchReport {
     const { tasks, running, demand, changeCount } = this.runner;
     const { quiet, seq } = this;

@@ -60,7 +60,7 @@ export class BatchedRunner {
     return this.all.tasks;
   }
 
-  /** Tasks of which nobody else tells the store. */
+  /** Tasks that only the owner of this runner writes to the store. */
   get own(): readonly TaskStatus[] {
     const untold = this.batches
       .filter((batch) => !batch.started)
@@ -119,7 +119,7 @@ export class BatchedRunner {
   }
 
   retry(tasks: readonly TaskStatus[]): void {
-    // Before their states change: a batch is told of those that rest.
+    // Before their states change: batches are notified first.
     for (const batch of this.batches) {
       const own = tasks.filter(({ host, state }) => this.byHost.get(host) === batch && state !== 'pending');
       if (own.length === 0) continue;
@@ -156,7 +156,7 @@ export class BatchedRunner {
     this.all.close();
   }
 
-  /** A batch tells how far it is. */
+  /** A batch reports its progress. */
   report(report: BatchReport): void {
     if (this.batches[report.batch]?.take(report)) this.note(report);
   }
@@ -172,7 +172,7 @@ export class BatchedRunner {
     this.all.pump();
   }
 
-  /** What a batch left undone, though nobody told it to end, waits for a decision. */
+  /** Tasks that a batch left undone without an order to end wait for a decision. */
   private ended(batch: RemoteBatch, why: string | undefined): void {
     if (!this.stopped) {
       const message = `batch ${batch.index + 1} of the operation ended early: ${why ?? 'it was cancelled'}`;
@@ -186,7 +186,7 @@ export class BatchedRunner {
     this.all.pump();
   }
 
-  /** Bring everybody in step, before the owner looks whether it is over. */
+  /** Synchronize all batches, before the owner checks whether it is over. */
   private changed(): void {
     const { maxParallel } = this.plan;
     const { demand } = this.all;

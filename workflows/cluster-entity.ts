@@ -151,7 +151,7 @@ export class ClusterEntity {
     return { operationId: taken.operationId, isOurs: taken.owner === owner };
   }
 
-  /** Tell the running operation. Returns when the server has it for that operation. */
+  /** Send a signal to the running operation. Returns when the server has accepted it. */
   private async cancelRunning(request: CancelInput): Promise<CommandResult> {
     await condition(() => this.started || this.running === null);
     const operationId = this.running?.operationId;
@@ -164,7 +164,7 @@ export class ClusterEntity {
     return { operationId };
   }
 
-  /** The running operation tells its state. */
+  /** The running operation reports its state. */
   noteEvent(event: OperationEvent): void {
     if (this.running?.operationId !== event.operationId) return;
     if (event.n !== undefined && event.n <= this.heard) return;

@@ -19,7 +19,7 @@ const TASKS_PER_WRITE = 1_000;
 
 const onControlQueue = { taskQueue: TASK_QUEUES.control, startToCloseTimeout: '30s' } as const;
 
-/** Bounded: a spec that cannot be planned is told at once, a store that is away gets a minute. */
+/** Bounded: a spec that cannot be planned fails at once, an unreachable store gets a minute. */
 export const { makePlan } = proxyActivities<ControlActivities>({
   ...onControlQueue,
   retry: { maximumAttempts: 8, initialInterval: '500ms', maximumInterval: '15s' },

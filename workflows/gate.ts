@@ -2,7 +2,7 @@ import { type ApplicationFailure, patched, proxySinks, type Sinks } from '@tempo
 import { claimsOf, type RefusedMessage } from '../contracts/provenance.ts';
 import { refusal } from './messages.ts';
 
-/** What workflows tell their worker: it journals what was refused. */
+/** What workflows report to their worker: it journals refused messages. */
 export interface RefusalSinks extends Sinks {
   refusals: { refused(message: RefusedMessage): void };
 }

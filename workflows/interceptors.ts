@@ -87,7 +87,7 @@ async function viaChild(
   const args = sent(options.args, { message: `start/${workflowType}` });
   const [begun, completed] = await next({ ...input, options: { ...options, args } });
   const result = completed.then((value) => believed(`result/${workflowType}`, value));
-  // Not everybody waits for it.
+  // Some callers do not await it.
   result.catch(() => undefined);
   return [begun, result];
 }
@@ -117,7 +117,7 @@ function believed(message: string, value: unknown): unknown {
   return withoutStamp(value);
 }
 
-/** The error of an activity of ours, or of the server, as it is; of anybody else the refusal. */
+/** The error of an activity of ours, or of the server, as it is; for any other the refusal. */
 function believedFailure(error: unknown, activityType: string): unknown {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (!(cause instanceof ApplicationFailure)) return error;

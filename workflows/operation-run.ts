@@ -74,7 +74,7 @@ export class OperationRun {
   /** The state that was last written. */
   private published: OperationState | undefined;
 
-  /** `notify` tells the entity; it is called only when state, blocked hosts or quarantine changed. */
+  /** `notify` signals the entity; it is called only when state, blocked hosts or quarantine changed. */
   constructor(input: OperationInput, notify: (event: OperationEvent) => Promise<void>) {
     this.input = input;
     this.notify = notify;
@@ -103,7 +103,7 @@ export class OperationRun {
     return { state, changeCount, quarantine: this.quarantined(), ...(error ? { error } : {}) };
   }
 
-  /** The present status; the query's answer, and what the store is told of. */
+  /** The present status; the query's answer, and what is written to the store. */
   status(): OperationStatus {
     const { cluster, operationId, kind, mode, actor, queuedAt, phases, hosts } = this.input;
     const quarantine = this.quarantined();
@@ -210,7 +210,7 @@ export class OperationRun {
     else this.pump();
   }
 
-  /** A batch of this operation tells how far it is. */
+  /** A batch of this operation reports its progress. */
   batchReport(report: BatchReport): void {
     if (this.runner instanceof BatchedRunner && !this.end) this.runner.report(report);
   }
@@ -302,7 +302,7 @@ export class OperationRun {
         if (!plan!.quarantined.includes(host) && !runner!.hasLeft(host)) this.quarantine.delete(host);
       }
     }
-    // What is torn down is in nobody's quarantine.
+    // Removed hosts leave the quarantine list.
     const gone = this.input.kind === 'teardown' ? (this.input.hosts ?? [...this.quarantine.keys()]) : [];
     if (this.input.mode === 'apply') for (const host of gone) this.quarantine.delete(host);
     this.finish('succeeded');
@@ -361,7 +361,7 @@ export class OperationRun {
     this.endAs({ as: 'failed', error: { code: 'OPERATION_ABORTED', message, host } });
   }
 
-  /** A task is blocked and nobody was asked yet. */
+  /** A task is blocked and no decision was requested yet. */
   private applyPolicy(task: TaskStatus): void {
     const { phase, error } = task;
     const reason = error ? `${error.code}: ${error.message}` : undefined;
@@ -442,11 +442,11 @@ export class OperationRun {
       this.seen = seen;
       this.version += 1;
     }
-    // Somebody may wait for it.
+    // A caller may wait for it.
     this.projector.touch(isNew || this.state !== this.published);
   }
 
-  /** Tell everybody: store, entity, search attributes, Temporal's UI. */
+  /** Publish the status: store, entity, search attributes, Temporal's UI. */
   private async publish(): Promise<void> {
     const status = this.status();
     this.published = status.state;
@@ -461,7 +461,7 @@ export class OperationRun {
         { key: attributes.paused, value: state === 'paused' || state === 'pausing' },
         { key: attributes.blockedHosts, value: hosts.slice(0, 50) },
       ]);
-      // Before anybody can read it: what the entity tells must not be older than what the store tells. The end is told
+      // Before the status can be read: the entity's answer must not be older than the store's. The end is reported
       // by the child's completion.
       if (!this.end) await this.notify({ operationId, state, blockedHosts: hosts, quarantine });
     }

@@ -23,7 +23,7 @@ export async function operation(input: OperationInput): Promise<OperationResult>
   setHandler(messages.decide, (request) => run.decide(request), { validator: (request) => run.checkDecide(request) });
   setHandler(messages.amend, (request) => run.amend(request), { validator: (request) => run.checkAmend(request) });
   setHandler(messages.batchReport, (report) => run.batchReport(report));
-  // Temporal's own cancel ends cleanly as well, with the result written; that nobody asked us for it is part of it.
+  // Temporal's own cancel ends cleanly as well, with the result written; the result says that no request asked for it.
   CancellationScope.current().cancelRequested.catch(() => run.cancel());
   return await CancellationScope.nonCancellable(() => run.execute());
 }

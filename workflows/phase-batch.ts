@@ -3,7 +3,7 @@ import type { BatchInput, BatchReport } from '../contracts/batch.ts';
 import { BatchRun } from './batch-run.ts';
 import { batchCommand, batchReport } from './messages.ts';
 
-/** A slice of a large operation. A child of it that ends with it: nobody else could decide about its tasks. */
+/** A slice of a large operation. A child of it that ends with it: only the operation can decide about its tasks. */
 export async function phaseBatch(input: BatchInput): Promise<BatchReport> {
   const { parent } = workflowInfo();
   const run = new BatchRun(input, async (report) => {

@@ -28,7 +28,7 @@ export class Projector {
     this.size = size;
   }
 
-  /** Something changed. `urgent`: somebody may wait for this. */
+  /** Something changed. `urgent`: a caller may wait for this. */
   touch(urgent = false): void {
     this.dirty = true;
     this.urgent ||= urgent;

@@ -13,7 +13,7 @@ export interface BatchEvents {
   ended(batch: RemoteBatch, why: string | undefined): void;
 }
 
-/** A batch as its operation sees it: what it was told, and what it last said. */
+/** The operation's view of a batch: the last order sent, the last report received. */
 export class RemoteBatch {
   readonly index: number;
   readonly slice: Slice;
@@ -60,7 +60,7 @@ export class RemoteBatch {
     return this.idle ? 0 : Math.max(1, this.last.running);
   }
 
-  /** It obeys everything that it was told, and nothing runs or will start. */
+  /** It has executed every order, and nothing runs or will start. */
   get idle(): boolean {
     return !this.started || (this.last.quiet && this.last.seq === this.seq && this.actions.length === 0);
   }
@@ -74,7 +74,7 @@ export class RemoteBatch {
     if (this.started) this.actions.push(action);
   }
 
-  /** Make the batch obey: start it when there are slots for it, tell it when something is new. */
+  /** Synchronize the batch: start it when there are slots, send it changed orders. */
   order(orders: BatchOrders, tasks: readonly TaskStatus[]): void {
     if (this.waiting && orders.slots > 0 && !orders.paused && !orders.stopped) this.start(orders, tasks);
     else if (this.started) this.send(orders);
@@ -166,7 +166,7 @@ export class RemoteBatch {
     this.seq += 1;
     const message = { ...orders, seq: this.seq, actions: this.actions.splice(0) };
     this.line = this.line.then(async (child) => {
-      // A batch that has just ended needs no orders; its end is told by its result.
+      // A batch that has just ended needs no orders; its result reports its end.
       await child?.signal(batchCommand, message).catch(() => undefined);
       return child;
     });

@@ -84,7 +84,7 @@ export class TaskRunner {
     return this.graph.running + this.graph.ready;
   }
 
-  /** Tasks of which this runner's owner tells the store. */
+  /** Tasks that this runner's owner writes to the store. */
   get own(): readonly TaskStatus[] {
     return this.tasks;
   }
@@ -188,7 +188,7 @@ export class TaskRunner {
     });
   }
 
-  /** Another workflow tells what became of a task. What was decided in the meantime counts more. */
+  /** Another workflow reports the state of a task. A decision made meanwhile takes precedence. */
   note(status: TaskStatus): void {
     const key = taskKey(status.phase, status.host);
     const task = this.byKey.get(key);

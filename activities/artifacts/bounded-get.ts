@@ -24,7 +24,7 @@ export interface Bounds {
 
 const REDIRECTS = 3;
 /**
- * Addresses that nobody publishes files at: those of one link, where clouds answer with the credentials of a machine, and
+ * Addresses that serve no published files: link-local ones, where clouds answer with the credentials of a machine, and
  * those of no machine.
  */
 const REFUSED_RANGES: ReadonlySet<string> = new Set(['linkLocal', 'unspecified', 'multicast', 'broadcast']);
@@ -35,7 +35,7 @@ const LATE = 'no whole answer in time';
 export class OutsideError extends Error {}
 
 /**
- * Read a small file over http or https as text. Nothing of the answer is in an error: the address may be somebody's
+ * Read a small file over http or https as text. Nothing of the answer is in an error: the address may be a person's
  * choice, and lead where only we get. Throws OutsideError.
  */
 export async function boundedGet(url: string, bounds: Bounds): Promise<string> {

@@ -51,7 +51,7 @@ interface Recipe {
   readonly members: (version: string, arch: Arch) => readonly ArtifactMember[];
 }
 
-/** The Kubernetes version that the catalogue, the samples and the lab take unless told otherwise. */
+/** The Kubernetes version that the catalogue, the samples and the lab use by default. */
 export const DEFAULT_KUBERNETES_VERSION = '1.36.3';
 /** The version that upgrade tests start from. */
 export const PREVIOUS_KUBERNETES_VERSION = '1.35.4';

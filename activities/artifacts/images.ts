@@ -8,7 +8,7 @@ export interface ImageFile {
   readonly arch: Arch;
   /** Path under the mirror's root. */
   readonly mirrorPath: string;
-  /** The official image, for whoever fills a mirror from the open network. */
+  /** The official image, used to fill a mirror from the open network. */
   readonly upstream: string;
   /** False when a mirror may lack it: only phases that were asked for it need it. */
   readonly required: boolean;

@@ -23,7 +23,7 @@ const TIMEOUT_MS = 10_000;
 const TYPES = ['application/json', 'text/json', 'text/plain', 'application/octet-stream', 'binary/octet-stream'];
 
 /**
- * Read the manifest of an artifact mirror. The address is of a spec: what it answers may be anything, of anybody, and is
+ * Read the manifest of an artifact mirror. The address is of a spec: its answer is untrusted, and is
  * in no error. Throws MIRROR_UNUSABLE with the address and the cause.
  */
 export async function fetchMirrorManifest(mirror: string, signal?: AbortSignal): Promise<MirrorManifest> {

@@ -82,7 +82,7 @@ export class Authentication {
           finish(this.#answers(`${name}\n${instructions}`, prompts, password)),
       },
     ];
-    // `none` asks which methods there are, so that no refused password counts as an attempt of somebody else.
+    // `none` asks which methods there are, so that no refused password counts against the limit of attempts.
     if (credential.kind === 'password') return [{ type: 'none', username }, ...withPassword(credential.password)];
     const { privateKey: key, passphrase, password } = credential;
     const publickey: AnyAuthMethod = {

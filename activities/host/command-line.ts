@@ -25,7 +25,7 @@ const SUDO_SETUP = `PATH=\${PATH:+$PATH:}${HOST_PATH};export PATH;`;
 /**
  * Says who it is, then becomes the command: no process of its own remains. Fields of /proc/PID/stat: pid, name, state,
  * parent, group, session, and as the 22nd the start time. The line carries a random mark, and so does the first line of
- * standard error: whatever start-up files and sudo printed before can be told apart.
+ * standard error: whatever start-up files and sudo printed before can be separated.
  */
 const WHO = 'read -r p c t q g s x x x x x x x x x x x x x x x b x </proc/$$/stat;';
 const REPORT = 'echo "$m $p $q $g $s $b";echo "$m" >&2;shift;exec "$@"';

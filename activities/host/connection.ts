@@ -70,7 +70,7 @@ export class SshConnection {
   /**
    * Start a command. `attach` is called in the very moment the channel exists: a fast command's output, exit and close can
    * come in the same packet, and a listener attached after an `await` would miss them. Throws ChannelOpenError when no channel could be had, SSH_CONNECTION_LOST when the connection went
-   * away after the request was sent: then nobody knows whether the command ran. ssh2 calls back in every case, on loss too.
+   * away after the request was sent: then it is unknown whether the command ran. ssh2 calls back in every case, on loss too.
    */
   exec(command: string, attach: (channel: ClientChannel) => void): Promise<void> {
     this.channels += 1;

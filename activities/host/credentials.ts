@@ -51,7 +51,7 @@ const KEY_FILE_BYTES = 64 * 1024;
 
 /**
  * Resolves key files and agent sockets of the worker machine; named credentials through `named` (the store). Keys are
- * parsed here, so that a bad one is told apart from a refused one. A credential that may not be used here is answered just
+ * parsed here, so that a bad one is not confused with a refused one. A credential that may not be used here is answered just
  * as one that does not exist: the error must reveal neither names nor files. The log has the reason.
  */
 export function createCredentialResolver(deps: CredentialResolverDeps): CredentialResolver {

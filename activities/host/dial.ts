@@ -7,7 +7,7 @@ const LEAST_MS = 2_000;
 
 /**
  * Try to log in for `patienceMs` (0: once): a restarted sshd, a reboot or a short break of the network is forgiven, and
- * a host that stays away is named within a known time. `login` is told how long it may take, ms. Throws its last error.
+ * a host that stays away is named within a known time. `login` gets the time that it may take, ms. Throws its last error.
  */
 export async function dial<T>(
   login: (leftMs: number) => Promise<T>,

@@ -33,7 +33,7 @@ export interface Command {
   observer: Pick<CommandObserver, 'stopping'>;
 }
 
-/** A line that ends a command, with its standard input. Whoever runs it, and whenever, does so by `observed`. */
+/** A line that ends a command, with its standard input. Every run of it goes through `observed`. */
 export interface SideLine {
   line: string;
   stdin: string;
@@ -63,7 +63,7 @@ export async function runCommand(connection: SshConnection, command: Command, en
   let given: 'COMMAND_TIMEOUT' | 'COMMAND_ABORTED' | null = null;
   const opening = connection.exec(line, (channel) => {
     running = new Running(connection, command, { channel, mark, stdinPrefix }, enders);
-    // Nobody waits for it any more, but it has begun.
+    // Its caller no longer waits for it, but it has begun.
     if (given) void running.stop(given);
   });
   const stopped = await openedWithin(opening, command, startMs);

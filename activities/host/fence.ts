@@ -81,7 +81,7 @@ const PACKAGES_SECONDS = 300;
 /**
  * sh that takes the scope and lists in `files` and `old` what older holders of it, and older operations anywhere on this
  * host, have left in the register; exits with 0 when there is nothing. First of all it looks whose host it is, and marks
- * it as the cluster's where it is nobody's. Arguments: cluster, scope, token, seconds, the ids of the cluster's marks, the
+ * it as the cluster's when it has no owner. Arguments: cluster, scope, token, seconds, the ids of the cluster's marks, the
  * id to leave, and whether hosts are marked at all. Exit codes: 75 = a newer token is there, FOREIGN. `before` runs before
  * it looks who holds the scope.
  */
@@ -132,7 +132,7 @@ done
 
 /**
  * sh for a function that finds what of `old` still runs. A command is found by pid and start time, its children by its
- * session. Once it is gone, its session's number may belong to somebody else: then the marker in the environment decides.
+ * session. Once it is gone, another process may have its session's number: then the marker in the environment decides.
  */
 const TARGETS = `# found: pids of what still runs; packing: set when a package manager is among them
 targets() {

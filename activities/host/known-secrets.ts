@@ -3,7 +3,7 @@ import { createRedactor, type Redactor } from './redact.ts';
 
 /**
  * The secrets that one task has touched so far: the login, and whatever the PKI handed out. Everything that the task says
- * to anybody (journal, heartbeats, changes, errors) goes through its redactor. Grows while the task runs, so ask for the
+ * out (journal, heartbeats, changes, errors) goes through its redactor. Grows while the task runs, so ask for the
  * redactor anew each time.
  */
 export class KnownSecrets {

@@ -60,7 +60,7 @@ export async function requireOwn(host: RemoteHost, owner: Ownership): Promise<vo
   const { code, stdout, stderr } = await host.script(LOOK, [owner.name, owner.ids.join(' ')], { okCodes: 'any' });
   if (code === 0) return;
   if (code === FOREIGN) throw foreign(host.name, owner, stdout);
-  throw new KubewrightError('COMMAND_FAILED', `it cannot be told whose host ${host.name} is: exit code ${code}`, {
+  throw new KubewrightError('COMMAND_FAILED', `the owner of host ${host.name} cannot be read: exit code ${code}`, {
     host: host.name,
     evidence: evidenceTail(`${CLUSTER_MARK}: ${stdout}\n${stderr}`),
   });

@@ -44,7 +44,7 @@ export interface SshPoolLimits {
 }
 
 /**
- * A host that goes away under a command is missed after 6 to 10 s, and its name is told when `patienceMs` and one try
+ * A host that goes away under a command is missed after 6 to 10 s, and it is reported when `patienceMs` and one try
  * more have passed: together below half a minute. A restarted sshd or a quick reboot is forgiven.
  */
 const DEFAULTS: Required<SshPoolLimits> = {
@@ -65,7 +65,7 @@ export interface SshPoolDeps {
   hostKeys: HostKeyStore;
   logger?: HostLogger | undefined;
   limits?: SshPoolLimits | undefined;
-  /** Hears of every login: `ok`, or the code of its error. */
+  /** Called after every login: `ok`, or the code of its error. */
   onLogin?: ((result: string) => void) | undefined;
 }
 

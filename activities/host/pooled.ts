@@ -307,7 +307,7 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal, hos
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    // When aborted, nobody may be left to see the promise fail.
+    // After an abort the promise may have no handler left.
     promise.catch(() => {});
   }
 }

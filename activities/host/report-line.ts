@@ -11,7 +11,7 @@ const NUMBER = /^[0-9]{1,19}$/;
  */
 export class ReportLine {
   process: RemoteProcess | null = null;
-  /** Instead of running, the command says who holds the host; '-' = nobody. */
+  /** Instead of running, the command prints the holder of the host; '-' = no holder. */
   fenced: { holder: string; operation: string } | null = null;
   readonly #mark: string;
   readonly #rest: (chunk: Buffer) => void;
@@ -76,7 +76,7 @@ export class ReportLine {
 
 /**
  * Passes on what comes on standard error after the line that holds the mark alone; before it, start-up files and sudo
- * speak. Without a mark, `end` passes on what was kept: the reason why nothing ran.
+ * print. Without a mark, `end` passes on what was kept: the reason why nothing ran.
  */
 export class StderrStart {
   readonly #line: Buffer;

@@ -7,7 +7,7 @@ import type { Redactor } from './redact.ts';
 const MOST_CHARS = 500;
 
 /**
- * A change as it may be told: its words quote the host (the name that it had, what its ledger says), so secrets are
+ * A change as it may be shown: its text quotes the host (the name that it had, what its ledger says), so secrets are
  * masked, acting characters written out, and it is cut.
  */
 export function shownChange(change: Change, redactor: Redactor): Change {

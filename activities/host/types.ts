@@ -31,11 +31,11 @@ export interface ExecOptions {
  */
 export type Fate = 'not-run' | 'unknown';
 
-/** Is told what a host does beside a command, or not at all: that belongs into the journal as well. */
+/** Records what a host does without a command, or refuses to do: the journal has that as well. */
 export interface CommandObserver {
   /** Around a line that ends the command, with its argv: calls `send`, and rejects as that does. */
   stopping(argv: readonly string[], send: () => Promise<ExecResult>): Promise<unknown>;
-  /** It failed, and did not run, or nobody knows whether it did. */
+  /** It failed, and did not run, or it is unknown whether it did. */
   failed(fate: Fate): void;
 }
 

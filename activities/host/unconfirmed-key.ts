@@ -11,7 +11,7 @@ export function unconfirmedKey(cluster: string, target: SshTarget, shown: string
   const route = `POST /clusters/${cluster}/hosts/{host}/host-key with ${JSON.stringify({ fingerprint: shown, ...(jump ? { jump: true } : {}) })}`;
   return new KubewrightError(
     'SSH_HOST_KEY_UNCONFIRMED',
-    `${address}, port ${port}, shows a host key that nobody has confirmed: no password was sent to it`,
+    `${address}, port ${port}, shows a host key that is not confirmed: no password was sent to it`,
     {
       host: name,
       evidence: `shown ${shown}\ncompare it on the machine (ssh-keygen -lf), then: ${jump ? route : route.replace('{host}', name)}\nor set ${jump ? 'jump.hostKey' : 'hostKey'} in the ssh settings of the spec`,

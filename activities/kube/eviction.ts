@@ -37,7 +37,7 @@ export interface KubeletLimits {
   containerdRoot: string;
 }
 
-/** Free space of the file system that a folder lies on, as `df` tells it. Links are followed. */
+/** Free space of a folder's file system, from `df`. Links are followed. */
 export interface FileSystem {
   /** `writes`: a folder that a build fills. */
   use: 'nodefs' | 'imagefs' | 'etcd' | 'writes';

@@ -104,7 +104,7 @@ export const etcdHealthClient = (host: Host): LeafRequest => ({
   usages: ['client'],
 });
 
-/** Addresses and names told apart, each once, in the order given. */
+/** Addresses and names separated, each once, in the order given. */
 export function subjectNames(all: readonly string[]): { dnsNames: string[]; ipAddresses: string[] } {
   const unique = [...new Set(all)];
   const isAddress = (text: string) => ipv4.safeParse(text).success;

@@ -22,7 +22,7 @@ export async function imageRef(
 }
 
 /**
- * The same for an image that every mirror must hold, from the spec alone: to be asked where nobody may be made to read a
+ * The same for an image that every mirror must hold, from the spec alone: for callers that must not make the process read a
  * mirror, whose address comes from the spec.
  */
 export function requiredImageRef(cluster: ClusterSpec, name: RequiredImageName): string {

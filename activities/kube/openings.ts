@@ -16,7 +16,7 @@ export interface Opening {
   sources: readonly string[];
 }
 
-/** Packets that a host must pass on: from and to are IPv4 addresses or ranges; null: anybody. */
+/** Packets that a host must pass on: from and to are IPv4 addresses or ranges; null: any. */
 export interface Passage {
   from: string;
   to: string | null;

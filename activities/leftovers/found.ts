@@ -38,7 +38,7 @@ const WORDS: Readonly<Record<string, (...words: string[]) => Found>> = {
 export const meaningOf = ([kind = '', ...words]: Row): Found | null => WORDS[kind]?.(...words) ?? null;
 
 /**
- * Is it among what `leftovers: clean` removes? Not chains of the older iptables, which our programs do not speak to, and
+ * Is it among what `leftovers: clean` removes? Not chains of the older iptables, which our programs cannot read, and
  * not a drop-in for several units, which has other purposes too. Pure.
  */
 export function isCleaned([kind = '', first = '', second = '']: Row): boolean {

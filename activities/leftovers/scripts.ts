@@ -3,7 +3,7 @@ import { LEDGER, STAMP_DIR } from '../resources/paths.ts';
 
 /**
  * sh: `ours <unit>` is true where Kubewright has placed that unit (ledger, or stamps of a version without one). What is
- * found beside a kubelet of ours is our own, or was put there by somebody who runs our cluster: no leftover.
+ * found beside a kubelet of ours is our own, or was installed by an operator of our cluster: no leftover.
  * `owner <path>`: the package that a file is of, or `-`.
  */
 export const OURS = `ours() {

@@ -6,7 +6,7 @@ import { type PlanMaker, planOfPhases, quarantinedOf } from './plan-phases.ts';
 
 /**
  * Every phase of the hosts that come out of quarantine (default: all that are in it), and of the cluster-wide phases on
- * another host only those that speak of single nodes. No other host has a task, but for those that would not let a new
+ * another host only those that act per node. No other host has a task, but for those that would not let a new
  * machine in or not find it. Throws HOST_NOT_QUARANTINED.
  */
 export const makeHealPlan: PlanMaker = (input, cluster, phases) => {

@@ -18,7 +18,7 @@ export interface RunRef {
 }
 
 /**
- * Make the plan, and write down that the operation was opened: `open <kind> <mode> <spec>`. Whoever reads the chain
+ * Make the plan, and write down that the operation was opened: `open <kind> <mode> <spec>`. A reader of the chain
  * learns from its first record who asked for what.
  */
 export async function opening<T>(
@@ -67,7 +67,7 @@ export async function closing(
   const { n, hash } = await journal.record(
     {
       ...begun(cluster, operationId, run, new Date()),
-      // Whoever started it did not end it, and no request says who did.
+      // It was not ended by the one who started it, and no request names who did.
       actor: isOutside ? ACTORS.anonymous : status.actor,
       actorId: isOutside ? undefined : status.actorId,
       requestId: '',

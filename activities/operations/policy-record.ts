@@ -18,8 +18,8 @@ export interface PolicyJournal {
 }
 
 /**
- * Write down what the policy decided in nobody's name; what people decide is in the journal by their requests. A status
- * tells of every decision so far, so those that are written already are left out: safe to repeat.
+ * Record the decisions of the policy; decisions of people are in the journal with their requests. A status
+ * lists every decision so far, so those that are written already are left out: safe to repeat.
  */
 export async function recordPolicy(journal: PolicyJournal, status: OperationStatus, run: RunRef): Promise<void> {
   const taken = (status.decisions ?? []).filter(({ by }) => by === ACTORS.policy);

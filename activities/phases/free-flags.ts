@@ -1,7 +1,7 @@
 import type { Guard } from './guard.ts';
 
 /**
- * Flags that everybody who may build may set: sizes, rates, times and how much is logged. Whatever is not named here is
+ * Flags that every token that may build may set: sizes, rates, times and how much is logged. Whatever is not named here is
  * guarded (guard.ts): who is let in, as whom, what they may do, what is recorded, keys, certificates, addresses, ports,
  * features, and files that say any of it. Names as of Kubernetes 1.36.
  */

@@ -6,7 +6,7 @@ export interface Guard {
   /** The option, its keys joined by dots: `apiServer.extraArgs`. */
   option: string;
   /**
-   * Of a map: the keys that everybody may set; all others are guarded, those that a later version brings included. An
+   * Of a map: the keys that every token may set; all others are guarded, those that a later version brings included. An
    * expression fits whole keys; `value` says which values of the key are free.
    */
   free?: readonly (string | RegExp | { key: string; value: RegExp })[];

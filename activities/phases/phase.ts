@@ -34,7 +34,7 @@ export interface PhaseContext<Options> {
   optionsOf: <T>(phase: string, host?: Host) => T;
   facts: HostFacts;
   pki: Pki;
-  /** Every phase by its name, in their order: for those that speak of the others. */
+  /** Every phase by its name, in their order: for phases that depend on the others. */
   phases: ReadonlyMap<string, Phase>;
   /** Take out of the store what it keeps for these hosts (null: for the whole cluster). Returns how many entries. */
   forget: (what: {
@@ -99,9 +99,9 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * kube-system as `<kind>/<name>` (Deployment, DaemonSet, APIService).
    */
   keepsRunning?: { units?: readonly string[]; objects?: readonly string[] };
-  /** Hosts of this role let the others in by their addresses: when a host is replaced, they are told. */
+  /** Hosts of this role let the others in by their addresses: when a host is replaced, their tasks run again. */
   admits?: Role;
-  /** Every host of the phase writes down where the hosts of these roles are: when one of those is replaced, all are told. */
+  /** Every host of the phase writes down where the hosts of these roles are: when one of those is replaced, all their tasks run again. */
   follows?: readonly Role[];
   /** Of a `one-control-plane` phase: it does something for each node, so healing a node takes it too. */
   speaksOfNodes?: boolean;
@@ -135,7 +135,7 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    */
   verify?(run: PhaseRun<z.output<Schema>>): Promise<void>;
   /**
-   * The whole task, of a phase that has no state of its own. Observes before it acts, and in mode `check` only tells.
+   * The whole task, of a phase that has no state of its own. Observes before it acts, and in mode `check` only reports.
    * A phase has this, or resources, hooks and verify.
    */
   run?(run: PhaseRun<z.output<Schema>>): Promise<Change[]>;

@@ -4,7 +4,7 @@ import type { PhaseHosts } from './phase.ts';
 
 /**
  * The hosts that a phase runs on, in the order of the spec; of `one-control-plane` every host that it may be. Empty for
- * `worker-process`, and for a role nobody has.
+ * `worker-process`, and for a role that no host has.
  */
 export function placementOf(cluster: ClusterSpec, where: PhaseHosts): Host[] {
   if (where === 'all') return cluster.spec.hosts;

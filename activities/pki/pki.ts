@@ -22,7 +22,7 @@ export function createPki(options: {
   cluster: string;
   mode: 'apply' | 'check';
   now?: () => Date;
-  /** Hears of every secret that is handed out, so that whoever uses it can be kept from showing it. */
+  /** Called with every secret that is handed out, so that output can be masked. */
   onSecret?: ((value: string) => void) | undefined;
 }): Pki {
   const { secrets, cluster, mode, now = () => new Date(), onSecret = () => {} } = options;

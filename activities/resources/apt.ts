@@ -26,7 +26,7 @@ kw_ledger_close
 /**
  * apt: one transaction for what is missing ($2..., none: only the repair), noted in the ledger under the phase $1. Repairs
  * what a killed apt or dpkg left first, and reads the package lists anew then, when there are none, or when apt cannot find
- * or fetch a package with those it has. Exit codes: 75 = somebody else holds the lock, 1 = failed; what apt said is on
+ * or fetch a package with those it has. Exit codes: 75 = another process holds the lock, 1 = failed; what apt said is on
  * standard error.
  */
 export const APT_INSTALL = `set +e

@@ -14,7 +14,7 @@ export interface Patience {
 
 /** An API server answers some 15 s after a reboot, on a busy machine a minute. */
 export const PATIENCE: Patience = { totalMs: 90_000, pauseMs: 1_000 };
-/** A dry run has nobody who waits for the change. */
+/** A dry run does not wait for the change. */
 export const CHECK_PATIENCE: Patience = { totalMs: 15_000, pauseMs: 1_000 };
 
 export interface AskAgain {

@@ -64,7 +64,7 @@ function inOrder(parts: readonly BatchPart[]): string {
   return lines.join('\n');
 }
 
-/** Every transfer ends before the first failure is told: what arrived is kept. */
+/** Every transfer ends before the first failure is thrown: completed ones are kept. */
 function sideBySide(parts: readonly BatchPart[]): string {
   const lines = ['kw_bad=0'];
   parts.forEach(({ key, fragment }, index) => {

@@ -66,7 +66,7 @@ export function diff(
   return { changes: [...perResource.values()].flat(), perResource, context };
 }
 
-const cannotCompare = (why = 'nobody asked'): string => `cannot be compared now: ${why.slice(0, 300)}`;
+const cannotCompare = (why = 'not asked'): string => `cannot be compared now: ${why.slice(0, 300)}`;
 
 /** Finds the resources that a reference names: `kind:id`, or a path that they provide. */
 export function resolver(resources: readonly Resource[]): (reference: string) => readonly Resource[] {

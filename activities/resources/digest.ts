@@ -5,7 +5,7 @@ export function sha256(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** sha256 over several parts, each told apart from the next. */
+/** sha256 over several parts, each separated from the next. */
 export function digestOfParts(parts: readonly string[]): string {
   return sha256(JSON.stringify(parts));
 }

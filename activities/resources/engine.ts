@@ -47,7 +47,7 @@ export interface ConvergeOptions {
  * Make the host as the resources say: probe, diff, apply what differs in order. No difference: no command but the
  * probe. A resource whose state is unknown is asked for again when its turn has come, for the changes before it may be
  * what lets it answer (a control plane starts its API server before it asks for objects in it); it is never taken for
- * absent. Mode `check` stops after the diff, and tells what stays unknown as such. Safe to interrupt anywhere: stamps of what depends on a change are removed
+ * absent. Mode `check` stops after the diff, and reports what stays unknown as such. Safe to interrupt anywhere: stamps of what depends on a change are removed
  * before it is made, so a lost restart or verification is made up for in the next run.
  */
 export async function converge(options: ConvergeOptions): Promise<Convergence> {

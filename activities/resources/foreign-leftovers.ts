@@ -15,7 +15,7 @@ export interface ForeignLeftoversResource extends Resource {
  * Nothing of other clusters that is safe to remove is on the host: network configurations, drop-ins over the given units,
  * links, chains and tables of pod networks (see leftovers/scripts.ts). Files are copied into the ledger, so a teardown
  * brings them back; links, chains and tables are in the changes of the operation only. What comes beside a kubelet of ours
- * is nobody's leftover.
+ * is no leftover.
  */
 export function foreignLeftovers(units: readonly string[]): ForeignLeftoversResource {
   return { kind: 'foreign-leftovers', id: 'host', units };

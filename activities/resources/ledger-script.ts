@@ -5,7 +5,7 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /**
  * sh functions that write the ledger. A line is `<kind>:<id> TAB <phase> TAB <prior, JSON>`; the first line of a key
- * counts. Lines are on disk before anything that they speak of is changed, so neither a kill nor a power cut can leave
+ * counts. Lines are on disk before the thing itself is changed, so neither a kill nor a power cut can leave
  * something of ours on the host that the ledger does not know.
  */
 export const LEDGER_FUNCTIONS = `KW_TAB=$(printf '\\t')

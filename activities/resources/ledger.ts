@@ -25,7 +25,7 @@ export interface LedgerEntry {
   readonly kind: string;
   readonly id: string;
   readonly phase: string;
-  /** Null: placed by a version without a ledger, so nobody knows what was there before. */
+  /** Null: placed by a version without a ledger, so what was there before is unknown. */
   readonly prior: Prior | null;
 }
 
@@ -89,7 +89,7 @@ function parsePrior(text: string): Prior | null {
 }
 
 /**
- * sh functions for undoing. Everything that was undone is told: `<nonce> removed|restored|kept <key> TAB <words>`.
+ * sh functions for undoing. Everything that was undone is printed: `<nonce> removed|restored|kept <key> TAB <words>`.
  * Nothing is said of what is gone already. `KW_KEY` is the entry at hand. With `KW_DRY` set, kinds that are `dry` change nothing.
  */
 export const undoFunctions = (nonce: string): string => `set +e

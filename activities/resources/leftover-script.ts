@@ -70,7 +70,7 @@ kw_note_leftover() {
  * sh for a teardown: `kw_leftover <path> <yes: it was a folder> <where it really was> <names that were in it>`.
  * - Mounts below go first (the last mounted first, lazily when busy), but not those that were there before.
  * - A link is followed, and stays, with the folder that it leads to; what was there before stays too.
- * - A link to a folder of the system, of another account, or of which nobody knows what was in it before us, is not
+ * - A link to a folder of the system, of another account, or one whose earlier content is unknown, is not
  *   followed: it is listed as kept. Even there the volumes of pods are unmounted, for tokens and keys are in those.
  * With KW_DRY set, nothing is changed and the same is printed.
  */
@@ -141,7 +141,7 @@ kw_leftover() {
   fi
   if [ "$4" -gt ${MOST_BEFORE} ]; then
     kw_gone=$(kw_let_go "$kw_real" pods)
-    kw_tell kept "more than ${MOST_BEFORE} files were in $kw_real before the build, so ours are not told from them$([ "$kw_gone" = 0 ] || echo "; $kw_gone volumes of pods unmounted")"
+    kw_tell kept "more than ${MOST_BEFORE} files were in $kw_real before the build, so ours cannot be told apart$([ "$kw_gone" = 0 ] || echo "; $kw_gone volumes of pods unmounted")"
     return 0
   fi
   if [ -n "$2" ] || [ -n "$kw_linked" ]; then

@@ -116,7 +116,7 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
   digest: (resource) => digestOfParts([sha256(list(resource)), resource.kubeconfig]),
 };
 
-/** Answers of an API server that knows what it says: the object cannot be there, or `apply` will tell why it is refused. */
+/** Answers of an API server that knows what it says: the object cannot be there, or `apply` reports why it is refused. */
 const NOT_COMPARABLE =
   /namespaces "[^"]*" not found|no matches for kind|\((?:Invalid|BadRequest)\)| is invalid: |field is immutable|denied (?:the )?request|exceeded quota|strict decoding error/;
 
@@ -146,7 +146,7 @@ const nameOf = ({ kind, metadata }: KubeObject): string =>
 
 /**
  * Right after its start an API server may lack even kube-system, and a new CRD its kind: what passes by itself is tried
- * again for half a minute, what the server refuses is told at once.
+ * again for half a minute, what the server refuses is thrown at once.
  */
 const APPLY_LOOP = `# kw_apply <n> <id>
 kw_apply() {

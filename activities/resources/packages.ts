@@ -31,7 +31,7 @@ const ASKED = 'kubewright: asked';
 /** Whole distributions have been upgraded in less. */
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
-/** By package manager; `resumes`: which packages its script wants to hear of after an interruption. */
+/** By package manager; `resumes`: the packages that its script must know after an interruption. */
 const SCRIPTS: Readonly<Record<string, { install: string; resumes: 'missing' | 'wanted' }>> = {
   apt: { install: APT_INSTALL, resumes: 'missing' },
   dnf: { install: DNF_INSTALL, resumes: 'wanted' },

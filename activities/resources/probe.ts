@@ -52,7 +52,7 @@ interface Reading {
 
 /**
  * What there is to read: several resources of a kind together where the kind can, in the order of the first ones. `apart`:
- * each alone, which tells the one that cannot be read from the others.
+ * each alone, which finds the one that cannot be read.
  */
 function readings(resources: readonly Resource[], apart: boolean): Reading[] {
   const groups = new Map<unknown, Resource[]>();
@@ -69,7 +69,7 @@ function readings(resources: readonly Resource[], apart: boolean): Reading[] {
   });
 }
 
-/** What is unknown of a fragment before anybody reads it; null for an answer. Pure. */
+/** Why a fragment has no answer; null when it has one. Pure. */
 function whyUnknown(output: string | null, marker: string): string | null {
   if (output === null) return 'the answer of the host broke off';
   const at = output.lastIndexOf(`\n${marker}? `);

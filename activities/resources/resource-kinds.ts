@@ -62,7 +62,7 @@ const undoings: ReadonlyMap<string, Undoing> = new Map(
 /** How entries of a kind are taken back; nothing for a kind that this version does not know. */
 export const undoingOf = (kind: string): Undoing | undefined => undoings.get(kind);
 
-/** The kind of a resource. Throws an Error for one that nobody registered. */
+/** The kind of a resource. Throws an Error for one that is not registered. */
 export function kindOf(resource: Resource): AnyKind {
   const kind = byName.get(resource.kind);
   if (!kind) throw new Error(`no resource kind named ${resource.kind}`);

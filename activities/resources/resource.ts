@@ -69,18 +69,18 @@ export interface Undoing {
   readonly kind: string;
   /** `first`: what runs uses what the others take away. `last`: what runs again needs what the others bring back. */
   readonly undoWhen?: 'first' | 'last';
-  /** Its scripts heed KW_DRY: a dry run runs them, and tells what they would do. */
+  /** Its scripts heed KW_DRY: a dry run runs them, and they report what they would do. */
   readonly dry?: true;
   /**
-   * sh that takes back what the entries of this kind speak of; they are given newest first. Pure. See `undoFunctions` for
-   * what the scripts may call and how they tell; each runs in a subshell of its own, and its exit code counts. Safe to
+   * sh that undoes what the entries of this kind placed; they are given newest first. Pure. See `undoFunctions` for
+   * what the scripts may call and how they report; each runs in a subshell of its own, and its exit code counts. Safe to
    * repeat, and at rest with what is gone already.
    */
   undo?(entries: readonly LedgerEntry[], context: UndoContext): readonly UndoStep[];
 }
 
 export interface UndoStep {
-  /** Whose words it tells: the key of an entry, or of them all. */
+  /** The key of the entry that it reports on, or of them all. */
   readonly key: string;
   readonly script: string;
 }

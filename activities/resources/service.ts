@@ -93,7 +93,7 @@ const filesDigest = (resource: ServiceResource): string =>
 const stampOf = (resource: ServiceResource, context: DiffContext): string =>
   digestOfParts([context.digestOf(resource.restartOn), filesDigest(resource)]);
 
-/** What has to happen, in the order in which it is told and done. */
+/** The steps, in the order in which they are listed and done. */
 function needs(resource: ServiceResource, observed: ServiceState, context: DiffContext) {
   const files = ownFiles(resource);
   const stale = files.filter(({ content }, index) => observed.files[index] !== sha256(content));
@@ -224,7 +224,7 @@ export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
     return changes;
   },
 
-  // Mode 0600, as the CIS benchmark wants a kubelet's unit: what a unit says can be asked of systemd by anybody anyway.
+  // Mode 0600, as the CIS benchmark wants a kubelet's unit: every user of the host can ask systemd for the unit anyway.
   fragment(resource, observed, context) {
     const { stale, enable, run } = needs(resource, observed, context);
     const { quote, payload } = context;

@@ -150,7 +150,7 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
                 `[ -e ${path} ] || exit 0`,
                 `kw_now=$(tr '\\n\\t' '  ' <${path} | sed 's/  */ /g; s/ $//')`,
                 `[ "$kw_now" != ${quote(was)} ] || exit 0`,
-                `[ "$kw_now" = ${quote(ours)} ] || { kw_tell kept "somebody has set it to $kw_now since"; exit 0; }`,
+                `[ "$kw_now" = ${quote(ours)} ] || { kw_tell kept "it was set to $kw_now since"; exit 0; }`,
                 `printf '%s\\n' ${quote(was)} >${path} && kw_tell restored ${quote(was)}`,
               ].join('\n'),
       };

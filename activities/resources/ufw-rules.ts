@@ -32,20 +32,20 @@ export function ufwRules({ openings, passages }: FirewallNeeds): UfwRulesResourc
     return Array.from({ length: parts }, (_, part) => {
       const list = ports.slice(part * PORTS_OF_A_RULE, (part + 1) * PORTS_OF_A_RULE).join(',');
       const rule =
-        source === ANYBODY
+        source === ANY_SOURCE
           ? `allow ${list}/${protocol}`
           : `allow from ${asUfwSays(source)} to any port ${list} proto ${protocol}`;
       return { rule, comment: `${MARK}: ${what}` };
     });
   });
   const routes = passages.map(({ from, to }) => ({
-    rule: `route allow${from === ANYBODY ? '' : ` from ${asUfwSays(from)}`}${to === null ? '' : ` to ${asUfwSays(to)}`}`,
+    rule: `route allow${from === ANY_SOURCE ? '' : ` from ${asUfwSays(from)}`}${to === null ? '' : ` to ${asUfwSays(to)}`}`,
     comment: `${MARK}: pods`,
   }));
   return { kind: 'ufw-rules', id: 'ufw', rules: [...ports, ...routes] };
 }
 
-const ANYBODY = '0.0.0.0/0';
+const ANY_SOURCE = '0.0.0.0/0';
 const asUfwSays = (source: string): string => source.replace(/\/32$/, '');
 
 /** Only rules of the shapes that we make are ever deleted. */

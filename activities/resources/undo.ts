@@ -21,7 +21,7 @@ export function entriesOf(entries: readonly LedgerEntry[], stage: UndoStage): Le
 }
 
 /**
- * Take back what the entries of one stage speak of, and strike them off the host's ledger. Returns what was removed,
+ * Undo what the entries of one stage placed, and strike them off the host's ledger. Returns what was removed,
  * restored, or kept and why; nothing for what is gone already. Safe to repeat. One round trip.
  * Throws COMMAND_FAILED with what could not be taken back; everything else was.
  */
@@ -49,8 +49,8 @@ export async function undo(
 }
 
 /**
- * What `undo` would tell of entries whose kinds heed a dry run, by the key of the entry; the others are not asked. Changes
- * nothing. One round trip, none without such entries. Throws COMMAND_FAILED where the host cannot tell.
+ * What `undo` would report on entries whose kinds heed a dry run, by the key of the entry; the others are not asked. Changes
+ * nothing. One round trip, none without such entries. Throws COMMAND_FAILED where the host cannot report it.
  */
 export async function foretell(
   remote: RemoteHost,
@@ -71,7 +71,7 @@ export async function foretell(
   return told;
 }
 
-/** Run a script of a phase's teardown: as a step of `undo`, with arguments. Returns what it told. */
+/** Run a script of a phase's teardown: as a step of `undo`, with arguments. Returns its reported changes. */
 export async function undoByScript(
   remote: RemoteHost,
   script: string,
@@ -142,7 +142,7 @@ function neighbours(entries: readonly LedgerEntry[]): LedgerEntry[][] {
 
 const ACTIONS: Readonly<Record<string, Change['action']>> = { removed: 'remove', restored: 'update', kept: 'keep' };
 
-/** What a script told with `kw_tell` (ledger.ts). Lines that are not ours are left out. */
+/** What a script reported with `kw_tell` (ledger.ts). Lines that are not ours are left out. */
 export function parseTold(stdout: string, nonce: string): { changes: Change[]; failures: string[]; ended: boolean } {
   const changes: Change[] = [];
   const failures: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * A task hears that it is cancelled in the answer to its heartbeat, so their distance is what an interrupting pause
+ * A task learns of its cancellation from the answer to its heartbeat, so their interval is what an interrupting pause
  * waits for. A few tasks beat this often, ms ...
  */
 const SOON_MS = 400;

@@ -20,7 +20,7 @@ export interface Watching {
   end(): void;
 }
 
-/** Tells running tasks that their operation has been paused; one look serves all tasks of an operation in this worker. */
+/** Notifies running tasks when their operation is paused; one read serves all tasks of an operation in this worker. */
 export class PauseWatch {
   readonly #read: (cluster: string, operationId: string) => Promise<Pause | null>;
   readonly #everyMs: number;
@@ -56,7 +56,7 @@ export class PauseWatch {
       const pause = await this.#read(cluster, operationId);
       if (pause) for (const tell of [...told]) tell(pause);
     } catch {
-      // A store that is away fails the task's next command by itself, and Temporal tells of an interruption as well.
+      // A store that is away fails the task's next command by itself, and Temporal delivers an interruption as well.
     }
   }
 

@@ -47,7 +47,7 @@ export class TaskStop {
   }
 }
 
-/** The same recorder, with the stop asked before each command and told of its end; not before what ends a command. */
+/** The same recorder, which checks for a stop before each command and reports its end; commands that kill others are exempt. */
 export function stoppable(recorder: CommandRecorder, stop: TaskStop): CommandRecorder {
   return {
     async begin(record) {

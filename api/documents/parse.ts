@@ -35,7 +35,7 @@ export function parseBytes({ bytes, type, bounds, clusterSpec = false }: ParseJo
   }
 }
 
-/** A replacement character in a name or a key would be somebody else's name. */
+/** A replacement character in a name or a key would make another name of it. */
 function utf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

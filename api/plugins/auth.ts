@@ -20,7 +20,7 @@ declare module 'fastify' {
     role?: RouteRole;
     /**
      * A route without a cluster in its address that tokens of some clusters may call too, because it looks after their
-     * limits itself, or tells nothing of any cluster.
+     * limits itself, or returns nothing about a cluster.
      */
     anyCluster?: boolean;
     /** A route that reads what must not be read unnoticed: in the trail of requests, as those that change something. */
@@ -71,7 +71,7 @@ export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'ver
   });
 }
 
-/** A cluster out of reach is as one that is not there: its name is nobody's business. */
+/** 404 for a cluster that the token may not read, so that its existence is not disclosed. */
 function requireRouteWithin(request: FastifyRequest, clusters: readonly string[], token: string): void {
   const { url = '', config } = request.routeOptions;
   if (/^\/clusters\/:name(\/|$)/.test(url)) {

@@ -108,7 +108,7 @@ export function recordRequests(app: FastifyInstance, store: TrailStore): void {
   });
   app.addHook('onRequestAbort', async (request) => {
     const { trail } = request;
-    // A handler that runs goes on, and ends the record; without one nobody would.
+    // A handler that runs goes on, and ends the record; without a handler it would stay open.
     if (!trail || trail.ended || trail.open) return;
     trail.ended = true;
     await refuse(request, { ...NO_OUTPUT, endedAt: new Date(), code: CLOSED_BY_CALLER, error: 'BAD_REQUEST' });
@@ -133,7 +133,7 @@ function begun(request: FastifyRequest): RecordBegun {
   return {
     // What is said of a host by name is a decision.
     kind: /\/hosts\/:host\//.test(url) ? 'decision' : 'request',
-    // Callers without a valid token are one: nobody chooses the names of our records.
+    // Callers without a valid token share one name, so that callers cannot choose names in records.
     actor: request.actor?.name ?? ACTORS.anonymous,
     actorId: request.actor?.id,
     requestId: request.id,
@@ -184,7 +184,7 @@ const member = (payload: unknown, name: string): unknown => {
   return (JSON.parse(payload) as Record<string, unknown>)[name];
 };
 
-/** What the answer says of the operation that the request started or spoke to. */
+/** What the answer says of the operation that the request started or acted on. */
 function operationOf(payload: unknown): string | undefined {
   const operation = member(payload, 'operation');
   return typeof operation === 'string' ? operation : undefined;

@@ -26,7 +26,7 @@ export function leaveUnread(app: FastifyInstance): void {
     }
     return payload;
   });
-  // Node answers `Expect: 100-continue` by itself, and so asks for the body before anybody looked at the caller.
+  // Node answers `Expect: 100-continue` by itself, and so asks for the body before the caller is known.
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     app.server.emit('request', request, response);
   });

@@ -28,7 +28,7 @@ export interface Readiness {
 
 /** A look that takes longer is a part that does not answer, ms. */
 const LOOK_MS = 2_000;
-/** Whoever asks sooner gets the last report, ms: a thousand probes a second cost one look. */
+/** Lifetime of a report, ms: a thousand probes a second cost one check. */
 const FRESH_MS = 500;
 
 /** All checks side by side. A look that hangs is waited for no further, and not begun anew until it has ended. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../../store/index.ts';
 import type { Check } from './readiness.ts';
 
-/** A write that takes longer, ms, waits for the lock of somebody else. Below the time of a look. */
+/** A write that takes longer, ms, waits for another lock. Below the time of a check. */
 const WRITE_MS = 1_500;
 
 /** The store answers, and takes a row of ours: a database that became read-only or is locked still answers. */

@@ -48,7 +48,7 @@ export const codec: AddRoutes = (api, deps) => {
   };
   convert('decode', 'decodePayloads', "Open payloads of Temporal's histories", (payloads) =>
     deps.codec.decode(payloads).catch((error: unknown) => {
-      // Whoever sends something else than we sealed is told so; it is no fault of ours.
+      // Payloads that were not sealed here are a client error (4xx), not ours.
       if (!KubewrightError.is(error) || error.code !== 'SECRET_UNREADABLE') throw error;
       throw new KubewrightError('BAD_REQUEST', error.message, { cause: error });
     }),

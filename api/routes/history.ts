@@ -177,7 +177,7 @@ export const history: AddRoutes = (api, deps) => {
   );
 };
 
-/** Throws NOT_FOUND for clusters that nobody ever spoke of, and operations that they do not have. */
+/** Throws NOT_FOUND for clusters without any record, and operations that they do not have. */
 async function requireTrail(deps: ApiDeps, name: string, operation: string | undefined, known: boolean): Promise<void> {
   if (operation !== undefined) {
     if (await deps.store.projections.operation(name, operation)) return;

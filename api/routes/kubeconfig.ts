@@ -8,7 +8,7 @@ import { type AddRoutes, clusterParams, requireCluster, responses } from './shar
 
 type Group = z.infer<typeof kubeconfigRequest>['group'];
 
-/** The groups that a role may have a kubeconfig for: nobody gets more of a cluster than of Kubewright. */
+/** The groups that a role may have a kubeconfig for: a role gets no more rights in a cluster than in Kubewright. */
 const GROUPS: Record<Actor['role'], readonly Group[]> = {
   viewer: ['kubewright:viewers'],
   operator: ['kubewright:viewers', 'kubewright:editors'],
@@ -22,7 +22,7 @@ const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SHORTEST_MS = 10 * UNIT_MS.m;
 const LONGEST_MS = 30 * UNIT_MS.d;
 
-/** /clusters/:name/kubeconfig: the admin's for admins alone, and one per person for everybody. */
+/** /clusters/:name/kubeconfig: the admin's for admins alone, and one per person for all roles. */
 export const kubeconfig: AddRoutes = (api, deps) => {
   const answer = {
     tags: ['clusters'],

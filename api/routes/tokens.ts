@@ -46,7 +46,7 @@ export const tokens: AddRoutes = (api, deps) => {
       try {
         await recordIssue(deps.store.journal, giverOf(request), tokenIssue(info, digest));
       } catch (error) {
-        // Nobody gets it, and no record says that it was given.
+        // The token is not handed out, and no record says that it was.
         await store.revoke(info.id);
         throw error;
       }

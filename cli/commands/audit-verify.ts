@@ -31,10 +31,12 @@ export function auditVerify(): Command {
         print(
           `  ${links} links, ${outputs} outputs, ${histories} workflow histories, ${anchors} of their results anchored`,
         );
-        if (openRecords > 0) print(`  ${openRecords} records have no end: whoever ran them died`);
+        if (openRecords > 0) print(`  ${openRecords} records have no end: their process died`);
         if (signer === 'pinned') print(`  signed by ${verdict.fingerprint}`);
         else {
-          print(`  its own key is ${verdict.fingerprint}: anybody can make a bundle with a key of their own`);
+          print(
+            `  its own key is ${verdict.fingerprint}: every bundle has a key, so compare the fingerprint with a trusted one`,
+          );
           print('  give the key of the installation: --key FILE or --fingerprint SHA256:...');
         }
       }

@@ -4,7 +4,7 @@ import { type Problem, problemText } from '../../audit/problem.ts';
 export const EXIT_CODES = `
 Exit code 0: nothing was changed, and a given key signed it. 1: the first line names the first bad record (CHANGED: ...),
 or nothing could be checked (then the message is on standard error). 2: it is internally consistent, and no key was given
-to compare its signer with: whoever made it may have made the key too.`;
+to compare its signer with: its maker may have made the key too.`;
 
 /** Exit codes of `audit verify` and `audit check`. */
 export const EXIT = { unchanged: 0, changed: 1, signerUnknown: 2 } as const;

@@ -87,7 +87,7 @@ const QUERIES: Record<string, Partial<JournalQuery>> = {
   host: { host: 'host-77' },
   phase: { phase: 'verify' },
   'actor, one of many': { actor: 'rare' },
-  'actor, unknown': { actor: 'nobody' },
+  'actor, unknown': { actor: 'unknown' },
   'result failed': { result: 'failed' },
   'result open': { result: 'open' },
   kind: { kind: 'upload' },

@@ -161,7 +161,7 @@ async function continueOrPost(api: ApiClient, spec: unknown): Promise<string> {
       await api.request('POST', `/clusters/${name}/resume`, {});
     }
     for (const host of status.blockedHosts) await api.request('POST', `/clusters/${name}/hosts/${host}/retry`, {});
-    // Blocked is an end for whoever follows: wait until the decision has been taken up.
+    // Blocked ends the event stream: wait until the decision has been taken up.
     const deadline = Date.now() + 5_000;
     while ((await api.operation(name, latest)).state === 'blocked' && Date.now() < deadline) await sleep(100);
     return latest;
@@ -171,7 +171,7 @@ async function continueOrPost(api: ApiClient, spec: unknown): Promise<string> {
   return operation;
 }
 
-/** A busybox in the cluster's own registry, for whoever wants to run a pod. */
+/** A busybox in the cluster's own registry, to run a pod with. */
 async function smokeImage(spec: unknown): Promise<string> {
   const cluster = clusterSpec.parse(spec);
   const artifacts = new ArtifactResolver().sourceFor(cluster);

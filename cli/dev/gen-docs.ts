@@ -109,7 +109,7 @@ function healthPage(): string {
     'Every build, check, dry run and heal ends with a look at the cluster as it is now, also where nothing was changed, and also',
     'where the operation failed: one script through a control plane, and one on each host. The answer is `health` of the operation and',
     'of the cluster (`GET /clusters`, `GET /clusters/{name}`, events): `healthy`; `degraded` with a list of reasons (`code`,',
-    '`subject`, `reason`, `evidence`, `since`; at most 50, `reasonCount` is the true number); or `unknown` where nobody could look, or',
+    '`subject`, `reason`, `evidence`, `since`; at most 50, `reasonCount` is the true number); or `unknown` where it could not be read, or',
     'where no cluster is yet. It says nothing of the operation: one that did what it was asked for has `succeeded` on a cluster whose',
     'health is `degraded`, and the cluster is then `degraded`, not `ready` ([ADR 29](adr/0029-cluster-health.md)). An operation that is',
     'cancelled, and a dry run that is refused, end without a look.',

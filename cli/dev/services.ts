@@ -111,7 +111,7 @@ function tail(file: string): string {
   return readFileSync(file, 'utf8').split('\n').slice(-25).join('\n');
 }
 
-/** The wished port when nobody listens there, else one that the kernel picks. */
+/** The wished port when it is free, else one that the kernel picks. */
 export function freePort(wished: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

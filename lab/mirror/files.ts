@@ -8,7 +8,7 @@ import type { SuppliedFile } from './types.ts';
 
 /**
  * Every published file carries this modification time (2020-01-01). Whatever is written to it later changes that,
- * so size and time tell in microseconds what a hash would tell in seconds.
+ * so size and time say in microseconds what a hash says in seconds.
  */
 const STAMP = new Date('2020-01-01T00:00:00Z');
 

@@ -7,7 +7,7 @@ import { KubewrightError } from '../../contracts/errors.ts';
 /**
  * Runs `work` while no other process of this machine does the same for that file. The kernel holds the lock for a child
  * that lives as long as its standard input: however this process ends, the lock ends with it, so it can never be stale.
- * `onWait` is called once when somebody else holds it, with the pid that the holder wrote down.
+ * `onWait` is called once when another process holds it, with the pid that the holder wrote down.
  */
 export async function withFileLock<T>(
   file: string,

@@ -23,7 +23,7 @@ export async function unpackDebian(name: string, workDir: string, folder: string
   return `${name}=${stdout.trim()}`;
 }
 
-/** What programs expect of any root: users, a /tmp for everybody, and the certificates where wanted. */
+/** What programs expect of any root: users, a world-writable /tmp, and the certificates where wanted. */
 export async function addRootBasics(rootfs: string, options: { certificates: boolean }): Promise<void> {
   await mkdir(join(rootfs, 'etc'), { recursive: true });
   await writeFile(

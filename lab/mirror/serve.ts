@@ -74,7 +74,7 @@ async function sizeOf(root: string, path: string): Promise<number | null> {
 }
 
 /**
- * `node lab/mirror/serve.ts --root DIR --host ADDRESS --port PORT`: serves a mirror until it is told to end. Prints its
+ * `node lab/mirror/serve.ts --root DIR --host ADDRESS --port PORT`: serves a mirror until it gets a signal. Prints its
  * address on one line once it listens.
  */
 async function main(): Promise<void> {

@@ -3,7 +3,7 @@ import type { Arch } from '../../activities/artifacts/catalogue.ts';
 /** Where the content of a mirror file came from. */
 export type Origin = 'release' | 'debian' | 'go-build' | 'lab';
 
-/** What `ensureMirror` tells while it works. */
+/** Progress of `ensureMirror`. */
 export interface MirrorProgress {
   /** A unit of the mirror such as `kubernetes`, `etcd`, `image/coredns`; `mirror` for the whole. */
   artifact: string;

@@ -66,7 +66,7 @@ export function mirrorUnits(options: {
     one('etcd', recipes.etcdRecipe, ['kubernetes']),
     one('registry', recipes.registryRecipe, ['kubernetes']),
     one('flannel', recipes.flannelRecipe, ['kubernetes']),
-    // The users of the official images: nonroot of distroless, and nobody.
+    // The users of the official images: nonroot of distroless, and 65534.
     goImage('coredns', '65532:65532', recipes.corednsRecipe),
     goImage('metrics-server', '65534:65534', recipes.metricsServerRecipe),
     imageUnit('pause', { entrypoint: ['/pause', '-P'], user: '65535:65535' }, () => pauseRoot, {

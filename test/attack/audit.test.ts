@@ -103,7 +103,7 @@ describe('a database that somebody can write alone', () => {
     [`delete from tokens where name = 'token-3'`, 'it is missing'],
     [
       `insert into tokens (id, name, role, sha256, created_at) values ('x', 'x', 'admin', 'x', '2020-01-01T00:00:00.000Z')`,
-      'no record says that it was given to anybody',
+      'no record says that it was handed out',
     ],
     [`update tokens set revoked_at = '2026-01-01T00:00:00.000Z' where name = 'token-3'`, 'no request did that'],
     [`update anchors set pos = pos + 1 where n = 1`, 'anchor 1'],

@@ -83,7 +83,7 @@ describe('a teardown', () => {
     );
     const { changes } = await tearDown();
     expect(kept(changes).map(({ resource, detail }) => `${resource} ${detail}`)).toEqual([
-      'sysctls:net.ipv4.conf.all.rp_filter somebody has set it to 0 since',
+      'sysctls:net.ipv4.conf.all.rp_filter it was set to 0 since',
       'directory:/etc/kubewright it holds what Kubewright did not place: theirs',
     ]);
     expect(await onHost(lab, HOST, 'ls /etc/kubewright; command -v tree')).toBe('theirs\n/usr/bin/tree\n');

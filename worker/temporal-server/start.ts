@@ -202,7 +202,7 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-/** The wished port when nobody listens there, else one that the kernel picks. */
+/** The wished port when it is free, else one that the kernel picks. */
 function freePort(wished = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

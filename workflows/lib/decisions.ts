@@ -17,7 +17,7 @@ export interface DecisionView {
 /** The hosts that a blocked task waits for a decision about: its own, and those that its error blames. */
 const concerned = ({ host, error }: TaskStatus): string[] => [host, ...(error?.blames ?? [])];
 
-/** The blocked tasks that a decision speaks of, in the order of the plan: of the host, or because of it. */
+/** The blocked tasks that a decision is about, in the order of the plan: of the host, or because of it. */
 export function decidedTasks(decision: Pick<Decision, 'host' | 'phase'>, tasks: readonly TaskStatus[]): TaskStatus[] {
   return tasks.filter(
     (task) =>

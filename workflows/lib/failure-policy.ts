@@ -33,7 +33,7 @@ export function policyAnswer(
   return problem ? { act: 'wait', why: problem.message } : { act: 'quarantine' };
 }
 
-/** A host that the spec no longer has is in nobody's quarantine. */
+/** Removed hosts leave the quarantine list. */
 export function forgetStrangers(plan: Plan, quarantine: Map<string, unknown>): void {
   const known = new Set([...plan.quarantined, ...plan.phases.flatMap(({ hosts }) => hosts)]);
   for (const host of quarantine.keys()) if (!known.has(host)) quarantine.delete(host);

@@ -5,7 +5,7 @@ import { expand, type GraphTask, taskKey } from './expand.ts';
 
 /**
  * What the graph knows of a task. `held`: blocked, failed or cancelled; it neither runs nor counts as done. `skipped`: its
- * host has left; nobody waits for it.
+ * host is excluded; no task waits for it.
  */
 type NodeState = 'pending' | 'running' | 'done' | 'held' | 'skipped';
 
@@ -114,7 +114,7 @@ export class TaskGraph {
     this.move(key, 'pending');
   }
 
-  /** One more task of a phase, behind all others; nobody else runs it. It counts like those of the plan. */
+  /** One more task of a phase, behind all others; only the caller runs it. It counts like those of the plan. */
   add(phase: string, host: string): GraphTask {
     const task = { key: taskKey(phase, host), phase, host, order: this.tasks.length };
     const counts = this.phases.get(phase)!;
@@ -142,7 +142,7 @@ export class TaskGraph {
     if (need.on === 'any-host') return counts.done >= 1;
     // A member that has left still counts among those of which a majority must be.
     if (need.on === 'quorum') return counts.done >= majority(size);
-    // A phase of the worker process has one pseudo host, which is nobody's own.
+    // A phase of the worker process has one pseudo host, which belongs to no slice.
     if (need.on === 'every-host' || counts.hosts.has(WORKER_HOST)) return counts.done + counts.skipped === size;
     return !counts.hosts.has(host) || this.is(taskKey(need.phase, host), 'done');
   }

@@ -1,7 +1,7 @@
 /** Crockford's alphabet in lower case: sorts as its value, and makes a DNS label. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** Characters of an id that tell the time. */
+/** Characters of an id that encode the time. */
 const TIME_LENGTH = 9;
 const TAIL_LENGTH = 7;
 

@@ -69,7 +69,7 @@ function batchedHosts(plan: Plan): HostPhases[] {
   return [...byHost].filter(([host]) => batched.has(host)).map(([host, phases]) => ({ host, phases }));
 }
 
-/** The plan of some hosts. What they need of others becomes a gate; needs on phases that nobody has are dropped. */
+/** The plan of some hosts. What they need of others becomes a gate; needs on phases without hosts are dropped. */
 function sliceOf(plan: Plan, hosts: readonly string[]): Plan {
   const own = new Set(hosts);
   const byName = new Map(plan.phases.map((phase) => [phase.name, phase]));
@@ -78,7 +78,7 @@ function sliceOf(plan: Plan, hosts: readonly string[]): Plan {
       const target = byName.get(need.phase);
       if (!target) return [];
       if (need.on !== 'same-host') return [need];
-      // A phase of the worker process is nobody's own: all wait for its one task.
+      // A phase of the worker process belongs to no slice: all wait for its one task.
       return [target.hosts.includes(WORKER_HOST) ? { phase: need.phase, on: 'every-host' as const } : need];
     });
   return {

@@ -20,7 +20,7 @@ export function handOut(total: number, reserved: number, batches: readonly SlotU
 }
 
 /**
- * Slots that batches must leave to the operation's own tasks. Few hosts, on whose chain everybody waits: they never stand
+ * Slots that batches must leave to the operation's own tasks. Few hosts, whose chain all others wait for: they never stand
  * behind the many.
  */
 export function reservedSlots(total: number, own: { demand: number; hosts: number; finished: boolean }): number {

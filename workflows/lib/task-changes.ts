@@ -1,10 +1,10 @@
 import type { TaskStatus } from '../../contracts/operation.ts';
 
-/** Remembers what was told of each task, so that only news is told. */
+/** Remembers the last report of each task, so that only changes are reported. */
 export class TaskChanges {
   private readonly told = new Map<string, string>();
 
-  /** Those of the tasks that differ from what was last taken; they count as told from here on. */
+  /** Those of the tasks that differ from what was last taken; they count as reported from here on. */
   take(tasks: readonly TaskStatus[]): TaskStatus[] {
     return tasks.filter((task) => {
       const key = `${task.phase}:${task.host}`;

@@ -59,7 +59,7 @@ export const disruptionBudget = (name: string, labels: Readonly<Record<string, s
   spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
 });
 
-/** An HTTP probe; every other second unless told otherwise: pods of ours are ready soon after their start. */
+/** An HTTP probe; every other second by default: pods of ours are ready soon after their start. */
 export function httpProbe(
   path: string,
   port: number | string,

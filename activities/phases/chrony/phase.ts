@@ -17,7 +17,7 @@ const CONFIG = `${DIRECTORY}/kubewright.conf`;
 const ENVIRONMENT = `${DIRECTORY}/kubewright.env`;
 
 const options = z.strictObject({
-  provider: z.enum(['chrony', 'none']).default('chrony').describe('none: somebody else keeps the clocks'),
+  provider: z.enum(['chrony', 'none']).default('chrony').describe('none: another service keeps the clocks'),
   pool: z
     .array(z.union([hostname, ipv4]))
     .max(8)

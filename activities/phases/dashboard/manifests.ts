@@ -42,7 +42,7 @@ const FLAVOURS: Readonly<Record<DashboardFlavour, Flavour>> = {
     user: 100,
     args: () => ['-in-cluster', '-plugins-dir=/headlamp/plugins'],
     healthPath: '/',
-    // Whoever opens it logs in with a token of their own: its account needs nothing.
+    // Users log in with their own token: the account of the dashboard needs no rights.
     rules: [],
     bindings: [],
   },

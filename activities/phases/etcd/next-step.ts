@@ -23,7 +23,7 @@ export interface EtcdIntent {
   readonly others: readonly EtcdPeer[];
   /** Names the founding that this host would take part in: the same for all hosts that begin with the same members. */
   readonly token: string;
-  /** The token of the founding that succeeded; null while there was none. From then on nobody founds again. */
+  /** The token of the founding that succeeded; null while there was none. After that no host founds again. */
   readonly formed: string | null;
   /** How long it has been waiting for its turn, ms. */
   readonly waitedMs: number;
@@ -33,7 +33,7 @@ export interface EtcdIntent {
 const LEARNER_PATIENCE_MS = 60_000;
 
 /**
- * The membership rules, as one step from what is seen. Pure: whoever carries a step out looks again afterwards, so a
+ * The membership rules, as one step from what is seen. Pure: the caller carries the step out, then observes again, so a
  * crash between any two of them only means to go on from there.
  */
 export function nextStep(view: EtcdView, intent: EtcdIntent): EtcdStep {

@@ -88,7 +88,7 @@ finish
 }
 
 /**
- * Reads what the script printed. Throws Unknown where that says neither who is a member nor that nobody can be asked: a
+ * Reads what the script printed. Throws Unknown where that says neither who is a member nor that no member answers: a
  * member that is missing from half a list would lose its data, and a cluster that is not seen would be founded anew.
  */
 export function parseView(output: string): EtcdView {

@@ -25,7 +25,7 @@ import { settleMember } from './settle.ts';
 
 const USER = { owner: 'etcd', group: 'etcd' };
 const ENVIRONMENT = `${ETCD_DIR}/etcd.env`;
-/** Read by a member without data only, so a change of it restarts nobody. */
+/** Read by a member without data only, so a change of it restarts no member. */
 const BOOTSTRAP = `${ETCD_DIR}/bootstrap.env`;
 /** The note that says that this cluster's etcd has formed, and from which founding. */
 const FORMED = 'etcd/formed';

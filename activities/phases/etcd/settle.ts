@@ -21,7 +21,7 @@ const SETTLE_S = 90;
  */
 export async function settleMember(host: RemoteHost, site: EtcdSite): Promise<Settled> {
   const { self, others, tls, dataDir } = site;
-  // Learners refuse to list members: the others are asked. A member alone has nobody else.
+  // Learners refuse to list members: the others are asked. A single member has no others.
   const urls = (others.length === 0 ? [self] : others).map(({ clientUrl }) => clientUrl);
   const status = quoteArgv(etcdctl([self.clientUrl], tls, 'endpoint', 'status'));
   const member = quoteArgv(etcdctl(urls, tls, 'member'));

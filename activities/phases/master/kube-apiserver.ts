@@ -83,7 +83,7 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       'audit-log-maxbackup': audit?.maxBackups,
       'audit-log-maxsize': audit?.maxSizeMiB,
       profiling: false,
-      // Without it, a restart waits up to a minute for idle connections; with it, requests are told to come again.
+      // Without it, a restart waits up to a minute for idle connections; with it, the server asks clients to retry.
       'shutdown-send-retry-after': true,
       ...config.extraArgs,
     }),

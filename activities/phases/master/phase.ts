@@ -153,7 +153,7 @@ export default definePhase({
 /** Where volume plugins are looked for. */
 const VOLUME_PLUGINS = '/usr/libexec/kubernetes';
 
-/** Whether somebody without a name gets an answer at all: never, unless the flags say so. */
+/** Whether anonymous requests are answered: never, unless the flags say so. */
 const anonymousMay = ({ apiServer: { extraArgs } }: MasterOptions): 'yes' | 'no' =>
   extraArgs['anonymous-auth'] === 'true' ? 'yes' : 'no';
 

@@ -87,7 +87,7 @@ function readOurs(annotation: string | undefined): FromSpec {
     const value = JSON.parse(annotation ?? '{}') as Partial<FromSpec>;
     return { labels: value.labels ?? [], taints: value.taints ?? [] };
   } catch {
-    // Somebody wrote into it: nothing is known to be ours.
+    // It was edited by others: nothing in it is known to be ours.
     return { labels: [], taints: [] };
   }
 }

@@ -57,7 +57,7 @@ export interface CheckSpec<Shape extends z.ZodRawShape, Code extends ErrorCode =
     args(of: CheckHost<z.output<z.ZodObject<Shape>>>): readonly string[] | null;
   };
   /**
-   * Everything that speaks against the host. Pure. `rows` are the words of the lines that the probe said, at most
+   * All problems of the host. Pure. `rows` are the words of the lines that the probe said, at most
    * MAX_ROWS, each word cut at MAX_WORD characters; empty for a check without probe.
    */
   evaluate(

@@ -13,7 +13,7 @@ const machine = z.object({ machineId: z.string(), address: z.string(), operation
 /** Another host of the cluster that is, or was when it was last looked at, the same machine. */
 export interface Twin {
   host: Host;
-  /** Told by this very operation; otherwise by an earlier one, and it may have been put right since. */
+  /** Reported by this operation; otherwise by an earlier one, and it may have been put right since. */
   fresh: boolean;
 }
 

@@ -36,7 +36,7 @@ export function probeScript(checks: readonly Check[], host: CheckHost): { text: 
   return { text: [HEAD, ...bodies, ...calls, 'wait', ''].join('\n'), args };
 }
 
-/** What each check said, by its name; a check that is not here did not end. Lines of nobody are skipped. Pure. */
+/** What each check said, by its name; a check that is not here did not end. Lines that belong to no check are skipped. Pure. */
 export function readAnswers(stdout: string): Map<string, string[][]> {
   const rows = new Map<string, string[][]>();
   const ended = new Set<string>();
@@ -58,7 +58,7 @@ export function unanswered(checks: readonly Check[], host: CheckHost, answers: R
     .map(({ name }) => name);
 }
 
-/** Everything that speaks against a host, the most basic first. Pure. */
+/** All problems of a host, the most basic first. Pure. */
 export function evaluate(
   checks: readonly Check[],
   input: CheckInput,

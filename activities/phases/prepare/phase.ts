@@ -61,7 +61,7 @@ const options = z.strictObject({
         .array(cidr)
         .max(64)
         .default([])
-        .describe('Ranges beyond the cluster that reach the API servers; a firewall that is off lets in everybody'),
+        .describe('Ranges beyond the cluster that reach the API servers; a firewall that is off allows all sources'),
       nodePortsFrom: z
         .array(cidr)
         .max(64)
@@ -77,7 +77,7 @@ export default definePhase({
   name: 'prepare',
   title: 'Base system',
   hosts: 'all',
-  // By names in /etc/hosts they are reached; of workers nobody needs one.
+  // Hosts reach them by names in /etc/hosts; workers need no name.
   follows: ['control-plane', 'etcd', 'registry'],
   needs: [{ phase: 'preflight', on: 'same-host' }],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 10_000 },

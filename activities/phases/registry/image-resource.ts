@@ -7,7 +7,7 @@ import { type Resource, type ResourceKind, resourceKey } from '../../resources/r
 import { fetchCall, TRANSFER_TIMEOUT_MS } from '../../resources/transfer.ts';
 import { Unknown } from '../../resources/unknown.ts';
 
-/** Files on the host with which it speaks to the registry. */
+/** Files on the host that authenticate it to the registry. */
 export interface RegistryTls {
   readonly ca: string;
   readonly cert: string;

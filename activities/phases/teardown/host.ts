@@ -53,7 +53,7 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   return keptFirst(changes);
 }
 
-/** What was kept is what somebody has to look at. */
+/** What was kept needs a look by an operator. */
 const keptFirst = (changes: readonly Change[]): Change[] => [
   ...changes.filter(({ action }) => action === 'keep'),
   ...changes.filter(({ action }) => action !== 'keep'),
@@ -64,7 +64,7 @@ const FORGET = `# A link to another disk stays, empty: what lies there is ours.
 if [ -L ${STATE_DIR} ]; then [ ! -d ${STATE_DIR} ] || find -H ${STATE_DIR} -xdev -mindepth 1 -delete; else rm -rf -- ${STATE_DIR}; fi
 rm -rf -- /run/kubewright /run/kubewright.* /run/kubewright-*\n${UNMARK}`;
 
-/** The mark, and the folder that it lies in: nobody else may begin here before our own state is gone. */
+/** The mark, and the folder that it lies in: no other cluster may begin here before our own state is gone. */
 const LAST: readonly string[] = [`file:${CLUSTER_MARK}`, `directory:${KUBEWRIGHT_DIR}`];
 
 function witness(entries: readonly LedgerEntry[], id: string): string {
@@ -78,7 +78,7 @@ function contextOf(run: PhaseRun<unknown>, phase: Phase): PhaseContext<unknown> 
 
 /**
  * What a version without a ledger may have placed: all that the host's phases would place, without a word on what was
- * there before. A phase that cannot tell (its mirror is away, say) is kept, and says so.
+ * there before. A phase that cannot list its files (its mirror is down, say) is kept and reported.
  */
 async function unrecorded(
   run: PhaseRun<unknown>,
@@ -108,7 +108,7 @@ async function unrecorded(
       changes.push({
         resource: `phase:${phase.name}`,
         action: 'keep',
-        detail: `what it placed cannot be told: ${why}`,
+        detail: `what it placed cannot be listed: ${why}`,
       });
     }
   }

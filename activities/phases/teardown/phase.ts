@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { definePhase } from '../phase.ts';
 import { tearDownHost } from './host.ts';
 
-/** Everything that Kubewright placed on a host is taken back. Hosts wait for no other: one that is away holds up nobody. */
+/** Everything that Kubewright placed on a host is taken back. Hosts do not wait for each other: one that is down delays no other. */
 export default definePhase({
   name: 'teardown',
   title: 'Teardown',

@@ -1,7 +1,7 @@
 import { KUBELET_PORT } from '../../kube/paths.ts';
 
 /**
- * Defines `silent <lines of name and address>`: prints those names of whom nothing is heard, neither an answer to ping nor
+ * Defines `silent <lines of name and address>`: prints the names of nodes that answer neither ping nor
  * a word (a refusal, say) from the kubelet's port, in three tries of up to 4 s.
  */
 export const SILENT_FUNCTION = `

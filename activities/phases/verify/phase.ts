@@ -131,7 +131,7 @@ function refuseSilent(run: PhaseRun<unknown>, output: string): void {
   run.fail('NODE_UNREACHABLE', `${few} cannot be reached from ${run.host.name}`, evidence, silent);
 }
 
-/** Where test pods run. A few nodes alone would have nobody to talk to: this control plane is with them. */
+/** Where test pods run. A single node has no peer for the network test: this control plane joins it. */
 function smokeNodesOf(context: PhaseContext<unknown>): string[] {
   const names = nodesOf(context);
   return names.includes(context.host.name) ? names : [context.host.name, ...names];

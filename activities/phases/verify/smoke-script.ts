@@ -47,7 +47,7 @@ if ! k rollout status "daemonset/$name" --timeout=1s >/dev/null 2>&1; then
     grep "^$name-" | tail -n 2 | ${linesKeepEnds(400)} | while read -r pod what; do failed event "$pod" "$pod" "$what"; done
   failed pods all all 'not every node runs its test pod within 90 s'
 fi
-# A list of nobody would be a test of nothing.
+# An empty list would test nothing.
 tries=0
 until k get pods -l "app=$name" --field-selector status.phase=Running --no-headers \\
   -o custom-columns=N:.spec.nodeName,P:.metadata.name,I:.status.podIP >"$tmp/list" 2>"$tmp/list.err"; do

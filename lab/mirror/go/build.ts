@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { GoRecipe } from './recipe.ts';
 import { type GoToolchain, go } from './toolchain.ts';
 
-/** How often the count of compiled packages is told, ms. */
+/** How often the count of compiled packages is reported, ms. */
 const TELL_EVERY_MS = 5_000;
 
 /**

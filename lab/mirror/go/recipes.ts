@@ -40,7 +40,7 @@ export function containerdRecipe(version: string): GoRecipe {
   return {
     module,
     version: `v${version}`,
-    // Snapshotters that need C libraries; overlayfs is what everybody uses.
+    // Snapshotters that need C libraries; overlayfs is the usual one.
     tags: ['no_btrfs', 'no_devmapper', 'no_zfs'],
     // Its own libraries, and those that have what the versions of Kubernetes lack.
     likeKubernetes: {

@@ -12,7 +12,7 @@ interface PeerGroup {
 
 /**
  * The hosts that this one depends on. A majority is enough of control planes and etcd members, and no worker is in it:
- * one dead host stops its own tasks, not everybody's.
+ * one dead host stops its own tasks, not those of all hosts.
  */
 function peerGroups({ cluster, host }: { cluster: ClusterSpec; host: Host }): PeerGroup[] {
   const group = (role: Role, what: string, least: (count: number) => number): PeerGroup[] => {

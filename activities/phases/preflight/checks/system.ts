@@ -9,7 +9,7 @@ export default defineCheck({
   looks: '/etc/os-release, `uname -m` and the name of process 1, on every host.',
   codes: ['OS_UNSUPPORTED'],
   options: {
-    allowUnsupportedOs: z.boolean().default(false).describe('Try it on a distribution that nobody tested'),
+    allowUnsupportedOs: z.boolean().default(false).describe('Allow a distribution that is not tested'),
   },
   evaluate({ facts, options }) {
     const problem = (message: string, evidence: string): Problem<'OS_UNSUPPORTED'> => ({

@@ -16,7 +16,7 @@ const setObject = z.object({ name: z.string(), elem: z.array(z.unknown()).option
 
 type Sets = ReadonlyMap<string, readonly unknown[]>;
 
-/** A packet's value of an expression: null when the expression is not about such packets, undefined when nobody knows. */
+/** A packet's value of an expression: null when the expression is not about such packets, undefined when it is unknown. */
 function valueOf(left: unknown, packet: Packet): string | number | null | undefined {
   if (!isTable(left)) return undefined;
   const { payload, meta, ct, fib } = left;
