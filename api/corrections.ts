@@ -8,6 +8,7 @@ import { requireOwnAddress } from './address-in-use.ts';
 import type { Caller } from './caller.ts';
 import type { ApiDeps } from './deps.ts';
 import { requireAllowed } from './require-allowed.ts';
+import { requireSameVersions } from './require-same-versions.ts';
 import { phaseValidator } from './validate-phases.ts';
 
 /** Changes one host of a spec in place. */
@@ -60,6 +61,7 @@ export async function correctedSpec(
   }
   const valid = validateClusterSpec(cluster, phaseValidator(deps.phases));
   await requireAllowed(deps, caller, valid, base);
+  await requireSameVersions(deps, valid, { base, correct: true });
   return await deps.store.specs.put(valid);
 }
 

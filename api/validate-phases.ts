@@ -45,6 +45,44 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
   };
 }
 
+/** Roles that make a difference: some phase runs on their hosts, or looks for them. */
+function servedRoles(phases: readonly Phase[]): ReadonlySet<string> {
+  const kube = ['control-plane', 'worker'];
+  return new Set(
+    phases.flatMap(({ hosts, admits, follows = [] }) => [
+      ...(hosts === 'kube' ? kube : [hosts === 'one-control-plane' ? 'control-plane' : hosts]),
+      ...(admits ? [admits] : []),
+      ...follows,
+    ]),
+  );
+}
+
+/** Roles that no phase of this version does anything for: a host would have them in name only. */
+function idleRoles(cluster: ClusterSpec, served: ReadonlySet<string>): FieldIssue[] {
+  return cluster.spec.hosts.flatMap(({ roles }, host) =>
+    roles.flatMap((role, index) =>
+      served.has(role)
+        ? []
+        : [
+            {
+              path: formatPath(['spec', 'hosts', host, 'roles', index]),
+              message: `the role ${role} has no phase in this version: nothing would be done for it; take it out`,
+            },
+          ],
+    ),
+  );
+}
+
+/**
+ * `phaseValidator` for a spec that a user sends: its roles as well. A cluster of an earlier version may have roles without
+ * a phase; its corrections go on.
+ */
+export function specValidator(phases: readonly Phase[]): ValidatePhases {
+  const validate = phaseValidator(phases);
+  const served = servedRoles(phases);
+  return (cluster) => [...idleRoles(cluster, served), ...validate(cluster)].slice(0, MOST_ISSUES);
+}
+
 function optionIssues(phase: Phase, raw: unknown, path: PropertyKey[]): FieldIssue[] {
   const parsed = phase.options.safeParse(raw);
   return parsed.success ? [] : describeIssues(parsed.error, phase.options, raw, path);

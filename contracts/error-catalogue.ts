@@ -450,6 +450,20 @@ export const ERRORS = {
     'Two hosts share an identity',
     'Give each machine its own machine-id, address and name. Then retry the host.',
   ),
+  UPGRADE_NEEDED: entry(
+    'request',
+    false,
+    409,
+    'A build does not change the version of a component that the cluster runs',
+    'Give the version that the cluster has, or leave it out of the spec. This version of Kubewright has no upgrade operation yet: build a new cluster with the new version.',
+  ),
+  VERSION_REFUSED: entry(
+    'request',
+    false,
+    409,
+    'The cluster cannot change to this version',
+    'Give the version that the cluster has, or leave it out of the spec. A component is never set back to an older version, and Kubernetes and etcd do not skip a minor version.',
+  ),
   HOST_OF_ANOTHER_CLUSTER: entry(
     'host',
     false,

@@ -55,7 +55,7 @@ async function isWhole(specs: SpecStore, { kind, state, phases, hosts, specRef }
 }
 
 /** Has a build gone through as a whole since the cluster came to be, or came to be again after a teardown? */
-async function wasBuilt(db: Kysely<Tables>, specs: SpecStore, cluster: string): Promise<boolean> {
+export async function wasBuilt(db: Kysely<Tables>, specs: SpecStore, cluster: string): Promise<boolean> {
   const rows = await db
     .selectFrom('operations')
     .select('status')

@@ -10,7 +10,7 @@ import {
   type StatusHead,
   statusEvents,
 } from './changes.ts';
-import { type ClusterOutcome, clusterOutcome } from './cluster-outcome.ts';
+import { type ClusterOutcome, clusterOutcome, wasBuilt } from './cluster-outcome.ts';
 import { healthFrom, saveHealth } from './health-rows.ts';
 import { quarantineOf, saveQuarantine } from './quarantine-rows.ts';
 import type { ClusterRow, Tables } from './schema.ts';
@@ -69,6 +69,8 @@ export interface Projections {
   /** Hosts of the cluster in quarantine, by name. */
   quarantine(cluster: string): Promise<QuarantinedHost[]>;
   cluster(name: string): Promise<ClusterRecord | null>;
+  /** A build of all phases and hosts has gone through since the cluster came to be, or came to be again after a teardown. */
+  wasBuilt(cluster: string): Promise<boolean>;
   /** By name. */
   clusters(page: {
     limit: number;
@@ -306,6 +308,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       return Number(found);
     },
     quarantine: (cluster) => quarantineOf(db, cluster),
+    wasBuilt: (cluster) => wasBuilt(db, specs, cluster),
     async cluster(name) {
       const row = await db.selectFrom('clusters').selectAll().where('name', '=', name).executeTakeFirst();
       return row ? clusterOf(row) : null;

@@ -105,6 +105,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   follows?: readonly Role[];
   /** Of a `one-control-plane` phase: it does something for each node, so healing a node takes it too. */
   speaksOfNodes?: boolean;
+  /**
+   * Options that name the version of a component which only an upgrade changes on a cluster that was built: changing it
+   * restarts what the cluster or its pods depend on. `component`: its name in messages.
+   */
+  upgrades?: readonly { component: string; option: string }[];
   /** Other phases that cannot be in the same cluster. */
   conflicts?: readonly string[];
   /** False leaves the phase out of the plan; default: always in. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { withPinnedVersions } from '../../activities/operations/versions.ts';
 import { accepted, dryRunAnswer } from '../../contracts/api.ts';
 import { type ClusterSpec, clusterShape } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
@@ -11,8 +12,9 @@ import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
 import { presentSpec } from '../present-spec.ts';
 import { requireAllowed } from '../require-allowed.ts';
+import { requireSameVersions } from '../require-same-versions.ts';
 import { submitOperation } from '../submit.ts';
-import { phaseValidator } from '../validate-phases.ts';
+import { specValidator } from '../validate-phases.ts';
 import { type AddRoutes, idempotencyHeaders, operationLinks, responses } from './shared.ts';
 
 const query = z.strictObject({
@@ -22,7 +24,7 @@ const query = z.strictObject({
 
 /** POST /clusters: the one request that builds a cluster. */
 export const createCluster: AddRoutes = (api, deps) => {
-  const validatePhases = phaseValidator(deps.phases);
+  const validatePhases = specValidator(deps.phases);
   const validator = api.validatorCompiler!;
   api.post(
     '/clusters',
@@ -45,9 +47,12 @@ export const createCluster: AddRoutes = (api, deps) => {
     },
     async (request, reply) => {
       const dryRun = request.query.dryRun === 'true';
-      const spec = validateClusterSpec(request.body, validatePhases);
-      requireReach(request, spec.metadata.name);
-      await requireAllowed(deps, callerOf(request), spec, await presentSpec(deps, spec.metadata.name));
+      const wanted = validateClusterSpec(request.body, validatePhases);
+      requireReach(request, wanted.metadata.name);
+      const base = await presentSpec(deps, wanted.metadata.name);
+      const spec = withPinnedVersions(wanted, deps.phases, { before: base, given: request.body });
+      await requireAllowed(deps, callerOf(request), spec, base);
+      await requireSameVersions(deps, spec, { base, correct: false });
       await requireSameNetwork(deps, spec);
       const cluster = spec.metadata.name;
       const operation = await submitOperation(deps, {

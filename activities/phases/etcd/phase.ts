@@ -61,6 +61,7 @@ export default definePhase({
   expectedMs: 6_000,
   keepsRunning: { units: ['etcd'] },
   options,
+  upgrades: [{ component: 'etcd', option: 'version' }],
   folders: ({ dataDir }) => [{ path: dataDir, option: ['dataDir'] }, { path: ETCD_DIR }],
   resources: async (context) => {
     const { host, peers, options, pki } = context;

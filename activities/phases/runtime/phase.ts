@@ -66,6 +66,8 @@ export default definePhase({
   expectedMs: 5_000,
   keepsRunning: { units: ['containerd'] },
   options,
+  // Not runc and the plugins: containerd runs them anew for each container, and restarts nothing for them.
+  upgrades: [{ component: 'containerd', option: 'version' }],
   folders: ({ containerd }) => [
     ...[...FILLED, CONTAINERD_DIR, CNI_DIR, CNI_CONF_DIR].map((path) => ({ path })),
     ...containerdFolders(containerd),

@@ -76,7 +76,7 @@ describe('POST /clusters', () => {
   it('one key for another body is refused', async () => {
     const headers = { 'idempotency-key': 'k-1' };
     await post(spec(), headers);
-    const other = await post(spec({ kubernetes: { version: '1.36.2' } }), headers);
+    const other = await post(spec({ policy: { onHostFailure: 'abort' } }), headers);
     expect(other).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } });
     expect((await post(spec(), headers, '?dryRun=true')).status).toBe(422);
     expect(api.temporal.submitted).toHaveLength(1);
@@ -356,5 +356,28 @@ describe('history', () => {
     api.temporal.down = true;
     const without = await api.call('GET', '/clusters/demo/history?operation=op-1&kind=exec');
     expect(without).toMatchObject({ status: 200, body: { events: [], items: [{ eventId: null }] } });
+  });
+});
+
+describe('roles without a phase', () => {
+  it.each(['load-balancer', 'entry'])('%s is refused by name', async (role) => {
+    const answer = await post(spec({}, [host({ roles: ['control-plane', 'etcd', 'worker', role] })]));
+    expect(answer).toMatchObject({
+      status: 422,
+      body: {
+        code: 'SPEC_INVALID',
+        errors: [{ path: 'spec.hosts[0].roles[3]', message: expect.stringContaining(`the role ${role} has no phase`) }],
+      },
+    });
+  });
+
+  it('do not stop the cluster of an earlier version from being built and corrected', async () => {
+    await post(spec());
+    const status = (await api.store.projections.operation('demo', 'op-1'))!;
+    const earlier = await api.store.specs.get(status.specRef);
+    earlier.spec.hosts[0]!.roles.push('entry');
+    const specRef = await api.store.specs.put(earlier);
+    await save({ specRef, state: 'succeeded' });
+    expect((await api.call('POST', '/clusters/demo/operations', { body: { kind: 'build' } })).status).toBe(202);
   });
 });

@@ -29,6 +29,7 @@ export const phases = [
     name: 'prepare',
     title: 'Prepare',
     hosts: 'all',
+    follows: ['control-plane', 'etcd', 'registry', 'time-server'],
     needs: [],
     timeouts,
     expectedMs: 100,
