@@ -129,6 +129,18 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        extends: true,
+        test: {
+          // Long cases on real clusters, by name: npm run matrix -- --case NAME. Not in CI.
+          name: 'matrix',
+          include: ['test/matrix/**/*.test.ts'],
+          globalSetup: ['test/support/artifacts-global-setup.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 2_400_000,
+          fileParallelism: false,
+        },
+      },
       field('field', FIELD),
       field('field-long', FIELD_LONG),
       {

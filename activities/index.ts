@@ -9,6 +9,7 @@ import type { Timeouts } from '../contracts/timeouts.ts';
 import { lookAtHealth } from './health/look.ts';
 import { closing, type OperationJournal, opening, type RunRef } from './operations/operation-log.ts';
 import { makePlan } from './operations/plan.ts';
+import { withoutSettled } from './operations/plan-settled.ts';
 import { withTimeouts } from './operations/plan-timeouts.ts';
 import { type PolicyJournal, recordPolicy } from './operations/policy-record.ts';
 import { heartbeats } from './tasks/heartbeats.ts';
@@ -77,7 +78,8 @@ export function createActivities(deps: ActivityDeps): Activities {
             runRef(),
             async () => {
               const spec = await deps.spec(input.specRef);
-              return withTimeouts(makePlan(input, spec, [...deps.phases.values()]), deps.timeouts);
+              const plan = makePlan(input, spec, [...deps.phases.values()]);
+              return withTimeouts(await withoutSettled(plan, input, deps), deps.timeouts);
             },
             deps.specRow,
           ),

@@ -163,7 +163,7 @@ export const dryRunAnswer = z.object({
   operation: operationId,
   state: z.enum(OPERATION_STATES),
   plan: z
-    .array(z.looseObject({ name: text, title: text, hosts: z.array(text).max(1000), needs: z.array(need).max(32) }))
+    .array(z.looseObject({ name: text, title: text, hosts: z.array(text).max(1000), needs: z.array(need).max(200) }))
     .max(200),
   hosts: z.array(z.object({ host: text, changes: z.array(changeItem.extend({ phase: text })).max(20_000) })).max(1001),
   changeCount: z.int(),

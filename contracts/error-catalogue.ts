@@ -135,6 +135,13 @@ export const ERRORS = {
     'The cluster needs this host for its quorum',
     'Repair the host and retry it, or use replace to give its name and roles to another machine.',
   ),
+  SWITCH_REFUSED: entry(
+    'request',
+    false,
+    409,
+    'This change would cut off running pods',
+    'Leave the field as it is. To change it, build a new cluster with it and move the workloads there.',
+  ),
   ADDRESS_IN_USE: entry(
     'request',
     false,

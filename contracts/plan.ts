@@ -25,7 +25,7 @@ export const planPhase = z.strictObject({
   title: z.string().max(80),
   /** Host names, in the order of the spec. The pseudo host `cluster` stands for phases that run in the worker. */
   hosts: z.array(dnsLabel).min(1).max(LIMITS.hostsPerCluster),
-  needs: z.array(need).max(32),
+  needs: z.array(need).max(200),
   /** Tasks of this phase in flight at once. */
   maxParallel: z.int().min(1).max(LIMITS.hostsPerCluster),
   startToCloseMs: milliseconds,

@@ -6,6 +6,7 @@ import type { OperationInput, OperationKind } from '../../contracts/operation.ts
 import { type Plan, type PlanPhase, plan } from '../../contracts/plan.ts';
 import { quorumProblem } from '../../contracts/quorum.ts';
 import { DEFAULT_TIMEOUTS } from '../../contracts/timeouts.ts';
+import { needsOf } from '../phases/needs.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
@@ -81,13 +82,14 @@ export function planOfPhases(
       throw new KubewrightError('SPEC_INVALID', `phases ${phase.name} and ${clash} exclude each other: choose one`);
     }
   }
+  const inPlan = chosen.map(({ phase }) => phase);
   const planned = plan.parse({
     planVersion: 1,
     cluster: input.cluster,
     kind: input.kind,
     specRef: input.specRef,
     mode: input.mode,
-    phases: chosen.map(({ planned }) => planned),
+    phases: chosen.map(({ phase, planned }) => ({ ...planned, needs: needsOf(phase, inPlan) })),
     quarantined: [],
     quorum: quorumGroups(cluster),
     policy: { onHostFailure: cluster.spec.policy.onHostFailure, maxQuarantined: maxQuarantined(cluster) },

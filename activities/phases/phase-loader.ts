@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { KubewrightError } from '../../contracts/errors.ts';
+import { needsOf } from './needs.ts';
 import type { Phase } from './phase.ts';
 
 /** Every phase, ordered so that each comes after what it needs. Throws INTERNAL when the phases do not fit together. */
@@ -48,10 +49,11 @@ export function sortPhases(phases: readonly Phase[]): Phase[] {
       }
     }
   }
+  const needs = new Map(phases.map((phase) => [phase.name, needsOf(phase, phases).map((need) => need.phase)]));
   const sorted: Phase[] = [];
   const waiting = new Map([...byName].sort(([a], [b]) => (a < b ? -1 : 1)));
   while (waiting.size > 0) {
-    const ready = [...waiting.values()].find((phase) => phase.needs.every((need) => !waiting.has(need.phase)));
+    const ready = [...waiting.values()].find((phase) => needs.get(phase.name)!.every((name) => !waiting.has(name)));
     if (!ready) {
       throw new KubewrightError('INTERNAL', `phases need each other in a circle: ${[...waiting.keys()].join(', ')}`);
     }

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import type { Host, Role } from '../../contracts/host.ts';
@@ -8,6 +8,7 @@ import type { ArtifactSource } from '../artifacts/source.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
 import type { ProxyUrls } from '../kube/proxy.ts';
 import type { Pki } from '../pki/types.ts';
+import type { ObjectRef } from '../resources/manifests.ts';
 import type { Resource } from '../resources/resource.ts';
 import type { ClusterNotes } from './cluster-notes.ts';
 import type { PhaseFolder } from './folders.ts';
@@ -87,6 +88,8 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   /** The kinds of operation whose plans it is part of. Default: those that build (build, check, heal). */
   operations?: readonly OperationKind[];
   hosts: PhaseHosts;
+  /** What others find in it, whichever phase it is: `pod-network`, `container-runtime`. Default: its own name. */
+  provides?: readonly string[];
   /** What a task truly needs. Order otherwise does not exist: tasks start as soon as their needs are met. */
   needs: readonly Need[];
   /** Tasks at once: `together` (default), `one-by-one`, or a number. */
@@ -103,6 +106,16 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   admits?: Role;
   /** Every host of the phase writes down where the hosts of these roles are: when one of those is replaced, all their tasks run again. */
   follows?: readonly Role[];
+  /**
+   * It takes away what the desired state no longer has: it comes after every phase of the plan that does not need it, and is
+   * planned only on hosts where the desired state may have changed since it succeeded there.
+   */
+  closing?: true;
+  /**
+   * Objects in the cluster that its hooks make, beside its `manifests`: while the phase is switched on they are not pruned.
+   * The hooks label them with `ownerLabels`.
+   */
+  objects?: readonly ObjectRef[];
   /** Of a `one-control-plane` phase: it does something for each node, so healing a node takes it too. */
   speaksOfNodes?: boolean;
   /**
@@ -112,6 +125,8 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   upgrades?: readonly { component: string; option: string }[];
   /** Other phases that cannot be in the same cluster. */
   conflicts?: readonly string[];
+  /** It can be switched off: it has the option `enabled`, beside its own; what it placed is then taken away. */
+  optional?: true;
   /** False leaves the phase out of the plan; default: always in. */
   enabled?(cluster: ClusterSpec, options: z.output<Schema>): boolean;
   options: Schema;
@@ -153,5 +168,19 @@ export type Phase = PhaseSpec<z.ZodType>;
 
 /** Declare a phase: one file under activities/phases/, default export. */
 export function definePhase<Schema extends z.ZodType>(spec: PhaseSpec<Schema>): Phase {
-  return spec as unknown as Phase;
+  const phase = spec as unknown as Phase;
+  return phase.optional ? switchable(phase) : phase;
+}
+
+/** The phase with the option `enabled`. Throws an Error for options that are no object. */
+function switchable(phase: Phase): Phase {
+  if (!(phase.options instanceof z.ZodObject)) throw new Error(`phase ${phase.name}: its options are no object`);
+  return {
+    ...phase,
+    options: phase.options.extend({
+      enabled: z.boolean().default(true).describe('false: the phase is left out, and what it placed is taken away'),
+    }),
+    enabled: (cluster, options) =>
+      (options as { enabled: boolean }).enabled && (phase.enabled?.(cluster, options) ?? true),
+  };
 }

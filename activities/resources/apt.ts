@@ -132,6 +132,14 @@ kw_purge() {
     case $kw_s in ''|not-installed) ;; *) kw_left="$kw_left $kw_p" ;; esac
   done
   [ -n "$kw_left" ] || return 0
+  if [ -n "$KW_DRY" ]; then
+    kw_says=$(dpkg --no-act --purge $kw_left </dev/null 2>&1)
+    for kw_p in $kw_left; do
+      KW_KEY="packages:$kw_p"
+      if printf '%s\\n' "$kw_says" | grep -q "^Would remove or purge $kw_p[ :]"; then kw_tell removed "$kw_p"; fi
+    done
+    return 0
+  fi
   kw_tries=0
   until kw_says=$(dpkg --purge --no-pager $kw_left </dev/null 2>&1); do
     printf '%s' "$kw_says" | grep -Eq 'frontend lock|is locked by another process' || break
@@ -151,6 +159,10 @@ kw_install_again() {
   for kw_p; do
     kw_there "$kw_p" && continue
     KW_KEY="packages:$kw_p"
+    # It had to go for a package that is there still.
+    kw_says=$(apt-get install --simulate -q --no-install-recommends -- "$kw_p" </dev/null 2>&1)
+    if kw_goes=$(printf '%s\\n' "$kw_says" | grep -m 1 '^Remv '); then kw_tell kept "it excludes another package: $kw_goes"; continue; fi
+    if [ -n "$KW_DRY" ]; then kw_tell restored "$kw_p"; continue; fi
     if kw_says=$(${USE_PROXY}; timeout 300 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=60 \\
       -o Dpkg::Use-Pty=0 -- "$kw_p" </dev/null 2>&1); then kw_tell restored "$kw_p"
     else kw_tell kept "it cannot be installed again: $(printf '%s' "$kw_says" | tail -n 1 | tr '\\t' ' ')"

@@ -55,6 +55,8 @@ export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
     const { mode, owner, group } = observed;
     return [{ prior: { mode: octal(mode), owner, group } }];
   },
+  dry: 'together',
+  keptStays: true,
   // One that we made goes when it is empty: what others put into it is theirs.
   undo: (entries, { quote }) =>
     entries.map((entry) => {
@@ -64,6 +66,7 @@ export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
       const as = quote(`${mode.replace(/^0/, '')} ${owner}:${group}`);
       const lines = [
         `kw_now=$(stat -L -c '%a %U:%G' -- ${path} 2>/dev/null) && [ "$kw_now" != ${as} ] || exit 0`,
+        `if [ -n "$KW_DRY" ]; then kw_tell restored 'mode and owner'; exit 0; fi`,
         `chown -- ${quote(`${owner}:${group}`)} ${path} && chmod -- ${mode} ${path} && kw_tell restored 'mode and owner'`,
       ];
       return { key: entryKey(entry), script: lines.join('\n') };

@@ -76,6 +76,14 @@ kw_purge() {
   kw_left=
   for kw_p; do ! kw_there "$kw_p" || kw_left="$kw_left $kw_p"; done
   [ -n "$kw_left" ] || return 0
+  if [ -n "$KW_DRY" ]; then
+    kw_gone=
+    if rpm -e --test -- $kw_left >/dev/null 2>&1; then kw_gone=$kw_left
+    else for kw_p in $kw_left; do ! rpm -e --test -- "$kw_p" >/dev/null 2>&1 || kw_gone="$kw_gone $kw_p"; done
+    fi
+    for kw_p in $kw_gone; do KW_KEY="packages:$kw_p"; kw_tell removed "$kw_p"; done
+    return 0
+  fi
   # All of them, or else those that nothing needs any more, until there are none.
   if ! rpm -e -- $kw_left >/dev/null 2>&1; then
     kw_again=yes

@@ -23,6 +23,9 @@ export function file(
   return { kind: 'file', id: absolute(path), content, mode, owner, group };
 }
 
+/** Where versions up to 0.1 noted files of others that they took away, without `foreign`; prepare places none there. */
+const FOREIGN = /^\/etc\/(?:cni\/net\.d|systemd\/system\/[^/]+\.d)\//;
+
 export const fileKind: ResourceKind<FileResource, FileState> = {
   kind: 'file',
   probe: ({ id }, quote) => fileStateProbe(id, quote),
@@ -70,6 +73,8 @@ export const fileKind: ResourceKind<FileResource, FileState> = {
   },
 
   trace: ({ id }) => [{ prior: {}, replaces: [id] }],
+  dry: 'together',
+  outlives: ({ id, phase, prior }) => prior?.['foreign'] === true || (phase === 'prepare' && FOREIGN.test(id)),
   undo: (entries, { quote }) =>
     entries.map((entry) => ({ key: entryKey(entry), script: `kw_take_back ${quote(entry.id)}` })),
   digest: ({ content, mode, owner, group }) => digestOfParts([plainText(content), octal(mode), owner, group]),

@@ -141,6 +141,8 @@ fi`,
       .missing.filter((id) => !observed.kept.has(wordsOf(id)?.line ?? ''))
       .map((id) => ({ id, prior: {} }));
   },
+  // It takes back by itself what it no longer lists.
+  owns: (_resource, { kind }) => kind === KIND,
   undo: (entries, { quote }) => {
     const ids = entries.map(({ id }) => id).filter((id) => ID.test(id));
     return [

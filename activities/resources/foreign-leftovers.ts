@@ -71,7 +71,7 @@ export const foreignLeftoversKind: ResourceKind<ForeignLeftoversResource, Leftov
     return { script: lines.join('\n'), timeoutMs: 60_000 };
   },
   trace(_resource, observed) {
-    const file = (id: string): Trace => ({ kind: 'file', id, prior: {}, replaces: [id] });
+    const file = (id: string): Trace => ({ kind: 'file', id, prior: { foreign: true }, replaces: [id] });
     return (observed?.found ?? []).flatMap(([kind = '', first = '', second = '']) => {
       if (kind === 'cni') return [file(first)];
       return kind === 'dropin' ? [file(hiding(first, second) ?? second)] : [];

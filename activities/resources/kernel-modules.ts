@@ -83,6 +83,8 @@ export const kernelModulesKind: ResourceKind<KernelModulesResource, ModulesState
     { kind: 'file', id: resource.id, prior: {}, replaces: [resource.id] },
     ...(observed?.missing ?? []).map((name) => ({ id: name, prior: {} })),
   ],
+  owns: ({ id, names }, entry) =>
+    (entry.kind === 'file' && entry.id === id) || (entry.kind === 'kernel-modules' && names.includes(entry.id)),
   // A module may be in use by now, and unloading is the kernel's riskiest path.
   undo: (entries) =>
     entries.map((entry) => ({ key: entryKey(entry), script: "kw_tell kept 'it stays loaded until the next boot'" })),

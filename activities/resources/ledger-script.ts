@@ -62,8 +62,9 @@ ${TREE_FUNCTIONS}
 ${NOTE_LEFTOVER}
 # kw_keep <path>: what is there now, set aside as it is
 kw_keep() {
-  [ -e "$1" ] || [ -L "$1" ] || return 0
   kw_copy=$(kw_copy_of "$1")
+  # A copy from an earlier time, whose entry was struck off since, is no word on now.
+  [ -e "$1" ] || [ -L "$1" ] || { rm -rf -- "$kw_copy"; return 0; }
   rm -rf -- "$kw_copy.new"
   cp -a -- "$1" "$kw_copy.new"
   rm -rf -- "$kw_copy"

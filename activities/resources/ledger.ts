@@ -96,9 +96,20 @@ export const undoFunctions = (nonce: string): string => `set +e
 export LC_ALL=C
 KW_N=${nonce}
 KW_DRY=
-kw_tell() { printf '%s %s %s\\t%s\\n' "$KW_N" "$1" "$KW_KEY" "$2"; }
+KW_KEPT=
+kw_tell() {
+  printf '%s %s %s\\t%s\\n' "$KW_N" "$1" "$KW_KEY" "$2"
+  [ "$1" != kept ] || [ -z "$KW_KEPT" ] || printf '%s\\n' "$KW_KEY" >>"$KW_KEPT"
+}
 # kw_take_back <path>: what was set aside comes back, else the path goes
 kw_take_back() {
+  if [ -n "$KW_DRY" ]; then
+    kw_copy=$(kw_copy_of "$1")
+    if [ -e "$kw_copy" ] || [ -L "$kw_copy" ]; then kw_tell restored "$1 as it was"
+    elif [ -e "$1" ] || [ -L "$1" ]; then kw_tell removed "$1"
+    fi
+    return 0
+  fi
   rm -rf -- "\${1%/*}/.\${1##*/}.kubewright-new"
   kw_copy=$(kw_copy_of "$1")
   if [ -e "$kw_copy" ] || [ -L "$kw_copy" ]; then

@@ -3,7 +3,7 @@ import type { Change } from '../../contracts/operation.ts';
 import { digestOfParts, sha256 } from './digest.ts';
 import { absolute } from './path-check.ts';
 import { KUBECTL_CACHE_DIR } from './paths.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { type Owner, type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { shCode } from './sh-code.ts';
 import { Unknown } from './unknown.ts';
 
@@ -11,8 +11,35 @@ import { Unknown } from './unknown.ts';
 export interface KubeObject {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
 }
+
+/** Which object it is. `namespace` absent: it belongs to none. */
+export interface ObjectRef {
+  /** Absent for the core group. Without the version, which may be another one in the answer. */
+  readonly group?: string;
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+export const refOf = ({ apiVersion, kind, metadata: { name, namespace } }: KubeObject): ObjectRef => ({
+  ...(apiVersion.includes('/') ? { group: apiVersion.slice(0, apiVersion.indexOf('/')) } : {}),
+  kind,
+  ...(namespace === undefined ? {} : { namespace }),
+  name,
+});
+
+/** Labels that every object of ours carries: by them it is found again when no phase desires it any more. */
+export const OWNER_LABELS = { cluster: 'kubewright.dev/cluster', phase: 'kubewright.dev/phase' } as const;
+export const ownerLabels = ({ cluster, phase }: Owner): Record<string, string> => ({
+  [OWNER_LABELS.cluster]: cluster,
+  [OWNER_LABELS.phase]: phase,
+});
 
 export interface ManifestsResource extends Resource {
   readonly kind: 'manifests';
@@ -31,7 +58,7 @@ interface ManifestsState {
 
 /** Where a control plane keeps its admin kubeconfig. */
 const ADMIN_KUBECONFIG = '/etc/kubewright/admin.kubeconfig';
-const FIELD_MANAGER = 'kubewright';
+export const FIELD_MANAGER = 'kubewright';
 const WORKLOADS = ['Deployment', 'DaemonSet', 'StatefulSet'];
 const APPLY_TIMEOUT_MS = 120_000;
 /** What an API server, or kubectl about it, says while it starts or has too much to do (extended regular expression, any case). */
@@ -39,8 +66,8 @@ const PASSES =
   'connection refused|the connection to the server .* was refused|no route to host|network is unreachable|context deadline exceeded|connection reset|unable to connect|i/o timeout|TLS handshake|unexpected EOF|ServiceUnavailable|the server is currently unable|etcdserver|Too Many Requests|failed to download openapi';
 
 /**
- * Objects in the cluster, by server-side apply through kubectl on this host. Objects that leave the list stay in the
- * cluster. `wait`: after a change, until Deployments, DaemonSets and StatefulSets of the list are rolled out.
+ * Objects in the cluster, by server-side apply through kubectl on this host. Objects that leave the list are
+ * taken away by the phase `prune`. `wait`: after a change, until Deployments, DaemonSets and StatefulSets of the list are rolled out.
  * Throws an Error for a Secret: the probe script is kept in the journal as it is.
  */
 export function manifests(
@@ -113,6 +140,13 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
     return { script: lines.join('\n'), timeoutMs: APPLY_TIMEOUT_MS + waitMs * Math.max(workloads.length, 1) };
   },
 
+  ownedBy: (resource, owner) => ({
+    ...resource,
+    objects: resource.objects.map((object) => ({
+      ...object,
+      metadata: { ...object.metadata, labels: { ...object.metadata.labels, ...ownerLabels(owner) } },
+    })),
+  }),
   digest: (resource) => digestOfParts([sha256(list(resource)), resource.kubeconfig]),
 };
 

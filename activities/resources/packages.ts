@@ -109,6 +109,9 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
   // The scripts write the ledger themselves, a line per package: only the package manager knows what comes along.
   trace: ({ apt, dnf }, observed) =>
     observed === null ? [...new Set([...apt, ...dnf])].map((id) => ({ id, prior: {} })) : [],
+  dry: 'together',
+  // Packages that came along are kept as long as others need them.
+  keptStays: true,
   undo(entries, { facts, quote }) {
     const named = (what: string) =>
       entries.filter(({ id, prior }) => NAME.test(id) && prior?.[what] === true).map(({ id }) => quote(id));

@@ -13,6 +13,7 @@ import { kernelModulesKind } from './kernel-modules.ts';
 import { leftover } from './leftover.ts';
 import { manifestsKind } from './manifests.ts';
 import { packagesKind } from './packages.ts';
+import { residueKind } from './residue.ts';
 import type { Resource, ResourceKind, Undoing } from './resource.ts';
 import { serviceKind } from './service.ts';
 import { swapOffKind } from './swap-off.ts';
@@ -43,6 +44,7 @@ export const RESOURCE_KINDS: readonly AnyKind[] = [
   manifestsKind,
   packagesKind,
   registryImageKind,
+  residueKind,
   serviceKind,
   swapOffKind,
   swapUnitsKind,

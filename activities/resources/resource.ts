@@ -17,6 +17,12 @@ export interface Resource {
   readonly id: string;
 }
 
+/** Whose desired state a resource is part of. */
+export interface Owner {
+  readonly cluster: string;
+  readonly phase: string;
+}
+
 /**
  * What a resource kind is. Shared code never branches on a kind: the engine finds the kind's object through
  * `resource-kinds.ts` (one file per kind). A kind has `fragment` (joined with its neighbours into one round trip) or
@@ -47,6 +53,13 @@ export interface ResourceKind<R extends Resource, Observed> extends Undoing {
    * None: it leaves nothing of its own. `observed` null: what was there before us is not known.
    */
   trace?(resource: R, observed: Observed | null): readonly Trace[];
+  /**
+   * Does the entry of a host's ledger belong to this resource as it is desired? Pure. Default: it is one of those that
+   * `trace` names when nothing is known of the time before. An entry of no desired resource is taken back.
+   */
+  owns?(resource: R, entry: LedgerEntry): boolean;
+  /** The resource with its owner written on it, for kinds whose things are found again by that. Pure. */
+  ownedBy?(resource: R, owner: Owner): R;
   /** Digest of the desired content, for restart stamps: changes when a dependent service has to restart. */
   digest(resource: R): string;
   /** Values for the redactor. */
@@ -69,8 +82,15 @@ export interface Undoing {
   readonly kind: string;
   /** `first`: what runs uses what the others take away. `last`: what runs again needs what the others bring back. */
   readonly undoWhen?: 'first' | 'last';
-  /** Its scripts heed KW_DRY: a dry run runs them, and they report what they would do. */
-  readonly dry?: true;
+  /**
+   * Its scripts heed KW_DRY: a dry run runs them, and tells what they would do. `together`: only those for all entries at
+   * once tell the truth (a package goes with the one that needs it).
+   */
+  readonly dry?: true | 'together';
+  /** An entry that its script told `kept` stays in the ledger: it is tried again. */
+  readonly keptStays?: true;
+  /** True for an entry that only a teardown takes back, whatever the desired state is. */
+  outlives?(entry: LedgerEntry): boolean;
   /**
    * sh that undoes what the entries of this kind placed; they are given newest first. Pure. See `undoFunctions` for
    * what the scripts may call and how they report; each runs in a subshell of its own, and its exit code counts. Safe to

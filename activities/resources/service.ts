@@ -257,6 +257,13 @@ export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
       ...ownFiles(resource).map(({ path }) => ({ id: fileId(unitName, path), prior: {}, replaces: [path] })),
     ];
   },
+  owns: (resource, { kind, id }) => {
+    const { unitName, fills = [] } = resource;
+    if (kind === 'unit-state') return id === unitName;
+    if (kind === 'leftover') return fills.some((path) => id === path || id.startsWith(`${path}/`));
+    if (kind !== 'service') return false;
+    return id === unitName || ownFiles(resource).some(({ path }) => id === fileId(unitName, path));
+  },
   undoWhen: 'first',
   undo(entries, { quote }) {
     const units = entries.filter(({ id }) => !id.includes('#'));

@@ -117,6 +117,7 @@ export const swapUnitsKind: ResourceKind<SwapUnitsResource, SwapUnitsState> = {
   // One entry a unit: others may come later, and each goes back by itself.
   trace: (_resource, observed) =>
     (observed?.units ?? []).map(({ unit }) => ({ id: unit, prior: {}, replaces: [`${MASKS}/${unit}`] })),
+  owns: (_resource, { kind }) => kind === 'swap-units',
   undo: (entries, { quote }) =>
     entries.map((entry) => ({
       key: entryKey(entry),

@@ -137,6 +137,10 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
     });
     return [...(observed && fileAsDesired(resource, observed.file, observed.live) ? [] : [file]), ...changed];
   },
+  owns: ({ id, values }, entry) =>
+    (entry.kind === 'file' && entry.id === id) ||
+    (entry.kind === 'sysctls' && values.some(([key]) => key === entry.id)),
+  dry: 'together',
   undo: (entries, { quote }) =>
     entries.map((entry) => {
       const { was, ours } = (entry.prior ?? {}) as { was?: string; ours?: string };
@@ -151,7 +155,7 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
                 `kw_now=$(tr '\\n\\t' '  ' <${path} | sed 's/  */ /g; s/ $//')`,
                 `[ "$kw_now" != ${quote(was)} ] || exit 0`,
                 `[ "$kw_now" = ${quote(ours)} ] || { kw_tell kept "it was set to $kw_now since"; exit 0; }`,
-                `printf '%s\\n' ${quote(was)} >${path} && kw_tell restored ${quote(was)}`,
+                `[ -n "$KW_DRY" ] || printf '%s\\n' ${quote(was)} >${path} && kw_tell restored ${quote(was)}`,
               ].join('\n'),
       };
     }),

@@ -71,6 +71,31 @@ export async function foretell(
   return told;
 }
 
+/**
+ * What `undo` of all these entries would tell, in its order. Changes nothing. Of kinds without a dry run each entry is
+ * listed as removed. One round trip, none without entries that have a dry run. Throws COMMAND_FAILED where the host cannot
+ * tell.
+ */
+export async function foretellTogether(
+  remote: RemoteHost,
+  entries: readonly LedgerEntry[],
+  { facts }: { facts: HostFacts },
+): Promise<Change[]> {
+  const groups = (['first', 'middle', 'last'] as const).flatMap((stage) => neighbours(entriesOf(entries, stage)));
+  const asked = groups.filter(([first]) => undoingOf(first!.kind)?.dry !== undefined);
+  const steps = asked.flatMap((group) =>
+    (undoingOf(group[0]!.kind)?.undo?.(group, { facts, quote }) ?? []).map(
+      ({ key, script }) => `( KW_KEY=${quote(key)}\n${script}\n) </dev/null || exit 1`,
+    ),
+  );
+  const told = steps.length > 0 ? await undoByScript(remote, ['KW_DRY=yes', ...steps].join('\n')) : [];
+  const others = groups
+    .filter((group) => !asked.includes(group))
+    .flat()
+    .map((entry): Change => ({ resource: entryKey(entry), action: 'remove', detail: `placed by ${entry.phase}` }));
+  return [...others, ...told];
+}
+
 /** Run a script of a phase's teardown: as a step of `undo`, with arguments. Returns its reported changes. */
 export async function undoByScript(
   remote: RemoteHost,
@@ -101,9 +126,10 @@ export function undoScript(entries: readonly LedgerEntry[], facts: HostFacts, no
     `trap 'rm -rf -- "$KW_TMP"' EXIT`,
     `trap 'exit 143' HUP INT TERM PIPE`,
     ': >"$KW_TMP/done"',
+    ': >"$KW_TMP/kept"',
   ];
   for (const group of neighbours(entries)) {
-    lines.push('kw_bad=');
+    lines.push('kw_bad=', `KW_KEPT=${undoingOf(group[0]!.kind)?.keptStays ? '$KW_TMP/kept' : ''}`);
     for (const { key, script } of undoingOf(group[0]!.kind)?.undo?.(group, { facts, quote }) ?? []) {
       lines.push(
         `( KW_KEY=${quote(key)}\n${script}\n) </dev/null 2>"$KW_TMP/err"`,
@@ -119,7 +145,7 @@ export function undoScript(entries: readonly LedgerEntry[], facts: HostFacts, no
 /** In one move, so that a ledger is never half of itself. */
 const STRIKE_OFF = `if [ -f ${LEDGER} ]; then
   kw_done="
-$(cat "$KW_TMP/done")
+$(grep -vxFf "$KW_TMP/kept" "$KW_TMP/done")
 "
   kw_tab=$(printf '\\t')
   while IFS= read -r kw_entry; do

@@ -1,4 +1,5 @@
 import { sha256 } from './digest.ts';
+import type { LedgerEntry } from './ledger.ts';
 import { LEDGER } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
@@ -21,6 +22,12 @@ export function witness(id: string, look: string): WitnessResource {
   return { kind: 'witness', id, look };
 }
 
+/** What a witness saw, by the entries of the host's ledger; empty when it saw nothing. */
+export function witnessedIn(entries: readonly LedgerEntry[], id: string): string {
+  const said = entries.find((entry) => entry.kind === 'witness' && entry.id === id)?.prior?.['said'];
+  return typeof said === 'string' ? said : '';
+}
+
 const NOTED = '--- noted';
 const LOOKED = '--- looked';
 
@@ -41,5 +48,6 @@ fi`,
   // The note in the ledger is all there is to do.
   fragment: () => ({ script: '' }),
   trace: (_resource, observed) => (observed === null ? [] : [{ prior: { said: observed.said } }]),
+  outlives: () => true,
   digest: ({ id }) => sha256(id),
 };

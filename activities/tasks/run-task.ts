@@ -15,9 +15,11 @@ import type { HostFacts, HostOpener, RemoteHost } from '../host/types.ts';
 import type { ProxyUrls } from '../kube/proxy.ts';
 import { type ActivityMetrics, counted } from '../metrics.ts';
 import { clusterNotes } from '../phases/cluster-notes.ts';
+import { ownedBy } from '../phases/desired.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase, PhaseContext } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
+import { markSettled } from '../phases/settled.ts';
 import type { Pki } from '../pki/types.ts';
 import { type Convergence, converge, markVerified } from '../resources/engine.ts';
 import { phaseRun } from './phase-run.ts';
@@ -155,6 +157,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       mode: input.mode,
     };
     const { changes, restarts, unrecorded } = await walk(phase, context, remote, guarded);
+    if (phase.closing) await markSettled(notes, phase.name, input.host);
     if (unrecorded.length > 0) {
       await recorder.note(
         input.host,
@@ -195,7 +198,7 @@ async function walk(
     runtime.step('before');
     await phase.hooks.before(run([]));
   }
-  const resources = (await phase.resources?.(context)) ?? [];
+  const resources = ownedBy(context.cluster, phase.name, (await phase.resources?.(context)) ?? []);
   let outcome: Convergence = { changes: [], restarts: [], verified: false, desiredDigest: '' };
   const local = remote === NO_REMOTE;
   // A phase without resources still carries a stamp: what it verified is then its options and its peers.

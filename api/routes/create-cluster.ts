@@ -1,17 +1,16 @@
 import { z } from 'zod';
 import { withPinnedVersions } from '../../activities/operations/versions.ts';
 import { accepted, dryRunAnswer } from '../../contracts/api.ts';
-import { type ClusterSpec, clusterShape } from '../../contracts/cluster.ts';
-import { KubewrightError } from '../../contracts/errors.ts';
+import { clusterShape } from '../../contracts/cluster.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { validateClusterSpec } from '../../contracts/spec-parse.ts';
 import { callerOf } from '../caller.ts';
-import type { ApiDeps } from '../deps.ts';
 import { answerDryRun } from '../dry-run.ts';
 import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
 import { presentSpec } from '../present-spec.ts';
 import { requireAllowed } from '../require-allowed.ts';
+import { requireNoSwitch } from '../require-no-switch.ts';
 import { requireSameVersions } from '../require-same-versions.ts';
 import { submitOperation } from '../submit.ts';
 import { specValidator } from '../validate-phases.ts';
@@ -53,7 +52,7 @@ export const createCluster: AddRoutes = (api, deps) => {
       const spec = withPinnedVersions(wanted, deps.phases, { before: base, given: request.body });
       await requireAllowed(deps, callerOf(request), spec, base);
       await requireSameVersions(deps, spec, { base, correct: false });
-      await requireSameNetwork(deps, spec);
+      await requireNoSwitch(deps, spec, base);
       const cluster = spec.metadata.name;
       const operation = await submitOperation(deps, {
         cluster,
@@ -73,18 +72,3 @@ export const createCluster: AddRoutes = (api, deps) => {
     },
   );
 };
-
-/** Pods and services of a working cluster have addresses and names of these networks; a change would cut them off. */
-async function requireSameNetwork(deps: ApiDeps, spec: ClusterSpec): Promise<void> {
-  const record = await deps.store.projections.cluster(spec.metadata.name);
-  if (record?.state !== 'ready' && record?.state !== 'degraded') return;
-  const before = (await deps.store.specs.get(record.specRef)).spec.network;
-  const errors = (['podCidr', 'serviceCidr', 'clusterDomain'] as const)
-    .filter((field) => before[field] !== spec.spec.network[field])
-    .map((field) => ({
-      path: `spec.network.${field}`,
-      message: `cannot be changed in a cluster that runs; it is ${before[field]}`,
-    }));
-  const [first] = errors;
-  if (first) throw new KubewrightError('SPEC_INVALID', `${first.path} ${first.message}`, { errors });
-}

@@ -10,7 +10,7 @@ import { type FileOutcome, mergeSecondRun, runOutcome, summaryOf, timesTable } f
 /**
  * `npm run test:unit`, `npm test` (fast: unit, golden, workflow, replay, integration), `npm run test:e2e`,
  * `npm run test:field`,
- * `npm run test:attack`, `npm run test:image` and `npm run test:compose`. Further arguments go to vitest. CI runs a
+ * `npm run test:attack`, `npm run test:image`, `npm run test:compose` and `npm run matrix`. Further arguments go to vitest. CI runs a
  * failed file once more. Prints the time of each file, slowest first, and each test that passed only when it was run
  * again. Ends with the plain line `N passed, N failed, N skipped`; with KUBEWRIGHT_TEST_SUMMARY set, writes a `TierSummary` there as JSON, so that .ci/run can add them up.
  *
@@ -25,6 +25,7 @@ const TIERS: Record<string, string[][]> = {
   attack: [['attack']],
   image: [['image']],
   compose: [['compose']],
+  matrix: [['matrix']],
 };
 
 /** What unit tests call on this machine; the other tiers install their own. */

@@ -6,7 +6,6 @@ import { definePhase } from '../phase.ts';
 import { DASHBOARD_FLAVOURS, DASHBOARD_NAME, dashboard } from './manifests.ts';
 
 const options = z.strictObject({
-  enabled: z.boolean().default(true),
   flavour: z
     .enum(DASHBOARD_FLAVOURS)
     .default('headlamp')
@@ -27,6 +26,7 @@ export default definePhase({
   name: 'dashboard',
   title: 'Dashboard',
   hosts: 'one-control-plane',
+  optional: true,
   needs: [
     // Its own API server, kubectl and kubeconfig.
     { phase: 'master', on: 'same-host' },
@@ -36,7 +36,6 @@ export default definePhase({
   expectedMs: 10_000,
   keepsRunning: { objects: [`Deployment/${DASHBOARD_NAME}`] },
   options,
-  enabled: (_cluster, { enabled }) => enabled,
   resources: async (context) => {
     const { options } = context;
     return [manifests('dashboard', dashboard({ ...options, image: await imageRef(context, options.flavour) }))];

@@ -18,6 +18,7 @@ import { service } from '../../resources/service.ts';
 import { undoByScript } from '../../resources/undo.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { CNI_CONFLIST, cniConfigScript, FLANNEL_BACKENDS, flannelNetConf } from './config.ts';
+import { otherBackendsLinks } from './other-backends.ts';
 import { FLANNEL_TEARDOWN } from './teardown-script.ts';
 
 const CONFIG_DIR = `${KUBEWRIGHT_DIR}/flannel`;
@@ -41,6 +42,7 @@ export default definePhase({
   name: 'flannel',
   title: 'Pod network (flannel)',
   hosts: 'kube',
+  provides: ['pod-network'],
   needs: [
     { phase: 'nodes', on: 'same-host' },
     { phase: 'runtime', on: 'same-host' },
@@ -77,6 +79,7 @@ export default definePhase({
         restartOn: [`${BIN_DIR}/flanneld`, KUBECONFIG, client.cert, NET_CONF, CNI_SCRIPT],
         fills: ['/run/flannel', CNI_CONFLIST],
       }),
+      otherBackendsLinks(options.backend),
     ];
   },
   hooks: {

@@ -27,6 +27,7 @@ export default definePhase({
   name: 'metrics',
   title: 'Metrics',
   hosts: 'one-control-plane',
+  optional: true,
   needs: [
     // Its own API server, kubectl and kubeconfig.
     { phase: 'master', on: 'same-host' },
@@ -35,6 +36,7 @@ export default definePhase({
   ],
   timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
   expectedMs: 20_000,
+  objects: [{ kind: 'Secret', namespace: SYSTEM_NAMESPACE, name: METRICS_TLS_SECRET }],
   keepsRunning: { objects: ['Deployment/metrics-server', 'APIService/v1beta1.metrics.k8s.io'] },
   options,
   resources: async (context) => {
@@ -50,7 +52,11 @@ export default definePhase({
   },
   hooks: {
     after: async (run) =>
-      ensureTlsSecret(run, { namespace: SYSTEM_NAMESPACE, name: METRICS_TLS_SECRET }, await run.pki.leaf(server)),
+      ensureTlsSecret(
+        run,
+        { namespace: SYSTEM_NAMESPACE, name: METRICS_TLS_SECRET, phase: 'metrics' },
+        await run.pki.leaf(server),
+      ),
   },
   async verify(run) {
     await waitForDeployments(run, ['metrics-server'], 3 * 60_000);

@@ -3,6 +3,7 @@ import { askKubectl, kubectl } from '../../kube/kubectl.ts';
 import { bytes } from '../../kube/manifests/common.ts';
 import type { Leaf } from '../../pki/types.ts';
 import { sha256 } from '../../resources/digest.ts';
+import { OWNER_LABELS, ownerLabels } from '../../resources/manifests.ts';
 import type { PhaseRun } from '../phase.ts';
 
 const DIGEST = 'kubewright.dev/digest';
@@ -15,22 +16,24 @@ export const certificateDigest = (leaf: Pick<Leaf, 'cert'>): string => sha256(le
  * travels on standard input, of which the journal keeps the digest only.
  */
 export async function ensureTlsSecret(
-  run: Pick<PhaseRun<unknown>, 'remote' | 'signal'>,
-  secret: { namespace: string; name: string },
+  run: Pick<PhaseRun<unknown>, 'remote' | 'signal' | 'cluster'>,
+  secret: { namespace: string; name: string; phase: string },
   leaf: Leaf,
 ): Promise<Change[]> {
   const { namespace, name } = secret;
   const digest = certificateDigest(leaf);
+  const labels = ownerLabels({ cluster: run.cluster.metadata.name, phase: secret.phase });
+  const field = (key: string) => key.replaceAll('.', '\\.');
   const present = await askKubectl(run, [
     ...['get', 'secret', name, '-n', namespace, '--ignore-not-found'],
-    ...['-o', `jsonpath={.metadata.annotations.${DIGEST.replaceAll('.', '\\.')}}`],
+    ...['-o', `jsonpath={.metadata.annotations.${field(DIGEST)}} {.metadata.labels.${field(OWNER_LABELS.phase)}}`],
   ]);
-  if (present.stdout === digest) return [];
+  if (present.stdout === `${digest} ${secret.phase}`) return [];
   const object = {
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'kubernetes.io/tls',
-    metadata: { name, namespace, annotations: { [DIGEST]: digest } },
+    metadata: { name, namespace, labels, annotations: { [DIGEST]: digest } },
     data: { 'tls.crt': bytes(leaf.cert), 'tls.key': bytes(leaf.key.value) },
   };
   await kubectl(run.remote, ['apply', '--server-side', '--force-conflicts', '--field-manager=kubewright', '-f', '-'], {

@@ -12,11 +12,12 @@ export interface NodeObject {
   spec: { taints?: Taint[] | undefined };
 }
 
-/** A merge patch of one node, and what it changes in words. */
+/** A merge patch of one node, and what it changes in words: what it sets, and what it takes away. */
 export interface NodePatch {
   name: string;
   patch: object;
-  detail: string;
+  sets: string[];
+  removes: string[];
 }
 
 /** Remembers on the node which labels and taints are ours, so that those that left the spec are taken away again. */
@@ -59,17 +60,24 @@ function patchOf(host: Host, node: NodeObject): NodePatch | null {
     wantedTaints.some((wanted) => !present.some((taint) => sameTaint(taint, wanted)));
 
   const ours = JSON.stringify({
-    labels: Object.keys(wantedLabels).sort(),
+    // A label that was there with its value before we wrote any is not ours.
+    labels: Object.keys(wantedLabels)
+      .filter((key) => before.labels.includes(key) || labels[key] !== wantedLabels[key])
+      .sort(),
     taints: wantedTaints.map(taintId).sort(),
   } satisfies FromSpec);
   if (Object.keys(changedLabels).length === 0 && !taintsDiffer && annotations[OURS] === ours) return null;
-  const details = [
-    ...Object.entries(changedLabels).map(([key, value]) => (value === null ? `${key}-` : `${key}=${value}`)),
-    ...(taintsDiffer ? [`taints ${wantedTaints.map(taintId).join(',') || 'none'}`] : []),
-  ];
+  const sets = Object.entries(changedLabels).flatMap(([key, value]) => (value === null ? [] : [`${key}=${value}`]));
+  const gone = present.map(taintId).filter((id) => before.taints.includes(id));
+  const staleTaints = gone.filter((id) => !wantedTaints.some((each) => taintId(each) === id));
+  const newTaints = wantedTaints.filter((wanted) => !present.some((taint) => sameTaint(taint, wanted)));
   return {
     name,
-    detail: details.join(' ') || 'noted what is ours',
+    sets: [...sets, ...newTaints.map((each) => `taint ${taintId(each)}`)],
+    removes: [
+      ...Object.keys(changedLabels).filter((key) => changedLabels[key] === null),
+      ...staleTaints.map((id) => `taint ${id}`),
+    ],
     patch: {
       metadata: {
         // Taints are replaced as a list: a change in between must make this patch fail.

@@ -4,9 +4,16 @@ import { deepMerge } from '../options.ts';
 
 export const PROXY_MODES = ['nftables', 'iptables', 'ipvs'] as const;
 
+type ProxyMode = (typeof PROXY_MODES)[number];
+
+/** The mode that kube-proxy runs in: its configuration wins over our option. */
+export function proxyMode({ mode, config }: { mode: ProxyMode; config: Readonly<Record<string, unknown>> }): ProxyMode {
+  return PROXY_MODES.find((each) => each === config['mode']) ?? mode;
+}
+
 /** KubeProxyConfiguration. */
 export function kubeProxyConfig(config: {
-  mode: (typeof PROXY_MODES)[number];
+  mode: ProxyMode;
   nodeName: string;
   podCidr: string;
   kubeconfig: string;

@@ -22,8 +22,9 @@ import { undoByScript } from '../../resources/undo.ts';
 import { KUBELET_CONFIG_FREE, KUBELET_FLAGS_FREE, PROXY_CONFIG_FREE, PROXY_FLAGS_FREE } from '../free-flags.ts';
 import { configFolders, configOverrides, extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
-import { kubeProxyConfig, PROXY_MODES } from './kube-proxy.ts';
+import { kubeProxyConfig, PROXY_MODES, proxyMode } from './kube-proxy.ts';
 import { kubeletConfig } from './kubelet.ts';
+import { otherModesRules } from './other-modes.ts';
 import { NODE_TEARDOWN } from './teardown-script.ts';
 
 const options = z.strictObject({
@@ -113,6 +114,8 @@ export default definePhase({
         unit: proxyUnit(context),
         restartOn: [`${BIN_DIR}/kube-proxy`, FILES.ca, FILES.proxyConfig, FILES.proxyKubeconfig, proxy.cert],
       }),
+      // After the restart: a kube-proxy of the earlier mode would write them again.
+      otherModesRules(proxyMode(options.kubeProxy)),
     ];
   },
   hooks: {

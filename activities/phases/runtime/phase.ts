@@ -58,6 +58,7 @@ export default definePhase({
   name: 'runtime',
   title: 'Container runtime',
   hosts: 'kube',
+  provides: ['container-runtime'],
   needs: [
     { phase: 'prepare', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },

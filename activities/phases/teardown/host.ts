@@ -6,8 +6,9 @@ import { entryKey, type LedgerEntry, readLedger } from '../../resources/ledger.t
 import { STATE_DIR } from '../../resources/paths.ts';
 import { kindOf } from '../../resources/resource-kinds.ts';
 import { foretell, undo } from '../../resources/undo.ts';
-import type { Phase, PhaseContext, PhaseRun } from '../phase.ts';
-import { placementOf } from '../placement.ts';
+import { witnessedIn } from '../../resources/witness.ts';
+import { contextOf, isPlaced } from '../desired.ts';
+import type { PhaseRun } from '../phase.ts';
 
 /**
  * Take back everything that Kubewright placed on a host, as its ledger says: units first, then what phases left beside
@@ -35,7 +36,7 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   for (const phase of [...run.phases.values()].reverse()) {
     if (!touched.has(phase.name) || !phase.hooks?.teardown) continue;
     run.signal.throwIfAborted();
-    const witnessed = (id: string) => witness(entries, id);
+    const witnessed = (id: string) => witnessedIn(entries, id);
     changes.push(...(await phase.hooks.teardown({ ...run, ...contextOf(run, phase), witnessed })));
   }
   for (const stage of ['middle', 'last'] as const) {
@@ -67,15 +68,6 @@ rm -rf -- /run/kubewright /run/kubewright.* /run/kubewright-*\n${UNMARK}`;
 /** The mark, and the folder that it lies in: no other cluster may begin here before our own state is gone. */
 const LAST: readonly string[] = [`file:${CLUSTER_MARK}`, `directory:${KUBEWRIGHT_DIR}`];
 
-function witness(entries: readonly LedgerEntry[], id: string): string {
-  const said = entries.find((entry) => entry.kind === 'witness' && entry.id === id)?.prior?.['said'];
-  return typeof said === 'string' ? said : '';
-}
-
-function contextOf(run: PhaseRun<unknown>, phase: Phase): PhaseContext<unknown> {
-  return { ...run, peers: placementOf(run.cluster, phase.hosts), options: run.optionsOf(phase.name), mode: 'check' };
-}
-
 /**
  * What a version without a ledger may have placed: all that the host's phases would place, without a word on what was
  * there before. A phase that cannot list its files (its mirror is down, say) is kept and reported.
@@ -93,8 +85,7 @@ async function unrecorded(
     entries.push(entry);
   };
   for (const phase of run.phases.values()) {
-    const places = placementOf(run.cluster, phase.hosts).some(({ name }) => name === run.host.name);
-    if (!places || !phase.resources || phase.operations) continue;
+    if (!isPlaced(run.cluster, phase, run.host) || !phase.resources || phase.operations) continue;
     try {
       for (const resource of await phase.resources(contextOf(run, phase))) {
         for (const { kind = resource.kind, id = resource.id, fills = [] } of kindOf(resource).trace?.(resource, null) ??

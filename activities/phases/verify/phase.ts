@@ -41,6 +41,8 @@ export default definePhase({
     { phase: 'dns', on: 'every-host' },
     // Not metrics: pods are tried while metrics-server collects its first figures, which are waited for at the end.
     { phase: 'dashboard', on: 'every-host' },
+    // What is tested is the cluster as it stays.
+    { phase: 'cleanup', on: 'every-host' },
   ],
   timeouts: { applyMs: 2 * 60_000, verifyMs: 6 * 60_000 },
   expectedMs: 6_000,

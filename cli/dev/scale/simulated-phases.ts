@@ -19,9 +19,13 @@ export async function simulatedPhases(commands: number): Promise<Map<string, Pha
 }
 
 function simulated(phase: Phase, commands: number): Phase {
-  const { name, title, hosts, needs, rollout, timeouts, expectedMs, conflicts, options } = phase;
+  const { name, title, hosts, needs, rollout, timeouts, expectedMs, conflicts, closing, options } = phase;
   const declared = { name, title, hosts, needs, timeouts, expectedMs, options };
-  const optional = { ...(rollout ? { rollout } : {}), ...(conflicts ? { conflicts } : {}) };
+  const optional = {
+    ...(rollout ? { rollout } : {}),
+    ...(conflicts ? { conflicts } : {}),
+    ...(closing ? { closing } : {}),
+  };
   if (hosts === 'worker-process') return { ...declared, ...optional };
   return {
     ...declared,

@@ -67,8 +67,11 @@ describe('POST /clusters', () => {
       state: 'succeeded',
     });
     expect(await post(moved)).toMatchObject({
-      status: 422,
-      body: { errors: [{ path: 'spec.network.serviceCidr', message: expect.stringContaining('10.96.0.0/16') }] },
+      status: 409,
+      body: {
+        code: 'SWITCH_REFUSED',
+        errors: [{ path: 'spec.network.serviceCidr', message: expect.stringContaining('10.96.0.0/16') }],
+      },
     });
     expect(api.temporal.submitted).toHaveLength(latest);
   });

@@ -9,11 +9,11 @@ const NODES = JSON.stringify({
 });
 const CONFLICT = { code: 1, stderr: 'Error from server (Conflict): the object has been modified' };
 
-async function run(remote: FakeHost) {
+async function run(remote: FakeHost, mode: 'apply' | 'check' = 'apply') {
   const context = await sampleContext(nodeLabels, {});
   const signal = new AbortController().signal;
-  return nodeLabels.hooks!.after!(
-    phaseRun(context, { phase: 'node-labels', remote, changes: [], verified: false, signal }),
+  return nodeLabels.run!(
+    phaseRun({ ...context, mode }, { phase: 'node-labels', remote, changes: [], verified: false, signal }),
   );
 }
 
@@ -32,4 +32,26 @@ test('what the API server refuses is told at once', async () => {
   host.on(/kubectl get nodes/, NODES).on(/kubectl patch node/, { code: 1, stderr: 'Forbidden' });
   await expect(run(host)).rejects.toMatchObject({ code: 'COMMAND_FAILED', evidence: 'Forbidden' });
   expect(host.commands).toHaveLength(2);
+});
+
+test('a dry run lists what is set and what is taken away, and changes nothing; without a cluster there is nothing', async () => {
+  const ours = JSON.stringify({ labels: ['tier', 'zone'], taints: ['old:NoSchedule'] });
+  const node = {
+    metadata: {
+      name: 'worker-1',
+      resourceVersion: '7',
+      labels: { tier: 'web', zone: 'a', other: 'b' },
+      annotations: { 'kubewright.dev/from-spec': ours },
+    },
+    spec: { taints: [{ key: 'old', effect: 'NoSchedule' }] },
+  };
+  const host = new FakeHost('cp-1');
+  host.on(/test -e/, '').on(/kubectl get nodes/, JSON.stringify({ items: [node] }));
+  expect(await run(host, 'check')).toEqual([
+    { resource: 'node:worker-1', action: 'update', detail: 'node-role.kubernetes.io/worker=' },
+    { resource: 'node:worker-1', action: 'remove', detail: 'zone taint old:NoSchedule' },
+  ]);
+  const unbuilt = new FakeHost('cp-1');
+  unbuilt.on(/test -e/, { code: 1 });
+  expect(await run(unbuilt, 'check')).toEqual([]);
 });

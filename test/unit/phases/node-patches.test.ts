@@ -31,7 +31,8 @@ test('roles and labels of the spec; a second look finds nothing to do', () => {
   const [first] = nodePatches(hosts, [node({ labels: { 'kubernetes.io/os': 'linux' } })]);
   expect(first).toMatchObject({
     name: 'w-1',
-    detail: 'node-role.kubernetes.io/worker= tier=web',
+    sets: ['node-role.kubernetes.io/worker=', 'tier=web'],
+    removes: [],
     patch: { metadata: { labels: { 'node-role.kubernetes.io/worker': '', tier: 'web' } } },
   });
   expect(nodePatches(hosts, [patched(node(), first!.patch)])).toEqual([]);

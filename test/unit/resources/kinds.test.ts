@@ -23,6 +23,7 @@ import { kernelModules } from '../../../activities/resources/kernel-modules.ts';
 import { manifests } from '../../../activities/resources/manifests.ts';
 import { packages } from '../../../activities/resources/packages.ts';
 import { probeScript, readAnswer, splitProbe } from '../../../activities/resources/probe.ts';
+import { residue } from '../../../activities/resources/residue.ts';
 import { type Resource, resourceKey } from '../../../activities/resources/resource.ts';
 import { kindOf, RESOURCE_KINDS } from '../../../activities/resources/resource-kinds.ts';
 import { service } from '../../../activities/resources/service.ts';
@@ -81,6 +82,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   sysctls({ 'net.ipv4.ip_forward': 1, 'net/ipv4/conf/eth0.1/forwarding': '1\t2' }, { file: '/etc/sysctl.d/k.conf' }),
   ufwRules({ openings: [{ protocol: 'tcp', port: 6443, what: "it's $it", sources: ['10.0.0.2'] }], passages: [] }),
   user('etcd'),
+  residue('toy', { find: 'echo a link', remove: ':' }),
   witness('tables', 'echo x'),
 ];
 
@@ -107,6 +109,7 @@ const BARE: Readonly<Record<string, string>> = {
   'firewalld-rules': 'looked\nzone public\n',
   'ufw-rules': 'looked\nactive\n',
   user: 'absent\n',
+  residue: 'a link\n--- asked\n',
   witness: '--- looked\n',
 };
 

@@ -1,0 +1,59 @@
+import type { Change } from '../../../contracts/operation.ts';
+import { type LedgerEntry, readLedger } from '../../resources/ledger.ts';
+import { undoingOf } from '../../resources/resource-kinds.ts';
+import { foretellTogether, undo } from '../../resources/undo.ts';
+import { unwanted } from '../../resources/unwanted.ts';
+import { witnessedIn } from '../../resources/witness.ts';
+import { builds, contextOf, desiredOnHost, isEnabled, isPlaced } from '../desired.ts';
+import type { Phase, PhaseRun } from '../phase.ts';
+
+/**
+ * Take back what the ledger of the task's host has and no phase desires there any more: units first, then what phases that
+ * were switched off left beside their resources, then files, packages and settings, the newest first. What two phases share
+ * stays as long as one desires it. Returns what was removed, restored, or kept and why. Safe to repeat at any point.
+ * Mode `check` changes nothing and returns what would be taken back.
+ */
+export async function cleanUpHost(run: PhaseRun<unknown>): Promise<Change[]> {
+  const { remote, facts, mode, signal } = run;
+  const ledger = await readLedger(remote);
+  if (ledger.entries.length === 0) return [];
+  const leaving = ledger.entries.filter((entry) => !isOfLostRole(run, entry));
+  const entries = unwanted(leaving, await desiredOnHost(run));
+  if (entries.length === 0) return [];
+  if (mode === 'check') return shown(await foretellTogether(remote, entries, { facts }));
+
+  const changes = [...(await undo(remote, entries, { stage: 'first', facts }))];
+  for (const phase of switchedOff(run, entries)) {
+    signal.throwIfAborted();
+    const witnessed = (id: string) => witnessedIn(ledger.entries, id);
+    changes.push(...((await phase.hooks?.teardown?.({ ...run, ...contextOf(run, phase), witnessed })) ?? []));
+  }
+  for (const stage of ['middle', 'last'] as const) {
+    signal.throwIfAborted();
+    changes.push(...(await undo(remote, entries, { stage, facts })));
+  }
+  return shown(changes);
+}
+
+/**
+ * A host that lost a role keeps what the phases of that role placed, until it is torn down: its etcd data, its pods and its
+ * registry are more than state that shrinks.
+ */
+function isOfLostRole({ phases, cluster, host }: PhaseRun<unknown>, { phase: name }: LedgerEntry): boolean {
+  const phase = phases.get(name);
+  return phase !== undefined && builds(phase) && isEnabled(cluster, phase) && !isPlaced(cluster, phase, host);
+}
+
+/** Phases that placed some of these entries and are switched off, the last of the plan first. */
+function switchedOff({ phases, cluster }: PhaseRun<unknown>, entries: readonly LedgerEntry[]): Phase[] {
+  const touched = new Set(entries.map(({ phase }) => phase));
+  return [...phases.values()]
+    .reverse()
+    .filter((phase) => touched.has(phase.name) && builds(phase) && !isEnabled(cluster, phase));
+}
+
+/** What stays because others need it is not told: it is asked for again at each change. */
+const shown = (changes: readonly Change[]): Change[] =>
+  changes.filter(({ resource, action }) => action !== 'keep' || !undoingOf(kindName(resource))?.keptStays);
+
+const kindName = (resource: string): string => resource.slice(0, resource.indexOf(':'));

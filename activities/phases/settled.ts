@@ -1,0 +1,38 @@
+import type { ClusterNotes } from './cluster-notes.ts';
+
+/** Names of notes of a cluster (store/notes.ts). */
+export const SETTLED = 'settled/';
+const SPEC = `${SETTLED}spec`;
+const taskNote = (phase: string, host: string): string => `${SETTLED}${phase}/${host}`;
+
+/** The desired state that was planned last. */
+export interface PlannedState {
+  /** Digest of everything that the desired state depends on. */
+  digest: string;
+  /** The operation that planned it first: the same state planned anew after another one is another generation. */
+  generation: string;
+  /** No other state was planned before it: there is nothing of an earlier one to take away. */
+  first: boolean;
+}
+
+/** What notes (`list` of `SETTLED`) say of the state that was planned last; null when none was. */
+export function plannedState(notes: ReadonlyMap<string, string>): PlannedState | null {
+  const [digest = '', generation = '', first] = (notes.get(SPEC) ?? '').split(' ');
+  return digest === '' ? null : { digest, generation, first: first === 'first' };
+}
+
+export const writePlannedState = (notes: Pick<ClusterNotes, 'set'>, state: PlannedState): Promise<void> =>
+  notes.set(SPEC, [state.digest, state.generation, ...(state.first ? ['first'] : [])].join(' '));
+
+/** Has the closing phase succeeded on this host since the state was planned first? */
+export const isSettled = (
+  notes: ReadonlyMap<string, string>,
+  { generation, first }: PlannedState,
+  task: { phase: string; host: string },
+): boolean => first || notes.get(taskNote(task.phase, task.host)) === generation;
+
+/** A closing phase succeeded on a host: with the state that is planned now, nothing is left to take away there. */
+export async function markSettled(notes: ClusterNotes, phase: string, host: string): Promise<void> {
+  const state = plannedState(new Map([[SPEC, (await notes.get(SPEC)) ?? '']]));
+  if (state) await notes.set(taskNote(phase, host), state.generation);
+}

@@ -1,0 +1,150 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { absent } from '../../../activities/resources/absent.ts';
+import { directory } from '../../../activities/resources/directory.ts';
+import { converge } from '../../../activities/resources/engine.ts';
+import { file } from '../../../activities/resources/file.ts';
+import { hostnameIs } from '../../../activities/resources/hostname.ts';
+import { kernelModules } from '../../../activities/resources/kernel-modules.ts';
+import { entryKey, type LedgerEntry, readLedger } from '../../../activities/resources/ledger.ts';
+import { packages } from '../../../activities/resources/packages.ts';
+import type { Resource } from '../../../activities/resources/resource.ts';
+import { service } from '../../../activities/resources/service.ts';
+import { swapUnitsMasked } from '../../../activities/resources/swap-units.ts';
+import { sysctls } from '../../../activities/resources/sysctls.ts';
+import { foretellTogether, undo } from '../../../activities/resources/undo.ts';
+import { unwanted } from '../../../activities/resources/unwanted.ts';
+import { user } from '../../../activities/resources/user.ts';
+import type { Change } from '../../../contracts/operation.ts';
+import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
+
+const entry = (key: string, prior: LedgerEntry['prior'] = {}, phase = 'test'): LedgerEntry => {
+  const colon = key.indexOf(':');
+  return { kind: key.slice(0, colon), id: key.slice(colon + 1), phase, prior };
+};
+const leaving = (keys: readonly (string | LedgerEntry)[], desired: readonly Resource[]) =>
+  unwanted(
+    keys.map((each) => (typeof each === 'string' ? entry(each) : each)),
+    desired,
+  ).map(entryKey);
+
+describe('what no desired resource owns', () => {
+  it('is found for every kind, each by its own keys', () => {
+    const unit = service('toy', { unit: '[Service]\nExecStart=/bin/true\n', fills: ['/var/lib/toy'] });
+    const desired = [
+      packages({ apt: ['curl'], dnf: ['curl-minimal'] }, []),
+      sysctls({ 'net.ipv4.ip_forward': 1 }, { file: '/etc/sysctl.d/a.conf' }),
+      kernelModules(['overlay'], { file: '/etc/modules-load.d/a.conf' }),
+      unit,
+      user('toy', { home: '/var/lib/toy' }),
+      hostnameIs('a'),
+      swapUnitsMasked(),
+      file('/etc/toy/a', 'x'),
+      absent('/etc/toy/old'),
+    ];
+    const wanted = [
+      'packages:curl',
+      'packages:curl-minimal',
+      'sysctls:net.ipv4.ip_forward',
+      'file:/etc/sysctl.d/a.conf',
+      'kernel-modules:overlay',
+      'file:/etc/modules-load.d/a.conf',
+      'service:toy.service',
+      'service:toy.service#/etc/systemd/system/toy.service',
+      'unit-state:toy.service',
+      'leftover:/var/lib/toy',
+      'leftover:/var/lib/toy/mounted',
+      'user:toy',
+      'hostname:hostname',
+      'file:/etc/hostname',
+      'swap-units:swap.img.swap',
+      'file:/etc/toy/a',
+      'file:/etc/toy/old',
+    ];
+    expect(leaving(wanted, desired)).toEqual([]);
+    const gone = [
+      'packages:tree',
+      'sysctls:vm.swappiness',
+      'kernel-modules:dummy',
+      'service:other.service',
+      'leftover:/var/lib/toys',
+      'user:other',
+      'file:/etc/toy/b',
+    ];
+    expect(leaving([...wanted, ...gone], desired)).toEqual(gone);
+    expect(leaving(wanted, [])).toEqual(wanted);
+  });
+
+  it('is no folder above something that is desired, or that is kept', () => {
+    const folders = ['directory:/etc/a', 'directory:/etc/a/b', 'directory:/etc/c'];
+    expect(leaving(folders, [file('/etc/a/b/x', '')])).toEqual(['directory:/etc/c']);
+    // A witness is kept until a teardown; it is no path.
+    expect(leaving(['directory:/etc/c', 'witness:x'], [])).toEqual(['directory:/etc/c']);
+  });
+
+  it('is not what belongs to others and was only taken away, nor what this version does not know', () => {
+    const cni = '/etc/cni/net.d/10-calico.conflist';
+    const dropIn = '/etc/systemd/system/kubelet.service.d/10-kubeadm.conf';
+    expect(
+      leaving([entry(`file:${cni}`, {}, 'prepare'), entry(`file:${dropIn}`, { foreign: true }), 'later:x'], []),
+    ).toEqual([]);
+  });
+});
+
+describe.skipIf(!RUNS_HERE)('taking it back on a host', () => {
+  let host: LocalHost;
+  beforeEach(() => {
+    host = new LocalHost();
+  });
+  afterEach(() => host.dispose());
+  const apply = (resources: readonly Resource[]) =>
+    converge({
+      remote: host,
+      resources,
+      facts: FACTS,
+      mode: 'apply',
+      phase: 't',
+      signal: new AbortController().signal,
+    });
+  const left = async (desired: readonly Resource[]) => unwanted((await readLedger(host)).entries, desired);
+
+  it('a dry run tells just what is then done, and files of before come back', async () => {
+    const at = (path: string) => host.path(path);
+    mkdirSync(at('etc'), { recursive: true });
+    writeFileSync(at('etc/theirs'), 'before us');
+    const stays = [directory(at('etc/toy')), file(at('etc/toy/a'), 'a')];
+    await apply([...stays, file(at('etc/toy/sub/b'), 'b'), file(at('etc/theirs'), 'ours')]);
+
+    const entries = await left(stays);
+    const foretold = await foretellTogether(host, entries, { facts: FACTS });
+    expect(existsSync(at('etc/toy/sub/b'))).toBe(true);
+    const done: Change[] = [];
+    for (const stage of ['first', 'middle', 'last'] as const) {
+      done.push(...(await undo(host, entries, { stage, facts: FACTS })));
+    }
+    const short = (changes: typeof done) => changes.map(({ resource, action }) => `${action} ${resource}`).sort();
+    expect(short(done)).toEqual(
+      [
+        `remove directory:${at('etc/toy/sub')}`,
+        `remove file:${at('etc/toy/sub/b')}`,
+        `update file:${at('etc/theirs')}`,
+      ].sort(),
+    );
+    // A folder is empty only once its files are gone: a dry run does not know that of it.
+    expect(short(foretold)).toEqual(expect.arrayContaining(short(done).filter((each) => !each.includes('directory'))));
+    expect(readFileSync(at('etc/theirs'), 'utf8')).toBe('before us');
+    expect(readFileSync(at('etc/toy/a'), 'utf8')).toBe('a');
+    expect(await left(stays)).toEqual([]);
+    // Placed once more, what was before us is what is there now.
+    await apply([...stays, file(at('etc/theirs'), 'ours')]);
+    expect((await left(stays)).map(entryKey)).toEqual([`file:${at('etc/theirs')}`]);
+  });
+
+  it('a folder with something of others in it stays in the ledger, and goes when it is empty', async () => {
+    await apply([directory(host.path('toy'))]);
+    writeFileSync(host.path('toy/theirs'), '');
+    const entries = await left([]);
+    expect(await undo(host, entries, { stage: 'middle', facts: FACTS })).toMatchObject([{ action: 'keep' }]);
+    expect((await left([])).map(entryKey)).toEqual([`directory:${host.path('toy')}`]);
+  });
+});
