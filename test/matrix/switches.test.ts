@@ -16,8 +16,10 @@ done | sort`;
 const ALL = `kubectl --kubeconfig ${ADMIN} get deployments,services,serviceaccounts,configmaps,secrets,poddisruptionbudgets,roles,rolebindings -n kube-system -o name | sort
 kubectl --kubeconfig ${ADMIN} get clusterroles,clusterrolebindings,apiservices -o name | sort`;
 /** Tables and chains of the packet filter, but for those of single services and endpoints, which follow the pods' addresses. */
-const RULES = `nft -s list ruleset | grep -E '^table|chain' | grep -Ev 'chain (KUBE-(SVC|SVL|SEP|EXT|FW)-|(service|endpoint|external|firewall|reject|mark)[a-z]*-)' | sort -u
-nft -s list ruleset | grep -Eo 'chain KUBE-(SVC|SEP)' | sort -u`;
+// The kubelet makes KUBE-FIREWALL, and the chains that lead to it, some time after its start.
+const RULES = `nft -s list ruleset | awk '
+  /^table/ { table = $2 " " $3; print table }
+  /chain/ { name = $2; if (sub(/^KUBE-(SVC|SVL|SEP|EXT|FW)-.*/, "KUBE-SERVICE", name) || name !~ /-.*\\//) print table, name }' | grep -Ev ' filter (INPUT|FORWARD|OUTPUT|KUBE-FIREWALL)$' | sort -u`;
 const SYSCTL = 'net.core.somaxconn';
 
 type Phases = Record<string, Record<string, unknown>>;
@@ -177,8 +179,8 @@ describe('what is switched off or over goes, and nothing else', () => {
   it('kube-proxy from nftables to iptables and back', async () => {
     const before = await Promise.all(bench.lab.hosts.map((host) => lines(RULES, host)));
     for (const [mode, has, hasNot] of [
-      ['iptables', /chain KUBE-SERVICES/, /kube-proxy \{|KUBE-LOAD-BALANCER/],
-      ['nftables', /kube-proxy \{/, /chain KUBE-(SERVICES|SVC|SEP|NODEPORTS|POSTROUTING|MARK-MASQ|PROXY)/],
+      ['iptables', /nat KUBE-SERVICES/, /kube-proxy|KUBE-LOAD-BALANCER/],
+      ['nftables', /^ip kube-proxy/m, /KUBE-(SERVICES?|NODEPORTS|POSTROUTING|MARK-MASQ|PROXY)/],
     ] as const) {
       const spec = specOf(({ phases }) => {
         const nodes = phases['nodes'] as { kubeProxy?: object };

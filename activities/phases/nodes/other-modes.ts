@@ -47,11 +47,23 @@ while :; do
   [ "$kw_try" -lt 10 ] || exit 1
   sleep 0.5
 done`,
-      ...(mode === 'nftables' ? [] : [DROP_NFTABLES]),
+      ...(mode === 'nftables' ? [DROP_EMPTY_CHAINS] : [DROP_NFTABLES]),
       ...(mode === 'ipvs' ? [] : [DROP_IPVS]),
     ].join('\n'),
   });
 }
+
+/**
+ * sh of a teardown: chains of the kernel's hooks that iptables made for rules of kube-proxy, where they are empty and let
+ * everything pass. Deleting one with rules would delete those too, so it is looked at first.
+ */
+const DROP_EMPTY_CHAINS = `for kw_family in ip ip6; do
+  for kw_at in filter/INPUT filter/FORWARD filter/OUTPUT nat/PREROUTING nat/INPUT nat/OUTPUT nat/POSTROUTING; do
+    kw_text=$(nft -s list chain "$kw_family" "\${kw_at%/*}" "\${kw_at#*/}" 2>/dev/null) || continue
+    printf '%s\\n' "$kw_text" | grep -Evq '^(table .*[{]|[[:space:]]*chain [A-Z]* [{]|[[:space:]]*type .* policy accept;|[[:space:]]*[}]|[[:space:]]*)$' ||
+      nft delete chain "$kw_family" "\${kw_at%/*}" "\${kw_at#*/}"
+  done
+done`;
 
 /** sh of a teardown: the tables of mode nftables. */
 export const DROP_NFTABLES = `for kw_family in ip ip6; do
