@@ -1,6 +1,6 @@
 import type { Store } from '../store/index.ts';
 import { FORMER_MARKS, markId, withFormer } from './host/cluster-mark.ts';
-import { MACHINE_NOTE } from './phases/preflight/machines.ts';
+import { MACHINE_NOTE } from './phases/preflight/public.ts';
 
 /**
  * Take out of the store what it keeps for hosts that are gone: the keys that they showed first, and with the last of them

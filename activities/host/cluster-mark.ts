@@ -1,6 +1,6 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { OperationKind } from '../../contracts/operation.ts';
-import { KUBEWRIGHT_DIR } from '../kube/paths.ts';
+import { KUBEWRIGHT_DIR } from './own-paths.ts';
 import type { ClusterNotes } from '../phases/cluster-notes.ts';
 import type { Pki } from '../pki/types.ts';
 import { sha256, short } from '../resources/digest.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { KubewrightError } from '../../contracts/errors.ts';
-import { unrecorded } from '../tasks/unrecorded.ts';
+import { unrecorded } from './unrecorded.ts';
 import { CommandError, checkCode, evidenceTail } from './command-error.ts';
 import type { HostLogger } from './credentials.ts';
 import type { KnownSecrets } from './known-secrets.ts';

@@ -1,6 +1,6 @@
 import { KubewrightError } from '../../contracts/errors.ts';
 import { printableLine } from '../../contracts/printable.ts';
-import { KUBEWRIGHT_DIR } from '../kube/paths.ts';
+import { KUBEWRIGHT_DIR } from './own-paths.ts';
 import { CLUSTER_MARK, type Ownership } from './cluster-mark.ts';
 import { evidenceTail } from './command-error.ts';
 import type { RemoteHost } from './types.ts';

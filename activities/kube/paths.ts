@@ -1,11 +1,12 @@
+import { KUBEWRIGHT_DIR, PROXY_ENV } from '../host/own-paths.ts';
+
+export { KUBEWRIGHT_DIR, PROXY_ENV };
+
 /** Where things live on a host, and the fixed names and ports that more than one phase needs. */
 
 /** Every binary that we install. */
 export const BIN_DIR = '/usr/local/bin';
-/** Our own configuration. */
-export const KUBEWRIGHT_DIR = '/etc/kubewright';
-/** The proxies of `spec.proxy` for package managers and downloads; for containerd, which starts anew when it changes. */
-export const PROXY_ENV = `${KUBEWRIGHT_DIR}/proxy.env`;
+/** The proxies of `spec.proxy` for containerd, which starts anew when they change. */
 export const CONTAINERD_PROXY_ENV = `${KUBEWRIGHT_DIR}/containerd-proxy.env`;
 /** cluster-admin; control planes only, mode 0600. */
 export const ADMIN_KUBECONFIG = `${KUBEWRIGHT_DIR}/admin.kubeconfig`;

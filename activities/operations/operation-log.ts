@@ -4,7 +4,7 @@ import { ACTORS } from '../../contracts/messages.ts';
 import type { OperationInput } from '../../contracts/operation.ts';
 import { NO_OUTPUT, type RecordBegun, type RecordEnded } from '../../store/journal-record.ts';
 import type { ChainHead } from '../tasks/recorder.ts';
-import { unrecorded } from '../tasks/unrecorded.ts';
+import { unrecorded } from '../host/unrecorded.ts';
 
 /** The journal's part that writes how operations begin and end. Implemented by the store. */
 export interface OperationJournal {

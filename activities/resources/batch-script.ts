@@ -1,7 +1,7 @@
 import { CURL, PROXIED_CURL } from '../host/direct.ts';
 import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
-import { PROXY_ENV } from '../kube/paths.ts';
+import { PROXY_ENV } from '../host/own-paths.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { STATE_DIR } from './paths.ts';
 import { PROXY_EVIDENCE } from './proxy-script.ts';

@@ -1,4 +1,4 @@
-import { PROXY_ENV } from '../kube/paths.ts';
+import { PROXY_ENV } from '../host/own-paths.ts';
 
 /**
  * sh: the proxies of `spec.proxy` into the environment of what follows, where prepare wrote them. Sets `kw_proxied`. A file

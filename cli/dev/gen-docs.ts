@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadPhases } from '../../activities/phases/phase-loader.ts';
-import { scanChecks } from '../../activities/phases/preflight/checks.ts';
+import { scanChecks } from '../../activities/phases/preflight/public.ts';
 import { ERRORS } from '../../contracts/errors.ts';
 import { HEALTH_CODES } from '../../contracts/health.ts';
 import { checkoutRoot } from './paths.ts';

@@ -1,26 +1,7 @@
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { EMBEDDED, MAY_IMPORT, ZOD_FREE } from './layer-table.ts';
 import { imports, sources } from './source-files.ts';
-
-/** Which folders a folder may import values from; `types` are allowed on top. The table of style.md §C. */
-const MAY_IMPORT: Record<string, { values: string[]; types?: string[] }> = {
-  contracts: { values: ['contracts'] },
-  workflows: { values: ['workflows', 'contracts'], types: ['activities'] },
-  store: { values: ['store', 'contracts'] },
-  telemetry: { values: ['telemetry'] },
-  codec: { values: ['codec', 'contracts', 'store'] },
-  activities: { values: ['activities', 'contracts', 'store'] },
-  worker: { values: ['worker', 'telemetry', 'contracts', 'store', 'codec', 'workflows', 'activities'] },
-  api: {
-    values: ['api', 'telemetry', 'contracts', 'store', 'codec', 'activities', 'audit'],
-    types: ['workflows', 'worker'],
-  },
-  audit: { values: ['audit', 'contracts', 'store', 'codec'] },
-  cli: { values: ['cli', 'contracts', 'audit', 'store'] },
-  lab: { values: ['lab', 'contracts', 'activities'] },
-};
-/** `npm start`: the API process starts Temporal and the worker, and knows what they have in common. */
-const EMBEDDED = new Set(['api/main.ts', 'api/embedded.ts', 'api/worker-process.ts']);
 
 const violations = (files: { path: string; text: string }[]) =>
   files.flatMap(({ path, text }) => {
@@ -51,16 +32,7 @@ describe('layers', () => {
   });
 
   it('keep zod out of what workflows import as values', () => {
-    const zodFree = [
-      'contracts/error-catalogue.ts',
-      'contracts/errors.ts',
-      'contracts/messages.ts',
-      'contracts/limits.ts',
-      'contracts/quorum.ts',
-      'contracts/printable.ts',
-      'contracts/cut.ts',
-      'contracts/provenance.ts',
-    ];
+    const zodFree = ZOD_FREE.map((name) => `contracts/${name}.ts`);
     for (const { path, text } of sources()) {
       if (zodFree.includes(path)) {
         const values = imports(text).filter(({ typeOnly }) => !typeOnly);

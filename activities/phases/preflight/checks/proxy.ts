@@ -1,5 +1,5 @@
 import { rawPhaseOptions } from '../../options.ts';
-import { basePackages } from '../../prepare/packages.ts';
+import { basePackages } from '../../prepare/public.ts';
 import { defineCheck } from '../check.ts';
 
 /** sh word that parts the packages of apt from those of dnf among the arguments. */

@@ -1,0 +1,2 @@
+/** What other phases may use of the folder of prepare. */
+export { basePackages } from './packages.ts';
