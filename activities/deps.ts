@@ -1,7 +1,6 @@
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../contracts/timeouts.ts';
 import type { Store } from '../store/index.ts';
 import { ArtifactResolver } from './artifacts/mirror-artifacts.ts';
-import { forget } from './forget.ts';
 import {
   type CredentialResolverDeps,
   createCredentialResolver,
@@ -14,6 +13,7 @@ import { proxyUrls } from './kube/proxy.ts';
 import type { ActivityMetrics } from './metrics.ts';
 import { loadPhases } from './phases/phase-loader.ts';
 import { createPki } from './pki/pki.ts';
+import { purgeSecrets } from './purge-secrets.ts';
 
 /**
  * The real world for the activities: SSH, the store, the mirror. `loginPaths`: KUBEWRIGHT_LOGIN_PATHS. `close` ends the SSH connections,
@@ -55,9 +55,9 @@ export async function createActivityDeps(
     artifacts: (cluster, proxy) => artifacts.sourceFor(cluster, proxy?.https),
     proxy: (cluster, onSecret) =>
       proxyUrls(cluster, (use) => openProxyLogin(logins, cluster.metadata.name, use), onSecret),
-    notes: store.notes,
-    forget: (cluster, what) => forget(store, cluster, what),
-    forgetHostKey: (cluster, host) => store.hostKeys.forget(cluster, host),
+    clusterState: store.clusterState,
+    purgeSecrets: (cluster, what) => purgeSecrets(store, cluster, what),
+    deleteHostKey: (cluster, host) => store.hostKeys.remove(cluster, host),
     takeCommand: (input) => store.commands.take(input),
     projections: store.projections,
     timeouts,

@@ -1,13 +1,13 @@
 import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/actions.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { HealthInput, HealthResult } from '../contracts/health.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 import type { Timeouts } from '../contracts/timeouts.ts';
-import { lookAtHealth } from './health/look.ts';
-import { closing, type OperationJournal, opening, type RunRef } from './operations/operation-log.ts';
+import { checkHealth } from './health/check-health.ts';
+import { type OperationJournal, type RunRef, recordClosed, recordOpened } from './operations/operation-log.ts';
 import { makePlan } from './operations/plan.ts';
 import { withoutSettled } from './operations/plan-settled.ts';
 import { withTimeouts } from './operations/plan-timeouts.ts';
@@ -33,7 +33,7 @@ export type ActivityDeps = TaskDeps & {
   /** Digest of what a spec's row says beside the spec; null: there is no such row. */
   specRow?: ((ref: string) => Promise<string | null>) | undefined;
   /** Drops the recorded host key of a host. */
-  forgetHostKey(cluster: string, host: string): Promise<unknown>;
+  deleteHostKey(cluster: string, host: string): Promise<unknown>;
 };
 
 /** Every activity of ours: one per phase on the ssh queue, and the few that touch our own database. */
@@ -66,13 +66,13 @@ export function createActivities(deps: ActivityDeps): Activities {
         heartbeating((step) => {
           const { activityId, attempt, namespace } = activityInfo();
           const signal = Context.current().cancellationSignal;
-          return lookAtHealth(deps, input, { namespace, ...runRef(), activityId, attempt, signal, step });
+          return checkHealth(deps, input, { namespace, ...runRef(), activityId, attempt, signal, step });
         }),
       ),
     control: {
       makePlan: (input) =>
         asFailure(() =>
-          opening(
+          recordOpened(
             deps.journal,
             input,
             runRef(),
@@ -95,14 +95,14 @@ export function createActivities(deps: ActivityDeps): Activities {
         asFailure(async () => {
           // First the journal: who sees the end may ask for the whole of it.
           await recordPolicy(deps.journal, input.status, runRef());
-          const closed = await closing(deps.journal, input, runRef());
+          const closed = await recordClosed(deps.journal, input, runRef());
           await deps.projections.saveOperation(input.status);
           return closed;
         }),
       takeCommand: (input) => asFailure(() => deps.takeCommand(input)),
       forgetHost: ({ cluster, host }) =>
         asFailure(async () => {
-          await deps.forgetHostKey(cluster, host);
+          await deps.deleteHostKey(cluster, host);
         }),
     },
   };
@@ -121,7 +121,7 @@ async function runPhase(
 ): Promise<TaskResult> {
   const info = activityInfo();
   const { cluster, operationId, scheduledAt } = input;
-  const stop: TaskStop = new TaskStop(() => watching?.look() ?? Promise.resolve());
+  const stop: TaskStop = new TaskStop(() => watching?.readPause() ?? Promise.resolve());
   const watching =
     scheduledAt === undefined
       ? undefined

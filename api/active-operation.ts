@@ -5,17 +5,17 @@ import { requireCluster } from './routes/shared.ts';
 
 /**
  * The operation of the cluster that takes commands now. Throws NOT_FOUND when there is no such cluster or operation,
- * CONFLICT when none runs, or not the one that was `asked` for.
+ * CONFLICT when none runs, or not the one that was `requested` for.
  */
-export async function requireActive(deps: ApiDeps, cluster: string, asked?: string): Promise<OperationStatus> {
+export async function requireActive(deps: ApiDeps, cluster: string, requested?: string): Promise<OperationStatus> {
   const { projections } = deps.store;
   const active = await projections.activeOperation(cluster);
-  if (active && (asked === undefined || asked === active.operationId)) return active;
-  const latest = asked === undefined ? await projections.latestOperation(cluster) : null;
-  const meant = asked === undefined ? latest : await projections.operation(cluster, asked);
+  if (active && (requested === undefined || requested === active.operationId)) return active;
+  const latest = requested === undefined ? await projections.latestOperation(cluster) : null;
+  const meant = requested === undefined ? latest : await projections.operation(cluster, requested);
   if (!meant) {
-    if (asked === undefined || !active) await requireCluster(deps, cluster);
-    const what = asked === undefined ? 'no operation' : `no operation ${asked}`;
+    if (requested === undefined || !active) await requireCluster(deps, cluster);
+    const what = requested === undefined ? 'no operation' : `no operation ${requested}`;
     throw new KubewrightError('NOT_FOUND', `the cluster ${cluster} has ${what}`);
   }
   const { operationId, state } = meant;

@@ -3,7 +3,7 @@ import type { PayloadCodec } from '@temporalio/common';
 import type { Phase } from '../activities/phases/phase.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import type { Store } from '../store/index.ts';
-import type { Archivist } from './archivist.ts';
+import type { BundleBuilder } from './bundle-builder.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Readiness } from './readiness/readiness.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
@@ -13,7 +13,7 @@ export interface ApiDeps {
   store: Store;
   temporal: TemporalGateway;
   readiness: Readiness;
-  archivist: Pick<Archivist, 'bundle' | 'signer'>;
+  bundleBuilder: Pick<BundleBuilder, 'bundle' | 'signer'>;
   /** In the order of the plan. */
   phases: readonly Phase[];
   /** The admin kubeconfig of a built cluster; null when there is none yet. */

@@ -18,7 +18,7 @@ import { createLogger } from '../worker/logger.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import { createAnchorer } from './anchorer.ts';
 import { buildApp } from './app.ts';
-import { createArchivist } from './archivist.ts';
+import { createBundleBuilder } from './bundle-builder.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { type ApiConfig, parseConfig } from './config.ts';
 import type { Embedded } from './embedded.ts';
@@ -115,7 +115,7 @@ async function start(
   // Before the rest: it ends behind the rest, and signs what was written until then.
   parts.push(anchorer.start());
   const spool = join(dataDir, 'spool');
-  const archivist = createArchivist({ store, temporal, signer, spool, sign: () => anchorer.sign(), logger });
+  const bundleBuilder = createBundleBuilder({ store, temporal, signer, spool, sign: () => anchorer.sign(), logger });
   const tls = config.tls && readTls(config.tls);
   const app = await buildApp(
     {
@@ -124,7 +124,7 @@ async function start(
       metrics: processRegistry('api'),
       ...(embedded ? { workerMetricsUrl: () => embedded.workerMetricsUrl() } : {}),
       readiness: readinessOf({ config, store, temporal, embedded, logger }),
-      archivist,
+      bundleBuilder,
       limits: config.limits,
       phases: await loadPhases(),
       ...clusterAccess(store),
@@ -136,7 +136,7 @@ async function start(
   );
   parts.push(() => app.close());
   if (config.tls && tls) parts.push(watchTls(app.server, config.tls, tls, logger));
-  parts.push(archivist.start());
+  parts.push(bundleBuilder.start());
   parts.push(createJanitor({ store, signer, keep: config.retention, logger }).start());
   parts.push(createReconciler({ store, temporal, logger }).start());
   const url = await app.listen({ host: config.host, port: config.port });

@@ -74,9 +74,9 @@ function scopeProblem(scope: CredentialScope | null, cluster: string, use: Crede
 
 /** Admins of all clusters get the reason; for others a credential that they may not use looks like one that does not exist. */
 function wording(root: boolean, name: string, cluster: string, { address }: CredentialUse, problem: string | null) {
-  const said = noCredential(name, cluster, address);
-  if (!root) return said;
-  return problem === 'absent' ? `${said}; PUT /credentials/${name} first` : `${said}; ${problem}`.slice(0, 1000);
+  const refusal = noCredential(name, cluster, address);
+  if (!root) return refusal;
+  return problem === 'absent' ? `${refusal}; PUT /credentials/${name} first` : `${refusal}; ${problem}`.slice(0, 1000);
 }
 
 function refuse(code: 'SPEC_INVALID' | 'FORBIDDEN', issues: ReadonlyMap<string, FieldIssue>): void {

@@ -1,4 +1,4 @@
-import type { ClusterState, SubmitOperation } from '../contracts/commands.ts';
+import type { ClusterState, SubmitOperation } from '../contracts/actions.ts';
 import { requireFreeAddresses, withAddresses } from './address-in-use.ts';
 import type { ApiDeps } from './deps.ts';
 import { takeDryRun } from './dry-run-limit.ts';

@@ -8,7 +8,7 @@ import {
 import { ApplicationFailure, type DataConverter } from '@temporalio/common';
 import { exportHistories } from '../audit/temporal-export.ts';
 import { temporalTrouble } from '../codec/temporal-trouble.ts';
-import type { ClusterInput, CommandResult, SubmitResult } from '../contracts/commands.ts';
+import type { ActionResult, ClusterInput, SubmitResult } from '../contracts/actions.ts';
 import { keepEnds } from '../contracts/cut.ts';
 import { type ErrorReport, isErrorCode, KubewrightError } from '../contracts/errors.ts';
 import {
@@ -49,10 +49,10 @@ export function temporalGateway(
     update: string,
     { requestId }: { requestId: string },
     input: object,
-  ): Promise<CommandResult> =>
+  ): Promise<ActionResult> =>
     asked(cluster, () =>
       connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
-        client.workflow.getHandle(workflowId).executeUpdate<CommandResult, [object]>(update, {
+        client.workflow.getHandle(workflowId).executeUpdate<ActionResult, [object]>(update, {
           args: [stamped(input, { message: `update/${update}` })],
           updateId: `${update}:${requestId}`,
         }),
@@ -64,7 +64,7 @@ export function temporalGateway(
     update: string,
     base: { requestId: string },
     input: object,
-  ): Promise<CommandResult> => {
+  ): Promise<ActionResult> => {
     try {
       return await send(cluster, operationWorkflowId(cluster, operationId), update, base, input);
     } catch (error) {

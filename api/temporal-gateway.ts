@@ -1,15 +1,15 @@
 import type { WorkflowHistory } from '../audit/make-bundle.ts';
 import type {
+  ActionResult,
   AmendInput,
   CancelInput,
   ClusterState,
-  CommandResult,
   DecideInput,
   PauseInput,
   ResumeInput,
   SubmitOperation,
   SubmitResult,
-} from '../contracts/commands.ts';
+} from '../contracts/actions.ts';
 import type { TaskResult } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
 
@@ -42,12 +42,12 @@ export interface TemporalGateway {
   /** `state`: what a new entity begins with; one that is there keeps its own. */
   submit(cluster: string, request: SubmitOperation, state?: ClusterState): Promise<SubmitResult>;
   /** To a running operation. CONFLICT when it has ended. */
-  decide(cluster: string, operationId: string, input: DecideInput): Promise<CommandResult>;
-  amend(cluster: string, operationId: string, input: AmendInput): Promise<CommandResult>;
-  pause(cluster: string, operationId: string, input: PauseInput): Promise<CommandResult>;
-  resume(cluster: string, operationId: string, input: ResumeInput): Promise<CommandResult>;
+  decide(cluster: string, operationId: string, input: DecideInput): Promise<ActionResult>;
+  amend(cluster: string, operationId: string, input: AmendInput): Promise<ActionResult>;
+  pause(cluster: string, operationId: string, input: PauseInput): Promise<ActionResult>;
+  resume(cluster: string, operationId: string, input: ResumeInput): Promise<ActionResult>;
   /** To the entity: the running operation, or one that waits. */
-  cancel(cluster: string, input: CancelInput): Promise<CommandResult>;
+  cancel(cluster: string, input: CancelInput): Promise<ActionResult>;
   /**
    * Which of the cluster's operations Temporal still runs, or holds in the queue of the entity. Null: it cannot say now
    * (no worker answers). Throws TEMPORAL_UNAVAILABLE, also when the namespace is missing.

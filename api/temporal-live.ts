@@ -1,5 +1,5 @@
 import { type Client, type Connection, WorkflowNotFoundError } from '@temporalio/client';
-import type { ClusterStatus } from '../contracts/commands.ts';
+import type { ClusterStatus } from '../contracts/actions.ts';
 import { clusterWorkflowId, operationWorkflowId, QUERIES, WORKFLOWS } from '../contracts/messages.ts';
 
 /** For one answer of the server or of a worker, ms. */

@@ -49,10 +49,10 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
 function servedRoles(phases: readonly Phase[]): ReadonlySet<string> {
   const kube = ['control-plane', 'worker'];
   return new Set(
-    phases.flatMap(({ hosts, admits, follows = [] }) => [
-      ...(hosts === 'kube' ? kube : [hosts === 'one-control-plane' ? 'control-plane' : hosts]),
-      ...(admits ? [admits] : []),
-      ...follows,
+    phases.flatMap(({ hosts, allowlistsPeers, dependsOnAddressesOf = [] }) => [
+      ...(hosts === 'nodes' ? kube : [hosts === 'one-control-plane' ? 'control-plane' : hosts]),
+      ...(allowlistsPeers ? [allowlistsPeers] : []),
+      ...dependsOnAddressesOf,
     ]),
   );
 }

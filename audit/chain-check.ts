@@ -61,7 +61,7 @@ const COMMANDS: ReadonlySet<unknown> = new Set(['exec', 'script', 'upload']);
 const DIGEST = /^[0-9a-f]{64}$/;
 
 /** A value as a text that may be shown: only texts and numbers say something. Never recurses into what was read. */
-export const said = (value: unknown): string =>
+export const shownValue = (value: unknown): string =>
   typeof value === 'string' ? value : typeof value === 'number' ? String(value) : `a value of type ${typeof value}`;
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
@@ -112,7 +112,8 @@ export class ChainCheck {
     const expected = this.hashes.last + 1;
     const name = (half?: Half): string => {
       const id = typeof half?.id === 'string' ? half.id : link.record;
-      const whose = typeof half?.host === 'string' && half.host !== '' ? ` (${said(half.kind)} on ${half.host})` : '';
+      const whose =
+        typeof half?.host === 'string' && half.host !== '' ? ` (${shownValue(half.kind)} on ${half.host})` : '';
       return `link ${link.n}${id === undefined ? '' : `, record ${id}${whose}`}`;
     };
     const bad = (what: string, half?: Half): Problem => ({ where: this.#where, record: name(half), what });
@@ -131,8 +132,8 @@ export class ChainCheck {
     const half = parse(link.line);
     if (sha256(link.line) !== link.hash) return bad('its content is not what was written: the hash differs', half);
     if (half === undefined) return bad('it is not a line of canonical JSON');
-    if (half.chain !== this.#chain) return bad(`it belongs to the chain ${said(half.chain)}`, half);
-    if (half.n !== expected) return bad(`it says that it is link ${said(half.n)}`, half);
+    if (half.chain !== this.#chain) return bad(`it belongs to the chain ${shownValue(half.chain)}`, half);
+    if (half.n !== expected) return bad(`it says that it is link ${shownValue(half.n)}`, half);
     if (half.prev !== previous) return bad('it does not follow on the link before it', half);
     return this.#pair(half, bad);
   }
@@ -142,8 +143,8 @@ export class ChainCheck {
     if (typeof id !== 'string') return bad('it names no record');
     if (half.part === 'begin') {
       if (this.#open.has(id) || this.#ended.has(id)) return bad('the record begins a second time', half);
-      this.#open.set(id, said(half.kind));
-      this.#note(half, id);
+      this.#open.set(id, shownValue(half.kind));
+      this.#countHalf(half, id);
     } else {
       if (half.part !== 'end') return bad('it is neither a begin nor an end', half);
       if (!this.#open.delete(id)) return bad('the record ends without having begun', half);
@@ -156,9 +157,9 @@ export class ChainCheck {
     return null;
   }
 
-  #note(half: Half, id: string): void {
+  #countHalf(half: Half, id: string): void {
     if (COMMANDS.has(half.kind)) {
-      const key = [half.workflowId, half.activityId, half.attempt].map(said).join('\0');
+      const key = [half.workflowId, half.activityId, half.attempt].map(shownValue).join('\0');
       const known = this.attempts.get(key) ?? { commands: 0, record: id };
       known.commands += 1;
       this.attempts.set(key, known);

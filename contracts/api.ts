@@ -365,7 +365,7 @@ const onOperation = {
 export const pauseRequest = z
   .strictObject({ mode: z.enum(['drain', 'interrupt']).default('drain'), ...onOperation })
   .prefault({});
-export const commandRequest = z.strictObject(onOperation).prefault({});
+export const actionRequest = z.strictObject(onOperation).prefault({});
 
 const optionsByPhase = z.record(dnsLabel, z.record(z.string().max(64), z.unknown()));
 const correctionsShape = {

@@ -59,7 +59,7 @@ export const batchWorkflowId = (cluster: string, operationId: string, batch: num
   `${operationWorkflowId(cluster, operationId)}/batch/${batch}${run === 0 ? '' : `.${run}`}`;
 
 /** Host name of tasks that run in the worker process itself. Not a legal host of a spec with this role. */
-export const WORKER_HOST = 'cluster';
+export const CONTROLLER_HOST = 'cluster';
 
 /** Search attributes that our workflows set, with their types. The launcher and the production setup register them. */
 export const SEARCH_ATTRIBUTES = {

@@ -26,13 +26,13 @@ export async function ensureBase(cacheDir: string, onProgress: Progress): Promis
   if (existsSync(base)) return base;
   await withLock(`${base}.lock`, BUILD_WAIT_MS, async () => {
     if (existsSync(base)) return;
-    const aside = `${base}.tmp`;
-    await removeTree(aside);
+    const draft = `${base}.tmp`;
+    await removeTree(draft);
     const started = Date.now();
     onProgress(`base image: Debian ${recipe.suite} (once per recipe)`);
-    await bootstrap(recipe, aside, onProgress);
-    await furnish(recipe, aside);
-    await rename(aside, base);
+    await bootstrap(recipe, draft, onProgress);
+    await furnish(recipe, draft);
+    await rename(draft, base);
     onProgress(`base image: ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);
     await dropUnused(folder, base, join(cacheDir, 'labs'));
   });

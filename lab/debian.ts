@@ -44,24 +44,24 @@ export async function ensureDebianPackages(
   const missing = await missingDebianPackages(names);
   if (missing.length === 0) return;
   const started = Date.now();
-  const tell = (state: DebianProgress['state']): void =>
+  const report = (state: DebianProgress['state']): void =>
     onProgress({ state, packages: missing, elapsedMs: Date.now() - started });
   const updated = await listsAreStale();
   if (updated) {
-    tell('update');
+    report('update');
     await refreshDebianLists();
   }
-  tell('install');
+  report('install');
   const install = ['install', ...APT, '--no-install-recommends', ...missing];
   await aptGet(install).catch(async (error: unknown) => {
     if (updated) throw error;
     // Fresh-looking lists may still name versions that are gone.
-    tell('update');
+    report('update');
     await refreshDebianLists();
-    tell('install');
+    report('install');
     await aptGet(install);
   });
-  tell('done');
+  report('done');
 }
 
 /** `apt-get update`, waiting for another apt to finish. */

@@ -5,7 +5,7 @@ import { labPaths, MAX_HOSTS } from './paths.ts';
 import { restoreLab, saveLab } from './saved-state.ts';
 
 const started = Date.now();
-const tell = (message: string): void => {
+const report = (message: string): void => {
   process.stderr.write(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${message}\n`);
 };
 const line = (value: unknown): void => {
@@ -38,8 +38,8 @@ program
   .option('--no-mirror', 'leave out the artifact mirror')
   .option('--json', 'print one JSON line on standard output')
   .action(async (options: { hosts: number; controlPlanes: number; name: string; mirror: boolean; json?: true }) => {
-    const lab = await labUp({ ...options, onProgress: tell });
-    tell(`lab ${lab.name}: ${lab.hosts.length} hosts up`);
+    const lab = await labUp({ ...options, onProgress: report });
+    report(`lab ${lab.name}: ${lab.hosts.length} hosts up`);
     if (options.json) return line(lab);
     for (const host of lab.hosts) console.log(`${host.name.padEnd(10)} ssh -i ${lab.sshKey} root@${host.address}`);
     console.log(`spec       ${lab.specFile}\nmirror     ${lab.mirror ?? '(none)'}`);
@@ -51,7 +51,7 @@ program
   .option('--name <name>', 'name of the lab', labName, 'kw')
   .option('--all', 'every lab of this cache')
   .action(async (options: { name: string; all?: true }) => {
-    for (const name of options.all ? await allLabs() : [options.name]) await labDown(name, tell);
+    for (const name of options.all ? await allLabs() : [options.name]) await labDown(name, report);
   });
 
 for (const [verb, what, work] of [
@@ -64,7 +64,7 @@ for (const [verb, what, work] of [
     .option('--name <name>', 'name of the lab', labName, 'kw')
     .action(async (label: string, { name }: { name: string }) => {
       await work(labPaths(name), label);
-      tell(`lab ${name}: ${verb}d ${label}`);
+      report(`lab ${name}: ${verb}d ${label}`);
     });
 }
 

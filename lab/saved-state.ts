@@ -41,20 +41,20 @@ export async function saveLab(ref: LabRef, label: string): Promise<void> {
 }
 
 async function copyDisks(lab: LabPaths, state: LabState, folder: string): Promise<void> {
-  const aside = `${folder}.new`;
-  await rm(aside, { recursive: true, force: true });
+  const draft = `${folder}.new`;
+  await rm(draft, { recursive: true, force: true });
   await forEachHost(lab, state, async (at, host) => {
     await refuseMountsBelow(at.data);
-    const to = diskOf(aside, host);
+    const to = diskOf(draft, host);
     await mkdir(to.upper, { recursive: true });
     await mkdir(to.data);
     await copyContent(at.upper, to.upper);
     await copyContent(at.data, to.data);
   });
-  await writeFile(join(aside, 'hosts.json'), JSON.stringify(identitiesOf(state)));
+  await writeFile(join(draft, 'hosts.json'), JSON.stringify(identitiesOf(state)));
   // Complete once it has its name.
   await rm(folder, { recursive: true, force: true });
-  await rename(aside, folder);
+  await rename(draft, folder);
 }
 
 /**

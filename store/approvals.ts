@@ -13,7 +13,7 @@ export interface ApprovalStore {
   add(cluster: string, uses: readonly CredentialUse[], by: string): Promise<void>;
   has(cluster: string, use: CredentialUse): Promise<boolean>;
   /** Drops those of a cluster that is gone. */
-  forget(cluster: string): Promise<void>;
+  remove(cluster: string): Promise<void>;
 }
 
 /** Rows of one insert: engines bound the number of their parameters. */
@@ -43,7 +43,7 @@ export function approvalStore(db: Kysely<Tables>): ApprovalStore {
         .executeTakeFirst();
       return row !== undefined;
     },
-    async forget(cluster) {
+    async remove(cluster) {
       await db.deleteFrom('login_approvals').where('cluster', '=', cluster).execute();
     },
   };

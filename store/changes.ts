@@ -62,13 +62,13 @@ export function statusEvents(
   operationId: string,
   head: { before: StatusHead | null; after: StatusHead } | null,
 ): StatusEvent[] {
-  const told: StatusEvent[] = tasks
+  const events: StatusEvent[] = tasks
     // That a task waits is said by the plan; a thousand pending tasks are no news.
     .filter(({ known, task }) => known || task.state !== 'pending')
     .map(({ task }) => ({ type: 'task', data: { ...task, operationId } }));
   if (head === null || (head.before !== null && JSON.stringify(head.before) === JSON.stringify(head.after)))
-    return told;
-  return [...told, { type: 'operation', data: head.after }];
+    return events;
+  return [...events, { type: 'operation', data: head.after }];
 }
 
 /** A task that differs from what is stored. */

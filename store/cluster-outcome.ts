@@ -37,9 +37,12 @@ export async function clusterOutcome(
   return outcome(specs, specRef, await builtState(db, specs, status.cluster));
 }
 
-type Said = Pick<StatusHead, 'cluster' | 'kind' | 'state' | 'specRef' | 'phases' | 'hosts' | 'quarantinedHosts'>;
+type StatusFields = Pick<
+  StatusHead,
+  'cluster' | 'kind' | 'state' | 'specRef' | 'phases' | 'hosts' | 'quarantinedHosts'
+>;
 
-async function stateAfter(db: Kysely<Tables>, specs: SpecStore, status: Said): Promise<ClusterState> {
+async function stateAfter(db: Kysely<Tables>, specs: SpecStore, status: StatusFields): Promise<ClusterState> {
   const says = clusterStateOf(status);
   if (says !== 'ready' && says !== 'degraded') return says;
   if ((await isWhole(specs, status)) || (await wasBuilt(db, specs, status.cluster))) return says;
@@ -47,7 +50,7 @@ async function stateAfter(db: Kysely<Tables>, specs: SpecStore, status: Said): P
 }
 
 /** A build of every phase on every host that the spec had. */
-async function isWhole(specs: SpecStore, { kind, state, phases, hosts, specRef }: Said): Promise<boolean> {
+async function isWhole(specs: SpecStore, { kind, state, phases, hosts, specRef }: StatusFields): Promise<boolean> {
   if (kind !== 'build' || state !== 'succeeded' || phases !== undefined) return false;
   if (hosts === undefined) return true;
   const { spec } = await specs.get(specRef);

@@ -14,7 +14,7 @@ export interface HostKeys {
   record(cluster: string, host: string, key: string): Promise<void>;
   list(cluster: string): Promise<{ host: string; key: string; recordedAt: string }[]>;
   /** True when there was one. */
-  forget(cluster: string, host: string): Promise<boolean>;
+  remove(cluster: string, host: string): Promise<boolean>;
 }
 
 /** `type base64` as people write its fingerprint, with and without padding. */
@@ -74,7 +74,7 @@ export function hostKeyStore(db: Kysely<Tables>): HostKeys {
         .execute();
       return rows.map((row) => ({ host: row.host, key: row.host_key, recordedAt: row.recorded_at }));
     },
-    async forget(cluster, host) {
+    async remove(cluster, host) {
       const { numDeletedRows } = await db
         .deleteFrom('host_keys')
         .where('cluster', '=', cluster)

@@ -7,6 +7,7 @@ import { type ApprovalStore, approvalStore } from './approvals.ts';
 import { type BlobStore, blobStore } from './blobs.ts';
 import { type BundleStore, bundleStore } from './bundles.ts';
 import { type ChainReader, chainReader } from './chain-reader.ts';
+import { type ClusterStateStore, clusterState } from './cluster-state.ts';
 import { type CommandKeys, commandKeys } from './command-keys.ts';
 import { type CommandStore, commandStore } from './commands.ts';
 import { type CredentialStore, credentialStore } from './credentials.ts';
@@ -15,7 +16,6 @@ import { type HostKeys, hostKeyStore } from './host-keys.ts';
 import { type Journal, journal } from './journal.ts';
 import type { Keyring } from './keyring.ts';
 import { migrate } from './migrations/index.ts';
-import { type Notes, notes } from './notes.ts';
 import { type OperationRows, operationRows } from './operation-rows.ts';
 import { type PayloadKeys, payloadKeys } from './payload-keys.ts';
 import { openPostgres } from './postgres.ts';
@@ -54,7 +54,7 @@ export interface Store {
   projections: Projections;
   operationRows: OperationRows;
   requests: RequestStore;
-  notes: Notes;
+  clusterState: ClusterStateStore;
   retention: RetentionStore;
   processes: Processes;
   /** Resolves when the database answers. */
@@ -151,7 +151,7 @@ function storeOn(db: Kysely<Tables>, engine: 'sqlite' | 'postgres', keyring: Key
     projections: guarded(projections(db, specs)),
     operationRows: guarded(operationRows(db)),
     requests: guarded(requestStore(db)),
-    notes: guarded(notes(db)),
+    clusterState: guarded(clusterState(db)),
     retention: guarded(retentionStore(db)),
     processes: guarded(processStore(db)),
     ...guarded({

@@ -68,7 +68,7 @@ export interface RecordEnded {
   /** Catalogue code when it failed. */
   error: string | null;
   /** Of a command that failed, when it is not known to have run. */
-  fate?: 'not-run' | 'unknown' | undefined;
+  delivery?: 'not-run' | 'unknown' | undefined;
   /** Of a request: the operation that it started or acted on. */
   operation?: string | undefined;
 }
@@ -196,9 +196,9 @@ function embedded(json: string | null): unknown {
 /** What is to be said of how a record ended. */
 export function resultOf(
   kind: string,
-  { code, error, signal, fate }: Pick<RecordEnded, 'code' | 'error' | 'signal' | 'fate'>,
+  { code, error, signal, delivery }: Pick<RecordEnded, 'code' | 'error' | 'signal' | 'delivery'>,
 ): RecordResult {
-  if (fate !== undefined) return fate;
+  if (delivery !== undefined) return delivery;
   // What the policy decides has no status; neither has a request that we could not answer, but an error.
   if (learnsOperation(kind) && code !== null) return code >= 500 ? 'failed' : code >= 400 ? 'refused' : 'ok';
   return error === null && signal === null && (code === null || code === 0) ? 'ok' : 'failed';

@@ -53,7 +53,7 @@ export function openKeyring(dataDir: string, given?: string): Keyring {
   const isNew = stamp(file) === null;
   if (isNew) {
     // Two first starts at once agree on one key, and a crash leaves no half-written one.
-    writeAside(file, freshKey(), (draft) => linkUnlessThere(draft, file));
+    writeDraft(file, freshKey(), (draft) => linkUnlessThere(draft, file));
   }
   return fileKeyring(file, isNew);
 }
@@ -73,7 +73,7 @@ function fileKeyring(file: string, isNew: boolean): Keyring {
     return ring;
   };
   const write = (keys: string): void => {
-    writeAside(file, keys, (draft) => renameSync(draft, file));
+    writeDraft(file, keys, (draft) => renameSync(draft, file));
     present();
   };
   return {
@@ -103,7 +103,7 @@ function fileKeyring(file: string, isNew: boolean): Keyring {
 const freshKey = (): string => randomBytes(KEY_BYTES).toString('base64');
 
 /** Written in full before it gets its name. */
-function writeAside(file: string, keys: string, place: (draft: string) => void): void {
+function writeDraft(file: string, keys: string, place: (draft: string) => void): void {
   const draft = `${file}.${randomUUID()}`;
   writeFileSync(draft, `${keys}\n`, { mode: 0o600, flag: 'wx', flush: true });
   try {

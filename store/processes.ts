@@ -18,7 +18,7 @@ export interface Processes {
   /** Processes of a kind that wrote within the last hour. `seenAt` is by the clock of the process that wrote it. */
   list(kind: ProcessReport['kind']): Promise<(ProcessReport & { seenAt: string })[]>;
   /** Takes the row of a process that ends. */
-  forget(id: string): Promise<void>;
+  remove(id: string): Promise<void>;
 }
 
 /** Rows older than this are of processes that were killed, ms. */
@@ -53,7 +53,7 @@ export function processStore(db: Kysely<Tables>): Processes {
         state: state as ProcessReport['state'],
       }));
     },
-    async forget(id) {
+    async remove(id) {
       await db.deleteFrom('processes').where('id', '=', id).execute();
       known.delete(id);
     },

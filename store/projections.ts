@@ -103,7 +103,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   const rowOf = (cluster: string, id: string) =>
     db.selectFrom('operations').select('status').where('cluster', '=', cluster).where('id', '=', id).executeTakeFirst();
 
-  async function tell(tx: Transaction<Tables>, cluster: string, operation: string, events: StatusEvent[]) {
+  async function publish(tx: Transaction<Tables>, cluster: string, operation: string, events: StatusEvent[]) {
     const at = now();
     // Rows of 6 values: 500 of them stay below PostgreSQL's and SQLite's limits of bound values.
     for (let from = 0; from < events.length; from += 500) {
@@ -155,7 +155,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       .execute();
     const changes = await saveTasks(tx, status, tasks);
     if (FINAL_STATES.has(status.state)) changes.push(...(await endTasks(tx, status)));
-    await tell(
+    await publish(
       tx,
       status.cluster,
       status.operationId,
@@ -205,7 +205,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
           .executeTakeFirst();
         if (!row || FINAL_STATES.has(row.state as OperationStatus['state'])) return false;
         const changes = await saveTasks(tx, { cluster, operationId }, tasks);
-        await tell(tx, cluster, operationId, statusEvents(changes, operationId, null));
+        await publish(tx, cluster, operationId, statusEvents(changes, operationId, null));
         return changes.length > 0;
       });
       if (saved) for (const listener of listeners) listener(cluster);

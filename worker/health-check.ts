@@ -20,7 +20,7 @@ const queues = [
   { name: TASK_QUEUES.ssh, kind: KINDS.activity },
 ];
 
-async function silentQueues(): Promise<string[]> {
+async function idleQueues(): Promise<string[]> {
   const connection = await Connection.connect({
     address: config.temporal.address,
     connectTimeout: CONNECT_MS,
@@ -47,9 +47,9 @@ async function silentQueues(): Promise<string[]> {
 }
 
 try {
-  const silent = await silentQueues();
-  process.stdout.write(silent.length === 0 ? 'takes tasks\n' : `takes no tasks from ${silent.join(', ')}\n`);
-  process.exit(silent.length === 0 ? 0 : 1);
+  const idle = await idleQueues();
+  process.stdout.write(idle.length === 0 ? 'takes tasks\n' : `takes no tasks from ${idle.join(', ')}\n`);
+  process.exit(idle.length === 0 ? 0 : 1);
 } catch (error) {
   process.stdout.write(`Temporal does not say: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

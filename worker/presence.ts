@@ -19,7 +19,7 @@ export interface PresenceOptions {
 export function keepPresence({ processes, ping, logger }: PresenceOptions): () => Promise<void> {
   const id = randomUUID();
   const ending = new AbortController();
-  let told = false;
+  let warned = false;
   const once = async (): Promise<void> => {
     const state = await ping().then(
       () => 'working' as const,
@@ -27,11 +27,11 @@ export function keepPresence({ processes, ping, logger }: PresenceOptions): () =
     );
     try {
       await processes.report({ id, kind: 'worker', state });
-      if (told) logger.info('the store takes reports of this worker again');
-      told = false;
+      if (warned) logger.info('the store takes reports of this worker again');
+      warned = false;
     } catch (error) {
-      if (!told) logger.warn({ err: error }, 'the store does not take that this worker is alive');
-      told = true;
+      if (!warned) logger.warn({ err: error }, 'the store does not take that this worker is alive');
+      warned = true;
     }
   };
   const run = async (): Promise<void> => {
@@ -45,6 +45,6 @@ export function keepPresence({ processes, ping, logger }: PresenceOptions): () =
     ending.abort();
     await running;
     // Without this row the API says at once that no worker is there. A store that is away costs only that.
-    await processes.forget(id).catch(() => undefined);
+    await processes.remove(id).catch(() => undefined);
   };
 }

@@ -1,7 +1,7 @@
 import type { DataConverter } from '@temporalio/common';
 import { type InjectedSinks, NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker';
 import type { RefusalLog } from '../activities/operations/refusal-log.ts';
-import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/actions.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { HealthInput, HealthResult } from '../contracts/health.ts';
 import { HEALTH_ACTIVITY, NAMESPACE } from '../contracts/messages.ts';

@@ -12,12 +12,12 @@ import { TaskRunner } from './task-runner.ts';
 const PARTS = 10;
 
 /** Above so many tasks, a report leaves their evidence to the store: hundreds of failures at once stay a small payload. */
-const EVIDENT = 50;
+const MAX_WITH_EVIDENCE = 50;
 
 /** A slice of an operation's plan at work: follows the operation's orders and reports to it. phase-batch.ts binds it to Temporal. */
 export class BatchRun {
   private readonly input: BatchInput;
-  private readonly tell: (report: BatchReport) => Promise<void>;
+  private readonly sendReport: (report: BatchReport) => Promise<void>;
   private readonly runner: TaskRunner;
   private readonly projector: Projector;
   private readonly changes = new TaskChanges();
@@ -34,10 +34,10 @@ export class BatchRun {
     quiet: false,
   };
 
-  /** `tell` brings a report to the operation. */
-  constructor(input: BatchInput, tell: (report: BatchReport) => Promise<void>) {
+  /** `sendReport` brings a report to the operation. */
+  constructor(input: BatchInput, sendReport: (report: BatchReport) => Promise<void>) {
     this.input = input;
-    this.tell = tell;
+    this.sendReport = sendReport;
     this.orders = input.orders;
     const { facts, plan, orders } = input;
     const events = { blocked: () => undefined, changed: () => this.noteChange() };
@@ -46,10 +46,10 @@ export class BatchRun {
       slots: () => this.orders.slots,
     });
     const { tasks } = this.runner;
-    for (const place of input.done) this.runner.note({ ...tasks[place]!, state: 'succeeded' });
-    for (const task of input.known) this.runner.note(task);
+    for (const place of input.done) this.runner.applyStatus({ ...tasks[place]!, state: 'succeeded' });
+    for (const task of input.known) this.runner.applyStatus(task);
     // What an earlier run did is in the store already.
-    this.changes.take(tasks);
+    this.changes.collect(tasks);
     this.known = tasks.map((task) => task.state);
     this.projector = new Projector(
       () => this.project(),
@@ -60,14 +60,14 @@ export class BatchRun {
   /** From the first task to the last one, or to the operation's word that it is over. */
   async execute(): Promise<BatchReport> {
     this.apply(this.orders);
-    this.runner.pump();
+    this.runner.dispatch();
     const reporting = this.report();
     await condition(() => this.over);
     await reporting;
     if (!this.runner.finished) this.runner.close();
     this.projector.touch();
     await this.projector.settled();
-    return this.take();
+    return this.nextReport();
   }
 
   /** A message of the operation. */
@@ -76,14 +76,14 @@ export class BatchRun {
     this.seq = seq;
     this.apply(orders);
     for (const action of actions) this.act(action);
-    this.runner.pump();
+    this.runner.dispatch();
   }
 
   /** End: nothing more starts, what runs is cancelled at its present command. */
   cancel(): void {
     this.apply({ ...this.orders, stopped: true });
     this.runner.interrupt();
-    this.runner.pump();
+    this.runner.dispatch();
   }
 
   private get over(): boolean {
@@ -109,7 +109,7 @@ export class BatchRun {
           }),
         );
       case 'leaveOut':
-        return this.runner.leaveOut(action.host);
+        return this.runner.excludeHost(action.host);
       case 'restart':
         return this.runner.restart(
           action.host,
@@ -127,7 +127,7 @@ export class BatchRun {
 
   private async project(): Promise<void> {
     const { cluster, operationId } = this.input.facts;
-    await writeTasks(cluster, operationId, this.changes.take(this.runner.tasks));
+    await writeTasks(cluster, operationId, this.changes.collect(this.runner.tasks));
   }
 
   /** Report to the operation, one report at a time, until the batch is over: its end is its result. */
@@ -137,7 +137,7 @@ export class BatchRun {
       if (this.isDue()) {
         // The store is written before the report, so that a reader of the report finds the same in the store.
         this.projector.touch(true);
-        await this.tell(this.take());
+        await this.sendReport(this.nextReport());
       }
       await condition(() => this.over || this.changed);
     }
@@ -146,11 +146,11 @@ export class BatchRun {
   private isDue(): boolean {
     const { tasks, demand } = this.runner;
     const { slots, paused } = this.orders;
-    const news = tasks.filter(({ state }, place) => state !== this.known[place] && state !== 'running');
+    const changes = tasks.filter(({ state }, place) => state !== this.known[place] && state !== 'running');
     // Blocked or skipped tasks are reported at once.
-    if (news.some(({ state }) => state === 'blocked' || state === 'skipped')) return true;
-    if (news.length >= Math.max(1, tasks.length / PARTS)) return true;
-    if (this.quiet) return news.length > 0 || !this.last.quiet || this.last.seq !== this.seq;
+    if (changes.some(({ state }) => state === 'blocked' || state === 'skipped')) return true;
+    if (changes.length >= Math.max(1, tasks.length / PARTS)) return true;
+    if (this.quiet) return changes.length > 0 || !this.last.quiet || this.last.seq !== this.seq;
     if (paused) return false;
     // Others may use the slots; or there is use for more than the operation thinks.
     return demand <= slots / 2 || (demand > slots && this.last.demand <= slots);
@@ -162,7 +162,7 @@ export class BatchRun {
   }
 
   /** What is new, as a report; it counts as reported, and unused slots as returned. */
-  private take(): BatchReport {
+  private nextReport(): BatchReport {
     const { tasks, running, demand, changeCount } = this.runner;
     const { quiet, seq } = this;
     if (!this.orders.paused) this.orders = { ...this.orders, slots: Math.min(this.orders.slots, demand) };
@@ -184,7 +184,7 @@ export class BatchRun {
       demand,
       quiet,
       done,
-      tasks: others.map((task) => (others.length > EVIDENT ? withoutEvidence(task) : { ...task })),
+      tasks: others.map((task) => (others.length > MAX_WITH_EVIDENCE ? withoutEvidence(task) : { ...task })),
       changeCount,
       n: ++this.reports,
     };

@@ -28,7 +28,7 @@ export class BatchedRunner {
   private paused = false;
   private stopped = false;
 
-  /** `plan` has passed planProblem(); `slices` are its slicesOf(). Nothing starts before the first `pump`. */
+  /** `plan` has passed planProblem(); `slices` are its slicesOf(). Nothing starts before the first `dispatch`. */
   constructor(plan: Plan, slices: readonly Slice[], facts: RunFacts, specRef: string, events: RunnerEvents) {
     this.plan = plan;
     this.events = events;
@@ -44,7 +44,7 @@ export class BatchedRunner {
     this.batches = slices.map(
       (slice, index) =>
         new RemoteBatch(index, slice, facts, {
-          reported: (report) => this.note(report),
+          reported: (report) => this.applyStatus(report),
           ended: (batch, why) => this.ended(batch, why),
         }),
     );
@@ -62,12 +62,14 @@ export class BatchedRunner {
 
   /** Tasks that only the owner of this runner writes to the store. */
   get own(): readonly TaskStatus[] {
-    const untold = this.batches
+    const unreported = this.batches
       .filter((batch) => !batch.started)
       .flatMap((batch) => this.parts[batch.index]!.filter(({ state }) => state !== 'succeeded' && state !== 'skipped'));
     // A batch cannot know what the policy says of its blocked tasks.
-    const noted = this.tasks.filter(({ host, policy }) => policy !== undefined && this.byHost.get(host)?.started);
-    return [...this.stays, ...untold, ...noted];
+    const decidedByPolicy = this.tasks.filter(
+      ({ host, policy }) => policy !== undefined && this.byHost.get(host)?.started,
+    );
+    return [...this.stays, ...unreported, ...decidedByPolicy];
   }
 
   get specRef(): string {
@@ -94,8 +96,8 @@ export class BatchedRunner {
     return this.batches.reduce((sum, batch) => sum + batch.changeCount, this.all.changeCount);
   }
 
-  pump(): void {
-    this.all.pump();
+  dispatch(): void {
+    this.all.dispatch();
   }
 
   pause(): void {
@@ -129,14 +131,14 @@ export class BatchedRunner {
     this.all.retry(tasks);
   }
 
-  hasLeft(host: string): boolean {
-    return this.all.hasLeft(host);
+  isExcluded(host: string): boolean {
+    return this.all.isExcluded(host);
   }
 
-  leaveOut(host: string): void {
+  excludeHost(host: string): void {
     this.byHost.get(host)?.do({ do: 'leaveOut', host });
     const known = this.all.tasks.length;
-    this.all.leaveOut(host);
+    this.all.excludeHost(host);
     // What another host takes over stays here, wherever that host is.
     this.stays.push(...this.all.tasks.slice(known));
   }
@@ -158,18 +160,18 @@ export class BatchedRunner {
 
   /** A batch reports its progress. */
   report(report: BatchReport): void {
-    if (this.batches[report.batch]?.take(report)) this.note(report);
+    if (this.batches[report.batch]?.applyReport(report)) this.applyStatus(report);
   }
 
   private get slotsGiven(): number {
     return this.batches.reduce((sum, { slots }) => sum + slots, 0);
   }
 
-  private note({ batch, done, tasks }: BatchReport): void {
+  private applyStatus({ batch, done, tasks }: BatchReport): void {
     const part = this.parts[batch]!;
-    for (const place of done) this.all.note({ ...part[place]!, state: 'succeeded' });
-    for (const task of tasks) this.all.note(task);
-    this.all.pump();
+    for (const place of done) this.all.applyStatus({ ...part[place]!, state: 'succeeded' });
+    for (const task of tasks) this.all.applyStatus(task);
+    this.all.dispatch();
   }
 
   /** Tasks that a batch left undone without an order to end wait for a decision. */
@@ -180,10 +182,10 @@ export class BatchedRunner {
         if (['succeeded', 'skipped', 'blocked'].includes(task.state)) continue;
         const { host, phase } = task;
         const error: ErrorReport = { code: 'INTERNAL', message, host, phase };
-        this.all.note({ ...task, state: 'blocked', error });
+        this.all.applyStatus({ ...task, state: 'blocked', error });
       }
     }
-    this.all.pump();
+    this.all.dispatch();
   }
 
   /** Synchronize all batches, before the owner checks whether it is over. */

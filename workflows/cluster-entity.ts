@@ -9,16 +9,16 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type {
+  ActionResult,
   CancelInput,
   ClusterInput,
   ClusterState,
   ClusterStatus,
-  CommandResult,
   OperationEvent,
   OperationSummary,
   SubmitOperation,
   SubmitResult,
-} from '../contracts/commands.ts';
+} from '../contracts/actions.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
 import { operationWorkflowId, requestDigest, UPDATES } from '../contracts/messages.ts';
@@ -47,7 +47,7 @@ export class ClusterEntity {
   /** The running operation's workflow exists: it can be signalled. */
   private started = false;
   /** The newest event of the running operation. */
-  private heard = 0;
+  private lastReport = 0;
   /** Requests between acceptance and the queue. */
   private entering = 0;
 
@@ -107,7 +107,7 @@ export class ClusterEntity {
     const remembered = { requestId: request.requestId, digest: requestDigest(request), operationId };
     this.requests.remember(remembered);
     if (isStrict()) {
-      const taken = await this.take(UPDATES.submitOperation, request.requestId, operationId);
+      const taken = await this.accept(UPDATES.submitOperation, request.requestId, operationId);
       operationId = taken.operationId;
       remembered.operationId = operationId;
       if (!taken.isOurs) return { operationId, created: false };
@@ -131,9 +131,9 @@ export class ClusterEntity {
   }
 
   /** Cancel the running operation, or take a waiting one out of the queue. */
-  async cancel(request: CancelInput): Promise<CommandResult> {
+  async cancel(request: CancelInput): Promise<ActionResult> {
     if (isStrict()) {
-      const taken = await this.take(UPDATES.cancelOperation, request.requestId, '');
+      const taken = await this.accept(UPDATES.cancelOperation, request.requestId, '');
       if (!taken.isOurs) throw refuse(`update/${UPDATES.cancelOperation}`, request, 'it was taken before');
     }
     const index = this.queue.findIndex((input) => input.operationId === request.operationId);
@@ -145,14 +145,14 @@ export class ClusterEntity {
   }
 
   /** Take a command in the name of this update. Not ours: an earlier run took it, and it is here once more. */
-  private async take(command: string, requestId: string, operationId: string) {
+  private async accept(command: string, requestId: string, operationId: string) {
     const owner = `${workflowInfo().runId}/${currentUpdateInfo()?.id ?? ''}`;
     const taken = await takeCommand({ cluster: this.cluster, command, requestId, owner, operationId });
     return { operationId: taken.operationId, isOurs: taken.owner === owner };
   }
 
   /** Send a signal to the running operation. Returns when the server has accepted it. */
-  private async cancelRunning(request: CancelInput): Promise<CommandResult> {
+  private async cancelRunning(request: CancelInput): Promise<ActionResult> {
     await condition(() => this.started || this.running === null);
     const operationId = this.running?.operationId;
     if (operationId === undefined) throw refusal('CONFLICT', 'the operation has just ended');
@@ -167,8 +167,8 @@ export class ClusterEntity {
   /** The running operation reports its state. */
   noteEvent(event: OperationEvent): void {
     if (this.running?.operationId !== event.operationId) return;
-    if (event.n !== undefined && event.n <= this.heard) return;
-    this.heard = event.n ?? this.heard;
+    if (event.n !== undefined && event.n <= this.lastReport) return;
+    this.lastReport = event.n ?? this.lastReport;
     this.running.state = event.state;
     this.running.blockedHosts = event.blockedHosts;
     this.noteQuarantine(this.running.mode, event.quarantine);
@@ -195,7 +195,7 @@ export class ClusterEntity {
   private async runOne(input: OperationInput): Promise<void> {
     const summary: OperationSummary = { ...summaryOf(input, 'planning'), startedAt: now() };
     this.running = summary;
-    this.heard = 0;
+    this.lastReport = 0;
     try {
       const child = await startChild<typeof operation>('operation', {
         workflowId: operationWorkflowId(this.cluster, input.operationId),

@@ -1,5 +1,5 @@
 import { continueAsNew, setHandler } from '@temporalio/workflow';
-import type { ClusterInput } from '../contracts/commands.ts';
+import type { ClusterInput } from '../contracts/actions.ts';
 import { ClusterEntity } from './cluster-entity.ts';
 import * as messages from './messages.ts';
 

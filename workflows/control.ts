@@ -1,5 +1,5 @@
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/commands.ts';
+import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/actions.ts';
 import { TASK_QUEUES } from '../contracts/messages.ts';
 import type { OperationInput, OperationStatus, TaskStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';

@@ -1,28 +1,28 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { ApplicationFailure, defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { BatchCommand, BatchReport } from '../contracts/batch.ts';
 import type {
+  ActionResult,
   AmendInput,
   CancelInput,
   ClusterStatus,
-  CommandResult,
   DecideInput,
   OperationEvent,
   PauseInput,
   ResumeInput,
   SubmitOperation,
   SubmitResult,
-} from '../contracts/commands.ts';
+} from '../contracts/actions.ts';
+import type { BatchCommand, BatchReport } from '../contracts/batch.ts';
 import type { ErrorCode, ErrorReport } from '../contracts/errors.ts';
 import { QUERIES, SEARCH_ATTRIBUTES, SIGNALS, UPDATES } from '../contracts/messages.ts';
 import type { OperationStatus } from '../contracts/operation.ts';
 
 export const submitOperation = defineUpdate<SubmitResult, [SubmitOperation]>(UPDATES.submitOperation);
-export const decide = defineUpdate<CommandResult, [DecideInput]>(UPDATES.decide);
-export const pause = defineUpdate<CommandResult, [PauseInput]>(UPDATES.pause);
-export const resume = defineUpdate<CommandResult, [ResumeInput]>(UPDATES.resume);
-export const amend = defineUpdate<CommandResult, [AmendInput]>(UPDATES.amend);
-export const cancelOperation = defineUpdate<CommandResult, [CancelInput]>(UPDATES.cancelOperation);
+export const decide = defineUpdate<ActionResult, [DecideInput]>(UPDATES.decide);
+export const pause = defineUpdate<ActionResult, [PauseInput]>(UPDATES.pause);
+export const resume = defineUpdate<ActionResult, [ResumeInput]>(UPDATES.resume);
+export const amend = defineUpdate<ActionResult, [AmendInput]>(UPDATES.amend);
+export const cancelOperation = defineUpdate<ActionResult, [CancelInput]>(UPDATES.cancelOperation);
 export const operationEvent = defineSignal<[OperationEvent]>(SIGNALS.operationEvent);
 export const cancel = defineSignal<[CancelInput]>(SIGNALS.cancel);
 export const batchCommand = defineSignal<[BatchCommand]>(SIGNALS.batchCommand);

@@ -1,14 +1,14 @@
 import { CancellationScope, condition, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { BatchReport } from '../contracts/batch.ts';
 import type {
+  ActionBase,
+  ActionResult,
   AmendInput,
-  CommandBase,
-  CommandResult,
   DecideInput,
   OperationEvent,
   PauseInput,
   ResumeInput,
-} from '../contracts/commands.ts';
+} from '../contracts/actions.ts';
+import type { BatchReport } from '../contracts/batch.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
 import { ACTORS } from '../contracts/messages.ts';
@@ -25,7 +25,7 @@ import type {
 import type { Plan } from '../contracts/plan.ts';
 import { BatchedRunner } from './batched-runner.ts';
 import { closeOperation, forgetHost, makePlan, writeStatus, writeTasks } from './control.ts';
-import { HealthLook } from './health-look.ts';
+import { HealthCheck } from './health-check.ts';
 import {
   blockedHosts,
   CANCELLED_OUTSIDE,
@@ -35,7 +35,7 @@ import {
   logged,
 } from './lib/decisions.ts';
 import { planProblem } from './lib/expand.ts';
-import { forgetStrangers, policyAnswer } from './lib/failure-policy.ts';
+import { dropRemovedHosts, policyAnswer } from './lib/failure-policy.ts';
 import { PauseGate } from './lib/pause-gate.ts';
 import { operationState, progressMarkdown } from './lib/progress.ts';
 import { slicesOf } from './lib/slices.ts';
@@ -65,12 +65,12 @@ export class OperationRun {
   private decisions: DecisionRecord[] = [];
   private ending: { as: Exclude<Ended, 'succeeded'>; error?: ErrorReport } | undefined;
   private end: { state: Ended; at: string; error?: ErrorReport } | undefined;
-  private health: HealthLook | undefined;
+  private health: HealthCheck | undefined;
   private version = 0;
   /** Messages taken: each is some events of a history that must end somewhere. */
   private commands = 0;
   private seen = '';
-  private told = '';
+  private lastPublished = '';
   /** The state that was last written. */
   private published: OperationState | undefined;
 
@@ -90,13 +90,13 @@ export class OperationRun {
   async execute(): Promise<OperationResult> {
     this.projector.touch();
     await this.resolvePlan();
-    this.pump();
+    this.dispatch();
     await condition(() => this.end !== undefined);
     // Whatever the operation did: the cluster as it is now. One that was cancelled ends at once.
     if (this.end!.state !== 'cancelled') await this.health?.end(this.runner?.changeCount ?? 0);
     await this.projector.settled();
     const { cluster, operationId } = this.input;
-    await writeTasks(cluster, operationId, this.changes.take(this.runner?.own ?? []));
+    await writeTasks(cluster, operationId, this.changes.collect(this.runner?.own ?? []));
     await closeOperation({ cluster, operationId, status: { ...this.status(), tasks: [] } });
     const { state, error } = this.end!;
     const changeCount = this.runner?.changeCount ?? 0;
@@ -142,7 +142,7 @@ export class OperationRun {
   }
 
   /** Start nothing new; with `interrupt`, also cancel what runs, to run it again later. */
-  pause(input: PauseInput): CommandResult {
+  pause(input: PauseInput): ActionResult {
     this.commands += 1;
     this.gate.close(input, now());
     this.runner?.pause();
@@ -155,7 +155,7 @@ export class OperationRun {
     if (this.gate.open) throw refusal('CONFLICT', `operation ${this.input.operationId} is not paused`);
   }
 
-  resume(input: ResumeInput): CommandResult {
+  resume(input: ResumeInput): ActionResult {
     this.commands += 1;
     this.gate.reopen();
     this.runner?.resume();
@@ -174,7 +174,7 @@ export class OperationRun {
     );
   }
 
-  decide({ items }: DecideInput): CommandResult {
+  decide({ items }: DecideInput): ActionResult {
     this.commands += 1;
     for (const item of items) {
       this.apply(item);
@@ -194,20 +194,20 @@ export class OperationRun {
   }
 
   /** Tasks that start from now on are given the corrected spec. */
-  amend(input: AmendInput): CommandResult {
+  amend(input: AmendInput): ActionResult {
     this.commands += 1;
     this.runner!.specRef = input.specRef;
     return this.took(input, { action: 'amend', host: input.host });
   }
 
   /** End as cancelled: running tasks are cancelled at their present command. */
-  cancel(by?: CommandBase): void {
+  cancel(by?: ActionBase): void {
     if (this.end) return;
     this.endAs(by ? { as: 'cancelled' } : { as: 'cancelled', error: CANCELLED_OUTSIDE });
     this.planning?.cancel();
     this.runner?.interrupt();
     if (by) this.took(by, { action: 'cancel' });
-    else this.pump();
+    else this.dispatch();
   }
 
   /** A batch of this operation reports its progress. */
@@ -246,8 +246,8 @@ export class OperationRun {
       const problem = planProblem(plan);
       if (problem) return this.finish('failed', problem);
       this.plan = plan;
-      if (plan.health) this.health = new HealthLook(plan, this.input, () => [this.specRef, this.quarantined()]);
-      forgetStrangers(plan, this.quarantine);
+      if (plan.health) this.health = new HealthCheck(plan, this.input, () => [this.specRef, this.quarantined()]);
+      dropRemovedHosts(plan, this.quarantine);
       await this.planning.run(async () => {
         for (const host of this.input.replaced ?? []) await forgetHost({ cluster: this.input.cluster, host });
       });
@@ -261,7 +261,7 @@ export class OperationRun {
           ? new TaskRunner(plan, facts, specRef, events)
           : new BatchedRunner(plan, slices, facts, specRef, events);
       // Before batches begin to write theirs: the order of writing is the order of showing.
-      if (slices.length > 0) await writeTasks(cluster, operationId, this.changes.take(runner.tasks));
+      if (slices.length > 0) await writeTasks(cluster, operationId, this.changes.collect(runner.tasks));
       this.runner = runner;
       if (!this.gate.open) this.runner.pause();
       if (this.ending) this.runner.stop();
@@ -273,8 +273,8 @@ export class OperationRun {
   }
 
   /** Start what may start, see whether it is over, make the change known. The only way forward. */
-  private pump(): void {
-    if (this.runner && !this.end) this.runner.pump();
+  private dispatch(): void {
+    if (this.runner && !this.end) this.runner.dispatch();
     else this.changed();
   }
 
@@ -294,12 +294,12 @@ export class OperationRun {
   /** Every task is done or skipped. Hosts that were in quarantine before, took part, and were not left out again, are in. */
   private finishDone(): void {
     const { plan, runner, input } = this;
-    if (input.kind === 'heal' && plan!.focus?.every((host) => runner!.hasLeft(host))) {
+    if (input.kind === 'heal' && plan!.focus?.every((host) => runner!.isExcluded(host))) {
       return this.finish('failed', this.tasks.find((task) => task.state === 'skipped' && task.error)?.error);
     }
     if (input.mode === 'apply' && input.phases === undefined) {
       for (const host of this.quarantine.keys()) {
-        if (!plan!.quarantined.includes(host) && !runner!.hasLeft(host)) this.quarantine.delete(host);
+        if (!plan!.quarantined.includes(host) && !runner!.isExcluded(host)) this.quarantine.delete(host);
       }
     }
     // Removed hosts leave the quarantine list.
@@ -316,7 +316,7 @@ export class OperationRun {
       case 'retry':
         return this.runner!.retry(tasks);
       case 'skip':
-        this.leaveOut(host, tasks[0]!, actor.name, reason);
+        this.excludeHost(host, tasks[0]!, actor.name, reason);
         return this.retryBlaming(host, tasks);
       case 'replace':
         this.replace(host);
@@ -327,11 +327,11 @@ export class OperationRun {
   }
 
   /** Go on without a host, because of a blocked task. */
-  private leaveOut(host: string, { phase, error }: TaskStatus, by: string, reason?: string): void {
+  private excludeHost(host: string, { phase, error }: TaskStatus, by: string, reason?: string): void {
     const why = reason ?? (error ? `${error.code}: ${error.message}` : 'no reason given');
     const { operationId } = this.input;
     this.quarantine.set(host, { host, since: now(), by, why, phase, operationId });
-    this.runner!.leaveOut(host);
+    this.runner!.excludeHost(host);
   }
 
   /** Others were blocked by the host alone. */
@@ -369,7 +369,7 @@ export class OperationRun {
     // Where others are to blame, the task's own host is not.
     const hosts = error?.blames?.length ? error.blames : [task.host];
     for (const host of hosts) {
-      if (this.ending || this.runner!.hasLeft(host)) continue;
+      if (this.ending || this.runner!.isExcluded(host)) continue;
       const answer = policyAnswer(this.plan!, host, new Set(this.quarantine.keys()));
       if (answer.act === 'wait') {
         if (answer.why !== undefined) task.policy = answer.why;
@@ -377,18 +377,18 @@ export class OperationRun {
       }
       const action = answer.act === 'abort' ? 'abort' : 'skip';
       if (action === 'abort') this.abort(host, ACTORS.policy);
-      else this.leaveOut(host, task, ACTORS.policy);
+      else this.excludeHost(host, task, ACTORS.policy);
       this.log({ by: ACTORS.policy, action, host, phase, reason, requestId });
     }
-    if (hosts.every((host) => this.runner!.hasLeft(host)) && task.state === 'blocked') this.runner!.retry([task]);
+    if (hosts.every((host) => this.runner!.isExcluded(host)) && task.state === 'blocked') this.runner!.retry([task]);
   }
 
   /** Note who said it, go on, answer. */
-  private took(by: CommandBase, what: Pick<DecisionRecord, 'action' | 'host' | 'phase' | 'mode'>): CommandResult {
+  private took(by: ActionBase, what: Pick<DecisionRecord, 'action' | 'host' | 'phase' | 'mode'>): ActionResult {
     const { actor, requestId, reason } = by;
     const byId = actor.id === undefined ? {} : { byId: actor.id };
     this.log({ by: actor.name, ...byId, ...what, reason, requestId });
-    this.pump();
+    this.dispatch();
     return { operationId: this.input.operationId };
   }
 
@@ -452,9 +452,9 @@ export class OperationRun {
     this.published = status.state;
     setCurrentDetails(progressMarkdown(status.state, this.plan?.phases ?? [], this.tasks));
     const { operationId, state, blockedHosts: hosts, quarantine = [] } = status;
-    const told = JSON.stringify([state, hosts, quarantine]);
-    if (told !== this.told) {
-      this.told = told;
+    const lastPublished = JSON.stringify([state, hosts, quarantine]);
+    if (lastPublished !== this.lastPublished) {
+      this.lastPublished = lastPublished;
       upsertSearchAttributes([
         { key: attributes.state, value: state },
         { key: attributes.needsDecision, value: hosts.length > 0 && !this.end },
@@ -466,7 +466,7 @@ export class OperationRun {
       if (!this.end) await this.notify({ operationId, state, blockedHosts: hosts, quarantine });
     }
     // The end is written by closeOperation.
-    if (!this.end) await writeStatus({ ...status, tasks: this.changes.take(this.runner?.own ?? []) });
+    if (!this.end) await writeStatus({ ...status, tasks: this.changes.collect(this.runner?.own ?? []) });
   }
 }
 

@@ -1,5 +1,5 @@
 import { CancellationScope, getExternalWorkflowHandle, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { OperationEvent } from '../contracts/commands.ts';
+import type { OperationEvent } from '../contracts/actions.ts';
 import type { OperationInput, OperationResult } from '../contracts/operation.ts';
 import * as messages from './messages.ts';
 import { OperationRun } from './operation-run.ts';

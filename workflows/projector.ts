@@ -7,7 +7,7 @@ const FIRST_MS = 1_000;
 const MORE_MS = 20;
 const LONGEST_MS = 10_000;
 /** A write that is due goes out with whatever happens next: cheaper than a timer, which is for when nothing does. */
-const PATIENCE = 3;
+const MAX_INTERVALS = 3;
 
 /**
  * Carries every change out of the workflow: coalesced per activation, one write at a time, the last state always
@@ -51,7 +51,7 @@ export class Projector {
         await condition(() => asked++ > 0);
         const interval = this.intervalMs();
         const isDue = () => this.urgent || Date.now() >= this.lastMs + interval;
-        if (!isDue()) await condition(isDue, PATIENCE * interval);
+        if (!isDue()) await condition(isDue, MAX_INTERVALS * interval);
         this.dirty = false;
         this.urgent = false;
         this.lastMs = Date.now();

@@ -31,11 +31,11 @@ export class RemoteBatch {
   private sent = '';
   private last: Pick<BatchReport, 'seq' | 'running' | 'quiet'> = { seq: -1, running: 0, quiet: false };
   /** The newest report of this run. */
-  private heard = 0;
+  private lastReport = 0;
   private before = 0;
   private changes = 0;
   /** Messages go one after the other, and none before the child exists. */
-  private line: Promise<ChildWorkflowHandle<typeof phaseBatch> | undefined> = Promise.resolve(undefined);
+  private sendQueue: Promise<ChildWorkflowHandle<typeof phaseBatch> | undefined> = Promise.resolve(undefined);
 
   constructor(index: number, slice: Slice, facts: RunFacts, events: BatchEvents) {
     this.index = index;
@@ -81,10 +81,10 @@ export class RemoteBatch {
   }
 
   /** True when the report is of the present run; what it says of slots counts when it knows the last message. */
-  take({ run, seq, slots, running, demand, quiet, changeCount, n }: BatchReport): boolean {
+  applyReport({ run, seq, slots, running, demand, quiet, changeCount, n }: BatchReport): boolean {
     if (run !== this.run || !this.started) return false;
-    if (n !== undefined && n <= this.heard) return false;
-    this.heard = n ?? this.heard;
+    if (n !== undefined && n <= this.lastReport) return false;
+    this.lastReport = n ?? this.lastReport;
     this.last = { seq, running, quiet };
     this.changes = changeCount;
     if (seq !== this.seq) return true;
@@ -99,7 +99,7 @@ export class RemoteBatch {
     if (this.state !== 'ended') return;
     this.state = 'waiting';
     this.run += 1;
-    this.heard = 0;
+    this.lastReport = 0;
     this.before += this.changes;
     this.changes = 0;
     this.demand = this.slice.hosts.length;
@@ -133,12 +133,12 @@ export class RemoteBatch {
         { key: attributes.opId, value: operationId },
       ],
     });
-    this.line = child.catch(() => undefined);
+    this.sendQueue = child.catch(() => undefined);
     void child
       .then((handle) => handle.result())
       .then(
         (report) => {
-          this.take(report);
+          this.applyReport(report);
           this.close();
           this.events.reported(report);
           this.events.ended(this, undefined);
@@ -165,7 +165,7 @@ export class RemoteBatch {
     this.slots = orders.slots;
     this.seq += 1;
     const message = { ...orders, seq: this.seq, actions: this.actions.splice(0) };
-    this.line = this.line.then(async (child) => {
+    this.sendQueue = this.sendQueue.then(async (child) => {
       // A batch that has just ended needs no orders; its result reports its end.
       await child?.signal(batchCommand, message).catch(() => undefined);
       return child;

@@ -6,7 +6,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { type ErrorReport, isErrorCode } from '../contracts/errors.ts';
-import { TASK_QUEUES, WORKER_HOST } from '../contracts/messages.ts';
+import { CONTROLLER_HOST, TASK_QUEUES } from '../contracts/messages.ts';
 import type { TaskInput, TaskResult } from '../contracts/operation.ts';
 import type { Plan, PlanPhase } from '../contracts/plan.ts';
 
@@ -53,7 +53,7 @@ export async function runTaskActivity(
 
 function summaryOf({ phase, host, mode }: TaskInput): string {
   const what = mode === 'check' ? `${phase} check` : phase;
-  return host === WORKER_HOST ? what : `${what} on ${host}`;
+  return host === CONTROLLER_HOST ? what : `${what} on ${host}`;
 }
 
 const isWorkerLost = (error: unknown): boolean =>

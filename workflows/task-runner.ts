@@ -47,16 +47,16 @@ export class TaskRunner {
   /** Lost workers of tasks since their last decision. */
   private readonly losses = new Map<string, number>();
   /** Hosts that have left. */
-  private readonly left = new Set<string>();
+  private readonly excluded = new Set<string>();
   /** Hosts of which nothing may start yet. */
-  private readonly awaited = new Set<string>();
+  private readonly waitingForMachine = new Set<string>();
   /** Running tasks that must run again, however they end. */
-  private readonly redo = new Set<string>();
+  private readonly rerunAfter = new Set<string>();
   private changes = 0;
   private paused = false;
   private stopped = false;
 
-  /** `plan` has passed planProblem(). Nothing starts before the first `pump`. */
+  /** `plan` has passed planProblem(). Nothing starts before the first `dispatch`. */
   constructor(plan: Plan, facts: RunFacts, specRef: string, events: RunnerEvents, scope: RunnerScope = {}) {
     this.plan = plan;
     this.facts = facts;
@@ -96,7 +96,7 @@ export class TaskRunner {
 
   /** Nothing is in flight, and nothing starts until the owner acts. */
   get idle(): boolean {
-    return this.graph.running === 0 && this.awaited.size === 0;
+    return this.graph.running === 0 && this.waitingForMachine.size === 0;
   }
 
   /** Every task is done, or skipped. */
@@ -110,9 +110,9 @@ export class TaskRunner {
   }
 
   /** Start what may start. */
-  pump(): void {
+  dispatch(): void {
     if (!this.stopped && !this.paused) {
-      for (const task of this.graph.take(this.scope.slots?.())) this.start(task);
+      for (const task of this.graph.next(this.scope.slots?.())) this.start(task);
     }
     this.events.changed();
   }
@@ -122,7 +122,7 @@ export class TaskRunner {
     this.paused = true;
   }
 
-  /** Start again what may start, with the next `pump`. */
+  /** Start again what may start, with the next `dispatch`. */
   resume(): void {
     this.paused = false;
   }
@@ -141,27 +141,27 @@ export class TaskRunner {
   retry(tasks: readonly TaskStatus[]): void {
     for (const task of tasks) {
       const key = taskKey(task.phase, task.host);
-      if (task.state === 'running') this.redo.add(key);
+      if (task.state === 'running') this.rerunAfter.add(key);
       else if (task.state !== 'pending') {
         this.losses.delete(key);
         reset(task);
-        if (this.awaited.has(task.host)) this.graph.hold(key);
+        if (this.waitingForMachine.has(task.host)) this.graph.park(key);
         else this.graph.release(key);
       }
     }
   }
 
   /** The run goes on without this host. */
-  hasLeft(host: string): boolean {
-    return this.left.has(host);
+  isExcluded(host: string): boolean {
+    return this.excluded.has(host);
   }
 
   /**
    * Go on without a host: what runs there is cancelled, what is not done is skipped; what it was to do for the whole
    * cluster, another host does.
    */
-  leaveOut(host: string): void {
-    this.left.add(host);
+  excludeHost(host: string): void {
+    this.excluded.add(host);
     const orphaned = this.tasks.filter((task) => task.host === host && task.state !== 'succeeded');
     for (const task of orphaned) {
       const key = taskKey(task.phase, host);
@@ -173,33 +173,33 @@ export class TaskRunner {
 
   /** All tasks of a host run again, on another machine; none before `prepared`. */
   restart(host: string, prepared: Promise<void>): void {
-    this.awaited.add(host);
+    this.waitingForMachine.add(host);
     const own = this.tasks.filter((task) => task.host === host);
     for (const { phase, state } of own) {
       const key = taskKey(phase, host);
       if (state === 'running') this.scopes.get(key)?.cancel();
-      if (state === 'pending') this.graph.hold(key);
+      if (state === 'pending') this.graph.park(key);
     }
     this.retry(own);
     void prepared.then(() => {
-      this.awaited.delete(host);
+      this.waitingForMachine.delete(host);
       for (const task of own) if (task.state === 'pending') this.graph.release(taskKey(task.phase, host));
-      this.pump();
+      this.dispatch();
     });
   }
 
   /** Another workflow reports the state of a task. A decision made meanwhile takes precedence. */
-  note(status: TaskStatus): void {
+  applyStatus(status: TaskStatus): void {
     const key = taskKey(status.phase, status.host);
     const task = this.byKey.get(key);
     const final = status.state === 'succeeded' || status.state === 'skipped';
-    if (!task || status.decision < task.decision || (this.left.has(task.host) && !final)) return;
-    const isNews = task.state !== status.state;
+    if (!task || status.decision < task.decision || (this.excluded.has(task.host) && !final)) return;
+    const isChange = task.state !== status.state;
     delete task.error;
     delete task.endedAt;
     Object.assign(task, status);
     this.graph[MOVES[status.state]](key);
-    if (isNews && status.state === 'blocked') this.events.blocked(task);
+    if (isChange && status.state === 'blocked') this.events.blocked(task);
   }
 
   /** The run is over: what has not ended, ends now. */
@@ -211,7 +211,7 @@ export class TaskRunner {
   }
 
   private standIn(phase: string): void {
-    const host = this.phases.get(phase)!.standIns?.find((each) => !this.left.has(each));
+    const host = this.phases.get(phase)!.standIns?.find((each) => !this.excluded.has(each));
     if (host === undefined) return;
     const status = newStatus(this.graph.add(phase, host));
     this.statuses.push(status);
@@ -236,8 +236,8 @@ export class TaskRunner {
   private inputOf({ phase, host, decision, attempt }: TaskStatus): TaskInput {
     const { mode } = this.plan;
     const wide = this.phases.get(phase)!.clusterWide;
-    const quarantined = [...new Set([...this.plan.quarantined, ...this.left])].sort();
-    const focus = this.plan.focus?.filter((each) => !this.left.has(each));
+    const quarantined = [...new Set([...this.plan.quarantined, ...this.excluded])].sort();
+    const focus = this.plan.focus?.filter((each) => !this.excluded.has(each));
     return {
       ...this.facts,
       phase,
@@ -255,14 +255,14 @@ export class TaskRunner {
   private ended(task: GraphTask, status: TaskStatus, outcome: TaskOutcome, wasInterrupted: boolean): void {
     this.scopes.delete(task.key);
     status.endedAt = now();
-    const again = this.redo.delete(task.key);
+    const again = this.rerunAfter.delete(task.key);
     // One that is stopped may fail of it in its own words; a paused one says so.
     const interrupted = wasInterrupted || (outcome.kind === 'failed' && outcome.error.code === 'TASK_PAUSED');
-    if (outcome.kind !== 'done' && this.left.has(task.host)) {
+    if (outcome.kind !== 'done' && this.excluded.has(task.host)) {
       if (outcome.kind === 'failed') status.error = outcome.error;
       this.skip(task.key, status);
     } else if (again && !this.stopped) {
-      if (this.awaited.has(task.host)) this.graph.hold(task.key);
+      if (this.waitingForMachine.has(task.host)) this.graph.park(task.key);
       else this.graph.release(task.key);
       this.losses.delete(task.key);
       reset(status);
@@ -270,19 +270,19 @@ export class TaskRunner {
       this.graph.done(task.key);
       this.record(status, outcome);
     } else if (interrupted && this.stopped) {
-      this.graph.hold(task.key);
+      this.graph.park(task.key);
       status.state = 'cancelled';
     } else if (interrupted || this.isWorthAnother(task.key, outcome)) {
       this.graph.release(task.key);
       status.state = 'pending';
       this.reruns.set(task.key, (this.reruns.get(task.key) ?? 0) + 1);
     } else {
-      this.graph.hold(task.key);
+      this.graph.park(task.key);
       status.state = 'blocked';
       status.error = outcome.kind === 'failed' ? outcome.error : cancelledFromOutside(status);
       this.events.blocked(status);
     }
-    this.pump();
+    this.dispatch();
   }
 
   /** A host does not answer for our workers: the attempts that these used up do not count against it. */
@@ -323,9 +323,9 @@ const MOVES = {
   running: 'release',
   succeeded: 'done',
   skipped: 'skip',
-  blocked: 'hold',
-  failed: 'hold',
-  cancelled: 'hold',
+  blocked: 'park',
+  failed: 'park',
+  cancelled: 'park',
 } as const satisfies Record<TaskState, keyof TaskGraph>;
 
 /** A task is to run again, by decision. */

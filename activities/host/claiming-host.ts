@@ -15,16 +15,16 @@ export interface Claiming {
   fence: Fence;
   owner: Ownership | null;
   /** The host without a fence, outside the limit of channels: a claim must not queue behind what it is there to end. */
-  beside: RemoteHost;
+  unqueued: RemoteHost;
   /** The host whose commands run only while the fence is held. */
-  held: RemoteHost;
+  fenced: RemoteHost;
 }
 
 /**
  * A host of which a scope is taken with the first command as root. When that is a script, both are one round trip and one
  * command of the journal. In any other case, and when something of an older holder still runs there, `claim` is a command
  * of its own before it. Commands that are asked for meanwhile wait until the scope is held. Methods throw what `claim`
- * throws, and what those of `held` throw; after a failed claim the next command claims again.
+ * throws, and what those of `fenced` throw; after a failed claim the next command claims again.
  */
 export class ClaimingHost implements RemoteHost {
   readonly name: string;
@@ -34,19 +34,19 @@ export class ClaimingHost implements RemoteHost {
   #claimed: Promise<void> | null = null;
 
   constructor(options: Claiming) {
-    this.name = options.held.name;
+    this.name = options.fenced.name;
     this.#options = options;
   }
 
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     // Another user can change nothing: such a command passes no fence either.
-    if (options.sudo !== false) await this.#hold();
-    return this.#options.held.exec(argv, options);
+    if (options.sudo !== false) await this.#ensureClaimed();
+    return this.#options.fenced.exec(argv, options);
   }
 
   async upload(path: string, content: string | Uint8Array, options?: UploadOptions): Promise<void> {
-    await this.#hold();
-    return this.#options.held.upload(path, content, options);
+    await this.#ensureClaimed();
+    return this.#options.fenced.upload(path, content, options);
   }
 
   async script(
@@ -64,16 +64,16 @@ export class ClaimingHost implements RemoteHost {
         const result = await joined;
         if (result) return result;
       }
-      await this.#hold();
+      await this.#ensureClaimed();
     }
-    return this.#options.held.script(text, args, options);
+    return this.#options.fenced.script(text, args, options);
   }
 
-  async #hold(): Promise<void> {
+  async #ensureClaimed(): Promise<void> {
     await this.#joining;
     if (this.#claimed === null) {
-      const { beside, fence, owner } = this.#options;
-      this.#claimed = claim(beside, fence, owner);
+      const { unqueued, fence, owner } = this.#options;
+      this.#claimed = claim(unqueued, fence, owner);
       this.#claimed.catch(() => {
         this.#claimed = null;
       });
@@ -83,11 +83,11 @@ export class ClaimingHost implements RemoteHost {
 
   /** The script's result; null when it has not run and the scope has to be claimed by itself. */
   async #join(text: string, args: readonly string[], options: Omit<ExecOptions, 'stdin'>): Promise<ExecResult | null> {
-    const { beside, fence, owner } = this.#options;
+    const { unqueued, fence, owner } = this.#options;
     const mark = `kw-${randomBytes(9).toString('hex')}\n`;
     const joined = joinedClaim(fence, owner, { mark: mark.trimEnd(), text, args });
     const { okCodes = [0], timeoutMs = TIMEOUT_MS } = options;
-    const result = await beside
+    const result = await unqueued
       .script(joined.text, joined.args, {
         ...options,
         okCodes: okCodes === 'any' ? 'any' : [...okCodes, FOREIGN, NOT_JOINED],

@@ -1,9 +1,9 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { OperationKind } from '../../contracts/operation.ts';
-import { KUBEWRIGHT_DIR } from './own-paths.ts';
-import type { ClusterNotes } from '../phases/cluster-notes.ts';
+import type { ClusterState } from '../phases/cluster-state.ts';
 import type { Pki } from '../pki/types.ts';
 import { sha256, short } from '../resources/digest.ts';
+import { KUBEWRIGHT_DIR } from './own-paths.ts';
 
 /** Says on a host to which cluster it belongs: see docs/adr/0021-ownership-of-hosts.md. */
 export const CLUSTER_MARK = `${KUBEWRIGHT_DIR}/cluster`;
@@ -52,7 +52,12 @@ export function withFormer(known: string | null, id: string): string {
  */
 export async function ownershipOf(
   cluster: ClusterSpec,
-  { pki, notes, kind, mode }: { pki: Pki; notes: ClusterNotes; kind: OperationKind; mode: 'apply' | 'check' },
+  {
+    pki,
+    clusterState,
+    kind,
+    mode,
+  }: { pki: Pki; clusterState: ClusterState; kind: OperationKind; mode: 'apply' | 'check' },
 ): Promise<Ownership> {
   const { name } = cluster.metadata;
   if (mode === 'apply' && kind !== 'teardown') {
@@ -61,7 +66,7 @@ export async function ownershipOf(
   }
   const ca = await pki.storedCa('kubernetes');
   const present = ca === null ? [] : [markId(ca)];
-  const former = kind === 'teardown' ? ((await notes.get(FORMER_MARKS)) ?? '').split(' ') : [];
+  const former = kind === 'teardown' ? ((await clusterState.get(FORMER_MARKS)) ?? '').split(' ') : [];
   return {
     name,
     ids: [...present, ...former].filter((id) => id !== ''),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { KubewrightError } from '../../contracts/errors.ts';
-import { type Fence, PASS, passArguments } from './fence.ts';
+import { FENCE_CHECK, type Fence, fenceCheckArguments } from './fence.ts';
 import { HOST_PATH } from './host-path.ts';
 import { loginShellLine, STDIN_GUARD, TAKE_GUARD } from './login-shell.ts';
 import { quoteArgv } from './quote.ts';
@@ -55,8 +55,8 @@ export interface CommandLine {
 export function commandLine(argv: readonly string[], elevation: Elevation, fence?: Fence): CommandLine {
   const mark = `kw-${randomBytes(9).toString('hex')}`;
   const eat = elevation.kind === 'sudo-password' ? EAT : '';
-  const script = `${eat}${SETUP}${WHO}m=$1;${fence ? `${PASS};` : ''}${REPORT}`;
-  const pass = fence ? passArguments(fence, elevation.kind !== 'none') : [];
+  const script = `${eat}${SETUP}${WHO}m=$1;${fence ? `${FENCE_CHECK};` : ''}${REPORT}`;
+  const pass = fence ? fenceCheckArguments(fence, elevation.kind !== 'none') : [];
   const text = elevated(elevation, ['sh', '-c', script, 'sh', mark, ...pass, ...argv]);
   const stdinPrefix = `${STDIN_GUARD}${passwordLine(elevation)}${eat === '' ? '' : `${mark}\n`}`;
   return { line: bounded(loginShellLine(text), argv), mark, stdinPrefix };

@@ -229,12 +229,12 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
   const startMs = Math.max(0, times.loginTimeoutMs - (performance.now() - started));
   connection = new SshConnection(client, blob, where, startMs);
   if (closed) connection.lostBecause = cause;
-  const silent = () => {
+  const onSilence = () => {
     cause = `no answer to ${times.keepaliveCount} keepalives, one every ${times.keepaliveMs / 1000} s`;
     client.destroy();
   };
   // sshd answers nothing while PAM starts the session: that is silence of the login, not of the machine.
-  watchSilence(sock, { everyMs: times.keepaliveMs, count: times.keepaliveCount, firstMs: startMs }, silent);
+  watchSilence(sock, { everyMs: times.keepaliveMs, count: times.keepaliveCount, firstMs: startMs }, onSilence);
   return connection;
 }
 

@@ -30,6 +30,6 @@ export async function dial<T>(
 function worn(error: unknown, patienceMs: number): unknown {
   if (!KubewrightError.is(error)) return error;
   const { code, message, host, evidence } = error;
-  const said = `${message} (tried for ${Math.round(patienceMs / 1000)} s)`;
-  return new KubewrightError(code, said, { cause: error.cause, host, evidence });
+  const text = `${message} (tried for ${Math.round(patienceMs / 1000)} s)`;
+  return new KubewrightError(code, text, { cause: error.cause, host, evidence });
 }

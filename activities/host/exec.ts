@@ -34,18 +34,18 @@ export interface Command {
 }
 
 /** A line that ends a command, with its standard input. Every run of it goes through `observed`. */
-export interface SideLine {
+export interface KillCommand {
   line: string;
   stdin: string;
   observed(send: () => Promise<ExecResult>): Promise<unknown>;
 }
 
 /** What a running command needs when it has to be ended. */
-export interface Enders {
+export interface CommandKillers {
   /** Runs the line now: on the same connection, or on a new one when that has no channel left. */
-  aside(end: SideLine): Promise<void>;
+  now(end: KillCommand): Promise<void>;
   /** Has the line run as soon as there is a connection again, before any other command. */
-  later(end: SideLine): void;
+  onReconnect(end: KillCommand): void;
 }
 
 /**
@@ -53,7 +53,11 @@ export interface Enders {
  * COMMAND_ABORTED after the remote processes were ended, SSH_CONNECTION_LOST when it is unknown how the command ended,
  * SUDO_REFUSED, HOST_BUSY or FENCE_LOST when it never began, and ChannelOpenError when nothing was sent.
  */
-export async function runCommand(connection: SshConnection, command: Command, enders: Enders): Promise<ExecResult> {
+export async function runCommand(
+  connection: SshConnection,
+  command: Command,
+  killers: CommandKillers,
+): Promise<ExecResult> {
   if (command.signal.aborted) throw notStarted(command, 'COMMAND_ABORTED');
   const { line, mark, stdinPrefix } = commandLine(command.argv, command.elevation, command.fence);
   // What the first session of a connection takes to start is part of the login, not of the command.
@@ -62,7 +66,7 @@ export async function runCommand(connection: SshConnection, command: Command, en
   let running: Running | undefined;
   let given: 'COMMAND_TIMEOUT' | 'COMMAND_ABORTED' | null = null;
   const opening = connection.exec(line, (channel) => {
-    running = new Running(connection, command, { channel, mark, stdinPrefix }, enders);
+    running = new Running(connection, command, { channel, mark, stdinPrefix }, killers);
     // Its caller no longer waits for it, but it has begun.
     if (given) void running.stop(given);
   });
@@ -105,7 +109,7 @@ class Running {
   readonly #connection: SshConnection;
   readonly #command: Command;
   readonly #channel: ClientChannel;
-  readonly #enders: Enders;
+  readonly #killers: CommandKillers;
   readonly #started = performance.now();
   readonly #stdout: OutputSink;
   readonly #stderr: OutputSink;
@@ -127,12 +131,12 @@ class Running {
     connection: SshConnection,
     command: Command,
     { channel, mark, stdinPrefix }: { channel: ClientChannel; mark: string; stdinPrefix: string },
-    enders: Enders,
+    killers: CommandKillers,
   ) {
     this.#connection = connection;
     this.#command = command;
     this.#channel = channel;
-    this.#enders = enders;
+    this.#killers = killers;
     this.#stdout = new OutputSink(command.maxOutputBytes);
     this.#stderr = new OutputSink(command.maxOutputBytes);
     this.#stderrStart = new StderrStart(mark, (chunk) => this.#stderr.push(chunk));
@@ -212,7 +216,7 @@ class Running {
       }
       const target = this.#report.process;
       if (target && !this.#connection.lostBecause) {
-        const ending = this.#enders.aside(this.#ender(target)).catch((error: unknown) => {
+        const ending = this.#killers.now(this.#killCommand(target)).catch((error: unknown) => {
           this.#survives = `it may still run: ${error instanceof Error ? error.message : String(error)}`;
         });
         this.#ending = within(STOP_MS, ending);
@@ -223,7 +227,7 @@ class Running {
     this.#settle();
   }
 
-  #ender(target: RemoteProcess, orphan = false): SideLine {
+  #killCommand(target: RemoteProcess, orphan = false): KillCommand {
     const { elevation, observer } = this.#command;
     const { argv, ...line } = endLine(target, elevation, orphan);
     return { ...line, observed: (send) => observer.stopping(argv, send) };
@@ -239,12 +243,12 @@ class Running {
     this.#stderrStart.end();
     const result = this.#result();
     if (!this.#exit && this.#report.process && this.#connection.lostBecause) {
-      this.#enders.later(this.#ender(this.#report.process, true));
+      this.#killers.onReconnect(this.#killCommand(this.#report.process, true));
     }
     const began = this.#exit !== null || this.#report.process !== null;
     const name = commandName(argv);
-    const said = [this.#report.preamble, this.#stdout.end(), this.#stderr.end(), this.#survives];
-    const evidence = evidenceTail(said.filter((text) => text !== '').join('\n'));
+    const printed = [this.#report.preamble, this.#stdout.end(), this.#stderr.end(), this.#survives];
+    const evidence = evidenceTail(printed.filter((text) => text !== '').join('\n'));
     if (this.#stopping) {
       const limit = this.#command.timeoutMs / 1000;
       const late = began ? `took longer than ${limit} s` : `was not started by the login shell within ${limit} s`;

@@ -56,7 +56,7 @@ function checked(fence: Fence): Fence {
  * parent, session, start time). First says that it is here, then looks who holds the scope; `CLAIM` first writes who
  * holds it, then looks who is here. So one of the two always sees the other. Shell builtins only: no process more.
  */
-export const PASS = [
+export const FENCE_CHECK = [
   'n=0;case $s in "$p")n=$s;;"$q")[ -z "$7" ]||n=$s;;esac',
   'o= h=;{ true >"$3/$4/$p.$b.$n.$6"&&read -r o <"$2/.operation"&&read -r h <"$2/$4"; } 2>/dev/null',
   '[ "$o" = "$5" ]&&[ "$h" = "$6" ]||{ echo "$1 fenced ${h:--} ${o:--}";exit 75; }',
@@ -64,8 +64,8 @@ export const PASS = [
   'shift 6',
 ].join(';');
 
-/** The arguments that `PASS` takes after the mark. `elevated`: the session may belong to sudo, the parent. */
-export function passArguments(fence: Fence, elevated: boolean): string[] {
+/** The arguments that `FENCE_CHECK` takes after the mark. `elevated`: the session may belong to sudo, the parent. */
+export function fenceCheckArguments(fence: Fence, elevated: boolean): string[] {
   const { cluster, scope, token } = checked(fence);
   return [`${HELD_DIR}/${cluster}`, `${RUNNING_DIR}/${cluster}`, scope, operationOf(token), token, elevated ? 'y' : ''];
 }
@@ -85,7 +85,7 @@ const PACKAGES_SECONDS = 300;
  * id to leave, and whether hosts are marked at all. Exit codes: 75 = a newer token is there, FOREIGN. `before` runs before
  * it looks who holds the scope.
  */
-const take = (before = ''): string => `
+const takeScope = (before = ''): string => `
 cluster=$1 scope=$2 token=$3 patience=$4 op=\${3%%.*}
 owner_name=$1 owner_ids=$5 owner_leaves=$6 owned=$7
 if [ -n "$owned" ]; then
@@ -170,7 +170,7 @@ LIST
 `;
 
 /** Takes the scope and ends what older holders still run. Only a package manager at work is waited for. Exit code 76 = a process does not end. */
-const CLAIM = `${take()}
+const CLAIM = `${takeScope()}
 ${TARGETS}targets
 n=0
 while [ -n "$packing" ] && [ "$n" -lt "$patience" ]; do
@@ -198,7 +198,7 @@ rm -rf -- $files
 
 /**
  * Takes the scope on the way of another script, by the shell that then runs it: the command enters itself into the register
- * as `PASS` does, before it looks who holds the scope. Nothing is ended: when something of an older holder still runs, or
+ * as `FENCE_CHECK` does, before it looks who holds the scope. Nothing is ended: when something of an older holder still runs, or
  * anything is amiss, it exits with NOT_JOINED before the script, and `claim` is to sort it out. Arguments: those of
  * `CLAIM`, then a mark, which is printed as a line when the script begins, then the script's own.
  */
@@ -206,7 +206,7 @@ const JOINED_CLAIM = `
 set +e
 (
 set -e
-${take(`read -r p c t q g s x x x x x x x x x x x x x x x b x </proc/$$/stat
+${takeScope(`read -r p c t q g s x x x x x x x x x x x x x x x b x </proc/$$/stat
 n=0
 if [ "$s" = "$p" ]; then
   n=$s

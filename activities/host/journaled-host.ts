@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { KubewrightError } from '../../contracts/errors.ts';
-import { unrecorded } from './unrecorded.ts';
 import { CommandError, checkCode, evidenceTail } from './command-error.ts';
 import type { HostLogger } from './credentials.ts';
+import { journalWriteFailed } from './journal-write-failed.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 import { withEnv } from './quote.ts';
 import type { Redactor } from './redact.ts';
@@ -14,9 +14,9 @@ import type {
   CommandObserver,
   CommandRecorder,
   CommandStart,
+  Delivery,
   ExecOptions,
   ExecResult,
-  Fate,
   RemoteHost,
   UploadOptions,
 } from './types.ts';
@@ -102,10 +102,10 @@ export class JournaledHost implements RemoteHost {
       ...(changes ? { changes: changes.map((change) => shownChange(change, redactor)) } : {}),
       startedAt: new Date(),
     });
-    let fate: Fate | undefined;
+    let delivery: Delivery | undefined;
     const observer: CommandObserver = {
       failed: (how) => {
-        fate = how;
+        delivery = how;
       },
       // Its standard input is at most a password, which not even a digest may stand for.
       stopping: (stop, send) =>
@@ -130,11 +130,11 @@ export class JournaledHost implements RemoteHost {
       const partial = error instanceof CommandError ? error.result : undefined;
       const shown = redactError(error, redactor, { host: this.name });
       try {
-        await open.end({ ...endRecord(redactor, partial, shown.code), fate });
+        await open.end({ ...endRecord(redactor, partial, shown.code), delivery });
       } catch (unwritten) {
         const why = redactError(unwritten, redactor);
         logger?.warn({ host: this.name, kind: start.kind, seq: open.seq, err: why }, 'a record could not be ended');
-        throw unrecorded(shown, why);
+        throw journalWriteFailed(shown, why);
       }
       throw shown;
     }

@@ -25,14 +25,14 @@ export function jumpError(error: unknown, target: SshTarget, jump: NonNullable<S
   }
   const { reason, message = '' } = error as { reason?: unknown; message?: string };
   const where = `${name} (${user}@${address}, port ${port})`;
-  const said = message.replace(/^\(SSH\) Channel open failure: /, '').trim() || 'it said nothing more';
+  const refusal = message.replace(/^\(SSH\) Channel open failure: /, '').trim() || 'it said nothing more';
   if (reason === ADMINISTRATIVELY_PROHIBITED) {
     const says = `${bastion} forwards no connection to ${address}, port ${port}: ${name} was not tried`;
-    return new KubewrightError('SSH_JUMP_REFUSED', says, { cause: error, host: name, evidence: said });
+    return new KubewrightError('SSH_JUMP_REFUSED', says, { cause: error, host: name, evidence: refusal });
   }
   if (reason === CONNECT_FAILED) {
-    const says = `${where} cannot be reached from ${bastion}: ${said}`;
-    return new KubewrightError('SSH_UNREACHABLE', says, { cause: error, host: name, evidence: said });
+    const says = `${where} cannot be reached from ${bastion}: ${refusal}`;
+    return new KubewrightError('SSH_UNREACHABLE', says, { cause: error, host: name, evidence: refusal });
   }
   return connectError(error, name, `${where}, through ${bastion},`);
 }

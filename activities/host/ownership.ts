@@ -1,8 +1,8 @@
 import { KubewrightError } from '../../contracts/errors.ts';
 import { printableLine } from '../../contracts/printable.ts';
-import { KUBEWRIGHT_DIR } from './own-paths.ts';
 import { CLUSTER_MARK, type Ownership } from './cluster-mark.ts';
 import { evidenceTail } from './command-error.ts';
+import { KUBEWRIGHT_DIR } from './own-paths.ts';
 import type { RemoteHost } from './types.ts';
 
 /** Exit code of a script that found the mark of another cluster. Not one of sysexits.h, which other scripts use. */

@@ -186,7 +186,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
     timeoutMs: number,
   ) => {
     const bastion = pooled(cluster, { ...jump, name: jumpName(jump) });
-    const release = bastion.hold();
+    const release = bastion.acquire();
     try {
       const { connection, secrets } = await bastion.login();
       const stream = await connection.forward(target.address, target.port, timeoutMs);
@@ -203,7 +203,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
     async open(target, { cluster, signal, recorder, secrets, owner, fence, claims = 'now' }): Promise<HostSession> {
       if (closed) throw new KubewrightError('COMMAND_ABORTED', 'the SSH pool is closed', { host: target.name });
       const entry = pooled(cluster, target);
-      const release = entry.hold();
+      const release = entry.acquire();
       try {
         // A connection that is open already was allowed once: what is allowed may have changed since.
         await deps.credentials.check?.(cluster, credentialUse(target));
@@ -225,14 +225,14 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
         );
         const facts = await abortable(reading, signal, name);
         const mine = fence && { cluster, ...fence };
-        const beside = journaled(new SshHost(name, entry.beside, signal));
-        const held = journaled(new SshHost(name, entry, signal, mine));
+        const unqueued = journaled(new SshHost(name, entry.unqueued, signal));
+        const fenced = journaled(new SshHost(name, entry, signal, mine));
         const session = { facts, hostKeyFingerprint: fingerprint };
         if (mine && claims === 'with-first-command')
-          return { ...session, host: new ClaimingHost({ fence: mine, owner, beside, held }) };
-        if (mine) await claim(beside, mine, owner);
-        else if (owner) await requireOwn(beside, owner);
-        return { ...session, host: held };
+          return { ...session, host: new ClaimingHost({ fence: mine, owner, unqueued, fenced }) };
+        if (mine) await claim(unqueued, mine, owner);
+        else if (owner) await requireOwn(unqueued, owner);
+        return { ...session, host: fenced };
       } finally {
         release();
       }

@@ -7,7 +7,7 @@ import { NOTHING_IN_COMMON } from './connect-error.ts';
 import { ChannelOpenError, type SshConnection } from './connection.ts';
 import type { HostLogger } from './credentials.ts';
 import { dial } from './dial.ts';
-import type { Enders, SideLine } from './exec.ts';
+import type { CommandKillers, KillCommand } from './exec.ts';
 import { OutputSink } from './output.ts';
 import type { ConnectionSource, ConnectionUse } from './source.ts';
 import type { ExecResult, HostFacts } from './types.ts';
@@ -64,7 +64,7 @@ export class PooledTarget implements ConnectionSource {
   #users = 0;
   #idle: NodeJS.Timeout | undefined;
   /** Lines that end what lost connections left running. */
-  readonly #orphans: SideLine[] = [];
+  readonly #orphans: KillCommand[] = [];
   /** A command has ended on one of the connections. */
   #hadSession = false;
   /** This very login has worked before. */
@@ -140,16 +140,16 @@ export class PooledTarget implements ConnectionSource {
   }
 
   /** For what must not queue behind the commands that it is there to end: beside `channels`, on the same connection. */
-  readonly beside: ConnectionSource = { use: (signal, work) => this.#use(signal, work) };
+  readonly unqueued: ConnectionSource = { use: (signal, work) => this.#use(signal, work) };
 
   async #use<T>(signal: AbortSignal, work: Work<T>): Promise<T> {
-    const release = this.hold();
+    const release = this.acquire();
     try {
       for (let refusals = 0; ; ) {
         const login = this.login(this.#perConnection);
         const { connection, elevation } = await abortable(login, signal, this.#options.name);
         try {
-          const done = await work(connection, { elevation, enders: this.#enders(connection) });
+          const done = await work(connection, { elevation, killers: this.#killers(connection) });
           this.#hadSession = true;
           return done;
         } catch (error) {
@@ -200,7 +200,7 @@ export class PooledTarget implements ConnectionSource {
   }
 
   /** Keeps the connection from being closed as idle until the returned function is called (once). */
-  hold(): () => void {
+  acquire(): () => void {
     this.#users += 1;
     clearTimeout(this.#idle);
     return () => {
@@ -227,23 +227,23 @@ export class PooledTarget implements ConnectionSource {
   }
 
   /** Outside the channel limit, so that a full connection can always be stopped. */
-  #enders(connection: SshConnection): Enders {
+  #killers(connection: SshConnection): CommandKillers {
     return {
-      aside: async (end) => {
+      now: async (end) => {
         try {
-          await end.observed(() => this.#aside(connection, end));
+          await end.observed(() => this.#now(connection, end));
         } catch (error) {
           this.#notEnded(error);
           throw error;
         }
       },
-      later: (end) => {
+      onReconnect: (end) => {
         if (this.#orphans.length < MOST_ORPHANS) this.#orphans.push(end);
       },
     };
   }
 
-  async #aside(connection: SshConnection, end: SideLine): Promise<ExecResult> {
+  async #now(connection: SshConnection, end: KillCommand): Promise<ExecResult> {
     try {
       return await this.#send(connection, end);
     } catch (error) {
@@ -254,7 +254,7 @@ export class PooledTarget implements ConnectionSource {
   }
 
   /** Runs a line and waits for its end. Throws SSH_CONNECTION_LOST when it is unknown how that was. */
-  #send(connection: SshConnection, { line, stdin }: SideLine): Promise<ExecResult> {
+  #send(connection: SshConnection, { line, stdin }: KillCommand): Promise<ExecResult> {
     const [stdout, stderr] = [new OutputSink(SIDE_OUTPUT_BYTES), new OutputSink(SIDE_OUTPUT_BYTES)];
     const started = performance.now();
     return new Promise((resolve, reject) => {

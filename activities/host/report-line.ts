@@ -42,7 +42,7 @@ export class ReportLine {
     const room = Math.max(0, 2 * PREAMBLE_BYTES - this.#waiting.length);
     this.#waiting = Buffer.concat([this.#waiting, chunk.subarray(0, room)]);
     const report = this.#find();
-    if (report) this.#take(report, chunk.subarray(room));
+    if (report) this.#accept(report, chunk.subarray(room));
     else if (this.#waiting.length > PREAMBLE_BYTES)
       this.#waiting = Buffer.from(this.#waiting.subarray(-PREAMBLE_BYTES));
     if (!report && room < chunk.length) this.push(chunk.subarray(room));
@@ -61,7 +61,7 @@ export class ReportLine {
     return null;
   }
 
-  #take({ words, end }: { words: string[]; end: number }, more: Buffer): void {
+  #accept({ words, end }: { words: string[]; end: number }, more: Buffer): void {
     const rest = this.#waiting.subarray(end + 1);
     if (words[0] === 'fenced') {
       this.fenced = { holder: words[1] ?? '-', operation: words[2] ?? '-' };

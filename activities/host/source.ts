@@ -1,12 +1,12 @@
 import type { Elevation } from './command-line.ts';
 import type { SshConnection } from './connection.ts';
-import type { Enders } from './exec.ts';
+import type { CommandKillers } from './exec.ts';
 
 /** What goes with a connection while one command uses it. */
 export interface ConnectionUse {
   /** How this login becomes root. */
   elevation: Elevation;
-  enders: Enders;
+  killers: CommandKillers;
 }
 
 /** Hands out the present connection of one host, within its channel limit. Implemented by the pool. */

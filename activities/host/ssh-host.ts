@@ -86,7 +86,7 @@ export class SshHost implements RemoteHost {
   async #run(argv: readonly string[], options: ExecOptions): Promise<ExecResult> {
     const { observer = UNOBSERVED } = options;
     let sent = false;
-    const running = this.#source.use(this.#signal, async (connection, { elevation, enders }) => {
+    const running = this.#source.use(this.#signal, async (connection, { elevation, killers }) => {
       const how: Elevation = options.sudo === false ? { kind: 'none' } : elevation;
       const command: Command = {
         host: this.name,
@@ -101,7 +101,7 @@ export class SshHost implements RemoteHost {
         observer,
       };
       sent = !this.#signal.aborted;
-      return runCommand(connection, command, enders).catch((error: unknown) => {
+      return runCommand(connection, command, killers).catch((error: unknown) => {
         sent &&= !(error instanceof ChannelOpenError);
         throw error;
       });

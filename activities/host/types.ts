@@ -29,14 +29,14 @@ export interface ExecOptions {
  * `not-run`: the host was not asked to run it; `unknown`: it was, and said nothing of it before the connection was lost or
  * our patience ended.
  */
-export type Fate = 'not-run' | 'unknown';
+export type Delivery = 'not-run' | 'unknown';
 
 /** Records what a host does without a command, or refuses to do: the journal has that as well. */
 export interface CommandObserver {
   /** Around a line that ends the command, with its argv: calls `send`, and rejects as that does. */
   stopping(argv: readonly string[], send: () => Promise<ExecResult>): Promise<unknown>;
   /** It failed, and did not run, or it is unknown whether it did. */
-  failed(fate: Fate): void;
+  failed(delivery: Delivery): void;
 }
 
 export interface ExecResult {
@@ -136,7 +136,7 @@ export interface CommandEnd {
   /** Catalogue code when it failed. */
   error: string | null;
   /** Of one that failed, when it is not known to have run. */
-  fate?: Fate | undefined;
+  delivery?: Delivery | undefined;
 }
 export interface CommandRecorder {
   begin(record: CommandStart): Promise<OpenCommand>;

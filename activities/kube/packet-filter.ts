@@ -1,5 +1,5 @@
+import { baseline } from '../resources/baseline.ts';
 import type { Resource } from '../resources/resource.ts';
-import { witness } from '../resources/witness.ts';
 
 /** Settings that kubelet and kube-proxy change by themselves, where the kernel lets them. */
 const DAEMONS_SYSCTLS = [
@@ -14,7 +14,7 @@ const DAEMONS_SYSCTLS = [
   'vm/overcommit_memory',
 ];
 
-export const PACKET_FILTER_WITNESS = 'packet-filter';
+export const PACKET_FILTER_BASELINE = 'packet-filter';
 
 /** No nft, or a kernel without nf_tables: there are none. Any other failure is no answer. */
 const TABLES = `if command -v nft >/dev/null; then
@@ -23,9 +23,9 @@ const TABLES = `if command -v nft >/dev/null; then
 fi`;
 
 /** The tables of the packet filter and the kernel settings from before the first kubelet: a teardown compares with it. */
-export const packetFilterWitness = (): Resource =>
-  witness(
-    PACKET_FILTER_WITNESS,
+export const packetFilterBaseline = (): Resource =>
+  baseline(
+    PACKET_FILTER_BASELINE,
     `${TABLES}
 for kw_s in ${DAEMONS_SYSCTLS.join(' ')}; do
   [ ! -r "/proc/sys/$kw_s" ] || printf 'sysctl %s %s\\n' "$kw_s" "$(cat "/proc/sys/$kw_s")"

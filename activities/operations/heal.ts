@@ -22,13 +22,12 @@ export const makeHealPlan: PlanMaker = (input, cluster, phases) => {
   const quarantined = all.filter((host) => !focus.includes(host));
   const has = (host: string, role: Role) => hostsWithRole(cluster, role).some(({ name }) => name === host);
   /** It would not let a new machine in, or not find it. */
-  const mustKnow = (host: string, { admits, follows = [] }: Phase) =>
+  const mustKnow = (host: string, { allowlistsPeers, dependsOnAddressesOf = [] }: Phase) =>
     input.replaced !== undefined &&
     !quarantined.includes(host) &&
-    ((admits !== undefined && has(host, admits)) ||
-      follows.some((role) => input.replaced!.some((name) => has(name, role))));
+    ((allowlistsPeers !== undefined && has(host, allowlistsPeers)) ||
+      dependsOnAddressesOf.some((role) => input.replaced!.some((name) => has(name, role))));
   const wanted = (host: string, phase: Phase) =>
-    focus.includes(host) ||
-    (phase.hosts === 'one-control-plane' ? phase.speaksOfNodes === true : mustKnow(host, phase));
+    focus.includes(host) || (phase.hosts === 'one-control-plane' ? phase.actsPerNode === true : mustKnow(host, phase));
   return planOfPhases(input, cluster, phases, wanted, { quarantined, focus: [...focus] });
 };

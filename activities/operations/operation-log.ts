@@ -1,10 +1,10 @@
-import type { CloseInput, CloseResult } from '../../contracts/commands.ts';
+import type { CloseInput, CloseResult } from '../../contracts/actions.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { ACTORS } from '../../contracts/messages.ts';
 import type { OperationInput } from '../../contracts/operation.ts';
 import { NO_OUTPUT, type RecordBegun, type RecordEnded } from '../../store/journal-record.ts';
+import { journalWriteFailed } from '../host/journal-write-failed.ts';
 import type { ChainHead } from '../tasks/recorder.ts';
-import { unrecorded } from '../host/unrecorded.ts';
 
 /** The journal's part that writes how operations begin and end. Implemented by the store. */
 export interface OperationJournal {
@@ -21,7 +21,7 @@ export interface RunRef {
  * Make the plan, and write down that the operation was opened: `open <kind> <mode> <spec>`. A reader of the chain
  * learns from its first record who asked for what.
  */
-export async function opening<T>(
+export async function recordOpened<T>(
   journal: OperationJournal,
   input: OperationInput,
   run: RunRef,
@@ -49,7 +49,7 @@ export async function opening<T>(
   } catch (error) {
     const failed = asError(error);
     await record(failed.code).catch((unwritten: unknown) => {
-      throw unrecorded(failed, asError(unwritten));
+      throw journalWriteFailed(failed, asError(unwritten));
     });
     throw error;
   }
@@ -58,7 +58,7 @@ export async function opening<T>(
 }
 
 /** Write down that the operation is over: `close <state>`. Its head goes into Temporal's history with the result. */
-export async function closing(
+export async function recordClosed(
   journal: OperationJournal,
   { cluster, operationId, status }: CloseInput,
   run: RunRef,

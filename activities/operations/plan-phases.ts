@@ -1,7 +1,7 @@
 import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
-import { WORKER_HOST } from '../../contracts/messages.ts';
+import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { OperationInput, OperationKind } from '../../contracts/operation.ts';
 import { type Plan, type PlanPhase, plan } from '../../contracts/plan.ts';
 import { quorumProblem } from '../../contracts/quorum.ts';
@@ -33,7 +33,7 @@ const BUILDING: readonly OperationKind[] = ['build', 'check', 'heal'];
  */
 function placed(cluster: ClusterSpec, phase: Phase, out: readonly string[]): PlanPhase | null {
   const all =
-    phase.hosts === 'worker-process' ? [WORKER_HOST] : placementOf(cluster, phase.hosts).map((host) => host.name);
+    phase.hosts === 'controller' ? [CONTROLLER_HOST] : placementOf(cluster, phase.hosts).map((host) => host.name);
   const isOne = phase.hosts === 'one-control-plane';
   const able = isOne ? all.filter((host) => !out.includes(host)) : all;
   const hosts = isOne ? able.slice(0, 1) : able;
@@ -49,9 +49,9 @@ function placed(cluster: ClusterSpec, phase: Phase, out: readonly string[]): Pla
     maxParallel: rollout === 'together' ? hosts.length : rollout === 'one-by-one' ? 1 : rollout,
     startToCloseMs: phase.timeouts.applyMs + phase.timeouts.verifyMs,
     expectedMs: phase.expectedMs,
-    clusterWide: phase.hosts === 'one-control-plane' || phase.hosts === 'worker-process',
+    clusterWide: phase.hosts === 'one-control-plane' || phase.hosts === 'controller',
     ...(standIns.length > 0 ? { standIns } : {}),
-    admits: phase.admits ? hostsWithRole(cluster, phase.admits).map(({ name }) => name) : [],
+    admits: phase.allowlistsPeers ? hostsWithRole(cluster, phase.allowlistsPeers).map(({ name }) => name) : [],
   };
 }
 
@@ -72,7 +72,7 @@ export function planOfPhases(
     if (!(phase.operations ?? BUILDING).includes(input.kind)) return [];
     const whole = placed(cluster, phase, out);
     if (!whole || (input.phases !== undefined && !input.phases.includes(phase.name))) return [];
-    const hosts = whole.hosts.filter((host) => host === WORKER_HOST || keep(host, phase));
+    const hosts = whole.hosts.filter((host) => host === CONTROLLER_HOST || keep(host, phase));
     return hosts.length === 0 ? [] : [{ phase, planned: { ...whole, hosts } }];
   });
   const names = new Set(chosen.map(({ phase }) => phase.name));

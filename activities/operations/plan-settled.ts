@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { OperationInput } from '../../contracts/operation.ts';
 import type { Plan } from '../../contracts/plan.ts';
-import type { Notes } from '../../store/notes.ts';
-import { clusterNotes } from '../phases/cluster-notes.ts';
+import type { ClusterStateStore } from '../../store/cluster-state.ts';
+import { clusterStateOf } from '../phases/cluster-state.ts';
 import type { Phase } from '../phases/phase.ts';
 import { isSettled, type PlannedState, plannedState, SETTLED, writePlannedState } from '../phases/settled.ts';
 
@@ -18,20 +18,20 @@ const DESIRED_STATE_VERSION = 1;
 export async function withoutSettled(
   plan: Plan,
   input: OperationInput,
-  deps: { notes: Notes; phases: ReadonlyMap<string, Phase> },
+  deps: { clusterState: ClusterStateStore; phases: ReadonlyMap<string, Phase> },
 ): Promise<Plan> {
   const closing = plan.phases.filter(({ name }) => deps.phases.get(name)?.closing);
   if (input.kind === 'teardown') return plan;
-  const notes = clusterNotes(deps.notes, input.cluster, plan.mode);
-  const known = await notes.list(SETTLED);
+  const clusterState = clusterStateOf(deps.clusterState, input.cluster, plan.mode);
+  const known = await clusterState.list(SETTLED);
   const digest = digestOf(plan.specRef, deps.phases);
   const last = plannedState(known);
   let state: PlannedState;
   if (last?.digest === digest) state = last;
   else {
-    const first = last === null && (await notes.list('')).size === 0;
+    const first = last === null && (await clusterState.list('')).size === 0;
     state = { digest, generation: input.operationId, first };
-    await writePlannedState(notes, state);
+    await writePlannedState(clusterState, state);
   }
   if (closing.length === 0) return plan;
   const phases = plan.phases.map((phase) => {

@@ -10,7 +10,7 @@ import { definePhase } from './phase.ts';
 export default definePhase({
   name: 'binaries',
   title: 'Kubernetes binaries',
-  hosts: 'kube',
+  hosts: 'nodes',
   needs: [{ phase: 'prepare', on: 'same-host' }],
   timeouts: { applyMs: 15 * 60_000, verifyMs: 10_000 },
   expectedMs: 5_000,

@@ -56,7 +56,7 @@ export async function desiredOnce(run: PhaseRun<unknown>): Promise<{ phase: Phas
   for (const phase of run.phases.values()) {
     if (!builds(phase) || !isEnabled(cluster, phase)) continue;
     const host = isPlaced(cluster, phase, run.host) ? run.host : placementOf(cluster, phase.hosts)[0];
-    if (!host && phase.hosts !== 'worker-process') continue;
+    if (!host && phase.hosts !== 'controller') continue;
     const context = contextOf(run, phase, host ?? hostsWithRole(cluster, 'control-plane')[0]);
     found.push({ phase, resources: ownedBy(cluster, phase.name, (await phase.resources?.(context)) ?? []) });
   }

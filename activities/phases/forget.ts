@@ -10,13 +10,13 @@ export default definePhase({
   name: 'forget',
   title: 'Forget secrets',
   operations: ['teardown'],
-  hosts: 'worker-process',
+  hosts: 'controller',
   needs: [{ phase: 'teardown', on: 'every-host' }],
   timeouts: { applyMs: 5 * 60_000, verifyMs: 10_000 },
   expectedMs: 300,
   options: z.strictObject({}),
-  async run({ forget, focus, mode }): Promise<Change[]> {
-    const { secrets, hostKeys } = await forget({ hosts: focus, dryRun: mode === 'check' });
+  async run({ purgeSecrets, targetHosts, mode }): Promise<Change[]> {
+    const { secrets, hostKeys } = await purgeSecrets({ hosts: targetHosts, dryRun: mode === 'check' });
     const change = (resource: string, count: number): Change[] =>
       count === 0 ? [] : [{ resource, action: 'remove', detail: `${count}` }];
     return [...change('store:secrets', secrets), ...change('store:host-keys', hostKeys)];

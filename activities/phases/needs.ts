@@ -19,7 +19,7 @@ export function needsOf(phase: Phase, among: readonly Phase[]): Need[] {
   return [...phase.needs, ...others.map(own)];
 }
 
-const isOnEachHost = ({ hosts }: Phase): boolean => hosts !== 'one-control-plane' && hosts !== 'worker-process';
+const isOnEachHost = ({ hosts }: Phase): boolean => hosts !== 'one-control-plane' && hosts !== 'controller';
 
 /** The phase, and all that need it, straight or by others. */
 function waitingFor(name: string, among: readonly Phase[]): Set<string> {

@@ -10,22 +10,22 @@ import type { ProxyUrls } from '../kube/proxy.ts';
 import type { Pki } from '../pki/types.ts';
 import type { ObjectRef } from '../resources/manifests.ts';
 import type { Resource } from '../resources/resource.ts';
-import type { ClusterNotes } from './cluster-notes.ts';
+import type { ClusterState } from './cluster-state.ts';
 import type { PhaseFolder } from './folders.ts';
 import type { Guard } from './guard.ts';
 
 /**
  * Where a phase runs. `all`, a role (hosts of it), `kube` (control planes and workers), `one-control-plane` (the first
- * control plane of the spec that is in: objects inside the cluster, through its kubectl), `worker-process` (no host at all).
+ * control plane of the spec that is in: objects inside the cluster, through its kubectl), `controller` (no host at all).
  */
-export type PhaseHosts = 'all' | Role | 'kube' | 'one-control-plane' | 'worker-process';
+export type PhaseHosts = 'all' | Role | 'nodes' | 'one-control-plane' | 'controller';
 
 /** What a phase's functions are given. Data only. */
 export interface PhaseContext<Options> {
   cluster: ClusterSpec;
   /** Id of the operation that the task belongs to. */
   operation: string;
-  /** The host of the task; for `worker-process` the first control plane, for its names only. */
+  /** The host of the task; for `controller` the first control plane, for its names only. */
   host: Host;
   /** The hosts of this phase, in the order of the spec; of a `one-control-plane` phase, the one. */
   peers: Host[];
@@ -38,7 +38,7 @@ export interface PhaseContext<Options> {
   /** Every phase by its name, in their order: for phases that depend on the others. */
   phases: ReadonlyMap<string, Phase>;
   /** Take out of the store what it keeps for these hosts (null: for the whole cluster). Returns how many entries. */
-  forget: (what: {
+  purgeSecrets: (what: {
     hosts: readonly string[] | null;
     dryRun: boolean;
   }) => Promise<{ secrets: number; hostKeys: number }>;
@@ -48,8 +48,8 @@ export interface PhaseContext<Options> {
   /** Of cluster-wide phases: hosts in quarantine, which nothing may wait for. */
   quarantined: readonly string[];
   /** Of cluster-wide phases: the hosts that the operation is about; null = all that are in. */
-  focus: readonly string[] | null;
-  notes: ClusterNotes;
+  targetHosts: readonly string[] | null;
+  clusterState: ClusterState;
   /** `apply` or `check` (dry run: nothing may be changed, neither on hosts nor in the store). */
   mode: 'apply' | 'check';
 }
@@ -78,8 +78,8 @@ export interface PhaseRun<Options> extends PhaseContext<Options> {
 
 /** What `teardown` hooks are given. */
 export interface TeardownRun<Options> extends PhaseRun<Options> {
-  /** What a `witness` resource saw before the first change of its phase; empty when it saw nothing. */
-  witnessed: (id: string) => string;
+  /** What a `baseline` resource saw before the first change of its phase; empty when it saw nothing. */
+  baselineOf: (id: string) => string;
 }
 
 export interface PhaseSpec<Schema extends z.ZodType> {
@@ -103,9 +103,9 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    */
   keepsRunning?: { units?: readonly string[]; objects?: readonly string[] };
   /** Hosts of this role let the others in by their addresses: when a host is replaced, their tasks run again. */
-  admits?: Role;
+  allowlistsPeers?: Role;
   /** Every host of the phase writes down where the hosts of these roles are: when one of those is replaced, all their tasks run again. */
-  follows?: readonly Role[];
+  dependsOnAddressesOf?: readonly Role[];
   /**
    * It takes away what the desired state no longer has: it comes after every phase of the plan that does not need it, and is
    * planned only on hosts where the desired state may have changed since it succeeded there.
@@ -117,7 +117,7 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    */
   objects?: readonly ObjectRef[];
   /** Of a `one-control-plane` phase: it does something for each node, so healing a node takes it too. */
-  speaksOfNodes?: boolean;
+  actsPerNode?: boolean;
   /**
    * Options that name the version of a component which only an upgrade changes on a cluster that was built: changing it
    * restarts what the cluster or its pods depend on. `component`: its name in messages.

@@ -6,7 +6,7 @@ import { definePhase } from './phase.ts';
 export default definePhase({
   name: 'pki',
   title: 'Certificate authorities',
-  hosts: 'worker-process',
+  hosts: 'controller',
   needs: [],
   timeouts: { applyMs: 60_000, verifyMs: 10_000 },
   expectedMs: 300,

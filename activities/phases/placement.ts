@@ -4,12 +4,12 @@ import type { PhaseHosts } from './phase.ts';
 
 /**
  * The hosts that a phase runs on, in the order of the spec; of `one-control-plane` every host that it may be. Empty for
- * `worker-process`, and for a role that no host has.
+ * `controller`, and for a role that no host has.
  */
 export function placementOf(cluster: ClusterSpec, where: PhaseHosts): Host[] {
   if (where === 'all') return cluster.spec.hosts;
-  if (where === 'kube') return kubeHosts(cluster);
-  if (where === 'worker-process') return [];
+  if (where === 'nodes') return kubeHosts(cluster);
+  if (where === 'controller') return [];
   if (where === 'one-control-plane') return hostsWithRole(cluster, 'control-plane');
   return hostsWithRole(cluster, where);
 }

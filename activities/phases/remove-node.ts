@@ -22,9 +22,9 @@ export default definePhase({
   timeouts: { applyMs: 65 * 60_000, verifyMs: 10_000 },
   expectedMs: 10_000,
   options,
-  async run({ remote, focus, options: { drainSeconds }, mode, fail }): Promise<Change[]> {
+  async run({ remote, targetHosts, options: { drainSeconds }, mode, fail }): Promise<Change[]> {
     const changes: Change[] = [];
-    for (const node of focus ?? []) {
+    for (const node of targetHosts ?? []) {
       const { code, stdout, stderr } = await remote.script(SCRIPT, [node, String(drainSeconds), mode], {
         env: KUBECTL_ENV,
         okCodes: 'any',

@@ -1,6 +1,6 @@
-import type { ClusterNotes } from './cluster-notes.ts';
+import type { ClusterState } from './cluster-state.ts';
 
-/** Names of notes of a cluster (store/notes.ts). */
+/** Names of notes of a cluster (store/cluster-state.ts). */
 export const SETTLED = 'settled/';
 const SPEC = `${SETTLED}spec`;
 const taskNote = (phase: string, host: string): string => `${SETTLED}${phase}/${host}`;
@@ -16,23 +16,23 @@ export interface PlannedState {
 }
 
 /** What notes (`list` of `SETTLED`) say of the state that was planned last; null when none was. */
-export function plannedState(notes: ReadonlyMap<string, string>): PlannedState | null {
-  const [digest = '', generation = '', first] = (notes.get(SPEC) ?? '').split(' ');
+export function plannedState(clusterState: ReadonlyMap<string, string>): PlannedState | null {
+  const [digest = '', generation = '', first] = (clusterState.get(SPEC) ?? '').split(' ');
   return digest === '' ? null : { digest, generation, first: first === 'first' };
 }
 
-export const writePlannedState = (notes: Pick<ClusterNotes, 'set'>, state: PlannedState): Promise<void> =>
-  notes.set(SPEC, [state.digest, state.generation, ...(state.first ? ['first'] : [])].join(' '));
+export const writePlannedState = (clusterState: Pick<ClusterState, 'set'>, state: PlannedState): Promise<void> =>
+  clusterState.set(SPEC, [state.digest, state.generation, ...(state.first ? ['first'] : [])].join(' '));
 
 /** Has the closing phase succeeded on this host since the state was planned first? */
 export const isSettled = (
-  notes: ReadonlyMap<string, string>,
+  clusterState: ReadonlyMap<string, string>,
   { generation, first }: PlannedState,
   task: { phase: string; host: string },
-): boolean => first || notes.get(taskNote(task.phase, task.host)) === generation;
+): boolean => first || clusterState.get(taskNote(task.phase, task.host)) === generation;
 
 /** A closing phase succeeded on a host: with the state that is planned now, nothing is left to take away there. */
-export async function markSettled(notes: ClusterNotes, phase: string, host: string): Promise<void> {
-  const state = plannedState(new Map([[SPEC, (await notes.get(SPEC)) ?? '']]));
-  if (state) await notes.set(taskNote(phase, host), state.generation);
+export async function markSettled(clusterState: ClusterState, phase: string, host: string): Promise<void> {
+  const state = plannedState(new Map([[SPEC, (await clusterState.get(SPEC)) ?? '']]));
+  if (state) await clusterState.set(taskNote(phase, host), state.generation);
 }

@@ -22,6 +22,6 @@ export const absentKind: ResourceKind<AbsentResource, { gone: boolean }> = {
   diff: (resource, { gone }) =>
     gone ? [] : [{ resource: resourceKey(resource), action: 'remove', detail: 'must not exist' }],
   fragment: ({ id }, _observed, { quote }) => ({ script: `rm -rf -- ${quote(id)}` }),
-  trace: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
+  ledgerEntries: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
   digest: () => sha256('absent'),
 };

@@ -81,13 +81,13 @@ export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
 
   fragment(resource, _observed, { quote }) {
     const { file, into } = resource;
-    const aside = `${into}/.kubewright-${sha256(resource.id).slice(0, 12)}`;
-    const at = (name: string): string => quote(`${aside}/${name}`);
+    const staging = `${into}/.kubewright-${sha256(resource.id).slice(0, 12)}`;
+    const at = (name: string): string => quote(`${staging}/${name}`);
     return {
       lane: 'transfer',
       timeoutMs: TRANSFER_TIMEOUT_MS,
       script: [
-        `kw_aside ${quote(aside)}`,
+        `kw_aside ${quote(staging)}`,
         `mkdir -p -- ${at('in')} ${at('out')}`,
         fetchCall(file, at('archive'), { quote, times: EXTRACTED_TIMES }),
         ...extraction(resource, { at, quote }),
@@ -105,7 +105,7 @@ export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
     };
   },
 
-  trace: (resource) =>
+  ledgerEntries: (resource) =>
     'members' in resource
       ? Object.values(resource.members).map((name) => {
           const id = `${resource.into}/${name}`;

@@ -67,22 +67,22 @@ export const artifactKind: ResourceKind<ArtifactResource, ArtifactState> = {
       return { script: `chown root:root -- ${quote(id)}\nchmod -- ${octal(mode)} ${quote(id)}` };
     }
     const slash = id.lastIndexOf('/');
-    const aside = quote(`${id.slice(0, slash)}/.${id.slice(slash + 1)}.kubewright-new`);
+    const staging = quote(`${id.slice(0, slash)}/.${id.slice(slash + 1)}.kubewright-new`);
     return {
       lane: 'transfer',
       timeoutMs: TRANSFER_TIMEOUT_MS,
       script: [
-        `kw_aside ${aside}`,
-        fetchCall(file, aside, { quote, times: 1 }),
-        `chown root:root -- ${aside}`,
-        `chmod -- ${octal(mode)} ${aside}`,
+        `kw_aside ${staging}`,
+        fetchCall(file, staging, { quote, times: 1 }),
+        `chown root:root -- ${staging}`,
+        `chmod -- ${octal(mode)} ${staging}`,
         // Before the rename, which keeps all three: a crash in between costs one more download, never a wrong "unchanged".
-        `kw_stamp ${quote(stampOf(resource))} ${quote(file.sha256)}" $(stat -c '%s %.9Y %i' -- ${aside})"`,
-        `mv -f -T -- ${aside} ${quote(id)}`,
+        `kw_stamp ${quote(stampOf(resource))} ${quote(file.sha256)}" $(stat -c '%s %.9Y %i' -- ${staging})"`,
+        `mv -f -T -- ${staging} ${quote(id)}`,
       ].join('\n'),
     };
   },
 
-  trace: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
+  ledgerEntries: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
   digest: ({ file, mode }) => digestOfParts([file.sha256, octal(mode)]),
 };

@@ -9,7 +9,7 @@ import { PUSH_FUNCTIONS } from './push-script.ts';
 import { shCode } from './sh-code.ts';
 
 /** Name of the notes for the ledger among the contents of a batch. */
-export const NOTES = 'notes';
+export const LEDGER_LINES = 'notes';
 
 /**
  * The functions that fragments use, and the frame around them. Every message of ours on standard output starts with
@@ -19,14 +19,14 @@ export const NOTES = 'notes';
  */
 export function batchPrelude(
   nonce: string,
-  options: { payloads: boolean; notes: boolean; transfers: boolean; pushes: boolean },
+  options: { payloads: boolean; ledgerLines: boolean; transfers: boolean; pushes: boolean },
 ): string {
   return [
     BASE.replace('@NONCE@', nonce).replace('@PATH@', HOST_PATH),
     options.payloads ? 'tar -x -f - -C "$KW_TMP"' : null,
     'exec </dev/null',
     FUNCTIONS,
-    options.notes ? `${LEDGER_FUNCTIONS}\nkw_notes "$KW_TMP/${NOTES}"` : null,
+    options.ledgerLines ? `${LEDGER_FUNCTIONS}\nkw_notes "$KW_TMP/${LEDGER_LINES}"` : null,
     options.transfers ? TRANSFER_FUNCTIONS : null,
     options.pushes ? PUSH_FUNCTIONS : null,
   ]

@@ -5,7 +5,7 @@ import { LIMITS } from '../../contracts/limits.ts';
 import type { Change } from '../../contracts/operation.ts';
 import { quote } from '../host/quote.ts';
 import type { RemoteHost } from '../host/types.ts';
-import { batchPrelude, NOTES } from './batch-script.ts';
+import { batchPrelude, LEDGER_LINES } from './batch-script.ts';
 import type { Fragment, UnitActions } from './resource.ts';
 import { makeTar } from './tar.ts';
 import { unitsScript } from './units-script.ts';
@@ -22,8 +22,8 @@ export interface Batch {
   readonly parts: readonly BatchPart[];
   /** What `put` takes, by number: positions are those that `Fragment` builders were given. */
   readonly payloads: ReadonlyMap<number, Uint8Array>;
-  /** For the host's ledger, before anything else: lines of `noteLine`. */
-  readonly notes: string;
+  /** For the host's ledger, before anything else: lines of `ledgerLine`. */
+  readonly ledgerLines: string;
   /** What it changes, for the journal. */
   readonly changes?: readonly Change[] | undefined;
 }
@@ -39,8 +39,8 @@ const MIN_BATCH_TIMEOUT_MS = 60_000;
 /** The script of a batch. Pure; the nonce marks our own messages in its output. */
 export function batchScript(batch: Batch, nonce: string): string {
   const prelude = batchPrelude(nonce, {
-    payloads: batch.payloads.size > 0 || batch.notes !== '',
-    notes: batch.notes !== '',
+    payloads: batch.payloads.size > 0 || batch.ledgerLines !== '',
+    ledgerLines: batch.ledgerLines !== '',
     transfers: batch.lane === 'transfer',
     pushes: batch.parts.some(({ fragment }) => fragment.script.includes('push_image ')),
   });
@@ -93,7 +93,7 @@ export async function runBatch(host: RemoteHost, batch: Batch, secrets: readonly
   const timeoutMs =
     batch.lane === 'transfer' ? Math.max(...timeouts) : timeouts.reduce((total, each) => total + each, 0);
   const contents = [...batch.payloads].map(([number, content]) => ({ name: String(number), content }));
-  if (batch.notes !== '') contents.push({ name: NOTES, content: Buffer.from(batch.notes) });
+  if (batch.ledgerLines !== '') contents.push({ name: LEDGER_LINES, content: Buffer.from(batch.ledgerLines) });
   const { code, stdout, stderr } = await host.exec(['sh', '-c', batchScript(batch, nonce), 'kubewright'], {
     ...(contents.length > 0 ? { stdin: makeTar(contents) } : {}),
     okCodes: 'any',

@@ -50,7 +50,7 @@ export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
       `chmod -- ${octal(mode)} ${quote(id)}`,
     ].join('\n'),
   }),
-  trace: ({ id }, observed) => {
+  ledgerEntries: ({ id }, observed) => {
     if (observed === null || observed.type === 'absent') return [{ prior: { made: true }, makes: [id] }];
     const { mode, owner, group } = observed;
     return [{ prior: { mode: octal(mode), owner, group } }];

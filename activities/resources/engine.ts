@@ -1,22 +1,22 @@
 import type { Change } from '../../contracts/operation.ts';
 import { quote } from '../host/quote.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
-import {
-  type AskAgain,
-  askUntilKnown,
-  askWhile,
-  CHECK_PATIENCE,
-  isUnknown,
-  PATIENCE,
-  type Patience,
-} from './ask-again.ts';
 import { type Batch, type BatchPart, MAX_PAYLOAD_BYTES, MAX_SCRIPT_BYTES, runBatch } from './batch.ts';
 import { type Difference, desiredDigest, diff, resolver } from './diff.ts';
-import { noteLine } from './ledger.ts';
+import { ledgerLine } from './ledger.ts';
 import { STAMP_DIR, STATE_DIR, verifiedStamp } from './paths.ts';
 import { type Observations, probe } from './probe.ts';
 import { type ApplyContext, type Fragment, type Resource, resourceKey } from './resource.ts';
 import { kindOf } from './resource-kinds.ts';
+import {
+  APPLY_RETRIES,
+  type AskAgain,
+  askUntilKnown,
+  askWhile,
+  CHECK_RETRIES,
+  isUnknown,
+  type RetryTimes,
+} from './retry-unknown.ts';
 
 /** What `converge` did, or in mode `check` would have done. */
 export interface Convergence {
@@ -40,7 +40,7 @@ export interface ConvergeOptions {
   onStep?: (step: string) => void;
   signal: AbortSignal;
   /** How long what is unknown is asked for again. */
-  patience?: Patience;
+  retries?: RetryTimes;
 }
 
 /**
@@ -52,7 +52,7 @@ export interface ConvergeOptions {
  */
 export async function converge(options: ConvergeOptions): Promise<Convergence> {
   const { remote, resources, facts, mode, phase, signal, onStep = () => {} } = options;
-  const { patience = mode === 'check' ? CHECK_PATIENCE : PATIENCE } = options;
+  const { retries = mode === 'check' ? CHECK_RETRIES : APPLY_RETRIES } = options;
   onStep('probe');
   let observations = await probe(remote, resources, { phase });
   const digest = desiredDigest(resources, phase, options.identity ?? '');
@@ -66,7 +66,7 @@ export async function converge(options: ConvergeOptions): Promise<Convergence> {
     remote,
     resources: resources.slice(from),
     phase,
-    patience,
+    retries,
     signal,
     onStep,
   });
@@ -115,7 +115,7 @@ async function applyAll(run: Run): Promise<void> {
   const { remote, difference, observations, signal, onStep } = run;
   const context: ApplyContext = { ...difference.context, host: remote, phase: run.phase, signal, onStep };
   const queue = new BatchQueue(run);
-  queue.add({ key: 'stamps', fragment: forgetStamps(run) }, []);
+  queue.add({ key: 'stamps', fragment: invalidateStamps(run) }, []);
   for (const resource of run.resources) {
     const key = resourceKey(resource);
     if (!difference.perResource.has(key)) continue;
@@ -123,16 +123,19 @@ async function applyAll(run: Run): Promise<void> {
     const answer = observations.byResource.get(key);
     if (!answer?.known) throw new Error(`${key} is to be changed and its state is unknown`);
     const observed = answer.state;
-    const notes = (kind.trace?.(resource, observed) ?? []).map((trace) => noteLine(resource, run.phase, trace));
+    const ledgerLines = (kind.ledgerEntries?.(resource, observed) ?? []).map((entry) =>
+      ledgerLine(resource, run.phase, entry),
+    );
     if (kind.fragment) {
       const payloads: Uint8Array[] = [];
       const payload = (content: string | Uint8Array): number =>
         queue.reserve(payloads, typeof content === 'string' ? Buffer.from(content) : content);
       const fragment = kind.fragment(resource, observed, { ...difference.context, quote, payload });
       await queue.flushIfFull(fragment, payloads);
-      queue.add({ key, fragment }, payloads, { secrets: kind.secrets?.(resource), notes: notes.join('') });
+      queue.add({ key, fragment }, payloads, { secrets: kind.secrets?.(resource), ledgerLines: ledgerLines.join('') });
     } else if (kind.apply) {
-      if (notes.length > 0) queue.add({ key, fragment: { script: '' } }, [], { notes: notes.join('') });
+      if (ledgerLines.length > 0)
+        queue.add({ key, fragment: { script: '' } }, [], { ledgerLines: ledgerLines.join('') });
       await queue.flush();
       onStep(`apply ${key}`);
       const host = changing(remote, difference.perResource.get(key)!);
@@ -156,7 +159,7 @@ function changing(remote: RemoteHost, changes: readonly Change[]): RemoteHost {
 }
 
 /** Stamps of units that this run may have to restart, and of the phase: gone before the first change is made. */
-function forgetStamps(run: Run): Fragment {
+function invalidateStamps(run: Run): Fragment {
   const find = resolver(run.resources);
   const stamps = [verifiedStamp(run.phase)];
   for (const resource of run.resources) {
@@ -173,7 +176,7 @@ class BatchQueue {
   #parts: BatchPart[] = [];
   #payloads = new Map<number, Uint8Array>();
   #secrets: string[] = [];
-  #notes = '';
+  #ledgerLines = '';
   #next = 0;
 
   constructor(run: Run) {
@@ -201,12 +204,12 @@ class BatchQueue {
   add(
     part: BatchPart,
     payloads: readonly Uint8Array[],
-    { secrets = [], notes = '' }: { secrets?: readonly string[] | undefined; notes?: string } = {},
+    { secrets = [], ledgerLines = '' }: { secrets?: readonly string[] | undefined; ledgerLines?: string } = {},
   ): void {
     this.#parts.push(part);
     for (const content of payloads) this.#payloads.set(this.#next++, content);
     this.#secrets.push(...secrets);
-    this.#notes += notes;
+    this.#ledgerLines += ledgerLines;
   }
 
   async flush(): Promise<void> {
@@ -216,7 +219,7 @@ class BatchQueue {
       lane: first.fragment.lane ?? 'quick',
       parts: this.#parts,
       payloads: this.#payloads,
-      notes: this.#notes,
+      ledgerLines: this.#ledgerLines,
       changes: this.#parts.flatMap(({ key }) => this.#run.difference.perResource.get(key) ?? []),
     };
     const rest = this.#parts.length - 1;
@@ -226,7 +229,7 @@ class BatchQueue {
     this.#parts = [];
     this.#payloads = new Map();
     this.#secrets = [];
-    this.#notes = '';
+    this.#ledgerLines = '';
     await runBatch(this.#run.remote, batch, secrets);
     this.#run.signal.throwIfAborted();
   }

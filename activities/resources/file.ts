@@ -72,7 +72,7 @@ export const fileKind: ResourceKind<FileResource, FileState> = {
     return { script: `put ${number} ${quote(id)} ${octal(mode)} ${quote(owner)} ${quote(group)} ${sum}` };
   },
 
-  trace: ({ id }) => [{ prior: {}, replaces: [id] }],
+  ledgerEntries: ({ id }) => [{ prior: {}, replaces: [id] }],
   dry: 'together',
   outlives: ({ id, phase, prior }) => prior?.['foreign'] === true || (phase === 'prepare' && FOREIGN.test(id)),
   undo: (entries, { quote }) =>

@@ -134,7 +134,7 @@ fi`,
     const script = [...calls(missing, 'add', quote), ...calls(stale, 'remove', quote)];
     return { script: script.join('\n'), timeoutMs: 10_000 + CALL_MS * script.length };
   },
-  trace(resource, observed) {
+  ledgerEntries(resource, observed) {
     if (!observed) return [];
     // Of what was there before us, nothing is ours.
     return changesOf(resource, observed)

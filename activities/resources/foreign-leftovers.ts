@@ -70,7 +70,7 @@ export const foreignLeftoversKind: ResourceKind<ForeignLeftoversResource, Leftov
     ];
     return { script: lines.join('\n'), timeoutMs: 60_000 };
   },
-  trace(_resource, observed) {
+  ledgerEntries(_resource, observed) {
     const file = (id: string): Trace => ({ kind: 'file', id, prior: { foreign: true }, replaces: [id] });
     return (observed?.found ?? []).flatMap(([kind = '', first = '', second = '']) => {
       if (kind === 'cni') return [file(first)];

@@ -38,7 +38,7 @@ export const hostnameKind: ResourceKind<HostnameResource, HostnameState> = {
       `printf '%s\\n' ${quote(name)} >/proc/sys/kernel/hostname`,
     ].join('\n'),
   }),
-  trace: (_resource, observed) => [
+  ledgerEntries: (_resource, observed) => [
     { prior: { was: observed?.live ?? '' } },
     { kind: 'file', id: '/etc/hostname', prior: {}, replaces: ['/etc/hostname'] },
   ],

@@ -72,7 +72,7 @@ export const hostsEntriesKind: ResourceKind<HostsEntriesResource, HostsState> = 
     // Containers mount this file: a rename is refused there, so it is written in place.
     return { script: `put ${number} ${HOSTS} 0644 root root 2>/dev/null || cat -- "$KW_TMP/${number}" >${HOSTS}` };
   },
-  trace: () => [{ prior: {} }],
+  ledgerEntries: () => [{ prior: {} }],
   undo: (entries) => entries.map((entry) => ({ key: entryKey(entry), script: REMOVE_BLOCK })),
   digest: (resource) => sha256(block(resource)),
 };

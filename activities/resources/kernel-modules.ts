@@ -79,7 +79,7 @@ export const kernelModulesKind: ResourceKind<KernelModulesResource, ModulesState
     }
     return { script: lines.join('\n') };
   },
-  trace: (resource, observed) => [
+  ledgerEntries: (resource, observed) => [
     { kind: 'file', id: resource.id, prior: {}, replaces: [resource.id] },
     ...(observed?.missing ?? []).map((name) => ({ id: name, prior: {} })),
   ],

@@ -39,7 +39,7 @@ export interface Ledger {
 export const entryKey = ({ kind, id }: Pick<LedgerEntry, 'kind' | 'id'>): string => `${kind}:${id}`;
 
 /** A line for `kw_notes` (ledger-script.ts). */
-export function noteLine(resource: { kind: string; id: string }, phase: string, trace: Trace): string {
+export function ledgerLine(resource: { kind: string; id: string }, phase: string, trace: Trace): string {
   const key = entryKey({ kind: trace.kind ?? resource.kind, id: trace.id ?? resource.id });
   const places = [
     ...(trace.makes ?? []),

@@ -107,7 +107,7 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
   },
 
   // The scripts write the ledger themselves, a line per package: only the package manager knows what comes along.
-  trace: ({ apt, dnf }, observed) =>
+  ledgerEntries: ({ apt, dnf }, observed) =>
     observed === null ? [...new Set([...apt, ...dnf])].map((id) => ({ id, prior: {} })) : [],
   dry: 'together',
   // Packages that came along are kept as long as others need them.

@@ -3,6 +3,7 @@ import { registryImageKind } from '../phases/registry/image-resource.ts';
 import { absentKind } from './absent.ts';
 import { archiveKind } from './archive.ts';
 import { artifactKind } from './artifact.ts';
+import { baselineKind } from './baseline.ts';
 import { directoryKind } from './directory.ts';
 import { fileKind } from './file.ts';
 import { firewalldRulesKind } from './firewalld-rules.ts';
@@ -23,7 +24,6 @@ import { sysctlsKind } from './sysctls.ts';
 import { ufwRulesKind } from './ufw-rules.ts';
 import { unitState } from './unit-state.ts';
 import { userKind } from './user.ts';
-import { witnessKind } from './witness.ts';
 
 /** A kind with its types erased: the engine hands each resource back to its own kind only. */
 export type AnyKind = ResourceKind<Resource, unknown>;
@@ -52,7 +52,7 @@ export const RESOURCE_KINDS: readonly AnyKind[] = [
   sysctlsKind,
   ufwRulesKind,
   userKind,
-  witnessKind,
+  baselineKind,
 ] as unknown as readonly AnyKind[];
 
 const byName: ReadonlyMap<string, AnyKind> = new Map(RESOURCE_KINDS.map((kind) => [kind.kind, kind]));

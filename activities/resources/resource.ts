@@ -52,10 +52,10 @@ export interface ResourceKind<R extends Resource, Observed> extends Undoing {
    * What the change leaves in the host's ledger, so that a teardown can undo it. Pure; asked only when there is a change.
    * None: it leaves nothing of its own. `observed` null: what was there before us is not known.
    */
-  trace?(resource: R, observed: Observed | null): readonly Trace[];
+  ledgerEntries?(resource: R, observed: Observed | null): readonly Trace[];
   /**
    * Does the entry of a host's ledger belong to this resource as it is desired? Pure. Default: it is one of those that
-   * `trace` names when nothing is known of the time before. An entry of no desired resource is taken back.
+   * `ledgerEntries` names when nothing is known of the time before. An entry of no desired resource is taken back.
    */
   owns?(resource: R, entry: LedgerEntry): boolean;
   /** The resource with its owner written on it, for kinds whose things are found again by that. Pure. */

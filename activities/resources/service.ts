@@ -246,7 +246,7 @@ export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
     };
   },
 
-  trace(resource, observed) {
+  ledgerEntries(resource, observed) {
     const { unitName, fills = [] } = resource;
     // systemd has a word on every unit that exists.
     const existed = observed !== null && observed.unitFileState !== '';

@@ -67,7 +67,7 @@ export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
     ].join('\n'),
     timeoutMs: 60_000,
   }),
-  trace: (_resource, observed) => [{ prior: { active: observed?.active ?? [] } }],
+  ledgerEntries: (_resource, observed) => [{ prior: { active: observed?.active ?? [] } }],
   undo: (entries, { quote }) =>
     entries.map((entry) => {
       const active = (entry.prior?.['active'] ?? []) as string[];

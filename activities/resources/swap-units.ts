@@ -115,7 +115,7 @@ export const swapUnitsKind: ResourceKind<SwapUnitsResource, SwapUnitsState> = {
     timeoutMs: 60_000 + units.length * 10_000,
   }),
   // One entry a unit: others may come later, and each goes back by itself.
-  trace: (_resource, observed) =>
+  ledgerEntries: (_resource, observed) =>
     (observed?.units ?? []).map(({ unit }) => ({ id: unit, prior: {}, replaces: [`${MASKS}/${unit}`] })),
   owns: (_resource, { kind }) => kind === 'swap-units',
   undo: (entries, { quote }) =>

@@ -33,15 +33,15 @@ readlink -- ${quote(id)} || kw_unknown 'the link cannot be read'`,
   },
   fragment({ id, target }, _observed, { quote }) {
     const slash = id.lastIndexOf('/');
-    const aside = `${id.slice(0, slash)}/.${id.slice(slash + 1)}.kubewright-new`;
+    const staging = `${id.slice(0, slash)}/.${id.slice(slash + 1)}.kubewright-new`;
     return {
       script: [
         `mkdir -p -- ${quote(id.slice(0, slash) || '/')}`,
-        `ln -sfn -- ${quote(target)} ${quote(aside)}`,
-        `mv -f -T -- ${quote(aside)} ${quote(id)}`,
+        `ln -sfn -- ${quote(target)} ${quote(staging)}`,
+        `mv -f -T -- ${quote(staging)} ${quote(id)}`,
       ].join('\n'),
     };
   },
-  trace: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
+  ledgerEntries: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
   digest: ({ target }) => sha256(target),
 };

@@ -126,7 +126,7 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
     });
     return { script: lines.join('\n') };
   },
-  trace(resource, observed) {
+  ledgerEntries(resource, observed) {
     const { id } = resource;
     const values = wanted(resource, observed?.live);
     const file = { kind: 'file', id, prior: {}, replaces: [id] };

@@ -101,7 +101,7 @@ fi`,
       ].join('\n'),
     };
   },
-  trace: () => [{ prior: {} }],
+  ledgerEntries: () => [{ prior: {} }],
   undo: (entries) =>
     entries.slice(0, 1).map(({ kind, id }) => ({
       key: `${kind}:${id}`,

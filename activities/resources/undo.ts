@@ -38,37 +38,37 @@ export async function undo(
     timeoutMs: UNDO_TIMEOUT_MS,
     maxOutputBytes: 4 * 1024 * 1024,
   });
-  const told = parseTold(stdout, nonce);
-  if (told.failures.length > 0 || !told.ended) {
-    throw new KubewrightError('COMMAND_FAILED', failed(told.failures), {
+  const reports = parseReports(stdout, nonce);
+  if (reports.failures.length > 0 || !reports.ended) {
+    throw new KubewrightError('COMMAND_FAILED', failed(reports.failures), {
       host: remote.name,
-      evidence: told.failures.join('\n') || stdout,
+      evidence: reports.failures.join('\n') || stdout,
     });
   }
-  return told.changes;
+  return reports.changes;
 }
 
 /**
  * What `undo` would report on entries whose kinds heed a dry run, by the key of the entry; the others are not asked. Changes
  * nothing. One round trip, none without such entries. Throws COMMAND_FAILED where the host cannot report it.
  */
-export async function foretell(
+export async function previewUndo(
   remote: RemoteHost,
   entries: readonly LedgerEntry[],
   { facts }: { facts: HostFacts },
 ): Promise<ReadonlyMap<string, readonly Change[]>> {
   const asked = entries.filter(({ kind }) => undoingOf(kind)?.dry === true);
-  const told = new Map<string, Change[]>(asked.map((entry) => [entryKey(entry), []]));
-  if (asked.length === 0) return told;
+  const reports = new Map<string, Change[]>(asked.map((entry) => [entryKey(entry), []]));
+  if (asked.length === 0) return reports;
   const steps = asked.flatMap((entry) =>
     (undoingOf(entry.kind)?.undo?.([entry], { facts, quote }) ?? []).map(
       ({ key, script }) => `( KW_KEY=${quote(key)}\n${script}\n) </dev/null || exit 1`,
     ),
   );
   for (const change of await undoByScript(remote, ['KW_DRY=yes', ...steps].join('\n'))) {
-    told.get(change.resource)?.push(change);
+    reports.get(change.resource)?.push(change);
   }
-  return told;
+  return reports;
 }
 
 /**
@@ -81,19 +81,19 @@ export async function foretellTogether(
   entries: readonly LedgerEntry[],
   { facts }: { facts: HostFacts },
 ): Promise<Change[]> {
-  const groups = (['first', 'middle', 'last'] as const).flatMap((stage) => neighbours(entriesOf(entries, stage)));
+  const groups = (['first', 'middle', 'last'] as const).flatMap((stage) => groupAdjacent(entriesOf(entries, stage)));
   const asked = groups.filter(([first]) => undoingOf(first!.kind)?.dry !== undefined);
   const steps = asked.flatMap((group) =>
     (undoingOf(group[0]!.kind)?.undo?.(group, { facts, quote }) ?? []).map(
       ({ key, script }) => `( KW_KEY=${quote(key)}\n${script}\n) </dev/null || exit 1`,
     ),
   );
-  const told = steps.length > 0 ? await undoByScript(remote, ['KW_DRY=yes', ...steps].join('\n')) : [];
+  const reports = steps.length > 0 ? await undoByScript(remote, ['KW_DRY=yes', ...steps].join('\n')) : [];
   const others = groups
     .filter((group) => !asked.includes(group))
     .flat()
     .map((entry): Change => ({ resource: entryKey(entry), action: 'remove', detail: `placed by ${entry.phase}` }));
-  return [...others, ...told];
+  return [...others, ...reports];
 }
 
 /** Run a script of a phase's teardown: as a step of `undo`, with arguments. Returns its reported changes. */
@@ -105,8 +105,8 @@ export async function undoByScript(
   const nonce = `kw-${randomBytes(12).toString('hex')}`;
   const text = `${undoFunctions(nonce)}\nexport PATH=${HOST_PATH}\nKW_KEY=host\n(\n${script}\n) </dev/null || exit 1\nprintf '%s end\\n' "$KW_N"\n`;
   const { stdout, stderr } = await remote.script(text, args, { okCodes: 'any', timeoutMs: UNDO_TIMEOUT_MS });
-  const told = parseTold(stdout, nonce);
-  if (told.ended) return told.changes;
+  const reports = parseReports(stdout, nonce);
+  if (reports.ended) return reports.changes;
   throw new KubewrightError('COMMAND_FAILED', failed([]), {
     host: remote.name,
     evidence: stderr,
@@ -128,7 +128,7 @@ export function undoScript(entries: readonly LedgerEntry[], facts: HostFacts, no
     ': >"$KW_TMP/done"',
     ': >"$KW_TMP/kept"',
   ];
-  for (const group of neighbours(entries)) {
+  for (const group of groupAdjacent(entries)) {
     lines.push('kw_bad=', `KW_KEPT=${undoingOf(group[0]!.kind)?.keptStays ? '$KW_TMP/kept' : ''}`);
     for (const { key, script } of undoingOf(group[0]!.kind)?.undo?.(group, { facts, quote }) ?? []) {
       lines.push(
@@ -156,7 +156,7 @@ $(grep -vxFf "$KW_TMP/kept" "$KW_TMP/done")
 fi
 printf '%s end\\n' "$KW_N"`;
 
-function neighbours(entries: readonly LedgerEntry[]): LedgerEntry[][] {
+function groupAdjacent(entries: readonly LedgerEntry[]): LedgerEntry[][] {
   const groups: LedgerEntry[][] = [];
   for (const entry of entries) {
     const last = groups.at(-1);
@@ -169,7 +169,7 @@ function neighbours(entries: readonly LedgerEntry[]): LedgerEntry[][] {
 const ACTIONS: Readonly<Record<string, Change['action']>> = { removed: 'remove', restored: 'update', kept: 'keep' };
 
 /** What a script reported with `kw_tell` (ledger.ts). Lines that are not ours are left out. */
-export function parseTold(stdout: string, nonce: string): { changes: Change[]; failures: string[]; ended: boolean } {
+export function parseReports(stdout: string, nonce: string): { changes: Change[]; failures: string[]; ended: boolean } {
   const changes: Change[] = [];
   const failures: string[] = [];
   let ended = false;

@@ -29,7 +29,7 @@ function tracesOf(resource: Resource): { key: string; paths: string[] }[] {
   const own = { key: `${resource.kind}:${resource.id}`, paths: kind.provides?.(resource) ?? [resource.id] };
   return [
     own,
-    ...(kind.trace?.(resource, null) ?? []).map((trace) => ({
+    ...(kind.ledgerEntries?.(resource, null) ?? []).map((trace) => ({
       key: keyOf(resource, trace),
       paths: [...(trace.makes ?? []), ...(trace.replaces ?? []), ...(trace.fills ?? [])],
     })),

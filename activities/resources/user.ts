@@ -65,7 +65,7 @@ export const userKind: ResourceKind<UserResource, UserState> = {
       'fi',
     ].join('\n'),
   }),
-  trace: (_resource, observed) => {
+  ledgerEntries: (_resource, observed) => {
     if (observed === null) return [{ prior: { made: true } }];
     const { exists, home, shell } = observed;
     return [{ prior: exists ? { home, shell } : { made: true } }];

@@ -16,7 +16,7 @@ export interface Watched {
 /** A task's place in the watch. */
 export interface Watching {
   /** Asks the store now, for this task. */
-  look(): Promise<void>;
+  readPause(): Promise<void>;
   end(): void;
 }
 
@@ -24,7 +24,7 @@ export interface Watching {
 export class PauseWatch {
   readonly #read: (cluster: string, operationId: string) => Promise<Pause | null>;
   readonly #everyMs: number;
-  readonly #operations = new Map<string, { told: Set<(pause: Pause) => void>; timer: NodeJS.Timeout }>();
+  readonly #operations = new Map<string, { listeners: Set<(pause: Pause) => void>; timer: NodeJS.Timeout }>();
 
   constructor(read: (cluster: string, operationId: string) => Promise<Pause | null>, everyMs = LOOK_EVERY_MS) {
     this.#read = read;
@@ -34,44 +34,44 @@ export class PauseWatch {
   /** Calls back with every look that finds a pause, until it is ended. */
   watch({ cluster, operationId, since }: Watched, onPause: (mode: Pause['mode']) => void): Watching {
     const key = JSON.stringify([cluster, operationId]);
-    const tell = (pause: Pause): void => {
+    const notify = (pause: Pause): void => {
       if (pause.at > since) onPause(pause.mode);
     };
-    const { told } = this.#operations.get(key) ?? this.#begin(key, cluster, operationId);
-    told.add(tell);
+    const { listeners } = this.#operations.get(key) ?? this.#begin(key, cluster, operationId);
+    listeners.add(notify);
     return {
-      look: () => this.#look(cluster, operationId, [tell]),
+      readPause: () => this.#readPause(cluster, operationId, [notify]),
       end: () => {
-        told.delete(tell);
+        listeners.delete(notify);
         const operation = this.#operations.get(key);
-        if (operation?.told !== told || told.size > 0) return;
+        if (operation?.listeners !== listeners || listeners.size > 0) return;
         clearInterval(operation.timer);
         this.#operations.delete(key);
       },
     };
   }
 
-  async #look(cluster: string, operationId: string, told: Iterable<(pause: Pause) => void>): Promise<void> {
+  async #readPause(cluster: string, operationId: string, listeners: Iterable<(pause: Pause) => void>): Promise<void> {
     try {
       const pause = await this.#read(cluster, operationId);
-      if (pause) for (const tell of [...told]) tell(pause);
+      if (pause) for (const notify of [...listeners]) notify(pause);
     } catch {
       // A store that is away fails the task's next command by itself, and Temporal delivers an interruption as well.
     }
   }
 
   #begin(key: string, cluster: string, operationId: string) {
-    let looking = false;
-    const told = new Set<(pause: Pause) => void>();
-    const look = async (): Promise<void> => {
-      if (looking) return;
-      looking = true;
-      await this.#look(cluster, operationId, told);
-      looking = false;
+    let reading = false;
+    const listeners = new Set<(pause: Pause) => void>();
+    const readPause = async (): Promise<void> => {
+      if (reading) return;
+      reading = true;
+      await this.#readPause(cluster, operationId, listeners);
+      reading = false;
     };
-    const operation = { told, timer: setInterval(() => void look(), this.#everyMs) };
+    const operation = { listeners, timer: setInterval(() => void readPause(), this.#everyMs) };
     this.#operations.set(key, operation);
-    void look();
+    void readPause();
     return operation;
   }
 }

@@ -73,7 +73,7 @@ export class TaskRecorder<Open extends OpenRecord> implements CommandRecorder {
   }
 
   /** Changes that no single command stands for. */
-  async note(host: string, changes: readonly Change[]): Promise<void> {
+  async recordChanges(host: string, changes: readonly Change[]): Promise<void> {
     const at = new Date();
     const begun: Begun = {
       ...this.#task,

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { type ClusterSpec, hostsWithRole, sshTarget } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Host } from '../../contracts/host.ts';
-import { WORKER_HOST } from '../../contracts/messages.ts';
+import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { Change, TaskInput, TaskResult } from '../../contracts/operation.ts';
-import type { Notes } from '../../store/notes.ts';
+import type { ClusterStateStore } from '../../store/cluster-state.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
 import { ownershipOf } from '../host/cluster-mark.ts';
 import { fenceToken } from '../host/fence.ts';
@@ -14,7 +14,7 @@ import { shownChange } from '../host/shown-change.ts';
 import type { HostFacts, HostOpener, RemoteHost } from '../host/types.ts';
 import type { ProxyUrls } from '../kube/proxy.ts';
 import { type ActivityMetrics, counted } from '../metrics.ts';
-import { clusterNotes } from '../phases/cluster-notes.ts';
+import { clusterStateOf } from '../phases/cluster-state.ts';
 import { ownedBy } from '../phases/desired.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase, PhaseContext } from '../phases/phase.ts';
@@ -36,9 +36,9 @@ export interface TaskDeps {
   artifacts(cluster: ClusterSpec, proxy: ProxyUrls | null): ArtifactSource;
   /** The proxies of the cluster's spec; their login goes to `onSecret`. Throws SSH_CREDENTIAL_UNUSABLE. */
   proxy?(cluster: ClusterSpec, onSecret: (value: string) => void): Promise<ProxyUrls | null>;
-  notes: Notes;
+  clusterState: ClusterStateStore;
   metrics?: ActivityMetrics | undefined;
-  forget(
+  purgeSecrets(
     cluster: string,
     what: { hosts: readonly string[] | null; dryRun: boolean },
   ): Promise<{ secrets: number; hostKeys: number }>;
@@ -55,7 +55,7 @@ export interface TaskRuntime extends AttemptRef {
 
 /** Facts of no machine: what a worker-process phase sees. */
 const NO_FACTS: HostFacts = {
-  hostname: WORKER_HOST,
+  hostname: CONTROLLER_HOST,
   machineId: '',
   bootId: '',
   arch: 'amd64',
@@ -70,7 +70,7 @@ const NO_FACTS: HostFacts = {
 };
 
 const NO_REMOTE: RemoteHost = {
-  name: WORKER_HOST,
+  name: CONTROLLER_HOST,
   exec: () => Promise.reject(new Error('a worker-process phase has no host')),
   script: () => Promise.reject(new Error('a worker-process phase has no host')),
   upload: () => Promise.reject(new Error('a worker-process phase has no host')),
@@ -111,17 +111,17 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
     // A teardown needs none, and must not fail for a login that is gone already.
     const proxy =
       input.kind === 'teardown' ? null : ((await deps.proxy?.(cluster, (value) => secrets.add(value))) ?? null);
-    const notes = clusterNotes(deps.notes, input.cluster, input.mode);
+    const clusterState = clusterStateOf(deps.clusterState, input.cluster, input.mode);
     let remote = NO_REMOTE;
     let facts = NO_FACTS;
-    if (input.host !== WORKER_HOST) {
+    if (input.host !== CONTROLLER_HOST) {
       runtime.step('connect');
       const session = await deps.hosts.open(sshTarget(cluster, host), {
         cluster: input.cluster,
         signal: runtime.signal,
         recorder: counted(runtime.stop ? stoppable(recorder, runtime.stop) : recorder, deps.metrics),
         secrets,
-        owner: await ownershipOf(cluster, { pki, notes, kind: input.kind, mode: input.mode }),
+        owner: await ownershipOf(cluster, { pki, clusterState, kind: input.kind, mode: input.mode }),
         // A dry run looks beside whatever runs; everything else has the phase on this host to itself.
         ...(input.mode === 'check'
           ? {}
@@ -148,20 +148,20 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       facts,
       pki,
       phases: deps.phases,
-      forget: (what) => deps.forget(input.cluster, what),
+      purgeSecrets: (what) => deps.purgeSecrets(input.cluster, what),
       artifacts: deps.artifacts(cluster, proxy),
       proxy,
       quarantined: input.quarantined ?? [],
-      focus: input.focus ?? null,
-      notes,
+      targetHosts: input.focus ?? null,
+      clusterState,
       mode: input.mode,
     };
-    const { changes, restarts, unrecorded } = await walk(phase, context, remote, guarded);
-    if (phase.closing) await markSettled(notes, phase.name, input.host);
-    if (unrecorded.length > 0) {
-      await recorder.note(
+    const { changes, restarts, hookChanges } = await walk(phase, context, remote, guarded);
+    if (phase.closing) await markSettled(clusterState, phase.name, input.host);
+    if (hookChanges.length > 0) {
+      await recorder.recordChanges(
         input.host,
-        unrecorded.map((change) => shownChange(change, secrets.redactor)),
+        hookChanges.map((change) => shownChange(change, secrets.redactor)),
       );
     }
 
@@ -185,14 +185,14 @@ async function walk(
   context: PhaseContext<unknown>,
   remote: RemoteHost,
   runtime: TaskRuntime,
-): Promise<{ changes: Change[]; restarts: string[]; unrecorded: Change[] }> {
+): Promise<{ changes: Change[]; restarts: string[]; hookChanges: Change[] }> {
   const run = (changes: readonly Change[], verified = false) =>
     phaseRun(context, { phase: phase.name, remote, changes, verified, signal: runtime.signal });
 
   if (phase.run) {
     runtime.step(phase.name);
     const changes = await phase.run(run([]));
-    return { changes, restarts: [], unrecorded: context.mode === 'check' ? [] : changes };
+    return { changes, restarts: [], hookChanges: context.mode === 'check' ? [] : changes };
   }
   if (phase.hooks?.before) {
     runtime.step('before');
@@ -216,25 +216,25 @@ async function walk(
     });
   }
   const changes = [...outcome.changes];
-  if (context.mode === 'check') return { changes, restarts: [], unrecorded: [] };
+  if (context.mode === 'check') return { changes, restarts: [], hookChanges: [] };
 
   // Commands say what they change; what a hook did is known only when it says so.
-  const unrecorded: Change[] = [];
+  const hookChanges: Change[] = [];
   if (phase.hooks?.after) {
     runtime.step('after');
-    unrecorded.push(...(await phase.hooks.after(run(changes, outcome.verified && changes.length === 0))));
-    changes.push(...unrecorded);
+    hookChanges.push(...(await phase.hooks.after(run(changes, outcome.verified && changes.length === 0))));
+    changes.push(...hookChanges);
   }
   if (phase.verify && !(outcome.verified && changes.length === 0)) {
     runtime.step('verify');
     await phase.verify(run(changes));
     if (!local) await markVerified(remote, phase.name, outcome.desiredDigest);
   }
-  return { changes, restarts: outcome.restarts, unrecorded };
+  return { changes, restarts: outcome.restarts, hookChanges };
 }
 
 function findHost(cluster: ClusterSpec, name: string): Host {
-  if (name === WORKER_HOST) return hostsWithRole(cluster, 'control-plane')[0]!;
+  if (name === CONTROLLER_HOST) return hostsWithRole(cluster, 'control-plane')[0]!;
   const found = cluster.spec.hosts.find((each) => each.name === name);
   if (!found) throw new KubewrightError('NOT_FOUND', `the spec has no host named ${name}`);
   return found;

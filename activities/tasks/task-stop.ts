@@ -3,14 +3,14 @@ import type { CommandRecorder } from '../host/types.ts';
 
 /** How a paused task ends: at once, or between two commands. Counts the commands that run. */
 export class TaskStop {
-  readonly #look: () => Promise<void>;
+  readonly #readPause: () => Promise<void>;
   readonly #controller = new AbortController();
   #running = 0;
   #draining = false;
 
-  /** `look` finds out now whether there is a pause, and says so by `now` or `drain`. */
-  constructor(look: () => Promise<void> = () => Promise.resolve()) {
-    this.#look = look;
+  /** `readPause` finds out now whether there is a pause, and says so by `now` or `drain`. */
+  constructor(readPause: () => Promise<void> = () => Promise.resolve()) {
+    this.#readPause = readPause;
   }
 
   /** Fires when the task is to end because of a pause. */
@@ -31,7 +31,7 @@ export class TaskStop {
 
   /** A command is about to begin. Throws TASK_PAUSED when none may: a drain would have to wait for it. */
   async begin(): Promise<void> {
-    await this.#look();
+    await this.#readPause();
     if (this.#draining || this.signal.aborted)
       throw new KubewrightError('TASK_PAUSED', 'paused before its next command');
     this.#running += 1;

@@ -3,7 +3,7 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import type { Actor } from '../../contracts/operation.ts';
 import { Buckets } from '../buckets.ts';
 import type { ApiLimits } from '../limits.ts';
-import { leavesRecord } from './trail.ts';
+import { leavesRecord } from './request-audit.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

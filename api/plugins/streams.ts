@@ -64,10 +64,10 @@ export function limitStreams(
   });
 
   const off = tokens.onRevoke((id) => cut(({ token }) => token === id));
-  let looking = false;
+  let checking = false;
   const timer = setInterval(() => {
-    if (looking || open.size === 0) return;
-    looking = true;
+    if (checking || open.size === 0) return;
+    checking = true;
     tokens
       .grants([...new Set([...open].map(({ token }) => token))])
       .then((grants) => {
@@ -76,7 +76,7 @@ export function limitStreams(
       })
       .catch((error: unknown) => app.log.warn({ err: error }, 'the tokens of open streams could not be looked up'))
       .finally(() => {
-        looking = false;
+        checking = false;
       });
   }, LOOK_MS).unref();
   app.addHook('preClose', async () => closing.abort());

@@ -43,26 +43,26 @@ export function createReadiness(
     freshMs?: number;
   } = {},
 ): Readiness {
-  const looking = new Map<Check['name'], Promise<Finding>>();
+  const running = new Map<Check['name'], Promise<Finding>>();
   const last = new Map<Check['name'], CheckState>();
   let report: Promise<Report> | undefined;
   /** When the report is too old; null while it is being made. */
   let until: number | null = null;
 
   const begin = (check: Check): Promise<Finding> => {
-    const under = looking.get(check.name);
+    const under = running.get(check.name);
     if (under) return under;
-    const fresh = settled(check)
+    const fresh = checkOnce(check)
       .then(({ evidence, ...finding }) => {
-        note(check.name, finding, evidence);
+        markState(check.name, finding, evidence);
         return finding;
       })
-      .finally(() => looking.delete(check.name));
-    looking.set(check.name, fresh);
+      .finally(() => running.delete(check.name));
+    running.set(check.name, fresh);
     return fresh;
   };
 
-  const note = (name: Check['name'], finding: Finding, evidence?: unknown): void => {
+  const markState = (name: Check['name'], finding: Finding, evidence?: unknown): void => {
     const before = last.get(name) ?? 'ok';
     last.set(name, finding.state);
     if (finding.state === before) return;
@@ -77,7 +77,7 @@ export function createReadiness(
         const late = sleep(LOOK_MS, LATE, { signal: ended.signal }).catch(() => LATE);
         const finding = await Promise.race([begin(check), late]);
         ended.abort();
-        if (finding === LATE) note(check.name, LATE);
+        if (finding === LATE) markState(check.name, LATE);
         return [check.name, finding] as const;
       }),
     );
@@ -100,7 +100,7 @@ export function createReadiness(
 const LATE: Finding = { state: 'unreachable', cause: 'no answer within 2 s' };
 
 /** A check is not meant to throw; when it does, it found that its part does not answer. */
-async function settled(check: Check): Promise<Finding & { evidence?: unknown }> {
+async function checkOnce(check: Check): Promise<Finding & { evidence?: unknown }> {
   try {
     return await check.look();
   } catch (error) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { clusterDetail, clusterSummary, pageOf } from '../../contracts/api.ts';
+import { viewTag } from '../action.ts';
 import { blockedHostsOf, hostsOf, listedOf, summaryOf, timingsOf } from '../cluster-view.ts';
-import { viewTag } from '../command.ts';
 import { type AddRoutes, clusterParams, operationLinks, page, requireCluster, responses } from './shared.ts';
 
 /** GET /clusters and GET /clusters/:name. */

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { accepted, amendRequest, commandRequest, replaceRequest, retryRequest } from '../../contracts/api.ts';
+import { accepted, actionRequest, amendRequest, replaceRequest, retryRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
-import { WORKER_HOST } from '../../contracts/messages.ts';
+import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { DecisionAction, OperationStatus } from '../../contracts/operation.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
+import { type ActionContext, actOnActive, actOnce } from '../action.ts';
 import { withAddresses } from '../address-in-use.ts';
 import { type Caller, callerOf } from '../caller.ts';
-import { type CommandWords, commandActiveOnce, commandOnce } from '../command.ts';
 import { type Correct, corrected, correctedSpec, replaced, requireHost } from '../corrections.ts';
 import type { ApiDeps } from '../deps.ts';
 import { submitOperation } from '../submit.ts';
@@ -46,13 +46,13 @@ export const decisions: AddRoutes = (api, deps) => {
       if (phase !== undefined && !deps.phases.some((each) => each.name === phase)) {
         throw new KubewrightError('BAD_REQUEST', `body.phase: there is no phase ${phase}`);
       }
-      const answer = await commandActiveOnce(
+      const answer = await actOnActive(
         deps,
         request,
         { cluster, headers, body },
         { type: 'retry', host },
-        (words, active) =>
-          decide(deps, callerOf(request), active, { host, phase, action: 'retry' }, words, corrected(given)),
+        (context, active) =>
+          decide(deps, callerOf(request), active, { host, phase, action: 'retry' }, context, corrected(given)),
       );
       return reply.code(202).send(answer);
     },
@@ -64,16 +64,16 @@ export const decisions: AddRoutes = (api, deps) => {
   ] as const) {
     api.post(
       `/clusters/:name/hosts/:host/${action}`,
-      { config, schema: { ...schema(`${action}Host`, summary), body: commandRequest } },
+      { config, schema: { ...schema(`${action}Host`, summary), body: actionRequest } },
       async (request, reply) => {
         const { name: cluster, host } = request.params;
         const { headers, body } = request;
-        const answer = await commandActiveOnce(
+        const answer = await actOnActive(
           deps,
           request,
           { cluster, headers, body },
           { type: action, host },
-          (words, active) => decide(deps, callerOf(request), active, { host, action }, words),
+          (context, active) => decide(deps, callerOf(request), active, { host, action }, context),
         );
         return reply.code(202).send(answer);
       },
@@ -95,18 +95,18 @@ export const decisions: AddRoutes = (api, deps) => {
     async (request, reply) => {
       const { name: cluster, host } = request.params;
       const { headers, body } = request;
-      const answer = await commandOnce(
+      const answer = await actOnce(
         deps,
         request,
         { cluster, headers, body },
         { type: 'replace', host },
-        async (words, operation) => {
+        async (context, operation) => {
           const active = await deps.store.projections.activeOperation(cluster);
           const meant = active && (operation === undefined || operation === active.operationId);
           if (meant && active.blockedHosts.includes(host)) {
-            return await decide(deps, callerOf(request), active, { host, action: 'replace' }, words, replaced(body));
+            return await decide(deps, callerOf(request), active, { host, action: 'replace' }, context, replaced(body));
           }
-          return await replaceInQuarantine(deps, callerOf(request), cluster, host, replaced(body), words);
+          return await replaceInQuarantine(deps, callerOf(request), cluster, host, replaced(body), context);
         },
       );
       return reply.code(202).send(answer);
@@ -125,18 +125,18 @@ export const decisions: AddRoutes = (api, deps) => {
     async (request, reply) => {
       const { name: cluster, host } = request.params;
       const { headers, body } = request;
-      const answer = await commandActiveOnce(
+      const answer = await actOnActive(
         deps,
         request,
         { cluster, headers, body },
         { type: 'amend', host },
-        (words, active) =>
-          onPresentSpec(deps, active, words, async ({ operationId, specRef: baseSpecRef }) => {
+        (context, active) =>
+          onPresentSpec(deps, active, context, async ({ operationId, specRef: baseSpecRef }) => {
             const specRef = await correctedSpec(deps, callerOf(request), baseSpecRef, host, corrected(body)!);
             return withAddresses(
               deps,
               specRef,
-              () => deps.temporal.amend(cluster, operationId, { ...words, host, specRef, baseSpecRef }),
+              () => deps.temporal.amend(cluster, operationId, { ...context, host, specRef, baseSpecRef }),
               KEEP,
             );
           }),
@@ -152,13 +152,13 @@ function decide(
   caller: Caller,
   active: OperationStatus,
   what: { host: string; phase?: string | undefined; action: DecisionAction },
-  words: CommandWords,
+  context: ActionContext,
   correct?: Correct,
 ) {
-  const { expectedVersion, ...said } = words;
-  return onPresentSpec(deps, active, words, async ({ cluster, operationId, specRef: baseSpecRef }) => {
+  const { expectedVersion, ...said } = context;
+  return onPresentSpec(deps, active, context, async ({ cluster, operationId, specRef: baseSpecRef }) => {
     // Tasks of the worker process block as well; there is nothing to correct, but they can be tried again.
-    if (what.host !== WORKER_HOST || correct) requireHost(await deps.store.specs.get(baseSpecRef), what.host);
+    if (what.host !== CONTROLLER_HOST || correct) requireHost(await deps.store.specs.get(baseSpecRef), what.host);
     const specRef = correct && (await correctedSpec(deps, caller, baseSpecRef, what.host, correct));
     const correction = specRef === undefined ? {} : { specRef, baseSpecRef };
     const send = () =>
@@ -174,7 +174,7 @@ function decide(
 async function onPresentSpec<T>(
   deps: ApiDeps,
   active: OperationStatus,
-  { expectedVersion }: CommandWords,
+  { expectedVersion }: ActionContext,
   send: (active: OperationStatus) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1, view = active; ; attempt++) {
@@ -196,7 +196,7 @@ async function replaceInQuarantine(
   cluster: string,
   host: string,
   correct: Correct,
-  { requestId }: CommandWords,
+  { requestId }: ActionContext,
 ) {
   const { specRef: present } = await requireCluster(deps, cluster);
   requireHost(await deps.store.specs.get(present), host);

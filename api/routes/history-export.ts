@@ -23,7 +23,7 @@ export const historyExport: AddRoutes = (api, deps) => {
       const { name } = request.params;
       const { operation } = request.query;
       api.openStream(request, reply);
-      const { id, size, sha256 } = await deps.archivist.bundle(name, operation);
+      const { id, size, sha256 } = await deps.bundleBuilder.bundle(name, operation);
       return (
         reply
           .type('application/x-tar')
@@ -51,7 +51,7 @@ export const historyExport: AddRoutes = (api, deps) => {
     async (_request, reply) =>
       reply
         .type('application/x-pem-file')
-        .header('x-fingerprint', deps.archivist.signer.fingerprint)
-        .send(deps.archivist.signer.publicKey),
+        .header('x-fingerprint', deps.bundleBuilder.signer.fingerprint)
+        .send(deps.bundleBuilder.signer.publicKey),
   );
 };

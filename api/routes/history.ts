@@ -87,7 +87,7 @@ export const history: AddRoutes = (api, deps) => {
       const { name } = request.params;
       const latest = await deps.store.projections.latestOperation(name);
       const filter = filterOf(name, request.query);
-      await requireTrail(deps, name, request.query.operation, latest !== null);
+      await requireKnownCluster(deps, name, request.query.operation, latest !== null);
 
       const format = formatOf(request, request.query);
       if (request.query.follow === 'true' || format === 'sse') {
@@ -122,10 +122,10 @@ export const history: AddRoutes = (api, deps) => {
       const { limit, cursor, order, phase, host } = request.query;
       const operation = request.query.operation ?? latest?.operationId ?? null;
       // Temporal takes its time: a page of the journal alone does not wait for it.
-      const wants = request.query.events ?? (request.query.operation === undefined ? 'false' : 'true');
+      const mode = request.query.events ?? (request.query.operation === undefined ? 'false' : 'true');
       const [{ items, next }, { events }] = await Promise.all([
         deps.store.journal.list({ ...filter, limit, cursor, order }),
-        operation === null || cursor !== undefined || wants === 'false'
+        operation === null || cursor !== undefined || mode === 'false'
           ? NO_HISTORY
           : workflowEvents(deps, name, operation),
       ]);
@@ -178,7 +178,12 @@ export const history: AddRoutes = (api, deps) => {
 };
 
 /** Throws NOT_FOUND for clusters without any record, and operations that they do not have. */
-async function requireTrail(deps: ApiDeps, name: string, operation: string | undefined, known: boolean): Promise<void> {
+async function requireKnownCluster(
+  deps: ApiDeps,
+  name: string,
+  operation: string | undefined,
+  known: boolean,
+): Promise<void> {
   if (operation !== undefined) {
     if (await deps.store.projections.operation(name, operation)) return;
     throw new KubewrightError('NOT_FOUND', `there is no operation ${operation} of ${name}`);

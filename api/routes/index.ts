@@ -1,7 +1,7 @@
+import { commands } from './actions.ts';
 import { auditHistory } from './audit-history.ts';
 import { clusters } from './clusters.ts';
 import { codec } from './codec.ts';
-import { commands } from './commands.ts';
 import { createCluster } from './create-cluster.ts';
 import { credentials } from './credentials.ts';
 import { decisions } from './decisions.ts';

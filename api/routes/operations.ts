@@ -8,9 +8,9 @@ import {
   pageOf,
 } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import { viewTag } from '../action.ts';
 import { callerOf } from '../caller.ts';
 import { elapsed } from '../cluster-view.ts';
-import { viewTag } from '../command.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actorFor } from '../plugins/auth.ts';
 import { requireLogins } from '../require-logins.ts';

@@ -89,8 +89,8 @@ export const teardown: AddRoutes = (api, deps) => {
 /** A dry run needs no word. Throws NOT_CONFIRMED. */
 function requireConfirmed(name: string, { confirm, dryRun }: z.output<typeof query>): void {
   if (dryRun === 'true' || confirm === name) return;
-  const said = confirm === undefined ? 'the request does not say ?confirm=' : `?confirm=${confirm} is not`;
-  throw new KubewrightError('NOT_CONFIRMED', `${said}${confirm === undefined ? name : ` ${name}`}`);
+  const problem = confirm === undefined ? 'the request does not say ?confirm=' : `?confirm=${confirm} is not`;
+  throw new KubewrightError('NOT_CONFIRMED', `${problem}${confirm === undefined ? name : ` ${name}`}`);
 }
 
 async function submit(

@@ -105,9 +105,9 @@ async function byLogger(path: string, entries: readonly string[]): Promise<void>
     stdio: ['pipe', 'ignore', 'pipe'],
     timeout: SEND_MS,
   });
-  let said = '';
+  let received = '';
   child.stderr.on('data', (chunk: Buffer) => {
-    said = (said + chunk.toString('utf8')).slice(-500);
+    received = (received + chunk.toString('utf8')).slice(-500);
   });
   child.stdin.on('error', () => undefined);
   child.stdin.end(entries.map((entry) => `${entry}\n`).join(''));
@@ -115,5 +115,5 @@ async function byLogger(path: string, entries: readonly string[]): Promise<void>
     child.once('error', reject);
     child.once('close', (status) => resolve(status));
   });
-  if (code !== 0) throw new Error(`logger could not write to ${path}: ${said.trim() || `it ended with ${code}`}`);
+  if (code !== 0) throw new Error(`logger could not write to ${path}: ${received.trim() || `it ended with ${code}`}`);
 }

@@ -12,7 +12,7 @@ import { type TemporalVerdict, verifyTemporal } from '../../audit/verify-tempora
 import { printableJson } from '../../contracts/printable.ts';
 import type { Store } from '../../store/index.ts';
 import { fingerprintOfFile } from './audit-verify.ts';
-import { EXIT, EXIT_CODES, fingerprintArgument, print, tell } from './exit-codes.ts';
+import { EXIT, EXIT_CODES, fingerprintArgument, print, printProblems } from './exit-codes.ts';
 
 interface Options {
   data: string;
@@ -55,9 +55,9 @@ export function auditCheck(): Command {
           const problems = [...database.problems, ...(temporal?.problems ?? [])];
           const verdict = { ...database, problems, ...(temporal ? { temporal } : {}) };
           if (json) print(printableJson(JSON.stringify(verdict)));
-          else if (verdict.problems.length > 0) tell(verdict.problems);
-          else tellAll(verdict);
-          if (temporal && json === undefined) tellTemporal(temporal);
+          else if (verdict.problems.length > 0) printProblems(verdict.problems);
+          else printAll(verdict);
+          if (temporal && json === undefined) printTemporal(temporal);
           process.exitCode =
             verdict.problems.length > 0
               ? EXIT.changed
@@ -92,13 +92,13 @@ function keysOf({ data, key, fingerprint }: Options): string[] {
 }
 
 /** Also beside problems: what was not compared may be wrong as well. */
-function tellTemporal({ compared, anchors, forgotten, running, skipped }: TemporalVerdict): void {
+function printTemporal({ compared, anchors, forgotten, running, skipped }: TemporalVerdict): void {
   print(`  Temporal: ${compared} operations compared, ${anchors} results of tasks anchored`);
   if (forgotten > 0) print(`  not compared: ${forgotten} that Temporal no longer has`);
   if (running > 0) print(`  not compared: ${running} that still run: ${shown(skipped.join(', '))}`);
 }
 
-function tellAll(verdict: DatabaseVerdict): void {
+function printAll(verdict: DatabaseVerdict): void {
   const { chains, links, outputs, specs, bundles, tokens, operations, anchors, signer, signers } = verdict;
   const found = `${links} links in ${chains} chains, ${outputs} outputs, ${specs} specs, ${bundles} bundles`;
   print(`${signer === 'unknown' ? 'internally consistent, signer unknown' : 'unchanged'}: ${found}`);

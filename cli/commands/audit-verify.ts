@@ -4,7 +4,7 @@ import { shown } from '../../audit/problem.ts';
 import { readPublicKey } from '../../audit/signing-key.ts';
 import { verifyBundle } from '../../audit/verify-bundle.ts';
 import { printableJson } from '../../contracts/printable.ts';
-import { EXIT, EXIT_CODES, fingerprintArgument, print, tell } from './exit-codes.ts';
+import { EXIT, EXIT_CODES, fingerprintArgument, print, printProblems } from './exit-codes.ts';
 
 /** `kubewright audit verify BUNDLE`: offline. Exits 1 and names the first bad record when anything was changed. */
 export function auditVerify(): Command {
@@ -23,7 +23,7 @@ export function auditVerify(): Command {
       const verdict = verifyBundle(bundle, { fingerprints });
       const { problems, signer, cluster, operation, openRecords } = verdict;
       if (json) print(printableJson(JSON.stringify(verdict)));
-      else if (problems.length > 0) tell(problems);
+      else if (problems.length > 0) printProblems(problems);
       else {
         const subject = `operation ${shown(operation)} of cluster ${shown(cluster)}`;
         print(signer === 'pinned' ? `unchanged: ${subject}` : `internally consistent, signer unknown: ${subject}`);

@@ -20,7 +20,7 @@ export function fingerprintArgument(text: string): string {
 }
 
 /** The first problem by itself, then what else there is. */
-export function tell(problems: readonly Problem[]): void {
+export function printProblems(problems: readonly Problem[]): void {
   const [first, ...rest] = problems.map(problemText);
   print(`CHANGED: ${first!}`);
   for (const each of rest) print(`  also: ${each}`);

@@ -45,15 +45,15 @@ async function up(options: DemoOptions): Promise<void> {
   say('Kubewright demo: 3 Linux hosts, Temporal, and a Kubernetes cluster. The first run builds everything it needs.');
   // A silent minute looks like a hang: repeat the present steps.
   const lately = new Map<string, string>();
-  let told = Date.now();
+  let lastReport = Date.now();
   const progress = (source: string) => (line: string) => {
     lately.set(source, line);
-    told = Date.now();
+    lastReport = Date.now();
     say(`${source}: ${line}`);
   };
   const reminder = setInterval(() => {
-    if (Date.now() - told < 20_000) return;
-    told = Date.now();
+    if (Date.now() - lastReport < 20_000) return;
+    lastReport = Date.now();
     say(`still at work: ${[...lately].map(([source, line]) => `${source}: ${line}`).join('; ')}`);
   }, 5_000);
   const [lab] = await Promise.all([

@@ -73,9 +73,9 @@ async function phasesPage(): Promise<string> {
 
 async function preflightPage(): Promise<string> {
   const checks = await scanChecks();
-  const rows = checks.map(({ title, looks, codes, options }) => {
+  const rows = checks.map(({ title, inspects, codes, options }) => {
     const named = Object.keys(options ?? {}).map((name) => `\`${name}\``);
-    return `| ${title} | ${looks} | ${codes.map((code) => `\`${code}\``).join(', ')} | ${named.join(', ')} |`;
+    return `| ${title} | ${inspects} | ${codes.map((code) => `\`${code}\``).join(', ')} | ${named.join(', ')} |`;
   });
   const codes = [...new Set(checks.flatMap((check) => check.codes))].sort();
   return [

@@ -13,7 +13,7 @@ import { definePhase } from './phase.ts';
 export default definePhase({
   name: '${name}',
   title: '${name}',
-  hosts: 'kube',
+  hosts: 'nodes',
   needs: [{ phase: 'prepare', on: 'same-host' }],
   timeouts: { applyMs: 5 * 60_000, verifyMs: 60_000 },
   expectedMs: 2_000,

@@ -67,14 +67,14 @@ export async function ensureService(
 
   const url = `http://127.0.0.1:${port}`;
   const started = Date.now();
-  let told = started;
+  let lastReport = started;
   while (!(existsSync(tokenFile) && (await isReady(url)))) {
     if (!(await isAlive(record)) || Date.now() - started > READY_TIMEOUT_MS) {
       throw new Error(`the service did not become ready; the end of ${logFile}:\n${tail(logFile)}`);
     }
-    if (Date.now() - told > 10_000) {
-      told = Date.now();
-      say(`waiting for Temporal, worker and API (${Math.round((told - started) / 1000)} s)`);
+    if (Date.now() - lastReport > 10_000) {
+      lastReport = Date.now();
+      say(`waiting for Temporal, worker and API (${Math.round((lastReport - started) / 1000)} s)`);
     }
     await sleep(150);
   }

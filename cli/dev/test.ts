@@ -78,10 +78,10 @@ async function vitest(args: string[], output: 'live' | 'at the end'): Promise<Fi
     const argv = ['run', '--passWithNoTests', ...args, ...reporters];
     const { code, kept } = await spawnVitest(argv, report, output);
     // Without any file for it, vitest may end before its reporters have written.
-    const told = existsSync(report) ? runOutcome.parse(JSON.parse(readFileSync(report, 'utf8'))) : null;
-    if (code !== 0 || (told?.files.length ?? 0) > 0) process.stdout.write(kept);
-    if (told === null) return code === 0 ? [] : [FAILED_RUN];
-    const { files, errors } = told;
+    const outcome = existsSync(report) ? runOutcome.parse(JSON.parse(readFileSync(report, 'utf8'))) : null;
+    if (code !== 0 || (outcome?.files.length ?? 0) > 0) process.stdout.write(kept);
+    if (outcome === null) return code === 0 ? [] : [FAILED_RUN];
+    const { files, errors } = outcome;
     const unexplained = (code !== 0 || errors > 0) && files.every(({ failed }) => failed === 0);
     return unexplained ? [...files, FAILED_RUN] : files;
   } finally {

@@ -60,24 +60,24 @@ async function supplyUnit(
 ): Promise<Manifest['files']> {
   const { root, runDir, arch } = options;
   const started = Date.now();
-  const tell = (state: MirrorProgress['state'], more: { source?: string; message?: string } = {}): void =>
+  const report = (state: MirrorProgress['state'], more: { source?: string; message?: string } = {}): void =>
     options.onProgress({ artifact: unit.name, state, elapsedMs: Date.now() - started, ...more });
   const refusals: string[] = [];
   for (const source of unit.sources) {
     const workDir = await mkdtemp(join(runDir, `${unit.name.replaceAll('/', '-')}-`));
     try {
-      const supplied = await source.supply({ arch, workDir, root, tell });
+      const supplied = await source.supply({ arch, workDir, root, report });
       const lacking = unit.files.filter((file) => !supplied.some(({ mirrorPath }) => mirrorPath === file.mirrorPath));
       if (lacking.length > 0)
         throw new SourceUnavailable(`${source.name} gave no ${lacking[0]?.mirrorPath}`, { loud: true });
       const entries: Manifest['files'] = {};
       for (const file of supplied) entries[file.mirrorPath] = await publish(root, file);
-      tell('done', supplied[0] ? { source: supplied[0].source } : {});
+      report('done', supplied[0] ? { source: supplied[0].source } : {});
       return entries;
     } catch (error) {
       if (!(error instanceof SourceUnavailable)) throw error;
       refusals.push(`${source.name}: ${error.message}`);
-      if (error.loud) tell('warn', { message: error.message });
+      if (error.loud) report('warn', { message: error.message });
     } finally {
       await rm(workDir, { recursive: true, force: true });
     }

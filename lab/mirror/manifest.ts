@@ -36,11 +36,11 @@ export async function writeManifest(root: string, manifest: Manifest): Promise<v
   const files = Object.fromEntries(Object.entries(manifest.files).sort(([a], [b]) => (a < b ? -1 : 1)));
   const checked = manifestSchema.parse({ formatVersion: 1, files });
   await mkdir(root, { recursive: true });
-  const aside = join(root, `.manifest.${process.pid}.${randomBytes(4).toString('hex')}`);
+  const draft = join(root, `.manifest.${process.pid}.${randomBytes(4).toString('hex')}`);
   try {
-    await writeFile(aside, `${JSON.stringify(checked, null, 2)}\n`, { mode: 0o644 });
-    await rename(aside, join(root, 'manifest.json'));
+    await writeFile(draft, `${JSON.stringify(checked, null, 2)}\n`, { mode: 0o644 });
+    await rename(draft, join(root, 'manifest.json'));
   } finally {
-    await rm(aside, { force: true });
+    await rm(draft, { force: true });
   }
 }

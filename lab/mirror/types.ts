@@ -39,7 +39,7 @@ export interface SourceContext {
   workDir: string;
   /** The mirror's root, for units that are made from other units. */
   root: string;
-  tell: (state: MirrorProgress['state'], more?: { source?: string; message?: string }) => void;
+  report: (state: MirrorProgress['state'], more?: { source?: string; message?: string }) => void;
 }
 
 /** One way to get a unit. Throws SourceUnavailable when the next source should be tried. */

@@ -34,7 +34,7 @@ const AGAINST: Record<string, readonly string[]> = {
   'activities/phases/etcd/member-resource.ts': ['activities/resources/resource-kinds.ts'],
   'activities/phases/registry/image-resource.ts': ['activities/resources/resource-kinds.ts'],
   // Which cluster a host belongs to is computed from the cluster's CA.
-  'activities/phases/cluster-notes.ts': ['activities/host/cluster-mark.ts'],
+  'activities/phases/cluster-state.ts': ['activities/host/cluster-mark.ts'],
   'activities/pki/types.ts': ['activities/host/cluster-mark.ts'],
   'activities/resources/digest.ts': ['activities/host/cluster-mark.ts'],
 };
@@ -51,7 +51,7 @@ function readOrder(): Map<string, number> {
   const [, section = ''] = /### The order inside activities\n([\s\S]*?)\n##/.exec(text) ?? [];
   return new Map(
     [...section.matchAll(/^(\d)\. (.*)$/gm)].flatMap(([, line, words = '']) =>
-      [...words.matchAll(/`([a-z]+(?:\/|\.ts))`/g)].map(
+      [...words.matchAll(/`([a-z-]+(?:\/|\.ts))`/g)].map(
         ([, name = '']) => [name.replace('/', ''), Number(line)] as const,
       ),
     ),

@@ -29,7 +29,7 @@ it('a preflight check has the name of its file, a row in docs/preflight.md, and 
   const files = sources().flatMap(({ path }) => (path.startsWith(folder) ? [path.slice(folder.length, -3)] : []));
   expect(checks.map(({ name }) => name).sort()).toEqual(files.sort());
   const docs = readFileSync(join(root, 'docs/preflight.md'), 'utf8');
-  for (const { title, looks } of checks) expect(docs, 'npm run docs').toContain(`| ${title} | ${looks} |`);
+  for (const { title, inspects } of checks) expect(docs, 'npm run docs').toContain(`| ${title} | ${inspects} |`);
   expect(() => optionShapes([...checks, checks.find(({ options }) => options)!])).toThrow(/exists twice/);
 });
 

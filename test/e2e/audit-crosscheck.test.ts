@@ -50,12 +50,12 @@ const fromJournal = (record: JournalEntry): Ran => {
 };
 
 /** Takes apart what both sides tell of, and returns what only one does. */
-function compare(witnessed: readonly Ran[], recorded: readonly Ran[]): { unrecorded: Ran[]; unseen: Ran[] } {
+function compare(baselineOf: readonly Ran[], recorded: readonly Ran[]): { unrecorded: Ran[]; unseen: Ran[] } {
   const same = (a: Ran, b: Ran) =>
     a.host === b.host &&
     a.argv.join('\0') === b.argv.join('\0') &&
     (b.code === null || (a.code === b.code && a.stdinSha256 === b.stdinSha256));
-  const left = [...witnessed];
+  const left = [...baselineOf];
   // First those that say more: what was stopped is content with what remains, and what is unknown comes last.
   const vague = ({ code, record }: Ran) => Number(code === null) + Number(record?.result === 'unknown');
   const exactFirst = [...recorded].sort((a, b) => vague(a) - vague(b));
@@ -151,7 +151,7 @@ it('the journal and sshd tell of the same commands, also of a build that is inte
   // Sent as its connection was cut: it may have run or not.
   const perhaps = records.filter(({ result }) => result === 'unknown');
 
-  const witnessed: Ran[] = [];
+  const baselineOf: Ran[] = [];
   for (const { name } of bench.lab.hosts) {
     const { commands, log } = await askWitness(bench.lab, name);
     // sshd's log counts as many sessions as the wrapper saw: none went past it. No shell, no sftp.
@@ -160,10 +160,10 @@ it('the journal and sshd tell of the same commands, also of a build that is inte
     expect(sessions.filter((line) => !line.includes('forced-command'))).toEqual([]);
     expect(log.filter((line) => /sftp/i.test(line))).toEqual([]);
     expect(commands.filter(({ line }) => line === '' || /^\S*sftp/.test(line))).toEqual([]);
-    witnessed.push(...commands.map(fromHost));
+    baselineOf.push(...commands.map(fromHost));
   }
-  expect(witnessed.length).toBeGreaterThan(50);
-  const { unrecorded, unseen } = compare(witnessed, recorded);
+  expect(baselineOf.length).toBeGreaterThan(50);
+  const { unrecorded, unseen } = compare(baselineOf, recorded);
   expect(unrecorded, 'ran on a host and is not in the journal').toEqual([]);
   const sure = unseen.filter(({ record }) => !perhaps.includes(record!));
   expect(sure, 'is in the journal and ran on no host').toEqual([]);

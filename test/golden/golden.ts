@@ -158,10 +158,10 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
       () => {},
     ),
     quarantined: [],
-    focus: null,
-    notes: { get: async () => null, set: async () => {}, list: async () => new Map() },
+    targetHosts: null,
+    clusterState: { get: async () => null, set: async () => {}, list: async () => new Map() },
     phases,
-    forget: () => Promise.reject(new Error('a golden test forgets nothing')),
+    purgeSecrets: () => Promise.reject(new Error('a golden test forgets nothing')),
     mode: 'apply',
   };
 }

@@ -104,9 +104,9 @@ test('of two clusters that claim a fresh host at once exactly one gets it', asyn
 
 test('a cluster that was removed takes back what its teardown did not reach; one that is built anew does not build there', async () => {
   await owner.run({ phase: 'prepare', host: HOST });
-  await owner.deps.forget(lab.name, { hosts: null, dryRun: false });
+  await owner.deps.purgeSecrets(lab.name, { hosts: null, dryRun: false });
   // Safe to repeat: the second time there is no CA any more.
-  await owner.deps.forget(lab.name, { hosts: null, dryRun: false });
+  await owner.deps.purgeSecrets(lab.name, { hosts: null, dryRun: false });
   expect((await failure(owner.run({ phase: 'preflight', host: HOST })))?.message).toMatch(/an earlier one of this/);
   const { changes } = await owner.run({ phase: 'teardown', host: HOST, kind: 'teardown', mode: 'check' });
   expect(changes.length).toBeGreaterThan(3);

@@ -77,11 +77,11 @@ test.each([
       () => 'went through',
       () => 'failed',
     );
-    const fate = await onHost(lab, HOST, 'touch /run/kwtest-stop; cat /run/kwtest-done 2>/dev/null || echo missed');
+    const delivery = await onHost(lab, HOST, 'touch /run/kwtest-stop; cat /run/kwtest-done 2>/dev/null || echo missed');
     await end();
     // On a fast machine a stage may be over before the blow falls; then the first run has simply gone through.
-    expect([fate.trim(), first]).toEqual(
-      fate.startsWith('killed') ? ['killed', 'failed'] : [fate.trim(), 'went through'],
+    expect([delivery.trim(), first]).toEqual(
+      delivery.startsWith('killed') ? ['killed', 'failed'] : [delivery.trim(), 'went through'],
     );
     await bench.run(prepare);
     expect(await packageStates()).toBe(undisturbed);

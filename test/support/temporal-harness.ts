@@ -7,16 +7,16 @@ import { inject } from 'vitest';
 import type { RunRef } from '../../activities/operations/operation-log.ts';
 import type { RefusalLog } from '../../activities/operations/refusal-log.ts';
 import type {
+  ActionResult,
   AmendInput,
   CancelInput,
   ClusterStatus,
-  CommandResult,
   DecideInput,
   PauseInput,
   ResumeInput,
   SubmitOperation,
   SubmitResult,
-} from '../../contracts/commands.ts';
+} from '../../contracts/actions.ts';
 import {
   clusterWorkflowId,
   operationWorkflowId,
@@ -139,32 +139,32 @@ export class ClusterHandle {
     });
   }
 
-  decide(input: DecideInput): Promise<CommandResult> {
+  decide(input: DecideInput): Promise<ActionResult> {
     return this.command(UPDATES.decide, input);
   }
 
   /** One decision about one host. */
-  say(action: DecisionAction, host: string, more: Partial<Decision> = {}): Promise<CommandResult> {
+  say(action: DecisionAction, host: string, more: Partial<Decision> = {}): Promise<ActionResult> {
     return this.decide({ items: [{ host, action, actor: ACTOR, requestId: randomUUID(), ...more }] });
   }
 
-  retry(host: string, specRef?: string): Promise<CommandResult> {
+  retry(host: string, specRef?: string): Promise<ActionResult> {
     return this.say('retry', host, { specRef });
   }
 
-  amend(input: Pick<AmendInput, 'host' | 'specRef' | 'baseSpecRef'>): Promise<CommandResult> {
+  amend(input: Pick<AmendInput, 'host' | 'specRef' | 'baseSpecRef'>): Promise<ActionResult> {
     return this.command(UPDATES.amend, { actor: ACTOR, requestId: randomUUID(), ...input } satisfies AmendInput);
   }
 
-  pause(mode: PauseInput['mode'], more: Partial<PauseInput> = {}): Promise<CommandResult> {
+  pause(mode: PauseInput['mode'], more: Partial<PauseInput> = {}): Promise<ActionResult> {
     return this.command(UPDATES.pause, { mode, actor: ACTOR, requestId: randomUUID(), ...more } satisfies PauseInput);
   }
 
-  resume(): Promise<CommandResult> {
+  resume(): Promise<ActionResult> {
     return this.command(UPDATES.resume, { actor: ACTOR, requestId: randomUUID() } satisfies ResumeInput);
   }
 
-  cancel(operationId?: string): Promise<CommandResult> {
+  cancel(operationId?: string): Promise<ActionResult> {
     return this.update(clusterWorkflowId(this.name), UPDATES.cancelOperation, {
       actor: ACTOR,
       requestId: randomUUID(),
@@ -217,16 +217,16 @@ export class ClusterHandle {
   }
 
   /** To the operation that runs, or ran last. */
-  private async command<Input extends object>(name: string, input: Input): Promise<CommandResult> {
+  private async command<Input extends object>(name: string, input: Input): Promise<ActionResult> {
     const { running, recent } = await this.status();
     const { operationId } = (running ?? recent[0])!;
     return await this.update(operationWorkflowId(this.name, operationId), name, input);
   }
 
-  private update<Input extends object>(workflowId: string, name: string, input: Input): Promise<CommandResult> {
+  private update<Input extends object>(workflowId: string, name: string, input: Input): Promise<ActionResult> {
     return this.client.workflow
       .getHandle(workflowId)
-      .executeUpdate<CommandResult, [Input]>(name, { args: [stamped(input, { message: `update/${name}` })] });
+      .executeUpdate<ActionResult, [Input]>(name, { args: [stamped(input, { message: `update/${name}` })] });
   }
 }
 

@@ -10,13 +10,13 @@ import { type MirrorProgress, type MirrorUnit, type Source, SourceUnavailable } 
 let base = '';
 let root = '';
 let runDir = '';
-let told: MirrorProgress[] = [];
+let lastReport: MirrorProgress[] = [];
 
 beforeEach(async () => {
   base = await mkdtemp(join(tmpdir(), 'kw-mirror-'));
   root = join(base, 'mirror');
   runDir = join(base, 'work');
-  told = [];
+  lastReport = [];
   await mkdir(runDir);
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
@@ -52,7 +52,7 @@ const unit = (name: string, sources: Source[], more: Partial<MirrorUnit> = {}): 
 });
 
 const fill = (...units: MirrorUnit[]) =>
-  fillMirror({ root, runDir, units, arch: 'amd64', onProgress: (progress) => told.push(progress) });
+  fillMirror({ root, runDir, units, arch: 'amd64', onProgress: (progress) => lastReport.push(progress) });
 
 test('what a source gives is published with its sum, size and origin', async () => {
   await fill(unit('a', [giving('hello', 'a/file')]));
@@ -71,7 +71,7 @@ test('the second run makes nothing again', async () => {
   await fill(unit('a', [source]));
   await fill(unit('a', [source]));
   expect(source.calls).toBe(1);
-  expect(told.at(-1)).toMatchObject({ artifact: 'a', state: 'have' });
+  expect(lastReport.at(-1)).toMatchObject({ artifact: 'a', state: 'have' });
 });
 
 test('the next source is tried when one is not available, and loudly when it gave something wrong', async () => {
@@ -84,7 +84,7 @@ test('the next source is tried when one is not available, and loudly when it gav
     ]),
   );
   expect(good.calls).toBe(1);
-  expect(told.filter(({ state }) => state === 'warn').map(({ message }) => message)).toEqual(['bad sum']);
+  expect(lastReport.filter(({ state }) => state === 'warn').map(({ message }) => message)).toEqual(['bad sum']);
 });
 
 test('a source that lacks a promised file is refused as a whole', async () => {

@@ -63,7 +63,7 @@ const honest = {
   [`${BASE}/blobs/${sum(layer)}`]: layer,
 };
 const supply = (file: ImageFile, files: Record<string, string>) =>
-  pullSource(file, openWeb(registry(files))).supply({ arch: 'amd64', workDir, root: workDir, tell: () => {} });
+  pullSource(file, openWeb(registry(files))).supply({ arch: 'amd64', workDir, root: workDir, report: () => {} });
 
 test('an image pinned by digest becomes a layout with its own blobs', async () => {
   const [supplied] = await supply(pinned, honest);

@@ -25,7 +25,7 @@ const answering = (answers: Record<string, () => Response>) =>
     return answer ? Promise.resolve(answer()) : Promise.reject(new TypeError('connect ECONNREFUSED'));
   });
 const supply = (file: ArtifactFile, fetcher: typeof fetch, gate = new HostGate()) =>
-  releaseSource([file], { gate, fetcher }).supply({ arch: 'amd64', workDir, root: workDir, tell: () => {} });
+  releaseSource([file], { gate, fetcher }).supply({ arch: 'amd64', workDir, root: workDir, report: () => {} });
 
 test('a file that matches its published sum is taken', async () => {
   const file = known(SUM);

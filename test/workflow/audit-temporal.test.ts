@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { activityInfo } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { closing, opening } from '../../activities/operations/operation-log.ts';
+import { recordClosed, recordOpened } from '../../activities/operations/operation-log.ts';
 import { createAnchorer } from '../../api/anchorer.ts';
 import { openSigner } from '../../audit/signing-key.ts';
 import { apiConverter, workerConverter } from '../../codec/data-converter.ts';
@@ -86,7 +86,7 @@ beforeAll(async () => {
       control: {
         ...control,
         makePlan: (input) =>
-          opening(store.journal, input, runRef(), async () => {
+          recordOpened(store.journal, input, runRef(), async () => {
             await gates.get(input.cluster);
             const { kind, specRef, mode } = input;
             return planOf(input.cluster, worlds.get(input.cluster)!.phases, { kind, specRef, mode });
@@ -94,7 +94,7 @@ beforeAll(async () => {
         projectStatus: (status) => store.projections.saveOperation(status),
         projectTasks: ({ cluster, operationId, tasks }) => store.projections.saveTasks(cluster, operationId, tasks),
         closeOperation: async (input) => {
-          const closed = await closing(store.journal, input, runRef());
+          const closed = await recordClosed(store.journal, input, runRef());
           await store.projections.saveOperation(input.status);
           return closed;
         },

@@ -56,7 +56,7 @@ export async function prepareNamespace(options: NamespaceOptions): Promise<void>
   // Without the SDK's own repetitions: the first answer says whether another try can help.
   const connection = Connection.lazy({ ...options.connect, address, interceptors: [] });
   const call = <T>(work: () => Promise<T>): Promise<T> =>
-    settle(until, address, () => connection.withDeadline(Date.now() + CALL_MS, work));
+    retryUntil(until, address, () => connection.withDeadline(Date.now() + CALL_MS, work));
   try {
     await call(() => connection.workflowService.getSystemInfo({}));
     await makeNamespace(connection, namespace, call);
@@ -157,7 +157,7 @@ async function answered(work: () => Promise<unknown>, expected: readonly unknown
 
 const isDenied = (answer: unknown): boolean => DENIED.includes(answer);
 
-async function settle<T>(until: number, address: string, attempt: () => Promise<T>): Promise<T> {
+async function retryUntil<T>(until: number, address: string, attempt: () => Promise<T>): Promise<T> {
   for (let pauseMs = RETRY_MS.first; ; pauseMs = Math.min(2 * pauseMs, RETRY_MS.most)) {
     try {
       return await attempt();

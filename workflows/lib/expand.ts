@@ -36,16 +36,16 @@ export function planProblem(plan: Plan): ErrorReport | null {
 /** Names along a circle of needs, first and last the same, or null. Judged per phase, whatever the hosts. */
 function findCircle(plan: Plan): string[] | null {
   const needs = new Map(plan.phases.map((phase) => [phase.name, phase.needs.map((need) => need.phase)]));
-  const settled = new Set<string>();
-  const visit = (name: string, trail: string[]): string[] | null => {
-    if (settled.has(name) || !needs.has(name)) return null;
-    const seen = trail.indexOf(name);
-    if (seen >= 0) return [...trail.slice(seen), name];
+  const resolved = new Set<string>();
+  const visit = (name: string, path: string[]): string[] | null => {
+    if (resolved.has(name) || !needs.has(name)) return null;
+    const seen = path.indexOf(name);
+    if (seen >= 0) return [...path.slice(seen), name];
     for (const next of needs.get(name) ?? []) {
-      const circle = visit(next, [...trail, name]);
+      const circle = visit(next, [...path, name]);
       if (circle) return circle;
     }
-    settled.add(name);
+    resolved.add(name);
     return null;
   };
   for (const { name } of plan.phases) {

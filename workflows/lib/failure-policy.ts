@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../../contracts/errors.ts';
-import { WORKER_HOST } from '../../contracts/messages.ts';
+import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { Plan } from '../../contracts/plan.ts';
 import { quorumProblem } from '../../contracts/quorum.ts';
 
@@ -8,7 +8,7 @@ export type PolicyAnswer = { act: 'wait'; why?: string } | { act: 'quarantine' }
 
 /** Why the operation cannot go on without the host, or null. `out`: the hosts that it is without already. Pure. */
 export function skipProblem(plan: Pick<Plan, 'quorum'>, host: string, out: ReadonlySet<string>): ErrorReport | null {
-  if (host === WORKER_HOST) {
+  if (host === CONTROLLER_HOST) {
     return { code: 'CONFLICT', message: 'the task runs in the worker process: there is no host to leave out', host };
   }
   const problem = quorumProblem(plan.quorum, new Set([...out, host]));
@@ -34,7 +34,7 @@ export function policyAnswer(
 }
 
 /** Removed hosts leave the quarantine list. */
-export function forgetStrangers(plan: Plan, quarantine: Map<string, unknown>): void {
+export function dropRemovedHosts(plan: Plan, quarantine: Map<string, unknown>): void {
   const known = new Set([...plan.quarantined, ...plan.phases.flatMap(({ hosts }) => hosts)]);
   for (const host of quarantine.keys()) if (!known.has(host)) quarantine.delete(host);
 }

@@ -1,4 +1,4 @@
-import { WORKER_HOST } from '../../contracts/messages.ts';
+import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { Need, Plan, PlanPhase } from '../../contracts/plan.ts';
 import { majority } from '../../contracts/quorum.ts';
 import { expand, type GraphTask, taskKey } from './expand.ts';
@@ -81,7 +81,7 @@ export class TaskGraph {
    * Take every task that may start now, in the fixed order, within the limit of each phase and of tasks in flight. The
    * taken ones count as running from here on.
    */
-  take(limit: number = this.plan.maxParallel): GraphTask[] {
+  next(limit: number = this.plan.maxParallel): GraphTask[] {
     const taken: GraphTask[] = [];
     for (const key of this.ordered()) {
       if (this.inFlight >= limit) break;
@@ -100,7 +100,7 @@ export class TaskGraph {
   }
 
   /** A task is held back, from any state but done. */
-  hold(key: string): void {
+  park(key: string): void {
     this.move(key, 'held');
   }
 
@@ -143,7 +143,7 @@ export class TaskGraph {
     // A member that has left still counts among those of which a majority must be.
     if (need.on === 'quorum') return counts.done >= majority(size);
     // A phase of the worker process has one pseudo host, which belongs to no slice.
-    if (need.on === 'every-host' || counts.hosts.has(WORKER_HOST)) return counts.done + counts.skipped === size;
+    if (need.on === 'every-host' || counts.hosts.has(CONTROLLER_HOST)) return counts.done + counts.skipped === size;
     return !counts.hosts.has(host) || this.is(taskKey(need.phase, host), 'done');
   }
 

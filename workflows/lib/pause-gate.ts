@@ -1,4 +1,4 @@
-import type { PauseInput } from '../../contracts/commands.ts';
+import type { PauseInput } from '../../contracts/actions.ts';
 import type { OperationStatus } from '../../contracts/operation.ts';
 
 export type Pause = NonNullable<OperationStatus['pause']>;

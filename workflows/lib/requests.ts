@@ -1,4 +1,4 @@
-import type { KnownRequest } from '../../contracts/commands.ts';
+import type { KnownRequest } from '../../contracts/actions.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 
 /** The last request ids with what they asked, so that a repeated request is the same operation. Survives continue-as-new. */

@@ -1,4 +1,4 @@
-import { WORKER_HOST } from '../../contracts/messages.ts';
+import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { Need, Plan } from '../../contracts/plan.ts';
 
 /** Name of a need on the rest of the plan, as operation and batch call it. */
@@ -52,7 +52,7 @@ function batchedHosts(plan: Plan): HostPhases[] {
   );
   const kinds = new Map<string, HostPhases[]>();
   for (const [host, phases] of byHost) {
-    const stays = host === WORKER_HOST || phases.some((phase) => stepped.has(phase));
+    const stays = host === CONTROLLER_HOST || phases.some((phase) => stepped.has(phase));
     const kind = stays ? '' : phases.join(' ');
     kinds.set(kind, [...(kinds.get(kind) ?? []), { host, phases }]);
   }
@@ -79,7 +79,7 @@ function sliceOf(plan: Plan, hosts: readonly string[]): Plan {
       if (!target) return [];
       if (need.on !== 'same-host') return [need];
       // A phase of the worker process belongs to no slice: all wait for its one task.
-      return [target.hosts.includes(WORKER_HOST) ? { phase: need.phase, on: 'every-host' as const } : need];
+      return [target.hosts.includes(CONTROLLER_HOST) ? { phase: need.phase, on: 'every-host' as const } : need];
     });
   return {
     ...plan,

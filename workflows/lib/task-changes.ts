@@ -2,15 +2,15 @@ import type { TaskStatus } from '../../contracts/operation.ts';
 
 /** Remembers the last report of each task, so that only changes are reported. */
 export class TaskChanges {
-  private readonly told = new Map<string, string>();
+  private readonly lastReported = new Map<string, string>();
 
   /** Those of the tasks that differ from what was last taken; they count as reported from here on. */
-  take(tasks: readonly TaskStatus[]): TaskStatus[] {
+  collect(tasks: readonly TaskStatus[]): TaskStatus[] {
     return tasks.filter((task) => {
       const key = `${task.phase}:${task.host}`;
       const text = JSON.stringify(task);
-      if (this.told.get(key) === text) return false;
-      this.told.set(key, text);
+      if (this.lastReported.get(key) === text) return false;
+      this.lastReported.set(key, text);
       return true;
     });
   }

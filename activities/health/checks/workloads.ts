@@ -40,13 +40,13 @@ const isOf = (owner: string, kind: string, name: string): boolean =>
 
 /** `pod coredns-1 Pending on w-1: FailedScheduling: ...`: of several things said, the newest event first. */
 function podText(rows: Rows | null, [name = '', , phase, , node]: readonly string[]): string {
-  const said = [
+  const events = [
     ...rowsOf(rows, 'event')
       .filter(([pod]) => pod === name)
       .slice(-1),
     ...rowsOf(rows, 'says').filter(([pod]) => pod === name),
   ].map(([, reason, message]) => `${reason}: ${shortened(unquoted(message), 300)}`.replace(/: $/, ''));
-  return `pod ${name} ${phase}${node ? ` on ${node}` : ''}${said.length > 0 ? `: ${[...new Set(said)].slice(0, 3).join('; ')}` : ''}`;
+  return `pod ${name} ${phase}${node ? ` on ${node}` : ''}${events.length > 0 ? `: ${[...new Set(events)].slice(0, 3).join('; ')}` : ''}`;
 }
 
 function apiService(rows: Rows | null, name: string): HealthReason[] {

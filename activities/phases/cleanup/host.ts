@@ -1,9 +1,9 @@
 import type { Change } from '../../../contracts/operation.ts';
+import { witnessedIn } from '../../resources/baseline.ts';
 import { type LedgerEntry, readLedger } from '../../resources/ledger.ts';
 import { undoingOf } from '../../resources/resource-kinds.ts';
 import { foretellTogether, undo } from '../../resources/undo.ts';
 import { unwanted } from '../../resources/unwanted.ts';
-import { witnessedIn } from '../../resources/witness.ts';
 import { builds, contextOf, desiredOnHost, isEnabled, isPlaced } from '../desired.ts';
 import type { Phase, PhaseRun } from '../phase.ts';
 
@@ -25,8 +25,8 @@ export async function cleanUpHost(run: PhaseRun<unknown>): Promise<Change[]> {
   const changes = [...(await undo(remote, entries, { stage: 'first', facts }))];
   for (const phase of switchedOff(run, entries)) {
     signal.throwIfAborted();
-    const witnessed = (id: string) => witnessedIn(ledger.entries, id);
-    changes.push(...((await phase.hooks?.teardown?.({ ...run, ...contextOf(run, phase), witnessed })) ?? []));
+    const baselineOf = (id: string) => witnessedIn(ledger.entries, id);
+    changes.push(...((await phase.hooks?.teardown?.({ ...run, ...contextOf(run, phase), baselineOf })) ?? []));
   }
   for (const stage of ['middle', 'last'] as const) {
     signal.throwIfAborted();

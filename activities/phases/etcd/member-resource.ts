@@ -55,15 +55,15 @@ export const etcdMemberKind: ResourceKind<EtcdMemberResource, EtcdView> = {
       const view = answer.state;
       const step = nextStep(view, { ...resource, waitedMs });
       context.onStep(`apply ${resourceKey(resource)}: ${describeStep(step)}`);
-      const said = await carryOut(step, resource, view, context.host);
-      if (said === 'begins') return;
-      if (waitedMs > JOIN_MS) throw noMember(resource, describeStep(step), said);
-      if (said !== 'done') await sleep(PAUSE_MS, undefined, { signal: context.signal });
+      const printed = await carryOut(step, resource, view, context.host);
+      if (printed === 'begins') return;
+      if (waitedMs > JOIN_MS) throw noMember(resource, describeStep(step), printed);
+      if (printed !== 'done') await sleep(PAUSE_MS, undefined, { signal: context.signal });
       context.signal.throwIfAborted();
     }
   },
 
-  trace: ({ bootstrapFile }) => [{ kind: 'file', id: bootstrapFile, prior: {}, replaces: [bootstrapFile] }],
+  ledgerEntries: ({ bootstrapFile }) => [{ kind: 'file', id: bootstrapFile, prior: {}, replaces: [bootstrapFile] }],
   // Of what etcd.service must be restarted for when it changes, only this: another list of hosts is no reason.
   digest: ({ dataDir }) => digestOfParts([dataDir]),
 };

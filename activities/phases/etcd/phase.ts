@@ -21,7 +21,7 @@ import { etcdEnvironment } from './environment.ts';
 import { etcdMember } from './member-resource.ts';
 import type { EtcdPeer } from './members.ts';
 import type { EtcdSite } from './observe.ts';
-import { settleMember } from './settle.ts';
+import { promoteMember } from './promote-member.ts';
 
 const USER = { owner: 'etcd', group: 'etcd' };
 const ENVIRONMENT = `${ETCD_DIR}/etcd.env`;
@@ -94,7 +94,10 @@ export default definePhase({
       ...peer.resources,
       ...health.resources,
       file(ENVIRONMENT, environment),
-      etcdMember(siteOf(context), { token: await foundingToken(context), formed: await context.notes.get(FORMED) }),
+      etcdMember(siteOf(context), {
+        token: await foundingToken(context),
+        formed: await context.clusterState.get(FORMED),
+      }),
       service('etcd', {
         unit: unit(options),
         // etcd reads its own certificates anew for every connection, but not the CA.
@@ -110,7 +113,7 @@ export default definePhase({
     async after(run) {
       if (run.verified) return [];
       const { host, remote, fail, unitJournal } = run;
-      const { did, missing } = await settleMember(remote, siteOf(run));
+      const { did, missing } = await promoteMember(remote, siteOf(run));
       if (missing !== null) {
         const evidence = `${missing}\n${await unitJournal('etcd.service', 15)}`;
         fail('ETCD_UNHEALTHY', `etcd on ${host.name} has not become a full member`, evidence);
@@ -119,7 +122,7 @@ export default definePhase({
     },
   },
   async verify(run) {
-    const { host, remote, fail, unitJournal, notes } = run;
+    const { host, remote, fail, unitJournal, clusterState } = run;
     const endpoint = `https://${internalAddress(host)}:${ETCD_CLIENT_PORT}`;
     const { stdout } = await remote.script(CHECK, [endpoint, CA, `${ETCD_PKI}/health.crt`, `${ETCD_PKI}/health.key`], {
       timeoutMs: 150_000,
@@ -131,7 +134,7 @@ export default definePhase({
         `${stdout}\n${await unitJournal('etcd.service', 15)}`,
       );
     }
-    if ((await notes.get(FORMED)) === null) await notes.set(FORMED, await foundingToken(run));
+    if ((await clusterState.get(FORMED)) === null) await clusterState.set(FORMED, await foundingToken(run));
   },
 });
 

@@ -41,7 +41,7 @@ type Options = z.output<typeof options>;
 export default definePhase({
   name: 'flannel',
   title: 'Pod network (flannel)',
-  hosts: 'kube',
+  hosts: 'nodes',
   provides: ['pod-network'],
   needs: [
     { phase: 'nodes', on: 'same-host' },

@@ -37,7 +37,7 @@ export default definePhase({
   name: 'node-labels',
   title: 'Node labels and taints',
   hosts: 'one-control-plane',
-  speaksOfNodes: true,
+  actsPerNode: true,
   needs: [
     // Its own API server, kubectl and kubeconfig.
     { phase: 'master', on: 'same-host' },

@@ -7,7 +7,7 @@ import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { apiServerUrl, dnsServiceAddress, internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES as FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { desiredTaints } from '../../kube/node-taints.ts';
-import { PACKET_FILTER_WITNESS, packetFilterWitness } from '../../kube/packet-filter.ts';
+import { PACKET_FILTER_BASELINE, packetFilterBaseline } from '../../kube/packet-filter.ts';
 import { BIN_DIR, CONTAINERD_SOCKET, KUBERNETES_DIR, KUBERNETES_PKI } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
 import { directServers } from '../../kube/proxy.ts';
@@ -39,7 +39,7 @@ type Options = z.output<typeof options>;
 export default definePhase({
   name: 'nodes',
   title: 'Nodes',
-  hosts: 'kube',
+  hosts: 'nodes',
   needs: [
     { phase: 'runtime', on: 'same-host' },
     { phase: 'binaries', on: 'same-host' },
@@ -101,7 +101,7 @@ export default definePhase({
         }),
         { mode: 0o600 },
       ),
-      packetFilterWitness(),
+      packetFilterBaseline(),
       service('kubelet', {
         unit: kubeletUnit(context),
         restartOn: [
@@ -119,8 +119,8 @@ export default definePhase({
     ];
   },
   hooks: {
-    teardown: ({ remote, facts, witnessed }) =>
-      undoByScript(remote, NODE_TEARDOWN, [witnessed(PACKET_FILTER_WITNESS), isContainer(facts) ? 'net/' : '']),
+    teardown: ({ remote, facts, baselineOf }) =>
+      undoByScript(remote, NODE_TEARDOWN, [baselineOf(PACKET_FILTER_BASELINE), isContainer(facts) ? 'net/' : '']),
   },
   async verify(run) {
     const { cluster, host, remote, fail, unitJournal } = run;

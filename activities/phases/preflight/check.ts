@@ -28,7 +28,7 @@ export interface CheckHost<Options = unknown> {
 export interface CheckInput<Options = unknown> extends CheckHost<Options> {
   facts: HostFacts;
   /** Another host of the cluster with the same machine-id, if one is known. */
-  twin: Host | null;
+  duplicateHost: Host | null;
   /** The worker's clock just before and just after the probe, ms since the epoch. */
   askedAtMs: number;
   answeredAtMs: number;
@@ -41,7 +41,7 @@ export interface CheckSpec<Shape extends z.ZodRawShape, Code extends ErrorCode =
   /** A row of docs/preflight.md. */
   title: string;
   /** What is looked at, and on which hosts: one or two sentences for docs/preflight.md. */
-  looks: string;
+  inspects: string;
   /** Every code that `evaluate` may answer with. */
   codes: readonly Code[];
   /** Its options under `spec.phases.preflight`; no two checks have one of the same name. */

@@ -4,7 +4,7 @@ import type { Host } from '../../../contracts/host.ts';
 import { readFacts } from '../../host/facts.ts';
 import { definePhase, type PhaseRun } from '../phase.ts';
 import { optionShapes, scanChecks } from './checks.ts';
-import { isMachineId, noteMachine } from './machines.ts';
+import { isMachineId, recordMachine } from './machines.ts';
 import { evaluate, evidenceOf, probeScript, readAnswers, unanswered } from './probe.ts';
 
 const checks = await scanChecks();
@@ -27,13 +27,14 @@ export default definePhase({
 /** How long an earlier finding may take to be put right by the other host's own preflight, ms. */
 const STALE_MS = 10_000;
 
-async function twinOf(run: PhaseRun<unknown>, machineId: string): Promise<Host | null> {
+async function duplicateOf(run: PhaseRun<unknown>, machineId: string): Promise<Host | null> {
   // The check `identity` names a machine without an id of its own.
   if (!isMachineId(machineId)) return null;
   const since = Date.now();
   for (;;) {
-    const twin = await noteMachine(run.notes, run, machineId);
-    if (twin === null || twin.fresh || Date.now() - since > STALE_MS || run.mode === 'check') return twin?.host ?? null;
+    const duplicateHost = await recordMachine(run.clusterState, run, machineId);
+    if (duplicateHost === null || duplicateHost.fresh || Date.now() - since > STALE_MS || run.mode === 'check')
+      return duplicateHost?.host ?? null;
     await sleep(500, undefined, { signal: run.signal });
   }
 }
@@ -49,8 +50,8 @@ async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const answers = readAnswers(stdout);
   const missing = unanswered(checks, of, answers);
   if (missing.length > 0) fail('COMMAND_FAILED', `these checks ended early: ${missing.join(', ')}`, stdout);
-  const twin = await twinOf(run, facts.machineId);
-  const problems = evaluate(checks, { ...of, facts, twin, askedAtMs, answeredAtMs }, answers);
+  const duplicateHost = await duplicateOf(run, facts.machineId);
+  const problems = evaluate(checks, { ...of, facts, duplicateHost, askedAtMs, answeredAtMs }, answers);
   const [first] = problems;
   if (!first) return;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more, see the evidence)` : '';

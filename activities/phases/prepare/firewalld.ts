@@ -27,7 +27,7 @@ done
 
 /** What a version up to 0.1 added, taken out again. */
 export const distrustCluster = (run: TeardownRun<unknown>): Promise<Change[]> =>
-  undoByScript(run.remote, TAKE_BACK, [run.witnessed('firewalld-trusted').trim(), ...sourcesOf(run)]);
+  undoByScript(run.remote, TAKE_BACK, [run.baselineOf('firewalld-trusted').trim(), ...sourcesOf(run)]);
 
 function sourcesOf({ cluster }: PhaseRun<unknown>): string[] {
   const { hosts, network } = cluster.spec;

@@ -78,7 +78,7 @@ export default definePhase({
   title: 'Base system',
   hosts: 'all',
   // Hosts reach them by names in /etc/hosts; workers need no name.
-  follows: ['control-plane', 'etcd', 'registry'],
+  dependsOnAddressesOf: ['control-plane', 'etcd', 'registry'],
   needs: [{ phase: 'preflight', on: 'same-host' }],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 10_000 },
   expectedMs: 8_000,

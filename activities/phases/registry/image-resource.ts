@@ -118,8 +118,8 @@ export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> 
           return [id, ['200', '404'].includes(status) ? `${stamps.get(id)} ${digest?.trim() ?? ''}\n` : ''];
         }),
       );
-      const told = new Set([...output.matchAll(/^pushed (\S+) /gm)].map(([, id]) => id));
-      return resources.map(({ id }) => present.get(id) ?? (told.has(id) ? 'absent\n' : ''));
+      const pushedIds = new Set([...output.matchAll(/^pushed (\S+) /gm)].map(([, id]) => id));
+      return resources.map(({ id }) => present.get(id) ?? (pushedIds.has(id) ? 'absent\n' : ''));
     },
   },
   parse(output) {

@@ -57,7 +57,7 @@ type Options = z.output<typeof options>;
 export default definePhase({
   name: 'runtime',
   title: 'Container runtime',
-  hosts: 'kube',
+  hosts: 'nodes',
   provides: ['container-runtime'],
   needs: [
     { phase: 'prepare', on: 'same-host' },

@@ -2,11 +2,11 @@ import type { Change } from '../../../contracts/operation.ts';
 import { CLUSTER_MARK } from '../../host/cluster-mark.ts';
 import { UNMARK } from '../../host/ownership.ts';
 import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
+import { witnessedIn } from '../../resources/baseline.ts';
 import { entryKey, type LedgerEntry, readLedger } from '../../resources/ledger.ts';
 import { STATE_DIR } from '../../resources/paths.ts';
 import { kindOf } from '../../resources/resource-kinds.ts';
-import { foretell, undo } from '../../resources/undo.ts';
-import { witnessedIn } from '../../resources/witness.ts';
+import { previewUndo, undo } from '../../resources/undo.ts';
 import { contextOf, isPlaced } from '../desired.ts';
 import type { PhaseRun } from '../phase.ts';
 
@@ -20,14 +20,14 @@ import type { PhaseRun } from '../phase.ts';
 export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   const { remote, facts, mode } = run;
   const ledger = await readLedger(remote);
-  const older = ledger.complete ? { entries: [], changes: [] } : await unrecorded(run, ledger.entries);
+  const older = ledger.complete ? { entries: [], changes: [] } : await entriesBeforeLedger(run, ledger.entries);
   const entries = [...older.entries, ...ledger.entries].filter((entry) => !LAST.includes(entryKey(entry)));
   if (mode === 'check') {
     const { code } = await remote.exec(['test', '-e', CLUSTER_MARK], { okCodes: [0, 1] });
     const mark: Change = { resource: LAST[0]!, action: 'remove', detail: 'says whose host it is' };
-    const foretold = await foretell(remote, entries, { facts });
+    const preview = await previewUndo(remote, entries, { facts });
     const placed = ({ phase, ...entry }: LedgerEntry): readonly Change[] =>
-      foretold.get(entryKey(entry)) ?? [{ resource: entryKey(entry), action: 'remove', detail: `placed by ${phase}` }];
+      preview.get(entryKey(entry)) ?? [{ resource: entryKey(entry), action: 'remove', detail: `placed by ${phase}` }];
     return keptFirst([...(code === 0 ? [mark] : []), ...entries.flatMap(placed)]);
   }
 
@@ -36,8 +36,8 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   for (const phase of [...run.phases.values()].reverse()) {
     if (!touched.has(phase.name) || !phase.hooks?.teardown) continue;
     run.signal.throwIfAborted();
-    const witnessed = (id: string) => witnessedIn(entries, id);
-    changes.push(...(await phase.hooks.teardown({ ...run, ...contextOf(run, phase), witnessed })));
+    const baselineOf = (id: string) => witnessedIn(entries, id);
+    changes.push(...(await phase.hooks.teardown({ ...run, ...contextOf(run, phase), baselineOf })));
   }
   for (const stage of ['middle', 'last'] as const) {
     run.signal.throwIfAborted();
@@ -72,7 +72,7 @@ const LAST: readonly string[] = [`file:${CLUSTER_MARK}`, `directory:${KUBEWRIGHT
  * What a version without a ledger may have placed: all that the host's phases would place, without a word on what was
  * there before. A phase that cannot list its files (its mirror is down, say) is kept and reported.
  */
-async function unrecorded(
+async function entriesBeforeLedger(
   run: PhaseRun<unknown>,
   known: readonly LedgerEntry[],
 ): Promise<{ entries: LedgerEntry[]; changes: Change[] }> {
@@ -88,8 +88,10 @@ async function unrecorded(
     if (!isPlaced(run.cluster, phase, run.host) || !phase.resources || phase.operations) continue;
     try {
       for (const resource of await phase.resources(contextOf(run, phase))) {
-        for (const { kind = resource.kind, id = resource.id, fills = [] } of kindOf(resource).trace?.(resource, null) ??
-          []) {
+        for (const { kind = resource.kind, id = resource.id, fills = [] } of kindOf(resource).ledgerEntries?.(
+          resource,
+          null,
+        ) ?? []) {
           for (const path of fills) add({ kind: 'leftover', id: path, phase: phase.name, prior: null });
           add({ kind, id, phase: phase.name, prior: null });
         }

@@ -19,7 +19,7 @@ silent() {
 `;
 
 /**
- * Argument: nodes, as `silent` wants them. A line per silent node; one per node with name, kubelet version, status of
+ * Argument: nodes, as `unreachable` wants them. A line per silent node; one per node with name, kubelet version, status of
  * Ready and its message. Pods are no part of it: what a build cannot mend is the cluster's health, which it ends with.
  */
 export const NODES_SCRIPT = `${SILENT_FUNCTION}
@@ -30,7 +30,7 @@ echo end
 `;
 
 /** The nodes that said nothing. Pure. */
-export function silentNodes(output: string): string[] {
+export function unreachableNodes(output: string): string[] {
   return output.split('\n').flatMap((line) => (line.startsWith('silent\t') ? [line.slice('silent\t'.length)] : []));
 }
 

@@ -7,7 +7,7 @@ import { internalIpv4 } from '../../kube/network.ts';
 import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { file } from '../../resources/file.ts';
 import { definePhase, type PhaseContext, type PhaseRun } from '../phase.ts';
-import { NODES_SCRIPT, parseFailures, silentNodes, unreadyNodes } from './checks.ts';
+import { NODES_SCRIPT, parseFailures, unreachableNodes, unreadyNodes } from './checks.ts';
 import { SMOKE_NAME, smokeObjects } from './manifests.ts';
 import { SMOKE_SCRIPT } from './smoke-script.ts';
 import { nodesWithoutMetrics } from './top.ts';
@@ -29,7 +29,7 @@ export default definePhase({
   name: 'verify',
   title: 'Smoke test',
   hosts: 'one-control-plane',
-  speaksOfNodes: true,
+  actsPerNode: true,
   needs: [
     { phase: 'etcd', on: 'every-host' },
     { phase: 'master', on: 'every-host' },
@@ -55,13 +55,13 @@ export default definePhase({
       const wanted = nodesOf(run);
       const message = 'not every node is Ready at the wanted version';
       await waitFor({ code: 'NODE_NOT_READY', message, timeoutMs: 60_000 }, async () => {
-        const { stdout, stderr } = await remote.script(NODES_SCRIPT, [audible(run)], {
+        const { stdout, stderr } = await remote.script(NODES_SCRIPT, [pingTargets(run)], {
           env: KUBECTL_ENV,
           okCodes: 'any',
           maxOutputBytes: 4 * 1024 * 1024,
           timeoutMs: 60_000,
         });
-        refuseSilent(run, stdout);
+        failIfUnreachable(run, stdout);
         const unready = unreadyNodes(stdout, {
           wanted,
           version: cluster.spec.kubernetes.version,
@@ -82,10 +82,10 @@ export default definePhase({
     const url = `http://${SMOKE_NAME}.${SYSTEM_NAMESPACE}.svc.${cluster.spec.network.clusterDomain}/`;
     const { stdout, stderr } = await remote.script(
       SMOKE_SCRIPT,
-      [list, SMOKE_NAME, url, String(options.neighbours), audible(run), ...names],
+      [list, SMOKE_NAME, url, String(options.neighbours), pingTargets(run), ...names],
       { env: KUBECTL_ENV, okCodes: 'any', timeoutMs: 5 * 60_000 },
     );
-    refuseSilent(run, stdout);
+    failIfUnreachable(run, stdout);
     const failures = parseFailures(stdout);
     const [first] = failures;
     if (first) {
@@ -107,13 +107,17 @@ export default definePhase({
 });
 
 /** The nodes that are to be there: all that are in, or those that the operation is about. */
-function nodesOf({ cluster, quarantined, focus }: Pick<PhaseContext<unknown>, 'cluster' | 'quarantined' | 'focus'>) {
+function nodesOf({
+  cluster,
+  quarantined,
+  targetHosts,
+}: Pick<PhaseContext<unknown>, 'cluster' | 'quarantined' | 'targetHosts'>) {
   const names = kubeHosts(cluster).map(({ name }) => name);
-  return names.filter((name) => (focus ? focus.includes(name) : !quarantined.includes(name)));
+  return names.filter((name) => (targetHosts ? targetHosts.includes(name) : !quarantined.includes(name)));
 }
 
 /** Those nodes as the scripts listen to them. One that is known by a DNS name is not: it may be the name that is lost. */
-function audible(run: PhaseRun<unknown>): string {
+function pingTargets(run: PhaseRun<unknown>): string {
   const wanted = new Set(nodesOf(run));
   return kubeHosts(run.cluster)
     .filter(({ name }) => wanted.has(name) && name !== run.host.name)
@@ -125,12 +129,12 @@ function audible(run: PhaseRun<unknown>): string {
 }
 
 /** Kubernetes takes most of a minute to call a dead node not Ready; the machine itself is sooner asked. */
-function refuseSilent(run: PhaseRun<unknown>, output: string): void {
-  const silent = silentNodes(output);
-  if (silent.length === 0) return;
-  const few = `${silent.slice(0, 5).join(', ')}${silent.length > 5 ? ` and ${silent.length - 5} more` : ''}`;
-  const evidence = `${silent.join(', ')}: neither ping nor the kubelet's port was answered, in three tries from ${run.host.name}`;
-  run.fail('NODE_UNREACHABLE', `${few} cannot be reached from ${run.host.name}`, evidence, silent);
+function failIfUnreachable(run: PhaseRun<unknown>, output: string): void {
+  const unreachable = unreachableNodes(output);
+  if (unreachable.length === 0) return;
+  const few = `${unreachable.slice(0, 5).join(', ')}${unreachable.length > 5 ? ` and ${unreachable.length - 5} more` : ''}`;
+  const evidence = `${unreachable.join(', ')}: neither ping nor the kubelet's port was answered, in three tries from ${run.host.name}`;
+  run.fail('NODE_UNREACHABLE', `${few} cannot be reached from ${run.host.name}`, evidence, unreachable);
 }
 
 /** Where test pods run. A single node has no peer for the network test: this control plane joins it. */

@@ -79,9 +79,9 @@ export const corefileLines = (text: string): string[] => {
     if (line === '}') above.pop();
     if (line === '' || line === '}') return [];
     const words = line.replace(/ \{$/, '');
-    const said = [...above, words].join(' / ');
+    const fullPath = [...above, words].join(' / ');
     if (line.endsWith('{')) above.push(words.split(' ')[0]!);
-    return [said];
+    return [fullPath];
   });
 };
 

@@ -26,7 +26,7 @@ function simulated(phase: Phase, commands: number): Phase {
     ...(conflicts ? { conflicts } : {}),
     ...(closing ? { closing } : {}),
   };
-  if (hosts === 'worker-process') return { ...declared, ...optional };
+  if (hosts === 'controller') return { ...declared, ...optional };
   return {
     ...declared,
     ...optional,

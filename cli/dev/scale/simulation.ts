@@ -9,7 +9,7 @@ import { createActivityDeps } from '../../../activities/deps.ts';
 import { createActivities } from '../../../activities/index.ts';
 import { ensureAdminToken } from '../../../api/admin-token.ts';
 import { buildApp } from '../../../api/app.ts';
-import { createArchivist } from '../../../api/archivist.ts';
+import { createBundleBuilder } from '../../../api/bundle-builder.ts';
 import { createReadiness } from '../../../api/readiness/readiness.ts';
 import { temporalGateway } from '../../../api/temporal-client.ts';
 import { openSigner } from '../../../audit/signing-key.ts';
@@ -105,7 +105,7 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
       temporal,
       metrics: new Registry(),
       readiness: createReadiness([]),
-      archivist: createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool') }),
+      bundleBuilder: createBundleBuilder({ store, temporal, signer, spool: join(dataDir, 'spool') }),
       phases: [...phases.values()],
       kubeconfig: async () => null,
       personalKubeconfig: async () => null,

@@ -4,7 +4,7 @@ import type { GoRecipe } from './recipe.ts';
 import { type GoToolchain, go } from './toolchain.ts';
 
 /** How often the count of compiled packages is reported, ms. */
-const TELL_EVERY_MS = 5_000;
+const REPORT_EVERY_MS = 5_000;
 
 /**
  * Compiles the prepared module in `folder` and returns where each output lies.
@@ -25,15 +25,15 @@ export async function buildModule(
   args.push('-o', `${out}/`, ...recipe.builds.map(({ pkg }) => pkg));
 
   let compiled = 0;
-  let told = Date.now();
+  let lastReport = Date.now();
   await go(toolchain, args, {
     cwd: folder,
     ...(recipe.cgo ? { cgo: true } : {}),
     // -v names each package when it is compiled; what the cache has is not named.
     onLine: () => {
       compiled += 1;
-      if (Date.now() - told < TELL_EVERY_MS) return;
-      told = Date.now();
+      if (Date.now() - lastReport < REPORT_EVERY_MS) return;
+      lastReport = Date.now();
       onProgress(`${compiled} of at most ${packages} packages compiled`);
     },
   });

@@ -5,8 +5,8 @@ import { addRootBasics, unpackDebian } from '../rootfs.ts';
 import type { FillRoot } from './image.ts';
 
 /** Debian's catatonit is static and knows `-P`: wait for ever and reap, which is all that a pause container does. */
-export const pauseRoot: FillRoot = async (rootfs, { workDir, tell }) => {
-  tell('download', { source: 'Debian: catatonit' });
+export const pauseRoot: FillRoot = async (rootfs, { workDir, report }) => {
+  report('download', { source: 'Debian: catatonit' });
   const unpacked = join(workDir, 'catatonit');
   const source = await unpackDebian('catatonit', workDir, unpacked);
   await copyFile(join(unpacked, 'usr', 'bin', 'catatonit'), join(rootfs, 'pause'));
@@ -15,8 +15,8 @@ export const pauseRoot: FillRoot = async (rootfs, { workDir, tell }) => {
 };
 
 /** Debian's static busybox with a link for every applet. */
-export const busyboxRoot: FillRoot = async (rootfs, { workDir, tell }) => {
-  tell('download', { source: 'Debian: busybox-static' });
+export const busyboxRoot: FillRoot = async (rootfs, { workDir, report }) => {
+  report('download', { source: 'Debian: busybox-static' });
   const unpacked = join(workDir, 'busybox');
   const source = await unpackDebian('busybox-static', workDir, unpacked);
   const bin = join(rootfs, 'bin');

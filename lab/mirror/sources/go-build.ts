@@ -14,10 +14,10 @@ export const CGO_DEBIAN_PACKAGES = ['gcc', 'libc6-dev', 'libseccomp-dev', 'pkg-c
 export function goBuildSource(files: readonly ArtifactFile[], recipe: GoRecipe, workshop: GoWorkshop): Source {
   return {
     name: 'go-build',
-    async supply({ workDir, tell }) {
+    async supply({ workDir, report }) {
       const source = `${recipe.module}@${recipe.version}`;
       if (recipe.cgo) await ensureDebianPackages(CGO_DEBIAN_PACKAGES);
-      const built = await workshop.build(recipe, (message) => tell('build', { source, message }));
+      const built = await workshop.build(recipe, (message) => report('build', { source, message }));
       const supplied: SuppliedFile[] = [];
       for (const [index, file] of files.entries()) {
         const path =

@@ -20,7 +20,7 @@ export function imageSource(image: ImageFile, config: ImageConfig, fill: FillRoo
       await mkdir(rootfs, { recursive: true });
       await mkdir(stage, { recursive: true });
       const { origin, source } = await fill(rootfs, context);
-      context.tell('build', { message: `packing the image ${image.name}` });
+      context.report('build', { message: `packing the image ${image.name}` });
       const path = join(context.workDir, 'image.tar');
       await writeOciTar({ rootfs, config, arch: image.arch, tag: image.version, stage, target: path });
       return [{ mirrorPath: image.mirrorPath, path, origin, source }];
@@ -30,9 +30,9 @@ export function imageSource(image: ImageFile, config: ImageConfig, fill: FillRoo
 
 /** The root of an image that holds one program built from Go, and certificates. */
 export function goProgramRoot(recipe: GoRecipe, name: string, workshop: GoWorkshop): FillRoot {
-  return async (rootfs, { tell }) => {
+  return async (rootfs, { report }) => {
     const source = `${recipe.module}@${recipe.version}`;
-    const built = await workshop.build(recipe, (message) => tell('build', { source, message }));
+    const built = await workshop.build(recipe, (message) => report('build', { source, message }));
     const target = join(rootfs, name);
     await mkdir(dirname(target), { recursive: true });
     await rename(built.outputs.get(name) ?? '', target);

@@ -38,9 +38,9 @@ const LEFT_OUT = [
 
 /** A Python root with kube-web-view: Debian's interpreter, and the program from PyPI as its own interpreter installs it. */
 export function kubeWebViewRoot(version: string): FillRoot {
-  return async (rootfs, { tell }) => {
+  return async (rootfs, { report }) => {
     await ensureDebianPackages(['mmdebstrap']);
-    tell('download', { source: `Debian ${SUITE}: python3`, message: 'unpacking a Python root' });
+    report('download', { source: `Debian ${SUITE}: python3`, message: 'unpacking a Python root' });
     await run(
       [
         'mmdebstrap',
@@ -53,7 +53,7 @@ export function kubeWebViewRoot(version: string): FillRoot {
       { timeoutMs: 600_000 },
     );
     await addRootBasics(rootfs, { certificates: true });
-    tell('download', { source: `PyPI: kube-web-view ${version}`, message: 'installing kube-web-view' });
+    report('download', { source: `PyPI: kube-web-view ${version}`, message: 'installing kube-web-view' });
     await pipInstall(rootfs, [`kube-web-view==${version}`, 'markupsafe<2.1']);
     await prune(rootfs);
     // A root that cannot even show its help is no image.

@@ -29,9 +29,9 @@ const MANIFEST_TYPES = [
 export function pullSource(image: ImageFile, web: Web): Source {
   return {
     name: 'pull',
-    async supply({ arch, workDir, tell }) {
+    async supply({ arch, workDir, report }) {
       const { base, pinned } = parseReference(image.upstream);
-      tell('download', { source: image.upstream });
+      report('download', { source: image.upstream });
       const layout = join(workDir, 'layout');
       const blobs = join(layout, 'blobs', 'sha256');
       await mkdir(blobs, { recursive: true });

@@ -7,13 +7,13 @@ import { download, open, type Web } from './web.ts';
 export function releaseSource(files: readonly ArtifactFile[], web: Web): Source {
   return {
     name: 'release',
-    async supply({ workDir, tell }) {
+    async supply({ workDir, report }) {
       const unsigned = files.find((file) => file.digest.kind === 'unpublished');
       if (unsigned) throw new SourceUnavailable(`${unsigned.artifact} ${unsigned.version} has no published checksum`);
       const supplied: SuppliedFile[] = [];
       for (const [index, file] of files.entries()) {
         web.gate.check(file.url);
-        tell('download', { source: file.url });
+        report('download', { source: file.url });
         const expected = await publishedSum(web, file);
         const path = join(workDir, `${index}`);
         const actual = await download(web, file.url, path);

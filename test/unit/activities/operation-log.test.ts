@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { opening } from '../../../activities/operations/operation-log.ts';
+import { recordOpened } from '../../../activities/operations/operation-log.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 
@@ -12,7 +12,7 @@ const refused = new KubewrightError('SPEC_INVALID', 'no control plane', { eviden
 
 it('an operation that cannot be planned is in the journal with its error', async () => {
   const record = vi.fn().mockResolvedValue({ n: 1, hash: 'x' });
-  await expect(opening({ record }, input, run, () => Promise.reject(refused))).rejects.toBe(refused);
+  await expect(recordOpened({ record }, input, run, () => Promise.reject(refused))).rejects.toBe(refused);
   expect(record.mock.calls).toMatchObject([
     [{ actor: 'alice', argv: ['open', 'build', 'apply', 'aa'] }, { error: 'SPEC_INVALID' }],
   ]);
@@ -20,13 +20,13 @@ it('an operation that cannot be planned is in the journal with its error', async
 
 it('why it cannot be planned is not lost when the journal cannot be written either', async () => {
   const record = vi.fn().mockRejectedValue(new KubewrightError('STORE_FAILED', 'the database is away'));
-  const failed = opening({ record }, input, run, () => Promise.reject(refused));
+  const failed = recordOpened({ record }, input, run, () => Promise.reject(refused));
   await expect(failed).rejects.toMatchObject({
     code: 'SPEC_INVALID',
     message: 'no control plane',
     evidence: 'spec.hosts\nits end is not in the journal: the database is away (STORE_FAILED)',
   });
-  await expect(opening({ record }, input, run, () => Promise.resolve('plan'))).rejects.toMatchObject({
+  await expect(recordOpened({ record }, input, run, () => Promise.resolve('plan'))).rejects.toMatchObject({
     code: 'STORE_FAILED',
   });
 });

@@ -48,7 +48,7 @@ describe('a task of a paused operation', () => {
   it('begins no command after a pause that nobody has told it of yet', async () => {
     const read = vi.fn().mockResolvedValue(null);
     const watch = new PauseWatch(read, 3_600_000);
-    const stop: TaskStop = new TaskStop(() => watching.look());
+    const stop: TaskStop = new TaskStop(() => watching.readPause());
     const watching = watch.watch({ cluster: 'c', operationId: 'o', since: '2026-01-01' }, () => stop.drain());
     const recorder = stoppable({ begin: async () => ({ seq: 1, end: () => Promise.resolve() }) }, stop);
     const running = await recorder.begin(start());

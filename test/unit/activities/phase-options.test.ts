@@ -7,7 +7,7 @@ import { sampleCluster } from '../../golden/golden.ts';
 const nodes = definePhase({
   name: 'nodes',
   title: 'Nodes',
-  hosts: 'kube',
+  hosts: 'nodes',
   needs: [],
   timeouts: { applyMs: 1, verifyMs: 1 },
   expectedMs: 1,

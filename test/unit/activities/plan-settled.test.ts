@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../activities/operations/plan.ts';
 import { withoutSettled } from '../../../activities/operations/plan-settled.ts';
-import { clusterNotes } from '../../../activities/phases/cluster-notes.ts';
+import { clusterStateOf } from '../../../activities/phases/cluster-state.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { markSettled } from '../../../activities/phases/settled.ts';
@@ -16,19 +16,19 @@ function memory(start: Record<string, string> = {}) {
   const map = new Map(Object.entries(start));
   return {
     map,
-    notes: {
+    clusterState: {
       get: (_cluster: string, name: string) => Promise.resolve(map.get(name) ?? null),
       set: (_cluster: string, name: string, text: string) => Promise.resolve(void map.set(name, text)),
       list: (_cluster: string, prefix: string) =>
         Promise.resolve(new Map([...map].filter(([name]) => name.startsWith(prefix)))),
-      forget: () => Promise.resolve(),
+      remove: () => Promise.resolve(),
     },
   };
 }
 type Memory = ReturnType<typeof memory>;
 
 let operations = 0;
-async function planned({ notes }: Memory, spec: string, more: Partial<OperationInput> = {}) {
+async function planned({ clusterState }: Memory, spec: string, more: Partial<OperationInput> = {}) {
   const input: OperationInput = {
     cluster: 'sample',
     operationId: `op-${++operations}`,
@@ -39,16 +39,16 @@ async function planned({ notes }: Memory, spec: string, more: Partial<OperationI
     actor: { name: 'a', role: 'admin' },
     ...more,
   };
-  const plan = await withoutSettled(makePlan(input, cluster, [...phases.values()]), input, { notes, phases });
+  const plan = await withoutSettled(makePlan(input, cluster, [...phases.values()]), input, { clusterState, phases });
   return plan.phases
     .filter(({ name }) => CLOSING.includes(name))
     .map(({ name, hosts }) => `${name}: ${hosts.join(' ')}`);
 }
 const all = ['prune: cp-1', 'cleanup: cp-1 worker-1 worker-2'];
-async function succeed({ notes }: Memory, ...tasks: string[]) {
+async function succeed({ clusterState }: Memory, ...tasks: string[]) {
   for (const task of tasks) {
     const [phase = '', host = ''] = task.split(' ');
-    await markSettled(clusterNotes(notes, 'sample', 'apply'), phase, host);
+    await markSettled(clusterStateOf(clusterState, 'sample', 'apply'), phase, host);
   }
 }
 

@@ -35,7 +35,7 @@ describe('the build plan', () => {
       phase('everywhere'),
       phase('members', { hosts: 'etcd', rollout: 'one-by-one' }),
       phase('cluster-wide', { hosts: 'one-control-plane' }),
-      phase('here', { hosts: 'worker-process' }),
+      phase('here', { hosts: 'controller' }),
       phase('balancers', { hosts: 'load-balancer' }),
     ]);
     expect(plan.phases.map(({ name, hosts, maxParallel }) => ({ name, hosts, maxParallel }))).toEqual([
@@ -87,8 +87,8 @@ describe('plans with hosts in quarantine', () => {
   const phases = [
     phase('everywhere'),
     phase('objects', { hosts: 'one-control-plane' }),
-    phase('per-node', { hosts: 'one-control-plane', speaksOfNodes: true }),
-    phase('here', { hosts: 'worker-process' }),
+    phase('per-node', { hosts: 'one-control-plane', actsPerNode: true }),
+    phase('here', { hosts: 'controller' }),
   ];
   const hostsOf = (more: Partial<OperationInput>) => {
     const plan = makePlan({ ...input, quarantine, ...more }, sampleCluster(), phases);
@@ -113,7 +113,7 @@ describe('plans with hosts in quarantine', () => {
   });
 
   it('a heal with a new machine tells those that let others in by their addresses', () => {
-    const admitting = [phase('everywhere'), phase('time', { admits: 'time-server' })];
+    const admitting = [phase('everywhere'), phase('time', { allowlistsPeers: 'time-server' })];
     const heal: OperationInput = { ...input, kind: 'heal', quarantine };
     const timeHosts = (more: Partial<OperationInput>) =>
       makePlan({ ...heal, ...more }, sampleCluster(), admitting).phases.map(({ hosts }) => hosts);
@@ -136,10 +136,10 @@ describe('several control planes', () => {
     })),
   });
   const phases = [
-    phase('everywhere', { follows: ['control-plane'] }),
+    phase('everywhere', { dependsOnAddressesOf: ['control-plane'] }),
     phase('members', { hosts: 'etcd' }),
     phase('objects', { hosts: 'one-control-plane' }),
-    phase('per-node', { hosts: 'one-control-plane', speaksOfNodes: true }),
+    phase('per-node', { hosts: 'one-control-plane', actsPerNode: true }),
   ];
   const out = (...hosts: string[]) => ({
     quarantine: hosts.map((host) => ({ host, since: 't', by: 'a', why: 'w', phase: 'p', operationId: 'o' })),

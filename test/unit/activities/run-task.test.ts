@@ -6,7 +6,7 @@ import { runTask, type TaskDeps } from '../../../activities/tasks/run-task.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { TaskInput } from '../../../contracts/operation.ts';
 import { FakeHost, nothingThere } from '../../fakes/fake-host.ts';
-import { memoryNotes } from '../../fakes/memory-notes.ts';
+import { memoryClusterState } from '../../fakes/memory-cluster-state.ts';
 import { fakeArtifacts, fakePki, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 const input: TaskInput = {
@@ -62,8 +62,8 @@ function world(phase: Phase, remote = new FakeHost('worker-1')): TaskDeps & { re
     spec: () => Promise.resolve(sampleCluster()),
     pki: () => fakePki,
     artifacts: () => fakeArtifacts(true),
-    notes: memoryNotes(),
-    forget: () => Promise.resolve({ secrets: 0, hostKeys: 0 }),
+    clusterState: memoryClusterState(),
+    purgeSecrets: () => Promise.resolve({ secrets: 0, hostKeys: 0 }),
   };
 }
 
@@ -185,7 +185,7 @@ describe('a task', () => {
     let ran = false;
     const phase = definePhase({
       ...base,
-      hosts: 'worker-process',
+      hosts: 'controller',
       hooks: {
         after: async ({ remote }) => {
           ran = true;

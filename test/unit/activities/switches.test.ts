@@ -10,7 +10,7 @@ const provider = (name: string, capability: string, isDefault: boolean) =>
   definePhase({
     name,
     title: name,
-    hosts: 'kube',
+    hosts: 'nodes',
     provides: [capability],
     needs: [],
     timeouts: { applyMs: 1, verifyMs: 1 },

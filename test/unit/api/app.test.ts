@@ -166,7 +166,7 @@ it('phases carry the JSON schema of their options', async () => {
       { name: 'prepare', needs: [], expectedMs: 100 },
       {
         name: 'flannel',
-        hosts: 'kube',
+        hosts: 'nodes',
         options: { type: 'object', properties: { backend: { enum: ['vxlan', 'host-gw'] } } },
       },
     ],

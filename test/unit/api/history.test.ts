@@ -14,13 +14,13 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const items = (body: Json) => body['items'] as Json[];
-const trail = async (cluster: string) => (await api.store.journal.list({ cluster, limit: 100 })).items;
+const auditRecord = async (cluster: string) => (await api.store.journal.list({ cluster, limit: 100 })).items;
 
 describe('the trail of requests', () => {
   it('holds what was asked, by whom, and what we answered', async () => {
     const made = await api.call('POST', '/clusters', { body: spec(), as: 'operator' });
     expect(made.status).toBe(202);
-    expect(await trail('demo')).toMatchObject([
+    expect(await auditRecord('demo')).toMatchObject([
       {
         ...{ kind: 'request', actor: 'operator', operation: made.body['operation'], exitCode: 202, result: 'ok' },
         ...{ requestId: made.headers['x-request-id'], argv: ['POST', '/clusters', 'from 127.0.0.1'] },
@@ -33,7 +33,7 @@ describe('the trail of requests', () => {
     await api.call('POST', '/clusters/demo/pause', { as: 'viewer' });
     await api.call('POST', '/clusters/demo/pause', { body: { mode: 'never' } });
     await api.call('POST', '/clusters/demo/hosts/cp-1/retry', { body: {} });
-    const seen = (await trail('demo'))
+    const seen = (await auditRecord('demo'))
       .slice(1)
       .map(({ kind, actor, exitCode, result, error }) => [kind, actor, exitCode, result, error]);
     expect(seen[0]).toEqual(['request', 'viewer', 403, 'refused', 'FORBIDDEN']);
@@ -151,7 +151,7 @@ describe('a followed history', () => {
     const close = { ...begun('short', { operation: operationId }), kind: 'operation' as const, argv: ['close'] };
     await api.store.journal.record(close, ended({ code: null, stdout: '', stdoutBytes: 0 }));
     await api.store.projections.saveOperation({ ...status, operationId, state: 'succeeded' });
-    await api.deps.archivist.bundle('short', operationId);
+    await api.deps.bundleBuilder.bundle('short', operationId);
     expect((await answer).text).toContain('"argv":["close"]');
     expect((await api.call('GET', url)).text).toContain('"argv":["close"]');
   });

@@ -53,7 +53,7 @@ it('what a part threw goes to the log, once, and not into the answer', async () 
 it('a store that answers and takes no writes is told from one that is away', async () => {
   const failed = () => Promise.reject(new KubewrightError('STORE_FAILED', 'read-only'));
   const fine = () => Promise.resolve();
-  const processes = (report: () => Promise<void>) => ({ report, list: async () => [], forget: fine });
+  const processes = (report: () => Promise<void>) => ({ report, list: async () => [], remove: fine });
   expect(await storeCheck({ ping: failed, processes: processes(fine) }).look()).toMatchObject({ state: 'unreachable' });
   expect(await storeCheck({ ping: fine, processes: processes(failed) }).look()).toMatchObject({
     state: 'not-writable',

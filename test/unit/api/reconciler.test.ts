@@ -49,7 +49,7 @@ describe('operations that Temporal has lost', () => {
     expect((await api.call('GET', '/clusters/demo/operations/op-0')).body['state']).toBe('succeeded');
     const history = await api.call('GET', '/clusters/demo/history?operation=op-1&kind=operation');
     expect(history.text).toContain('lost');
-    const bundle = await api.deps.archivist.bundle('demo', 'op-1');
+    const bundle = await api.deps.bundleBuilder.bundle('demo', 'op-1');
     expect(bundle.size).toBeGreaterThan(0);
     // Nothing is left for the next look.
     api.temporal.live = new Set(['op-3']);

@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { definePhase } from '../../../activities/phases/phase.ts';
 import { buildApp } from '../../../api/app.ts';
-import { createArchivist } from '../../../api/archivist.ts';
+import { createBundleBuilder } from '../../../api/bundle-builder.ts';
 import type { ApiDeps } from '../../../api/deps.ts';
 import { DEFAULT_LIMITS } from '../../../api/limits.ts';
 import { createReadiness } from '../../../api/readiness/readiness.ts';
@@ -16,7 +16,7 @@ import { temporalCheck } from '../../../api/readiness/temporal.ts';
 import type { OperationHistory, TemporalGateway } from '../../../api/temporal-gateway.ts';
 import { openSigner } from '../../../audit/signing-key.ts';
 import { payloadCodec } from '../../../codec/payload-codec.ts';
-import type { ClusterState, SubmitOperation } from '../../../contracts/commands.ts';
+import type { ClusterState, SubmitOperation } from '../../../contracts/actions.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { openStore, type Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
@@ -29,7 +29,7 @@ export const phases = [
     name: 'prepare',
     title: 'Prepare',
     hosts: 'all',
-    follows: ['control-plane', 'etcd', 'registry', 'time-server'],
+    dependsOnAddressesOf: ['control-plane', 'etcd', 'registry', 'time-server'],
     needs: [],
     timeouts,
     expectedMs: 100,
@@ -38,7 +38,7 @@ export const phases = [
   definePhase({
     name: 'flannel',
     title: 'Pod network',
-    hosts: 'kube',
+    hosts: 'nodes',
     needs: [{ phase: 'prepare', on: 'same-host' }],
     timeouts,
     expectedMs: 200,
@@ -171,7 +171,7 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
       ],
       { freshMs: 0 },
     ),
-    archivist: createArchivist({ store, temporal, signer, spool: join(dataDir, 'spool') }),
+    bundleBuilder: createBundleBuilder({ store, temporal, signer, spool: join(dataDir, 'spool') }),
     phases,
     kubeconfig: (cluster) => Promise.resolve(cluster === 'demo' ? 'apiVersion: v1\nkind: Config\n' : null),
     personalKubeconfig: (cluster, _spec, { person, group, lifeMs }) =>

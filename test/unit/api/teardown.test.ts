@@ -47,7 +47,7 @@ describe('DELETE /clusters/:name', () => {
     const use = { credential: { keyFile: '/root/key' }, address: '10.0.0.1', port: 22, user: 'root' };
     const first = credentialUses(await api.store.specs.get((await cluster()).specRef))[0]!.use;
     expect(first).toMatchObject(use);
-    await api.store.approvals.forget('demo');
+    await api.store.approvals.remove('demo');
     expect((await del('demo?confirm=demo')).status).toBe(202);
     expect(await api.store.approvals.has('demo', first)).toBe(true);
   });

@@ -29,7 +29,7 @@ const phases = [
   definePhase({
     name: 'flannel',
     title: 'Pod network',
-    hosts: 'kube',
+    hosts: 'nodes',
     needs: [],
     timeouts: { applyMs: 1000, verifyMs: 1000 },
     expectedMs: 100,

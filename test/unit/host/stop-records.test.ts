@@ -34,7 +34,7 @@ const seqOf = (word: string) => recorder.entries.findIndex(({ start }) => start.
 const ran = (word: string) => sshd.lines.filter((line) => line.includes(word)).length;
 /** Every line that the server ran has its record, and the reverse. */
 const complete = () => {
-  const recorded = recorder.entries.filter(({ end }) => end?.fate !== 'not-run');
+  const recorded = recorder.entries.filter(({ end }) => end?.delivery !== 'not-run');
   expect(recorded).toHaveLength(sshd.lines.length);
 };
 
@@ -105,7 +105,7 @@ test('a stop whose connection goes is recorded as one that nobody knows the end 
   expect(error.code).toBe('COMMAND_TIMEOUT');
   await expect
     .poll(() => stops())
-    .toMatchObject([{ end: { code: null, error: 'SSH_CONNECTION_LOST', fate: 'unknown' } }]);
+    .toMatchObject([{ end: { code: null, error: 'SSH_CONNECTION_LOST', delivery: 'unknown' } }]);
 });
 
 test('what never reached the host is told apart from what ran there', async () => {
@@ -116,9 +116,9 @@ test('what never reached the host is told apart from what ran there', async () =
   controller.abort();
   await Promise.all(all);
   const mine = recorder.entries.filter(({ start }) => start.argv.includes('600.75'));
-  expect(mine.filter(({ end }) => end?.fate === 'not-run')).toHaveLength(3);
+  expect(mine.filter(({ end }) => end?.delivery === 'not-run')).toHaveLength(3);
   await failure(host.upload('/nowhere/x', 'x', { owner: me }));
-  expect(recorder.entries.at(-1)).toMatchObject({ start: { kind: 'upload' }, end: { fate: 'not-run' } });
+  expect(recorder.entries.at(-1)).toMatchObject({ start: { kind: 'upload' }, end: { delivery: 'not-run' } });
   expect(new Set(stops().map(({ start }) => start.ends)).size).toBe(5);
   complete();
 });
@@ -129,7 +129,7 @@ test('of what was sent and never heard of, nobody knows whether it ran', async (
   await failure(host.exec(['unheard']));
   expect(recorder.entries.at(-1)).toMatchObject({
     start: { argv: ['unheard'] },
-    end: { code: null, error: 'SSH_CONNECTION_LOST', fate: 'unknown' },
+    end: { code: null, error: 'SSH_CONNECTION_LOST', delivery: 'unknown' },
   });
   // Of this one we heard that it began.
   sshd.when(/heard-of/, (channel, line, server) => {
@@ -138,5 +138,5 @@ test('of what was sent and never heard of, nobody knows whether it ran', async (
   });
   await failure(host.exec(['heard-of']));
   const heard = recorder.entries.find(({ start }) => start.argv[0] === 'heard-of');
-  expect(heard?.end).toMatchObject({ code: null, error: 'SSH_CONNECTION_LOST', fate: undefined });
+  expect(heard?.end).toMatchObject({ code: null, error: 'SSH_CONNECTION_LOST', delivery: undefined });
 });

@@ -92,7 +92,8 @@ describe('kubectl get', () => {
 });
 
 describe('the removal of a node', () => {
-  const remove = async () => removeNode.run!(await of(removeNode, { focus: ['w-1'], options: { drainSeconds: 5 } }));
+  const remove = async () =>
+    removeNode.run!(await of(removeNode, { targetHosts: ['w-1'], options: { drainSeconds: 5 } }));
 
   it.each(AWAY)('is not left out because the API server cannot say whether there is one: %s', async (words) => {
     program(
@@ -165,12 +166,12 @@ describe('"refuses clients without a certificate" is what a server says', () => 
     ['registry', registry],
   ] as const)('%s: silence, a refused connection and a timeout are asked again', async (_name, phase) => {
     program('etcdctl', ':');
-    for (const silent of [6, 7, 28, 52]) {
-      answers(silent, 56);
+    for (const unreachable of [6, 7, 28, 52]) {
+      answers(unreachable, 56);
       rmSync(join(folder, 'log'), { force: true });
       await phase.verify!(await of(phase));
       expect(asked(/^curl/)).toBeGreaterThan(2);
-      answers(silent, silent);
+      answers(unreachable, unreachable);
       await expect(phase.verify!(await of(phase))).rejects.toMatchObject({
         code: phase === etcd ? 'ETCD_UNHEALTHY' : 'VERIFY_FAILED',
       });

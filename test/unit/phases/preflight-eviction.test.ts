@@ -56,7 +56,15 @@ function problems(
     fs('writes', '/var/lib', nodefs),
     ['memory', String(memoryMiB * 1024), String(8000 * 1024)],
   ];
-  const input = { cluster, host, options: {} as never, facts: sampleFacts, twin: null, askedAtMs: 0, answeredAtMs: 0 };
+  const input = {
+    cluster,
+    host,
+    options: {} as never,
+    facts: sampleFacts,
+    duplicateHost: null,
+    askedAtMs: 0,
+    answeredAtMs: 0,
+  };
   return eviction.evaluate(input, rows).map(({ code, message }) => `${code} ${message}`);
 }
 

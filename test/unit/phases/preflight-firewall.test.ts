@@ -5,7 +5,15 @@ import { type GoldenCase, sampleCluster, sampleFacts } from '../../golden/golden
 function problems(rows: readonly (readonly string[])[], sample: Omit<GoldenCase, 'name'> = {}) {
   const cluster = sampleCluster(sample);
   const host = cluster.spec.hosts[0]!;
-  const input = { cluster, host, options: {} as never, facts: sampleFacts, twin: null, askedAtMs: 0, answeredAtMs: 0 };
+  const input = {
+    cluster,
+    host,
+    options: {} as never,
+    facts: sampleFacts,
+    duplicateHost: null,
+    askedAtMs: 0,
+    answeredAtMs: 0,
+  };
   return firewall.evaluate(input, rows);
 }
 const iptables = (...lines: string[]) => lines.map((line) => ['iptables', line]);

@@ -11,7 +11,7 @@ function input(sample: Omit<GoldenCase, 'name'> = {}): CheckInput<never> {
     host: cluster.spec.hosts[0]!,
     options: {} as never,
     facts: { ...sampleFacts, ...sample.facts },
-    twin: null,
+    duplicateHost: null,
     askedAtMs: 0,
     answeredAtMs: 0,
   };

@@ -20,7 +20,7 @@ const input = (options: Record<string, unknown> = {}, phases: Record<string, Rec
     host: cluster.spec.hosts[0]!,
     options: options as never,
     facts: sampleFacts,
-    twin: null,
+    duplicateHost: null,
     askedAtMs: NOW,
     answeredAtMs: NOW,
   } satisfies CheckInput<never>;

@@ -18,7 +18,7 @@ function problemsHere(proxy: { http?: string; https?: string }) {
 
 function problemsOf(rows: string[][], sample: Parameters<typeof sampleCluster>[0] = {}) {
   const cluster = sampleCluster(sample);
-  const input = { cluster, host: cluster.spec.hosts[0]!, options: {}, facts: sampleFacts, twin: null };
+  const input = { cluster, host: cluster.spec.hosts[0]!, options: {}, facts: sampleFacts, duplicateHost: null };
   return check.evaluate({ ...input, askedAtMs: 0, answeredAtMs: 0 } as never, rows);
 }
 

@@ -12,7 +12,15 @@ const FILE = 'file /etc/resolv.conf /etc/resolv.conf';
 function problems(rows: readonly string[], sample: Omit<GoldenCase, 'name'> = {}) {
   const cluster = sampleCluster(sample);
   const host = cluster.spec.hosts[0]!;
-  const input = { cluster, host, options: {} as never, facts: sampleFacts, twin: null, askedAtMs: 0, answeredAtMs: 0 };
+  const input = {
+    cluster,
+    host,
+    options: {} as never,
+    facts: sampleFacts,
+    duplicateHost: null,
+    askedAtMs: 0,
+    answeredAtMs: 0,
+  };
   return resolvConf.evaluate(
     input,
     rows.map((row) => row.split(' ')),

@@ -8,7 +8,7 @@ const of = (facts: Partial<typeof sampleFacts>, rows: string[][]) =>
   check.evaluate(
     {
       ...{ cluster, host: cluster.spec.hosts[0]!, options: {}, facts: { ...sampleFacts, ...facts } },
-      ...{ twin: null, askedAtMs: 0, answeredAtMs: 0 },
+      ...{ duplicateHost: null, askedAtMs: 0, answeredAtMs: 0 },
     },
     rows,
   );

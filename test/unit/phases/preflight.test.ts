@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { clusterNotes } from '../../../activities/phases/cluster-notes.ts';
+import { clusterStateOf } from '../../../activities/phases/cluster-state.ts';
 import type { Check, CheckInput } from '../../../activities/phases/preflight/check.ts';
 import { optionShapes, scanChecks } from '../../../activities/phases/preflight/checks.ts';
-import { noteMachine } from '../../../activities/phases/preflight/machines.ts';
+import { recordMachine } from '../../../activities/phases/preflight/machines.ts';
 import preflight from '../../../activities/phases/preflight/phase.ts';
 import { evaluate, evidenceOf, probeScript, readAnswers } from '../../../activities/phases/preflight/probe.ts';
 import { supportedOs } from '../../../activities/phases/preflight/supported-os.ts';
@@ -13,7 +13,7 @@ import { KubewrightError } from '../../../contracts/errors.ts';
 import type { Host } from '../../../contracts/host.ts';
 import { LIMITS } from '../../../contracts/limits.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';
-import { memoryNotes } from '../../fakes/memory-notes.ts';
+import { memoryClusterState } from '../../fakes/memory-cluster-state.ts';
 import { type GoldenCase, sampleCluster, sampleContext, sampleFacts } from '../../golden/golden.ts';
 
 const NOW = 1_790_000_000_000;
@@ -53,10 +53,10 @@ interface Case {
   facts?: Partial<CheckInput['facts']>;
   options?: Record<string, unknown>;
   /** A host with the same machine-id. */
-  twin?: string;
+  duplicateHost?: string;
 }
 
-function problems({ sample = {}, lines = [], without, facts, options, twin }: Case) {
+function problems({ sample = {}, lines = [], without, facts, options, duplicateHost }: Case) {
   const cluster = sampleCluster(sample);
   const host = cluster.spec.hosts.find((each) => each.name === (sample.host ?? 'cp-1'))!;
   const head = (line: string) => line.split('\t').slice(0, 2).join('\t');
@@ -68,7 +68,7 @@ function problems({ sample = {}, lines = [], without, facts, options, twin }: Ca
       cluster,
       host,
       facts: { ...sampleFacts, ...facts },
-      twin: cluster.spec.hosts.find((each) => each.name === twin) ?? null,
+      duplicateHost: cluster.spec.hosts.find((each) => each.name === duplicateHost) ?? null,
       options: z.strictObject(optionShapes(checks)).parse(options ?? {}),
       askedAtMs: NOW - 50,
       answeredAtMs: NOW + 200,
@@ -88,7 +88,7 @@ test.each<[string, string, RegExp, Case]>([
     /ID=debian VERSION_ID=11/,
     { facts: { os: { ...sampleFacts.os, versionId: '11' } } },
   ],
-  ['a copy of another machine', 'HOST_IDENTITY_CLASH', /machine-id of both: 0123/, { twin: 'worker-1' }],
+  ['a copy of another machine', 'HOST_IDENTITY_CLASH', /machine-id of both: 0123/, { duplicateHost: 'worker-1' }],
   ['another machine', 'OS_UNSUPPORTED', /riscv64/, { facts: { arch: 'riscv64' } }],
   ['no systemd', 'OS_UNSUPPORTED', /openrc/, { facts: { initSystem: 'openrc' } }],
   ['no machine-id', 'HOST_IDENTITY_CLASH', /machine-id/, { facts: { machineId: '' } }],
@@ -274,22 +274,22 @@ describe('machines', () => {
   const ID = 'a'.repeat(32);
 
   test('that two hosts share are seen by the second one, whoever that is', async () => {
-    const notes = clusterNotes(memoryNotes(), 'sample', 'apply');
-    expect(await noteMachine(notes, at(first, 'op-1'), ID)).toBeNull();
-    expect(await noteMachine(notes, at(second, 'op-1'), ID)).toEqual({ host: first, fresh: true });
-    const both = await Promise.all([first, second].map((host) => noteMachine(notes, at(host, 'op-2'), ID)));
-    expect(both.some((twin) => twin !== null)).toBe(true);
+    const clusterState = clusterStateOf(memoryClusterState(), 'sample', 'apply');
+    expect(await recordMachine(clusterState, at(first, 'op-1'), ID)).toBeNull();
+    expect(await recordMachine(clusterState, at(second, 'op-1'), ID)).toEqual({ host: first, fresh: true });
+    const both = await Promise.all([first, second].map((host) => recordMachine(clusterState, at(host, 'op-2'), ID)));
+    expect(both.some((duplicateHost) => duplicateHost !== null)).toBe(true);
     // Put right on one side.
-    expect(await noteMachine(notes, at(second, 'op-3'), 'b'.repeat(32))).toBeNull();
-    expect(await noteMachine(notes, at(first, 'op-3'), ID)).toBeNull();
+    expect(await recordMachine(clusterState, at(second, 'op-3'), 'b'.repeat(32))).toBeNull();
+    expect(await recordMachine(clusterState, at(first, 'op-3'), ID)).toBeNull();
   });
 
   test('of an earlier operation count, unless the host has another address now', async () => {
-    const notes = clusterNotes(memoryNotes(), 'sample', 'apply');
-    await noteMachine(notes, at(first, 'op-1'), ID);
-    expect(await noteMachine(notes, at(second, 'op-2'), ID)).toEqual({ host: first, fresh: false });
+    const clusterState = clusterStateOf(memoryClusterState(), 'sample', 'apply');
+    await recordMachine(clusterState, at(first, 'op-1'), ID);
+    expect(await recordMachine(clusterState, at(second, 'op-2'), ID)).toEqual({ host: first, fresh: false });
     const moved = structuredClone(cluster);
     moved.spec.hosts[0]!.address = '10.20.0.99';
-    expect(await noteMachine(notes, at(second, 'op-3', moved), ID)).toBeNull();
+    expect(await recordMachine(clusterState, at(second, 'op-3', moved), ID)).toBeNull();
   });
 });

@@ -34,7 +34,7 @@ test('phases that do not fit together are refused', () => {
 test('adding a phase is adding a file; files without one are left alone', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'kubewright-phases-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const source = `export default { name: 'calico', title: 'Calico', hosts: 'kube', needs: [], options: {} };\n`;
+  const source = `export default { name: 'calico', title: 'Calico', hosts: 'nodes', needs: [], options: {} };\n`;
   await writeFile(join(folder, 'calico.ts'), source);
   await writeFile(join(folder, 'shared.ts'), 'export const help = 1;\n');
   const phases = await scanPhases(pathToFileURL(`${folder}/`));

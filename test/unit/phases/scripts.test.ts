@@ -179,7 +179,7 @@ test('firewalld: only sources that we added are taken out again', async () => {
   mkdirSync(host.path('state/kubewright/ledger'), { recursive: true });
   writeFileSync(host.local(LEDGER), 'witness:firewalld-trusted\tprepare\t{}\n');
   // 10.20.0.11 was trusted before us, and 10.20.0.13 is no longer.
-  const run = { ...(await runOf(chrony)), remote: host, witnessed: () => '10.20.0.11 192.0.2.0/24\n' };
+  const run = { ...(await runOf(chrony)), remote: host, baselineOf: () => '10.20.0.11 192.0.2.0/24\n' };
   const changes = await distrustCluster(run);
   expect(changes.map((change) => change.detail)).toEqual(
     ['10.244.0.0/16', '10.20.0.12'].map((each) => `no longer trusts ${each}`),

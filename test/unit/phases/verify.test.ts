@@ -7,7 +7,7 @@ import {
   NODES_SCRIPT,
   parseFailures,
   SILENT_FUNCTION,
-  silentNodes,
+  unreachableNodes,
   unreadyNodes,
 } from '../../../activities/phases/verify/checks.ts';
 import verify from '../../../activities/phases/verify/phase.ts';
@@ -62,9 +62,10 @@ test.each([SMOKE_SCRIPT, NODES_SCRIPT, TOP_SCRIPT])('scripts are sound shell', (
 
 test('a node that refuses is heard, one that cannot be reached is silent', () => {
   const input = `set -eu\n${SILENT_FUNCTION}silent "$1" | sed 's/^/silent\\t/'; echo end\n`;
-  const silent = (nodes: string) => silentNodes(execFileSync('sh', ['-s', nodes], { input, encoding: 'utf8' }));
-  expect(silent('here 127.0.0.1\ngone 255.255.255.255')).toEqual(['gone']);
-  expect(silent('')).toEqual([]);
+  const unreachable = (nodes: string) =>
+    unreachableNodes(execFileSync('sh', ['-s', nodes], { input, encoding: 'utf8' }));
+  expect(unreachable('here 127.0.0.1\ngone 255.255.255.255')).toEqual(['gone']);
+  expect(unreachable('')).toEqual([]);
 });
 
 test('verify does not wait for the phase metrics before it tries pods: their waits go on at the same time', () => {

@@ -23,7 +23,7 @@ const run = (resources: readonly Resource[], mode: 'apply' | 'check' = 'apply') 
     mode,
     phase: 'test',
     signal: new AbortController().signal,
-    patience: { totalMs: 300, pauseMs: 10 },
+    retries: { totalMs: 300, pauseMs: 10 },
   });
 
 /** systemctl with a memory: what it was told goes to the log, what it says comes from files. */

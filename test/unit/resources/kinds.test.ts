@@ -10,6 +10,7 @@ import { registryImage } from '../../../activities/phases/registry/image-resourc
 import { absent } from '../../../activities/resources/absent.ts';
 import { archive } from '../../../activities/resources/archive.ts';
 import { artifact } from '../../../activities/resources/artifact.ts';
+import { baseline } from '../../../activities/resources/baseline.ts';
 import { batchScript } from '../../../activities/resources/batch.ts';
 import { diff } from '../../../activities/resources/diff.ts';
 import { directory } from '../../../activities/resources/directory.ts';
@@ -35,7 +36,6 @@ import { makeTar } from '../../../activities/resources/tar.ts';
 import { ufwRules } from '../../../activities/resources/ufw-rules.ts';
 import { undoScript } from '../../../activities/resources/undo.ts';
 import { user } from '../../../activities/resources/user.ts';
-import { witness } from '../../../activities/resources/witness.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 const resolved = {
@@ -83,7 +83,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   ufwRules({ openings: [{ protocol: 'tcp', port: 6443, what: "it's $it", sources: ['10.0.0.2'] }], passages: [] }),
   user('etcd'),
   residue('toy', { find: 'echo a link', remove: ':' }),
-  witness('tables', 'echo x'),
+  baseline('tables', 'echo x'),
 ];
 
 /** What each probe prints on a host that has nothing of ours. */
@@ -175,8 +175,8 @@ describe.skipIf(!RUNS_HERE)('every kind', () => {
       };
       const fragment = kind.fragment(resource, state(), { ...context, quote, payload });
       const batch = { lane: fragment.lane ?? ('quick' as const), parts: [{ key: 'k', fragment }], payloads };
-      check(batchScript({ ...batch, notes: 'x' }, 'nonce'));
-      const marks = [kind.trace?.(resource, state()), kind.trace?.(resource, null)];
+      check(batchScript({ ...batch, ledgerLines: 'x' }, 'nonce'));
+      const marks = [kind.ledgerEntries?.(resource, state()), kind.ledgerEntries?.(resource, null)];
       for (const { kind: other, id = resource.id, prior } of marks.flatMap((each) => each ?? [])) {
         for (const known of [prior, null]) {
           const entry = { kind: other ?? resource.kind, id, phase: 'test', prior: known };

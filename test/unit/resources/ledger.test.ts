@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { baseline } from '../../../activities/resources/baseline.ts';
 import { directory } from '../../../activities/resources/directory.ts';
 import { converge } from '../../../activities/resources/engine.ts';
 import { file } from '../../../activities/resources/file.ts';
@@ -19,7 +20,6 @@ import type { Resource } from '../../../activities/resources/resource.ts';
 import { service } from '../../../activities/resources/service.ts';
 import { symlink } from '../../../activities/resources/symlink.ts';
 import { undo } from '../../../activities/resources/undo.ts';
-import { witness } from '../../../activities/resources/witness.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 let host: LocalHost;
@@ -127,7 +127,7 @@ describe.skipIf(!RUNS_HERE)('the ledger of a host', () => {
   });
 
   it('remembers what a witness saw, once', async () => {
-    const seen = () => [witness('tables', 'echo "$(date +%N) tables"')];
+    const seen = () => [baseline('tables', 'echo "$(date +%N) tables"')];
     expect((await run(seen())).changes).toHaveLength(1);
     const { entries } = await readLedger(host);
     expect(entries[0]).toMatchObject({

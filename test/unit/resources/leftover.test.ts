@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { converge } from '../../../activities/resources/engine.ts';
 import { readLedger } from '../../../activities/resources/ledger.ts';
 import { service } from '../../../activities/resources/service.ts';
-import { foretell, undo } from '../../../activities/resources/undo.ts';
+import { previewUndo, undo } from '../../../activities/resources/undo.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 let host: LocalHost;
@@ -46,19 +46,19 @@ const words = (changes: readonly { resource: string; action: string; detail: str
     .map(({ resource, action, detail }) => `${action} ${resource} ${detail}`.replaceAll(host.root, ''));
 const dryRun = async () => {
   const { entries } = await readLedger(host);
-  const told = await foretell(host, entries, { facts: FACTS });
-  return words([...entries].reverse().flatMap(({ kind, id }) => told.get(`${kind}:${id}`) ?? []));
+  const reports = await previewUndo(host, entries, { facts: FACTS });
+  return words([...entries].reverse().flatMap(({ kind, id }) => reports.get(`${kind}:${id}`) ?? []));
 };
 /** The dry run says the same, and changes nothing. */
 const takeBack = async (): Promise<string[]> => {
-  const foretold = await dryRun();
-  expect(await dryRun()).toEqual(foretold);
+  const preview = await dryRun();
+  expect(await dryRun()).toEqual(preview);
   // Not what a test only pretends to have made.
   const entries = (await readLedger(host)).entries.filter(({ kind }) => kind === 'leftover' || kind === 'service');
   await undo(host, entries, { stage: 'first', facts: FACTS });
   const changes = await undo(host, entries, { stage: 'middle', facts: FACTS });
-  expect(words(changes)).toEqual(foretold);
-  return foretold;
+  expect(words(changes)).toEqual(preview);
+  return preview;
 };
 const put = (path: string, content = 'tls.key') => {
   mkdirSync(host.path(path.slice(0, path.lastIndexOf('/'))), { recursive: true });
@@ -144,8 +144,8 @@ describe.skipIf(!RUNS_HERE)('what daemons filled', () => {
     await build('a', 'b', 'c', 'd', 'e');
     put('home/x');
     rmSync(host.path('disk'), { recursive: true });
-    const told = await takeBack();
-    expect(told.map((line) => line.slice(0, 160))).toEqual([
+    const reports = await takeBack();
+    expect(reports.map((line) => line.slice(0, 160))).toEqual([
       'keep leftover:/e the link leads to /disk, which is not there: on a disk that is not mounted, what was written stays',
       'keep leftover:/d the link leads to /etc/ssl, in a folder of the system: look there yourself',
       'keep leftover:/c the link leads to /, a folder of the system: look there yourself',

@@ -14,7 +14,7 @@ describe.runIf(RUNS_HERE)('a batch whose connection is lost', () => {
       { key: 'first', fragment: { script: 'sleep 0.3' } },
       { key: 'second', fragment: { script: 'sleep 0.3' } },
     ];
-    const script = host.local(batchScript({ lane: 'quick', parts, notes: '', payloads: new Map() }, 'nonce'));
+    const script = host.local(batchScript({ lane: 'quick', parts, ledgerLines: '', payloads: new Map() }, 'nonce'));
     const child = spawn('sh', ['-c', script, 'kubewright'], { stdio: ['ignore', 'pipe', 'ignore'] });
     await once(child.stdout, 'data');
     expect(readdirSync(host.path('run'))).toHaveLength(1);

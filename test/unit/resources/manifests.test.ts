@@ -24,7 +24,7 @@ const run = (wait?: { timeoutMs: number }) =>
     mode: 'apply',
     phase: 'test',
     signal: new AbortController().signal,
-    patience: { totalMs: 1_500, pauseMs: 10 },
+    retries: { totalMs: 1_500, pauseMs: 10 },
   });
 
 const NO_NAMESPACE = `echo 'Error from server (NotFound): namespaces "kube-system" not found' >&2`;

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
-import { packetFilterWitness } from '../../../activities/kube/packet-filter.ts';
+import { packetFilterBaseline } from '../../../activities/kube/packet-filter.ts';
 import { registryImage } from '../../../activities/phases/registry/image-resource.ts';
 import { absent } from '../../../activities/resources/absent.ts';
 import { archive } from '../../../activities/resources/archive.ts';
@@ -42,7 +42,7 @@ const run = (resources: readonly Resource[], mode: 'apply' | 'check' = 'apply', 
     mode,
     phase: 'test',
     signal: new AbortController().signal,
-    patience: { totalMs, pauseMs: 10 },
+    retries: { totalMs, pauseMs: 10 },
   });
 
 const FILE = { name: 't', version: '1', url: 'http://m/t', sha256: 'a'.repeat(64), size: 5, kind: 'binary' } as const;
@@ -350,8 +350,8 @@ describe.skipIf(!RUNS_HERE)('what was there before us', () => {
 
   it('nor because nft does not, where a kernel without it has no tables', async () => {
     failing('nft', 'Error: Could not process rule: Device or resource busy', 1);
-    expect(await ask(packetFilterWitness())).toMatchObject({ known: false, why: expect.stringContaining('busy') });
+    expect(await ask(packetFilterBaseline())).toMatchObject({ known: false, why: expect.stringContaining('busy') });
     failing('nft', 'nft: Unable to initialize Netlink socket: Protocol not supported', 1);
-    expect(await ask(packetFilterWitness())).toMatchObject({ known: true });
+    expect(await ask(packetFilterBaseline())).toMatchObject({ known: true });
   });
 });

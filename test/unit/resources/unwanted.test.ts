@@ -116,7 +116,7 @@ describe.skipIf(!RUNS_HERE)('taking it back on a host', () => {
     await apply([...stays, file(at('etc/toy/sub/b'), 'b'), file(at('etc/theirs'), 'ours')]);
 
     const entries = await left(stays);
-    const foretold = await foretellTogether(host, entries, { facts: FACTS });
+    const preview = await foretellTogether(host, entries, { facts: FACTS });
     expect(existsSync(at('etc/toy/sub/b'))).toBe(true);
     const done: Change[] = [];
     for (const stage of ['first', 'middle', 'last'] as const) {
@@ -131,7 +131,7 @@ describe.skipIf(!RUNS_HERE)('taking it back on a host', () => {
       ].sort(),
     );
     // A folder is empty only once its files are gone: a dry run does not know that of it.
-    expect(short(foretold)).toEqual(expect.arrayContaining(short(done).filter((each) => !each.includes('directory'))));
+    expect(short(preview)).toEqual(expect.arrayContaining(short(done).filter((each) => !each.includes('directory'))));
     expect(readFileSync(at('etc/theirs'), 'utf8')).toBe('before us');
     expect(readFileSync(at('etc/toy/a'), 'utf8')).toBe('a');
     expect(await left(stays)).toEqual([]);

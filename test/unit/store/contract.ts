@@ -122,7 +122,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     await store.hostKeys.record(cluster, 'cp-1', 'ssh-ed25519 BBBB');
     expect(await store.hostKeys.get(cluster, 'cp-1')).toBe('ssh-ed25519 AAAA');
     expect(await store.hostKeys.list(cluster)).toMatchObject([{ host: 'cp-1', key: 'ssh-ed25519 AAAA' }]);
-    expect(await store.hostKeys.forget(cluster, 'cp-1')).toBe(true);
+    expect(await store.hostKeys.remove(cluster, 'cp-1')).toBe(true);
     await store.hostKeys.record(cluster, 'cp-1', 'ssh-ed25519 BBBB');
     expect(await store.hostKeys.get(cluster, 'cp-1')).toBe('ssh-ed25519 BBBB');
   });
@@ -368,24 +368,24 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
   });
 
   it('notes: written, replaced, listed by prefix, forgotten one by one or all', async () => {
-    const { notes } = store;
+    const { clusterState } = store;
     const [cluster, other] = [unique('noted'), unique('noted')];
-    await notes.set(cluster, 'machine/cp-1', 'a');
-    await notes.set(cluster, 'machine/cp-1', 'b');
-    await notes.set(cluster, 'machine/%', 'c');
-    await notes.set(cluster, 'other', 'd');
-    await notes.set(other, 'machine/cp-2', 'e');
-    expect(await notes.get(cluster, 'machine/cp-1')).toBe('b');
-    expect(await notes.get(cluster, 'missing')).toBeNull();
-    expect(Object.fromEntries(await notes.list(cluster, 'machine/'))).toEqual({
+    await clusterState.set(cluster, 'machine/cp-1', 'a');
+    await clusterState.set(cluster, 'machine/cp-1', 'b');
+    await clusterState.set(cluster, 'machine/%', 'c');
+    await clusterState.set(cluster, 'other', 'd');
+    await clusterState.set(other, 'machine/cp-2', 'e');
+    expect(await clusterState.get(cluster, 'machine/cp-1')).toBe('b');
+    expect(await clusterState.get(cluster, 'missing')).toBeNull();
+    expect(Object.fromEntries(await clusterState.list(cluster, 'machine/'))).toEqual({
       'machine/%': 'c',
       'machine/cp-1': 'b',
     });
-    await notes.forget(cluster, 'machine/%');
-    expect([...(await notes.list(cluster, '')).keys()]).toEqual(['machine/cp-1', 'other']);
-    await notes.forget(cluster);
-    expect((await notes.list(cluster, '')).size).toBe(0);
-    expect(await notes.get(other, 'machine/cp-2')).toBe('e');
+    await clusterState.remove(cluster, 'machine/%');
+    expect([...(await clusterState.list(cluster, '')).keys()]).toEqual(['machine/cp-1', 'other']);
+    await clusterState.remove(cluster);
+    expect((await clusterState.list(cluster, '')).size).toBe(0);
+    expect(await clusterState.get(other, 'machine/cp-2')).toBe('e');
   });
 
   it('requests: the first body of a key wins, and its answer is kept', async () => {

@@ -18,7 +18,7 @@ function play(plan: Plan, pick: (running: string[]) => number): string[] {
   const done = new Set<string>();
   let running: string[] = [];
   for (;;) {
-    for (const task of graph.take()) {
+    for (const task of graph.next()) {
       const phase = plan.phases.find((each) => each.name === task.phase)!;
       for (const need of phase.needs)
         expect(met(plan, need, task.host, done), `${task.key} before its need`).toBe(true);
@@ -71,9 +71,9 @@ describe('the task graph', () => {
         const graph = new TaskGraph(plan);
         const victim = graph.tasks[choice % graph.tasks.length]!;
         const done = new Set<string>();
-        for (let taken = graph.take(); taken.length > 0; taken = graph.take()) {
+        for (let taken = graph.next(); taken.length > 0; taken = graph.next()) {
           for (const { key } of taken) {
-            if (key === victim.key) graph.hold(key);
+            if (key === victim.key) graph.park(key);
             else {
               graph.done(key);
               done.add(key);
@@ -87,7 +87,7 @@ describe('the task graph', () => {
           expect(needs.every((need) => met(plan, need, task.host, done))).toBe(false);
         }
         graph.release(victim.key);
-        for (let taken = graph.take(); taken.length > 0; taken = graph.take()) {
+        for (let taken = graph.next(); taken.length > 0; taken = graph.next()) {
           for (const { key } of taken) graph.done(key);
         }
         expect(graph.finished).toBe(true);
@@ -102,9 +102,9 @@ describe('the task graph', () => {
         { name: 'two', hosts: ['h1', 'h2'], needs: [sameHost('one')] },
       ]),
     );
-    expect(graph.take().map(({ key }) => key)).toEqual(['one:h1', 'one:h2']);
+    expect(graph.next().map(({ key }) => key)).toEqual(['one:h1', 'one:h2']);
     graph.done('one:h2');
-    expect(graph.take().map(({ key }) => key)).toEqual(['two:h2']);
+    expect(graph.next().map(({ key }) => key)).toEqual(['two:h2']);
   });
 
   it('runs a task that came later itself, wherever its host is, and others wait for it', () => {
@@ -116,7 +116,7 @@ describe('the task graph', () => {
       ]),
       { away: new Set(['h2']) },
     );
-    const taken = () => graph.take().map(({ key }) => key);
+    const taken = () => graph.next().map(({ key }) => key);
     expect(taken()).toEqual(['one:h1']);
     graph.skip('one:h1');
     graph.skip('objects:h1');
@@ -138,11 +138,11 @@ describe('the task graph', () => {
         { name: 'master', hosts: ['h1'], needs: [quorum('etcd')] },
       ]),
     );
-    graph.take();
+    graph.next();
     graph.done('etcd:h3');
-    expect(graph.take()).toEqual([]);
+    expect(graph.next()).toEqual([]);
     graph.done('etcd:h2');
-    expect(graph.take().map(({ key }) => key)).toEqual(['master:h1']);
+    expect(graph.next().map(({ key }) => key)).toEqual(['master:h1']);
     expect([1, 2, 3, 4, 5].map(majority)).toEqual([1, 2, 2, 3, 3]);
   });
 });

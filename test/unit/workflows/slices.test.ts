@@ -86,7 +86,7 @@ describe('slices of a plan', () => {
         const unreported: string[] = [];
         const running: { key: string; end(): void }[] = [];
         const begin = (graph: TaskGraph, after: (key: string) => void) => {
-          for (const task of graph.take()) {
+          for (const task of graph.next()) {
             const needs = plan.phases.find(({ name }) => name === task.phase)!.needs;
             expect(needs.every((need) => met(plan, need, task.host, done))).toBe(true);
             const { key } = task;

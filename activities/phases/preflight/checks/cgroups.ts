@@ -6,7 +6,7 @@ export default defineCheck({
   name: 'cgroups',
   about: 'kernel',
   title: 'Control groups',
-  looks:
+  inspects:
     '/sys/fs/cgroup/cgroup.controllers, or /proc/cgroups with cgroup v1, on control planes and workers: cpu, cpuset, memory and pids must be on.',
   codes: ['CGROUPS_UNUSABLE'],
   probe: {

@@ -6,7 +6,7 @@ export default defineCheck({
   name: 'disks',
   about: 'disk',
   title: 'Free space',
-  looks: '`df` of the folders of the option `minFreeMiB`, on every host.',
+  inspects: '`df` of the folders of the option `minFreeMiB`, on every host.',
   codes: ['DISK_FULL'],
   options: {
     minFreeMiB: z

@@ -54,7 +54,7 @@ export default defineCheck({
   name: 'earlier-cluster',
   about: 'leftovers',
   title: 'Another cluster on the machine',
-  looks:
+  inspects:
     'Processes and enabled units of k3s, RKE2, k0s, MicroK8s, kubeadm and others, a containerd.service that is not ours, files of kubeadm and its kin in /etc/kubernetes, data of another kubelet; on control planes and workers where Kubewright has not placed a kubelet before. Data of another registry on the registry host.',
   codes: ['EARLIER_CLUSTER_FOUND'],
   probe: {

@@ -15,7 +15,7 @@ export default defineCheck({
   name: 'etcd-data',
   about: 'leftovers',
   title: 'Data of an earlier etcd',
-  looks:
+  inspects:
     "The folder `member` in etcd's data folder (`spec.phases.etcd.dataDir`), through links, on etcd hosts where Kubewright has not placed etcd before.",
   codes: ['ETCD_DATA_FOUND'],
   probe: {

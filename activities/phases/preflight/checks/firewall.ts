@@ -3,7 +3,7 @@ import { cidrAddress } from '../../../../contracts/primitives.ts';
 import { firewallNeeds, firewallOptions } from '../../../kube/openings.ts';
 import { type CheckHost, defineCheck } from '../check.ts';
 import { iptablesChains } from '../firewall/iptables.ts';
-import { type Chain, fateOf, type Packet } from '../firewall/model.ts';
+import { type Chain, outcomeOf, type Packet } from '../firewall/model.ts';
 import { nftChains } from '../firewall/nftables.ts';
 
 /** One packet that the cluster needs, its source as the spec has it, and in words what for. */
@@ -55,7 +55,7 @@ export default defineCheck({
   name: 'firewall',
   about: 'network',
   title: 'Firewalls',
-  looks:
+  inspects:
     'Rules and policies of iptables and nftables at the hooks input and forward, on every host: none certainly drops what the roles of the host need of the other hosts and of pods. ufw and firewalld are opened by the phase `prepare`, unless `spec.phases.prepare.firewall.mode` is `leave`; then they are looked at like others.',
   codes: ['FIREWALL_BLOCKS'],
   probe: {
@@ -119,10 +119,10 @@ done`,
         const lost = wanted.flatMap((each): Lost[] => {
           const { packet } = each;
           if (packet.hook !== chain.hook) return [];
-          const fate = fateOf(chain, chains, packet);
+          const outcome = outcomeOf(chain, chains, packet);
           // flannel puts its own rules at the end of this chain.
-          const flannels = chain.table === 'ip filter' && chain.name === 'FORWARD' && fate.by === null;
-          return fate.end === 'drop' && !flannels ? [{ ...each, by: fate.by }] : [];
+          const flannels = chain.table === 'ip filter' && chain.name === 'FORWARD' && outcome.by === null;
+          return outcome.end === 'drop' && !flannels ? [{ ...each, by: outcome.by }] : [];
         });
         const [first] = lost;
         if (!first) return [];

@@ -56,7 +56,7 @@ export default defineCheck({
   name: 'folder-links',
   about: 'disk',
   title: 'Folders that are links',
-  looks:
+  inspects:
     'Where the folders of the cluster are links (to another disk, say): that they lead to a folder that is there, on every host; and, before the first build of a host, that it is none of the system or of another service.',
   codes: ['FOLDER_UNUSABLE'],
   probe: {

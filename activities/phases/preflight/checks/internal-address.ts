@@ -6,7 +6,8 @@ export default defineCheck({
   name: 'internal-address',
   about: 'network',
   title: 'Internal address',
-  looks: 'The IPv4 addresses of every host (`ip addr`), and what its `internalAddress` resolves to when it is a name.',
+  inspects:
+    'The IPv4 addresses of every host (`ip addr`), and what its `internalAddress` resolves to when it is a name.',
   codes: ['NETWORK_UNREACHABLE'],
   probe: {
     script: `

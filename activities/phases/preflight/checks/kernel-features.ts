@@ -64,7 +64,7 @@ export default defineCheck({
   name: 'kernel-features',
   about: 'kernel',
   title: 'Kernel features',
-  looks:
+  inspects:
     'overlay, br_netfilter, nf_conntrack and what the chosen proxy mode and flannel backend need, on control planes and workers: loaded, built in (/proc, modules.builtin, /proc/kallsyms) or loadable (`modprobe -n`).',
   codes: ['KERNEL_FEATURE_MISSING'],
   probe: {

@@ -9,7 +9,7 @@ export default defineCheck({
   name: 'leftovers',
   about: 'leftovers',
   title: 'Leftovers of other clusters',
-  looks:
+  inspects:
     'On control planes and workers without a kubelet of ours: network configurations in /etc/cni/net.d, links, chains of iptables and tables of nft of other clusters. On every host, in all folders of systemd: drop-ins that replace what a unit of ours starts.',
   codes: ['LEFTOVERS_FOUND'],
   options: {

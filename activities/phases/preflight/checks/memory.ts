@@ -6,7 +6,7 @@ export default defineCheck({
   name: 'memory',
   about: 'memory',
   title: 'Memory',
-  looks: 'MemTotal of /proc/meminfo, on control planes and workers.',
+  inspects: 'MemTotal of /proc/meminfo, on control planes and workers.',
   codes: ['MEMORY_TOO_SMALL'],
   options: {
     minMemoryMiB: z.int().min(0).max(10_000_000).default(900).describe('Memory wanted on hosts that run pods'),

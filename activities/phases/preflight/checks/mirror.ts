@@ -5,7 +5,7 @@ export default defineCheck({
   name: 'mirror',
   about: 'network',
   title: 'Artifact mirror',
-  looks: '`curl` of manifest.json on `spec.artifacts.mirror` within 4 s, on every host that has curl.',
+  inspects: '`curl` of manifest.json on `spec.artifacts.mirror` within 4 s, on every host that has curl.',
   codes: ['NETWORK_UNREACHABLE'],
   probe: {
     script: `

@@ -25,7 +25,7 @@ export default defineCheck({
   name: 'module-files',
   about: 'kernel',
   title: 'Kernel modules that are kept from loading',
-  looks:
+  inspects:
     '`blacklist` and `install NAME /bin/true` in modprobe.d, `module_blacklist` on the command line of the kernel and `kernel.modules_disabled`, for modules that the cluster needs and that are not built in; on control planes and workers.',
   codes: ['KERNEL_MODULE_BLOCKED'],
   probe: {

@@ -14,7 +14,7 @@ export default defineCheck({
   name: 'mount-options',
   about: 'disk',
   title: 'Mount options',
-  looks:
+  inspects:
     'The mount options (`findmnt`) of the file systems that our files are on, on every host: none is read-only, and none of those with programs is `noexec`.',
   codes: ['MOUNT_OPTIONS_UNUSABLE'],
   probe: {

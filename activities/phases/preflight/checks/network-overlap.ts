@@ -10,7 +10,7 @@ export default defineCheck({
   name: 'network-overlap',
   about: 'network',
   title: 'Routes into the ranges of the cluster',
-  looks:
+  inspects:
     'IPv4 routes of all tables, those of VPNs and of bridges of Docker or libvirt among them, that overlap `spec.network.podCidr` or `serviceCidr`; on control planes and workers where Kubewright has not placed a kubelet before.',
   codes: ['NETWORK_OVERLAPS'],
   probe: {

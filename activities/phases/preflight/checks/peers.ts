@@ -39,7 +39,7 @@ export default defineCheck({
   name: 'peers',
   about: 'network',
   title: 'Other hosts of the cluster',
-  looks:
+  inspects:
     'ICMP echo and a TCP connection to the SSH port of control planes, etcd members, registry and time servers, within 2 s, from every host. A majority of control planes and etcd members is enough.',
   codes: ['NETWORK_UNREACHABLE'],
   probe: {
@@ -61,14 +61,14 @@ wait`,
   evaluate(of, rows) {
     const reached = new Set(rows.map(([peer]) => peer));
     return peerGroups(of).flatMap(({ what, peers, least }) => {
-      const silent = peers.filter((peer) => !reached.has(peer));
-      const count = peers.length - silent.length;
+      const unreachable = peers.filter((peer) => !reached.has(peer));
+      const count = peers.length - unreachable.length;
       if (count >= least) return [];
       return [
         {
           code: 'NETWORK_UNREACHABLE' as const,
           message: `${what}: ${count} of ${peers.length} can be reached, at least ${least} must be`,
-          evidence: `no answer within 2 s to ping or TCP: ${silent.slice(0, 20).join(', ')}`,
+          evidence: `no answer within 2 s to ping or TCP: ${unreachable.slice(0, 20).join(', ')}`,
         },
       ];
     });

@@ -29,7 +29,7 @@ export default defineCheck({
   name: 'ports',
   about: 'network',
   title: 'Listening ports',
-  looks: '`ss -l -t -n -p`, on every host: the ports of its roles are free, or held by the binary of ours.',
+  inspects: '`ss -l -t -n -p`, on every host: the ports of its roles are free, or held by the binary of ours.',
   codes: ['PORT_IN_USE'],
   probe: {
     script: `

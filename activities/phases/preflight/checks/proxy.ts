@@ -9,7 +9,7 @@ export default defineCheck({
   name: 'proxy',
   about: 'network',
   title: 'Proxies',
-  looks:
+  inspects:
     'A TCP connection to the addresses of `spec.proxy` within 5 s, on every host. Without `spec.proxy`: to the proxies in the settings of apt and dnf, and whether packages are missing that would have to come through them.',
   codes: ['PROXY_UNREACHABLE'],
   probe: {

@@ -58,7 +58,7 @@ export default defineCheck({
   name: 'resolv-conf',
   about: 'network',
   title: 'Name servers',
-  looks: `The name servers that cluster DNS will ask, on control planes and workers: \`spec.phases.dns.upstream\`, else those of the file that the kubelet gives to pods (the first of ${RESOLV_CONFS.join(', ')} without a server on loopback): no loopback, no address of the cluster's own ranges, at least one in IPv4, and one on the host itself listens.`,
+  inspects: `The name servers that cluster DNS will ask, on control planes and workers: \`spec.phases.dns.upstream\`, else those of the file that the kubelet gives to pods (the first of ${RESOLV_CONFS.join(', ')} without a server on loopback): no loopback, no address of the cluster's own ranges, at least one in IPv4, and one on the host itself listens.`,
   codes: ['RESOLV_CONF_UNUSABLE'],
   probe: {
     script: `
@@ -100,10 +100,10 @@ ss -H -l -u -n 'sport = :53' 2>/dev/null | head -n 50 | while read -r _ _ _ loca
     const servers = rows.flatMap(([word, line = '', server = '']) => (word === 'nameserver' ? [{ line, server }] : []));
     const listening = rows.flatMap(([word, address = '']) => (word === 'listens' ? [address.replace(/%.*/, '')] : []));
     const own = internalAddress(host);
-    const silent = !['*', '0.0.0.0', '[::]', own].some((each) => listening.includes(each));
+    const unreachable = !['*', '0.0.0.0', '[::]', own].some((each) => listening.includes(each));
     const judged = servers.map(({ line, server }) => {
       const why = `nothing listens on port 53 of ${server}, the host itself`;
-      const fault = faultOf(cluster, server) ?? (server === own && silent ? { why, loops: false } : null);
+      const fault = faultOf(cluster, server) ?? (server === own && unreachable ? { why, loops: false } : null);
       return { line, server, fault };
     });
     const useful = judged.some(({ fault }) => fault === null);

@@ -17,7 +17,7 @@ export default defineCheck({
   name: 'swap',
   about: 'memory',
   title: 'Swap',
-  looks:
+  inspects:
     'On control planes and workers whose kubelet wants no swap: /etc/rc.local, /etc/crontab, /etc/cron.d and root’s crontab for swapon, /etc/waagent.conf, and in a container the swap of its machine (/proc/swaps). Swap in use, /etc/fstab, swap units, zram and services that switch swap on are prepare’s to switch off.',
   codes: ['SWAP_STAYS'],
   probe: {

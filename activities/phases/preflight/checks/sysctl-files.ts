@@ -54,8 +54,8 @@ function good(key: string, wanted: string, value: string): boolean {
 }
 
 /** The key of ours that an assignment spoils; null when it does no harm. */
-function spoils({ key, value }: Assignment, wants: ReadonlyMap<string, string>): string | null {
-  for (const [ours, wanted] of wants) if (matches(key, ours) && !good(ours, wanted, value)) return ours;
+function spoils({ key, value }: Assignment, settingsNeeded: ReadonlyMap<string, string>): string | null {
+  for (const [ours, wanted] of settingsNeeded) if (matches(key, ours) && !good(ours, wanted, value)) return ours;
   return /^net\.ipv4\.conf\..+\.forwarding$/.test(key) && value === '0' ? key : null;
 }
 
@@ -73,7 +73,7 @@ export default defineCheck({
   name: 'sysctl-files',
   about: 'kernel',
   title: 'Files with kernel settings',
-  looks: `Files of systemd-sysctl, \`sysctl --system\` and ufw that take back a setting of ${SYSCTL_FILE} or switch off the loading of modules, on control planes and workers. A file that sorts before ours is no problem.`,
+  inspects: `Files of systemd-sysctl, \`sysctl --system\` and ufw that take back a setting of ${SYSCTL_FILE} or switch off the loading of modules, on control planes and workers. A file that sorts before ours is no problem.`,
   codes: ['SYSCTL_OVERRIDDEN'],
   probe: {
     script: `
@@ -108,7 +108,7 @@ awk -v "keys= $keys " '
     args: (of) => (runsPods(of.host) ? [[...settings(of, false).keys()].join(' ')] : null),
   },
   evaluate(of, rows) {
-    const wants = settings(of, isContainer(of.facts));
+    const settingsNeeded = settings(of, isContainer(of.facts));
     const ufw = rows.find(([word]) => word === 'ufw')?.[1];
     const files = new Set(rows.flatMap(([word, file = '']) => (word === 'ufw' ? [] : [file])));
     const hidden = (file: string) =>
@@ -119,10 +119,10 @@ awk -v "keys= $keys " '
     return rows.flatMap(([word, file = '', line = '', key = '', value = '']) => {
       if (word !== 'set' || file === SYSCTL_FILE || hidden(file)) return [];
       const assignment = { file, line, key, value };
-      const spoilt = spoils(assignment, wants);
+      const spoilt = spoils(assignment, settingsNeeded);
       const wins = spoilt === null ? null : winsBy(assignment, ufw);
       if (spoilt === null || wins === null) return [];
-      const wanted = wants.get(spoilt) ?? '1';
+      const wanted = settingsNeeded.get(spoilt) ?? '1';
       return [
         {
           code: 'SYSCTL_OVERRIDDEN' as const,

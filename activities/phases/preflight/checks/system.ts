@@ -6,7 +6,7 @@ export default defineCheck({
   name: 'system',
   about: 'system',
   title: 'Distribution, architecture, systemd',
-  looks: '/etc/os-release, `uname -m` and the name of process 1, on every host.',
+  inspects: '/etc/os-release, `uname -m` and the name of process 1, on every host.',
   codes: ['OS_UNSUPPORTED'],
   options: {
     allowUnsupportedOs: z.boolean().default(false).describe('Allow a distribution that is not tested'),

@@ -73,8 +73,8 @@ function ruleOf(line: string): { chain: string; rule: Chain['rules'][number] } |
     } else if (read && next !== undefined) {
       index += 1;
       tests.push((packet) => {
-        const said = read(next, packet) ?? 'yes';
-        return turned ? not(said) : said;
+        const answer = read(next, packet) ?? 'yes';
+        return turned ? not(answer) : answer;
       });
     } else if (word.startsWith('-')) {
       // Something that we do not know, with its values.

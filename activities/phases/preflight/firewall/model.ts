@@ -32,7 +32,7 @@ export interface Chain {
 }
 
 /** What becomes of a packet in a base chain. `maybe`: some rule may accept it. */
-export interface Fate {
+export interface Outcome {
   end: 'accept' | 'drop' | 'maybe';
   /** The rule that drops it; null: the policy. */
   by: string | null;
@@ -63,12 +63,12 @@ export function isIn(address: string, range: string): Truth {
 }
 
 /** Follow a packet through a base chain. What is not known counts in its favour: only what is certainly dropped is. Pure. */
-export function fateOf(chain: Chain, chains: ReadonlyMap<string, Chain>, packet: Packet): Fate {
+export function outcomeOf(chain: Chain, chains: ReadonlyMap<string, Chain>, packet: Packet): Outcome {
   const seen = { maybe: false };
-  const fate = walk(chain, chains, packet, seen, 0);
-  const end = fate?.end ?? chain.policy;
+  const outcome = walk(chain, chains, packet, seen, 0);
+  const end = outcome?.end ?? chain.policy;
   if (end === 'drop' && seen.maybe) return { end: 'maybe', by: null };
-  return { end, by: fate?.by ?? null };
+  return { end, by: outcome?.by ?? null };
 }
 
 function walk(
@@ -77,7 +77,7 @@ function walk(
   packet: Packet,
   seen: { maybe: boolean },
   depth: number,
-): Fate | null {
+): Outcome | null {
   if (depth > MAX_DEPTH) return { end: 'maybe', by: null };
   for (const rule of chain.rules) {
     const found = rule.decide(packet).find((each) => each.truth !== 'no');
@@ -93,10 +93,10 @@ function walk(
       if (certain) return null;
     } else if (verdict.kind === 'jump' || verdict.kind === 'goto') {
       const next = chains.get(verdict.chain);
-      const fate = next ? walk(next, chains, packet, seen, depth + 1) : null;
+      const outcome = next ? walk(next, chains, packet, seen, depth + 1) : null;
       if (!certain) {
-        if (fate?.end === 'accept') seen.maybe = true;
-      } else if (fate) return fate;
+        if (outcome?.end === 'accept') seen.maybe = true;
+      } else if (outcome) return outcome;
       else if (verdict.kind === 'goto') return null;
     }
   }

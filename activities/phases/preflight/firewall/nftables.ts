@@ -76,9 +76,9 @@ function matchOf(match: unknown, packet: Packet, sets: Sets): Truth {
   const value = valueOf(left, packet);
   if (value === null) return 'no';
   if (value === undefined) return 'maybe';
-  const said = holds(right, value, sets);
-  if (op === '!=') return not(said);
-  return op === '==' || op === 'in' || op === undefined ? said : 'maybe';
+  const answer = holds(right, value, sets);
+  if (op === '!=') return not(answer);
+  return op === '==' || op === 'in' || op === undefined ? answer : 'maybe';
 }
 
 function verdictOf(expression: Record<string, unknown>): Verdict | null {

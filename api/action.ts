@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { accepted, commandRequest } from '../contracts/api.ts';
-import type { CommandBase, CommandResult, OnVersion } from '../contracts/commands.ts';
+import type { ActionBase, ActionResult, OnVersion } from '../contracts/actions.ts';
+import type { accepted, actionRequest } from '../contracts/api.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationStatus } from '../contracts/operation.ts';
 import { requireActive } from './active-operation.ts';
@@ -11,45 +11,45 @@ import { actorFor } from './plugins/auth.ts';
 import { operationLinks } from './routes/shared.ts';
 
 /** Who asks, why, and on which view. */
-export type CommandWords = CommandBase & OnVersion;
+export type ActionContext = ActionBase & OnVersion;
 
 /** A command request: its cluster, its headers, its body with `operation`, `expectedVersion` and `reason`. */
-interface Asked {
+interface ActionRequest {
   cluster: string;
   headers: { 'idempotency-key'?: string | undefined; 'if-match'?: string | undefined };
-  body: z.output<typeof commandRequest>;
+  body: z.output<typeof actionRequest>;
 }
 
 /**
  * Send a command once per Idempotency-Key. `what` names it (the route, the host), so that a key that was used for another
  * command is refused. `send` returns the operation that took it.
  */
-export async function commandOnce(
+export async function actOnce(
   deps: ApiDeps,
   request: FastifyRequest,
-  { cluster, headers, body }: Asked,
+  { cluster, headers, body }: ActionRequest,
   what: object,
-  send: (words: CommandWords, asked: string | undefined) => Promise<CommandResult>,
+  send: (context: ActionContext, requested: string | undefined) => Promise<ActionResult>,
 ): Promise<z.infer<typeof accepted>> {
-  const { operation: asked, expectedVersion } = viewOf(headers['if-match'], body);
+  const { operation: requested, expectedVersion } = viewOf(headers['if-match'], body);
   const key = headers['idempotency-key'];
   const operation = await oncePerKey(deps, cluster, key, { ...what, body }, async (requestId) => {
-    const words = { actor: actorFor(request), requestId, reason: body.reason, expectedVersion };
-    return (await send(words, asked)).operationId;
+    const context = { actor: actorFor(request), requestId, reason: body.reason, expectedVersion };
+    return (await send(context, requested)).operationId;
   });
   return { cluster, operation, links: operationLinks(cluster, operation) };
 }
 
 /** The same for a command that the running operation takes. */
-export function commandActiveOnce(
+export function actOnActive(
   deps: ApiDeps,
   request: FastifyRequest,
-  asked: Asked,
+  requested: ActionRequest,
   what: object,
-  send: (words: CommandWords, active: OperationStatus) => Promise<CommandResult>,
+  send: (context: ActionContext, active: OperationStatus) => Promise<ActionResult>,
 ): Promise<z.infer<typeof accepted>> {
-  return commandOnce(deps, request, asked, what, async (words, operation) =>
-    send(words, await requireActive(deps, asked.cluster, operation)),
+  return actOnce(deps, request, requested, what, async (context, operation) =>
+    send(context, await requireActive(deps, requested.cluster, operation)),
   );
 }
 
@@ -60,8 +60,8 @@ export const viewTag = ({ operationId, version = 0 }: Pick<OperationStatus, 'ope
 /** The view that a command was decided on: of If-Match, where the body does not say it. */
 function viewOf(
   ifMatch: string | undefined,
-  body: Asked['body'],
-): Pick<Asked['body'], 'operation' | 'expectedVersion'> {
+  body: ActionRequest['body'],
+): Pick<ActionRequest['body'], 'operation' | 'expectedVersion'> {
   const { operation, expectedVersion } = body;
   if (ifMatch === undefined) return { operation, expectedVersion };
   const [, tagged, version] = /^"([^":]+):(\d{1,9})"$/.exec(ifMatch) ?? [];

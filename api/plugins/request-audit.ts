@@ -17,7 +17,7 @@ declare module 'fastify' {
     /** sha256 and length of the body as it came; null before it was read, or when it holds a secret. */
     bodyDigest: { sha256: string | null; bytes: number } | null;
     /** The record of this request, when it was begun; `ended` once it is written down whole. */
-    trail: { startedAt: Date; open: OpenRecord | null; ended: boolean; code: string | null } | null;
+    auditRecord: { startedAt: Date; open: OpenRecord | null; ended: boolean; code: string | null } | null;
   }
 }
 
@@ -39,7 +39,7 @@ export const leavesRecord = ({ method, routeOptions: { config } }: FastifyReques
 const CLOSED_BY_CALLER = 499;
 
 /** What the trail needs of the store. `known`: there is a cluster of this name, or there were operations on it. */
-export interface TrailStore {
+export interface RequestAuditStore {
   journal: Journal;
   known(cluster: string): Promise<boolean>;
 }
@@ -52,7 +52,7 @@ const REFUSED_FOR_CALLER: ReadonlySet<number> = new Set([401, 403, 429]);
  * before the answer leaves. So is every request that only reads and is refused for who asks: without a valid token, with
  * too small a role, for a cluster out of the token's reach. To be registered before authentication, which refuses.
  */
-export function recordRequests(app: FastifyInstance, store: TrailStore): void {
+export function recordRequests(app: FastifyInstance, store: RequestAuditStore): void {
   const { journal } = store;
   const refusals = new Refusals(journal);
   const newNames = new Buckets();
@@ -69,33 +69,33 @@ export function recordRequests(app: FastifyInstance, store: TrailStore): void {
   const refuse = (request: FastifyRequest, end: RecordEnded): Promise<void> =>
     refusals.add(begun(request), end, (begin) => placed(begin, false));
   app.decorateRequest('bodyDigest', null);
-  app.decorateRequest('trail', null);
+  app.decorateRequest('auditRecord', null);
   app.addHook('onRequest', async (request) => {
-    if (leavesRecord(request)) request.trail = { startedAt: new Date(), open: null, ended: false, code: null };
+    if (leavesRecord(request)) request.auditRecord = { startedAt: new Date(), open: null, ended: false, code: null };
   });
   app.addHook('preHandler', async (request) => {
-    const { trail } = request;
-    if (!trail || request.is404) return;
+    const { auditRecord } = request;
+    if (!auditRecord || request.is404) return;
     try {
-      trail.open = await journal.begin(await placed(begun(request), request.routeOptions.url === '/clusters'));
+      auditRecord.open = await journal.begin(await placed(begun(request), request.routeOptions.url === '/clusters'));
     } catch (error) {
       // The answer says that it could not be recorded; a second try would make the caller wait twice.
-      trail.ended = true;
+      auditRecord.ended = true;
       throw error;
     }
   });
   app.addHook('onError', async (request, _reply, error) => {
-    if (request.trail) request.trail.code = KubewrightError.is(error) ? error.code : null;
+    if (request.auditRecord) request.auditRecord.code = KubewrightError.is(error) ? error.code : null;
   });
   app.addHook('onSend', async (request, reply, payload) => {
-    const { trail } = request;
+    const { auditRecord } = request;
     const refused = REFUSED_FOR_CALLER.has(reply.statusCode) || request.outOfReach;
-    if (trail ? trail.ended : !refused) return payload;
+    if (auditRecord ? auditRecord.ended : !refused) return payload;
     // First: should writing fail, the answer to that failure must not come here again.
-    if (trail) trail.ended = true;
+    if (auditRecord) auditRecord.ended = true;
     const end = ended(request, reply, payload);
     try {
-      if (trail?.open) await journal.end(trail.open, end);
+      if (auditRecord?.open) await journal.end(auditRecord.open, end);
       else await refuse(request, end);
     } catch (error) {
       // Fastify cannot serialise an error of this hook when the answer is an error already: the answer is replaced here.
@@ -107,15 +107,15 @@ export function recordRequests(app: FastifyInstance, store: TrailStore): void {
     return payload;
   });
   app.addHook('onRequestAbort', async (request) => {
-    const { trail } = request;
+    const { auditRecord } = request;
     // A handler that runs goes on, and ends the record; without a handler it would stay open.
-    if (!trail || trail.ended || trail.open) return;
-    trail.ended = true;
+    if (!auditRecord || auditRecord.ended || auditRecord.open) return;
+    auditRecord.ended = true;
     await refuse(request, { ...NO_OUTPUT, endedAt: new Date(), code: CLOSED_BY_CALLER, error: 'BAD_REQUEST' });
   });
   app.decorate('recordUnrouted', async (request, code) => {
     if (READING.includes(request.method)) return;
-    request.trail = { startedAt: new Date(), open: null, ended: true, code };
+    request.auditRecord = { startedAt: new Date(), open: null, ended: true, code };
     await refuse(request, { ...NO_OUTPUT, endedAt: new Date(), code: ERRORS[code].status, error: code });
   });
   const timer = setInterval(() => {
@@ -142,7 +142,7 @@ function begun(request: FastifyRequest): RecordBegun {
     argv: [request.method, request.url.slice(0, ARGUMENT_CHARS), ...addressesOf(request)],
     stdinSha256: request.bodyDigest?.sha256 ?? null,
     stdinBytes: request.bodyDigest?.bytes ?? 0,
-    startedAt: request.trail?.startedAt ?? new Date(),
+    startedAt: request.auditRecord?.startedAt ?? new Date(),
   };
 }
 
@@ -174,7 +174,7 @@ function ended(request: FastifyRequest, reply: FastifyReply, payload: unknown): 
     ...NO_OUTPUT,
     endedAt: new Date(),
     code: statusCode,
-    error: statusCode < 400 ? null : (request.trail?.code ?? codeOf(payload)),
+    error: statusCode < 400 ? null : (request.auditRecord?.code ?? codeOf(payload)),
     operation: statusCode < 300 ? operationOf(payload) : undefined,
   };
 }

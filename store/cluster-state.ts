@@ -6,17 +6,17 @@ import { now } from './time.ts';
  * What is to be remembered of a cluster from one operation to the next and stands on no host that could be lost: short
  * texts by name, such as `etcd/formed` or `machine/cp-1`. Never secrets.
  */
-export interface Notes {
+export interface ClusterStateStore {
   get(cluster: string, name: string): Promise<string | null>;
   /** Writes or replaces. */
   set(cluster: string, name: string, text: string): Promise<void>;
   /** Name → text of those whose name begins with the prefix. */
   list(cluster: string, prefix: string): Promise<Map<string, string>>;
   /** Forgets one note, or without a name all of the cluster. */
-  forget(cluster: string, name?: string): Promise<void>;
+  remove(cluster: string, name?: string): Promise<void>;
 }
 
-export function notes(db: Kysely<Tables>): Notes {
+export function clusterState(db: Kysely<Tables>): ClusterStateStore {
   return {
     async get(cluster, name) {
       const row = await db
@@ -46,7 +46,7 @@ export function notes(db: Kysely<Tables>): Notes {
       // Not `like`: its wildcards may stand in names.
       return new Map(rows.filter(({ name }) => name.startsWith(prefix)).map(({ name, text }) => [name, text]));
     },
-    async forget(cluster, name) {
+    async remove(cluster, name) {
       const all = db.deleteFrom('notes').where('cluster', '=', cluster);
       await (name === undefined ? all : all.where('name', '=', name)).execute();
     },

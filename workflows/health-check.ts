@@ -18,7 +18,7 @@ interface Progress {
  * The look at the cluster's health with which an operation ends. It never fails one: what could not be looked at is
  * `unknown`. Where nothing was changed, it begins beside the last tasks, so that it costs no time of its own.
  */
-export class HealthLook {
+export class HealthCheck {
   /** What was found, once the operation is over. */
   found: Health | undefined;
   private readonly plan: Plan;
@@ -40,7 +40,7 @@ export class HealthLook {
     const runs = tasks.filter(({ state }) => state === 'running').length;
     const over = tasks.filter(({ state }) => state === 'succeeded' || state === 'skipped').length;
     if (runs === 0 || over === 0 || runs + over < tasks.length) return;
-    this.early = this.look(false, 1);
+    this.early = this.check(false, 1);
   }
 
   /** Called when the operation is over. */
@@ -49,10 +49,10 @@ export class HealthLook {
     const early = changeCount === 0 || isCheck ? await this.early : undefined;
     // One that found something may have looked before the last task had waited for it to pass.
     const isFinal = early !== undefined && (isCheck || early.state === 'healthy');
-    this.found = isFinal ? early : await this.look(!isCheck && changeCount > 0, 2);
+    this.found = isFinal ? early : await this.check(!isCheck && changeCount > 0, 2);
   }
 
-  private async look(settle: boolean, n: number): Promise<Health> {
+  private async check(settle: boolean, n: number): Promise<Health> {
     const { cluster, operationId, actor, requestId, kind } = this.input;
     const [specRef, quarantine] = this.present();
     const input: HealthInput = {

@@ -30,7 +30,7 @@ export interface SubmitResult {
 }
 
 /** Who asks, and under which request id. */
-export interface CommandBase {
+export interface ActionBase {
   actor: Actor;
   requestId: string;
   reason?: string | undefined;
@@ -48,7 +48,7 @@ export interface DecideInput extends OnVersion {
 }
 
 /** Argument of the `amend` update: a paused or blocked operation goes on with a corrected spec. */
-export interface AmendInput extends CommandBase, OnVersion {
+export interface AmendInput extends ActionBase, OnVersion {
   /** The host that was corrected. */
   host: string;
   specRef: string;
@@ -56,21 +56,21 @@ export interface AmendInput extends CommandBase, OnVersion {
 }
 
 /** Argument of the `pause` update. */
-export interface PauseInput extends CommandBase, OnVersion {
+export interface PauseInput extends ActionBase, OnVersion {
   /** `drain`: running tasks end by themselves. `interrupt`: they are cancelled at their present command and run again. */
   mode: 'drain' | 'interrupt';
 }
 
 /** Argument of the `resume` update. */
-export type ResumeInput = CommandBase & OnVersion;
+export type ResumeInput = ActionBase & OnVersion;
 
 /** Argument of the `cancelOperation` update. Without an operation id the running one is meant. */
-export interface CancelInput extends CommandBase {
+export interface CancelInput extends ActionBase {
   operationId?: string | undefined;
 }
 
 /** Answer of pause, resume, decide, amend and cancelOperation: the operation that took it. */
-export interface CommandResult {
+export interface ActionResult {
   operationId: string;
 }
 

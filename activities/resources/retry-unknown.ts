@@ -6,22 +6,22 @@ import { type Observations, probe } from './probe.ts';
 import { type Resource, resourceKey } from './resource.ts';
 
 /** How long a resource of which nothing is known is asked for again. */
-export interface Patience {
+export interface RetryTimes {
   /** From the moment when its turn has come, ms. */
   readonly totalMs: number;
   readonly pauseMs: number;
 }
 
 /** An API server answers some 15 s after a reboot, on a busy machine a minute. */
-export const PATIENCE: Patience = { totalMs: 90_000, pauseMs: 1_000 };
+export const APPLY_RETRIES: RetryTimes = { totalMs: 90_000, pauseMs: 1_000 };
 /** A dry run does not wait for the change. */
-export const CHECK_PATIENCE: Patience = { totalMs: 15_000, pauseMs: 1_000 };
+export const CHECK_RETRIES: RetryTimes = { totalMs: 15_000, pauseMs: 1_000 };
 
 export interface AskAgain {
   remote: RemoteHost;
   resources: readonly Resource[];
   phase: string;
-  patience: Patience;
+  retries: RetryTimes;
   signal: AbortSignal;
   onStep: (step: string) => void;
 }
@@ -36,24 +36,24 @@ export const isUnknown = ({ byResource }: Observations, resource: Resource): boo
  * with the resource and the last words of what was asked.
  */
 export async function askUntilKnown(ask: AskAgain, observations: Observations): Promise<Observations> {
-  const { patience, signal } = ask;
-  const deadline = performance.now() + patience.totalMs;
+  const { retries, signal } = ask;
+  const deadline = performance.now() + retries.totalMs;
   let seen = observations;
   for (;;) {
     seen = await askOnce(ask, seen);
     const [first] = ask.resources;
     if (first === undefined || !isUnknown(seen, first)) return seen;
-    if (performance.now() >= deadline) return settled(ask, seen, first);
-    await sleep(patience.pauseMs, undefined, { signal });
+    if (performance.now() >= deadline) return retryOnce(ask, seen, first);
+    await sleep(retries.pauseMs, undefined, { signal });
   }
 }
 
 /** The same for all of them, as far as it goes: what stays unknown is left so. */
 export async function askWhile(ask: AskAgain, observations: Observations): Promise<Observations> {
-  const deadline = performance.now() + ask.patience.totalMs;
+  const deadline = performance.now() + ask.retries.totalMs;
   let seen = observations;
   while (ask.resources.some((resource) => isUnknown(seen, resource)) && performance.now() < deadline) {
-    await sleep(ask.patience.pauseMs, undefined, { signal: ask.signal });
+    await sleep(ask.retries.pauseMs, undefined, { signal: ask.signal });
     seen = await askOnce(ask, seen);
   }
   return seen;
@@ -67,14 +67,14 @@ async function askOnce({ remote, resources, phase, onStep }: AskAgain, seen: Obs
   return { ...seen, byResource: new Map([...seen.byResource, ...byResource]) };
 }
 
-function settled({ remote, patience }: AskAgain, seen: Observations, resource: Resource): Observations {
+function retryOnce({ remote, retries }: AskAgain, seen: Observations, resource: Resource): Observations {
   const key = resourceKey(resource);
   const answer = seen.byResource.get(key);
   if (answer?.known === false && answer.otherwise) {
     const { state } = answer.otherwise;
     return { ...seen, byResource: new Map([...seen.byResource, [key, { known: true, state }]]) };
   }
-  const seconds = Math.round(patience.totalMs / 1000);
+  const seconds = Math.round(retries.totalMs / 1000);
   throw new KubewrightError(
     'STATE_UNKNOWN',
     `it is not known whether ${key} is as it should be: there was no answer in ${seconds} s`,

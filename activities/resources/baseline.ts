@@ -4,13 +4,13 @@ import { LEDGER } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
-export interface WitnessResource extends Resource {
+export interface BaselineResource extends Resource {
   readonly kind: 'witness';
   readonly look: string;
 }
 
-interface WitnessState {
-  noted: boolean;
+interface BaselineState {
+  recorded: boolean;
   said: string;
 }
 
@@ -18,7 +18,7 @@ interface WitnessState {
  * How something was before the first change of a phase: what `look` (sh, read-only, at most one second) says, kept in the
  * host's ledger. For what daemons change by themselves; a phase's teardown reads it with `run.witnessed`.
  */
-export function witness(id: string, look: string): WitnessResource {
+export function baseline(id: string, look: string): BaselineResource {
   return { kind: 'witness', id, look };
 }
 
@@ -28,26 +28,26 @@ export function witnessedIn(entries: readonly LedgerEntry[], id: string): string
   return typeof said === 'string' ? said : '';
 }
 
-const NOTED = '--- noted';
+const RECORDED = '--- noted';
 const LOOKED = '--- looked';
 
-export const witnessKind: ResourceKind<WitnessResource, WitnessState> = {
+export const baselineKind: ResourceKind<BaselineResource, BaselineState> = {
   kind: 'witness',
   probe: (resource, quote) =>
     `if kw_stat -c %F -- ${LEDGER}; then kw=$(cut -f 1 ${LEDGER}) || kw_unknown 'the ledger cannot be read'; else kw=; fi
-if printf '%s\\n' "$kw" | grep -qxF -- ${quote(resourceKey(resource))}; then echo ${quote(NOTED)}; else echo ${quote(LOOKED)}
+if printf '%s\\n' "$kw" | grep -qxF -- ${quote(resourceKey(resource))}; then echo ${quote(RECORDED)}; else echo ${quote(LOOKED)}
 ${resource.look}
 fi`,
   parse(output) {
-    if (output.trim() === NOTED) return { noted: true, said: '' };
+    if (output.trim() === RECORDED) return { recorded: true, said: '' };
     if (!output.startsWith(`${LOOKED}\n`)) throw new Unknown(`the ledger: ${output.slice(0, 200)}`);
-    return { noted: false, said: output.slice(LOOKED.length + 1) };
+    return { recorded: false, said: output.slice(LOOKED.length + 1) };
   },
-  diff: (resource, { noted }) =>
-    noted ? [] : [{ resource: resourceKey(resource), action: 'create', detail: 'noted how it was' }],
+  diff: (resource, { recorded }) =>
+    recorded ? [] : [{ resource: resourceKey(resource), action: 'create', detail: 'noted how it was' }],
   // The note in the ledger is all there is to do.
   fragment: () => ({ script: '' }),
-  trace: (_resource, observed) => (observed === null ? [] : [{ prior: { said: observed.said } }]),
+  ledgerEntries: (_resource, observed) => (observed === null ? [] : [{ prior: { said: observed.said } }]),
   outlives: () => true,
   digest: ({ id }) => sha256(id),
 };

@@ -1,5 +1,5 @@
-import { accepted, cancelRequest, commandRequest, pauseRequest } from '../../contracts/api.ts';
-import { commandActiveOnce, commandOnce } from '../command.ts';
+import { accepted, actionRequest, cancelRequest, pauseRequest } from '../../contracts/api.ts';
+import { actOnActive, actOnce } from '../action.ts';
 import { type AddRoutes, clusterParams, commandHeaders, requireKnown, responses } from './shared.ts';
 
 /** What a person says of a running operation as a whole: pause, resume, cancel. */
@@ -26,12 +26,12 @@ export const commands: AddRoutes = (api, deps) => {
     async (request, reply) => {
       const { headers, body } = request;
       const cluster = request.params.name;
-      const answer = await commandActiveOnce(
+      const answer = await actOnActive(
         deps,
         request,
         { cluster, headers, body },
         { type: 'pause' },
-        (words, { operationId }) => deps.temporal.pause(cluster, operationId, { ...words, mode: body.mode }),
+        (context, { operationId }) => deps.temporal.pause(cluster, operationId, { ...context, mode: body.mode }),
       );
       return reply.code(202).send(answer);
     },
@@ -39,16 +39,16 @@ export const commands: AddRoutes = (api, deps) => {
 
   api.post(
     '/clusters/:name/resume',
-    { config, schema: { ...schema('resume', 'Go on after a pause'), body: commandRequest } },
+    { config, schema: { ...schema('resume', 'Go on after a pause'), body: actionRequest } },
     async (request, reply) => {
       const { headers, body } = request;
       const cluster = request.params.name;
-      const answer = await commandActiveOnce(
+      const answer = await actOnActive(
         deps,
         request,
         { cluster, headers, body },
         { type: 'resume' },
-        (words, { operationId }) => deps.temporal.resume(cluster, operationId, words),
+        (context, { operationId }) => deps.temporal.resume(cluster, operationId, context),
       );
       return reply.code(202).send(answer);
     },
@@ -66,14 +66,14 @@ export const commands: AddRoutes = (api, deps) => {
     async (request, reply) => {
       const { headers, body } = request;
       const cluster = request.params.name;
-      const answer = await commandOnce(
+      const answer = await actOnce(
         deps,
         request,
         { cluster, headers, body },
         { type: 'cancel' },
-        async ({ expectedVersion: _any, ...words }, operationId) => {
+        async ({ expectedVersion: _any, ...context }, operationId) => {
           await requireKnown(deps, cluster);
-          return deps.temporal.cancel(cluster, { ...words, operationId });
+          return deps.temporal.cancel(cluster, { ...context, operationId });
         },
       );
       return reply.code(202).send(answer);

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { checkHealth } from '../../../activities/health/check-health.ts';
 import { CLUSTER_HEALTH_SCRIPT } from '../../../activities/health/cluster-script.ts';
 import { HOST_HEALTH_SCRIPT } from '../../../activities/health/host-script.ts';
-import { lookAtHealth } from '../../../activities/health/look.ts';
 import { FOREIGN } from '../../../activities/host/ownership.ts';
 import type { TaskDeps } from '../../../activities/tasks/run-task.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { HealthInput } from '../../../contracts/health.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';
-import { memoryNotes } from '../../fakes/memory-notes.ts';
+import { memoryClusterState } from '../../fakes/memory-cluster-state.ts';
 import { fakeArtifacts, fakePki, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 const spec = sampleCluster({
@@ -60,7 +60,7 @@ function deps(): TaskDeps {
     spec: () => Promise.resolve(spec),
     pki: () => fakePki,
     artifacts: () => fakeArtifacts(true),
-    notes: memoryNotes(),
+    clusterState: memoryClusterState(),
     forget: () => Promise.resolve({ secrets: 0, hostKeys: 0 }),
   } as unknown as TaskDeps;
 }
@@ -68,7 +68,7 @@ function deps(): TaskDeps {
 async function look(more: Partial<HealthInput> = {}) {
   const signal = new AbortController().signal;
   const attempt = { namespace: 'kube', workflowId: 'w', runId: 'r', activityId: 'health:2', attempt: 1 };
-  const { health } = await lookAtHealth(deps(), input(more), { ...attempt, signal, step: () => undefined });
+  const { health } = await checkHealth(deps(), input(more), { ...attempt, signal, step: () => undefined });
   return { state: health.state, reasons: health.reasons.map(({ code, subject }) => `${code} ${subject}`), health };
 }
 

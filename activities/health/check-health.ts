@@ -11,7 +11,7 @@ import { kubeletLimits } from '../kube/eviction.ts';
 import { KUBECTL_ENV } from '../kube/kubectl.ts';
 import * as paths from '../kube/paths.ts';
 import { counted } from '../metrics.ts';
-import { clusterNotes } from '../phases/cluster-notes.ts';
+import { clusterStateOf } from '../phases/cluster-state.ts';
 import { phaseOptions, rawPhaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
@@ -46,7 +46,7 @@ export interface HealthRuntime extends AttemptRef {
  * The health of a cluster now: one script through a control plane and one on each host, all side by side. Changes
  * nothing, and fails for nothing that it finds: a host that cannot be reached is a reason.
  */
-export async function lookAtHealth(deps: TaskDeps, input: HealthInput, runtime: HealthRuntime): Promise<HealthResult> {
+export async function checkHealth(deps: TaskDeps, input: HealthInput, runtime: HealthRuntime): Promise<HealthResult> {
   const cluster = await deps.spec(input.specRef);
   const { namespace, workflowId, runId, activityId, attempt } = runtime;
   const { actor, actorId, requestId } = input;
@@ -57,7 +57,7 @@ export async function lookAtHealth(deps: TaskDeps, input: HealthInput, runtime: 
   const open = await opener(deps, cluster, input, { runtime, recorder });
   const until = Date.now() + (input.settle ? SETTLE_MS : 0);
   for (;;) {
-    const health = await look(deps, cluster, input, open);
+    const health = await readHealth(deps, cluster, input, open);
     runtime.signal.throwIfAborted();
     const passing = health.reasons.filter(
       ({ code, since }) => SETTLES.has(code) && (since === undefined || Date.now() - Date.parse(since) < OLD_MS),
@@ -70,7 +70,7 @@ export async function lookAtHealth(deps: TaskDeps, input: HealthInput, runtime: 
   }
 }
 
-async function look(
+async function readHealth(
   deps: TaskDeps,
   cluster: ClusterSpec,
   input: HealthInput,
@@ -108,8 +108,8 @@ async function opener(
 ): Promise<Open> {
   const secrets = new KnownSecrets();
   const pki = deps.pki(input.cluster, 'check', (value) => secrets.add(value));
-  const notes = clusterNotes(deps.notes, input.cluster, 'check');
-  const owner = await ownershipOf(cluster, { pki, notes, kind: 'check', mode: 'check' });
+  const clusterState = clusterStateOf(deps.clusterState, input.cluster, 'check');
+  const owner = await ownershipOf(cluster, { pki, clusterState, kind: 'check', mode: 'check' });
   const opened = new Map<string, ReturnType<Open>>();
   const open: Open = async (host) => {
     runtime.step(`health of ${host.name}`);
@@ -145,9 +145,9 @@ async function askControlPlanes(
   let last: Rows | null = null;
   for (const host of hosts.filter(({ roles }) => roles.includes('control-plane'))) {
     const args = [paths.ADMIN_KUBECONFIG, servers.join(' '), members.join(' ')];
-    const said = await ran(open, host, CLUSTER_HEALTH_SCRIPT, args, KUBECTL_ENV);
-    if (said.rows === null) continue;
-    last = said.rows;
+    const printed = await ran(open, host, CLUSTER_HEALTH_SCRIPT, args, KUBECTL_ENV);
+    if (printed.rows === null) continue;
+    last = printed.rows;
     if (!last.some(([kind]) => kind === 'kubectl')) break;
   }
   return last;
@@ -172,13 +172,13 @@ async function viewOf(
   ];
   const globs = [paths.KUBERNETES_PKI, paths.ETCD_PKI, paths.REGISTRY_DIR].map((folder) => `${folder}/*.crt`);
   const registry = `${paths.CONTAINERD_CERTS_D}/${paths.REGISTRY_ENDPOINT}/*.crt`;
-  const said = await ran(open, host, HOST_HEALTH_SCRIPT, [
+  const printed = await ran(open, host, HOST_HEALTH_SCRIPT, [
     units.join(' '),
     [...globs, registry].join(' '),
     `${paths.KUBEWRIGHT_DIR}/*.kubeconfig`,
     ...folders,
   ]);
-  return { host, limits, ...said };
+  return { host, limits, ...printed };
 }
 
 /** Lines of a script that came to its end; otherwise why there are none. */

@@ -4,7 +4,7 @@ import { STATE_DIR } from '../../resources/paths.ts';
 import { type EtcdSite, etcdctl, MEMBER_STAMP } from './observe.ts';
 
 /** What became of a member that was started. */
-export interface Settled {
+export interface Promotion {
   /** What was done, in words; empty when nothing had to be. */
   readonly did: string[];
   /** Why it is not a full member yet; null when it is. */
@@ -19,7 +19,7 @@ const SETTLE_S = 90;
  * etcd finds it in sync; the address is corrected when the host has another one than before. What the member is known by
  * is kept on the host, for the day when it does not answer any more. One round trip.
  */
-export async function settleMember(host: RemoteHost, site: EtcdSite): Promise<Settled> {
+export async function promoteMember(host: RemoteHost, site: EtcdSite): Promise<Promotion> {
   const { self, others, tls, dataDir } = site;
   // Learners refuse to list members: the others are asked. A single member has no others.
   const urls = (others.length === 0 ? [self] : others).map(({ clientUrl }) => clientUrl);

@@ -8,7 +8,7 @@ import { FINAL_STATES } from '../store/changes.ts';
 import type { Store } from '../store/index.ts';
 import type { TemporalGateway } from './temporal-gateway.ts';
 
-export interface ArchivistOptions {
+export interface BundleBuilderOptions {
   store: Store;
   temporal: Pick<TemporalGateway, 'history' | 'histories'>;
   signer: Signer;
@@ -20,7 +20,7 @@ export interface ArchivistOptions {
 }
 
 /** Seals operations that are over, each into one bundle in our store, long before Temporal forgets them. */
-export interface Archivist {
+export interface BundleBuilder {
   signer: Signer;
   /** The bundle of an operation; makes it when there is none. Throws NOT_FOUND, CONFLICT (it still runs). */
   bundle(cluster: string, operation: string): Promise<BundleInfo>;
@@ -36,7 +36,14 @@ const PER_SWEEP = 20;
 const TRIES = 5;
 const TRY_MS = 1_000;
 
-export function createArchivist({ store, temporal, signer, spool, sign, logger }: ArchivistOptions): Archivist {
+export function createBundleBuilder({
+  store,
+  temporal,
+  signer,
+  spool,
+  sign,
+  logger,
+}: BundleBuilderOptions): BundleBuilder {
   const making = new Map<string, Promise<BundleInfo>>();
 
   async function make(cluster: string, operation: string): Promise<BundleInfo> {
