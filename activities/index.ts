@@ -22,6 +22,8 @@ export interface Projections {
   saveOperation(status: OperationStatus): Promise<void>;
   pauseOf(cluster: string, operationId: string): Promise<NonNullable<OperationStatus['pause']> | null>;
   saveTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void>;
+  /** Hosts that builds have gone through on since the cluster came to be, once one went through as a whole. */
+  servedHosts(cluster: string): Promise<string[]>;
 }
 
 export type ActivityDeps = TaskDeps & {
@@ -78,7 +80,8 @@ export function createActivities(deps: ActivityDeps): Activities {
             runRef(),
             async () => {
               const spec = await deps.spec(input.specRef);
-              const plan = makePlan(input, spec, [...deps.phases.values()]);
+              const served = await deps.projections.servedHosts(input.cluster);
+              const plan = makePlan(input, spec, [...deps.phases.values()], { served });
               return withTimeouts(await withoutSettled(plan, input, deps), deps.timeouts);
             },
             deps.specRow,

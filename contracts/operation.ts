@@ -114,6 +114,8 @@ export interface TaskInput {
   requestId: string;
   /** Cluster-wide phases only: hosts in quarantine, which must not be waited for. Absent = none. */
   quarantined?: string[] | undefined;
+  /** Change nothing: a host in a window of the plan would be needed for that. The result then says `held`. */
+  probe?: true | undefined;
   /** Cluster-wide phases of a heal only: the hosts that it is about. Absent = all. */
   focus?: string[] | undefined;
 }
@@ -131,6 +133,8 @@ export interface TaskResult {
   commandMs: number;
   /** Facts for later phases and the UI; small. */
   facts?: Record<string, string | number | boolean> | undefined;
+  /** Of a task with `probe`: there is something to change or to verify, and nothing was done. */
+  held?: true | undefined;
   /** The head of the operation's journal behind the last record of this attempt, `<n>:<sha256>`: history anchors it. */
   chainHead?: string | undefined;
 }

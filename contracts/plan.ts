@@ -40,6 +40,20 @@ export const planPhase = z.strictObject({
 });
 export type PlanPhase = z.infer<typeof planPhase>;
 
+/**
+ * How many hosts may be changed at once in what they serve. A task of these phases on these hosts changes something only while its host is
+ * in the window: from its first such task until all of its tasks of these phases are done.
+ */
+export const planWindow = z.strictObject({
+  /** What is disrupted: `etcd`, `control-plane` or `node`. */
+  what: z.string().max(40),
+  phases: z.array(dnsLabel).min(1).max(64),
+  /** Hosts that served before this operation; new ones disrupt nothing. */
+  hosts,
+  atMost: z.int().min(1).max(LIMITS.hostsPerCluster),
+});
+export type PlanWindow = z.infer<typeof planWindow>;
+
 export const retryPolicy = z.strictObject({
   maximumAttempts: z.int().min(1).max(100),
   initialIntervalMs: milliseconds,
@@ -74,6 +88,8 @@ export const plan = z.strictObject({
   focus: hosts.optional(),
   /** At the end the cluster's health is looked at, on these hosts: control planes first. Absent: it is not. */
   health: z.strictObject({ hosts }).optional(),
+  /** Changes to a cluster that serves. Absent: every host may be changed at once. */
+  windows: z.array(planWindow).max(8).optional(),
   maxParallel: z.int().min(1).max(2000),
   /** A plan of more tasks is run in batches of at most so many: histories stay short. */
   tasksPerWorkflow: z.int().min(1).max(2000).default(LIMITS.tasksPerWorkflow),

@@ -59,6 +59,24 @@ async function isWhole(specs: SpecStore, { kind, state, phases, hosts, specRef }
 
 /** Has a build gone through as a whole since the cluster came to be, or came to be again after a teardown? */
 export async function wasBuilt(db: Kysely<Tables>, specs: SpecStore, cluster: string): Promise<boolean> {
+  return (await sinceBuilt(db, specs, cluster)) !== null;
+}
+
+/** The hosts of that build, and of builds of some hosts that went through after it. Empty when there was none. */
+export async function servedHosts(db: Kysely<Tables>, specs: SpecStore, cluster: string): Promise<string[]> {
+  const found = await sinceBuilt(db, specs, cluster);
+  if (!found) return [];
+  const { spec } = await specs.get(found.whole.specRef);
+  const later = found.later.flatMap(({ hosts = [], phases }) => (phases ? [] : hosts));
+  return [...new Set([...spec.hosts.map(({ name }) => name), ...later])];
+}
+
+/** The newest build as a whole, and what else went through after it; null: there was none since the last teardown. */
+async function sinceBuilt(
+  db: Kysely<Tables>,
+  specs: SpecStore,
+  cluster: string,
+): Promise<{ whole: StatusHead; later: StatusHead[] } | null> {
   const rows = await db
     .selectFrom('operations')
     .select('status')
@@ -69,12 +87,14 @@ export async function wasBuilt(db: Kysely<Tables>, specs: SpecStore, cluster: st
     .orderBy('queued_at', 'desc')
     .limit(MOST_PARTS)
     .execute();
+  const later: StatusHead[] = [];
   for (const row of rows) {
     const status = JSON.parse(row.status) as StatusHead;
-    if (status.kind === 'teardown' && !status.hosts) return false;
-    if (await isWhole(specs, status)) return true;
+    if (status.kind === 'teardown' && !status.hosts) return null;
+    if (await isWhole(specs, status)) return { whole: status, later };
+    if (status.kind === 'build') later.push(status);
   }
-  return false;
+  return null;
 }
 
 async function outcome(specs: SpecStore, specRef: string, state: ClusterState): Promise<ClusterOutcome> {

@@ -229,11 +229,12 @@ export class TaskRunner {
     const activityId = `${task.key}:${status.decision}${rerun === 0 ? '' : `.${rerun}`}`;
     const scope = new CancellationScope();
     this.scopes.set(task.key, scope);
-    const outcome = scope.run(() => runTaskActivity(this.plan, phase, this.inputOf(status), activityId));
+    const input = this.inputOf(status, this.graph.probes(task.key));
+    const outcome = scope.run(() => runTaskActivity(this.plan, phase, input, activityId));
     void outcome.then((how) => this.ended(task, status, how, scope.consideredCancelled));
   }
 
-  private inputOf({ phase, host, decision, attempt }: TaskStatus): TaskInput {
+  private inputOf({ phase, host, decision, attempt }: TaskStatus, probe: boolean): TaskInput {
     const { mode } = this.plan;
     const wide = this.phases.get(phase)!.clusterWide;
     const quarantined = [...new Set([...this.plan.quarantined, ...this.excluded])].sort();
@@ -247,6 +248,7 @@ export class TaskRunner {
       decision,
       round: attempt,
       scheduledAt: now(),
+      ...(probe ? { probe } : {}),
       ...(wide && quarantined.length > 0 ? { quarantined } : {}),
       ...(wide && focus ? { focus } : {}),
     };
@@ -266,6 +268,10 @@ export class TaskRunner {
       else this.graph.release(task.key);
       this.losses.delete(task.key);
       reset(status);
+    } else if (outcome.kind === 'done' && outcome.result.held) {
+      this.graph.awaitWindow(task.key);
+      status.state = 'pending';
+      this.reruns.set(task.key, (this.reruns.get(task.key) ?? 0) + 1);
     } else if (outcome.kind === 'done') {
       this.graph.done(task.key);
       this.record(status, outcome);

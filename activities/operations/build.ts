@@ -1,13 +1,17 @@
 import { type PlanMaker, planOfPhases, quarantinedOf } from './plan-phases.ts';
+import type { WindowSizes } from './windows.ts';
+
+/** Members and API servers one after the other: of three members, two have to serve. */
+const SIZES: WindowSizes = { etcd: 1, 'control-plane': 1, node: '10%' };
 
 /**
  * Every phase on every host that it is for, or on the hosts that were asked for. Hosts in quarantine are left out unless
  * they are asked for by name. A check is the same plan in mode `check`.
  */
-export const makeBuildPlan: PlanMaker = (input, cluster, phases) => {
+export const makeBuildPlan: PlanMaker = (input, cluster, phases, { served } = { served: [] }) => {
   const { hosts } = input;
   const quarantined = quarantinedOf(input, cluster).filter((name) => !hosts?.includes(name));
   const out = new Set(quarantined);
   const wanted = (host: string) => (hosts === undefined || hosts.includes(host)) && !out.has(host);
-  return planOfPhases(input, cluster, phases, wanted, { quarantined });
+  return planOfPhases(input, cluster, phases, wanted, { quarantined, rolls: { served, sizes: SIZES } });
 };

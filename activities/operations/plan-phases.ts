@@ -3,7 +3,7 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { OperationInput, OperationKind } from '../../contracts/operation.ts';
-import { type Plan, type PlanPhase, plan } from '../../contracts/plan.ts';
+import { type Plan, type PlanPhase, type PlanWindow, plan } from '../../contracts/plan.ts';
 import { quorumProblem } from '../../contracts/quorum.ts';
 import { DEFAULT_TIMEOUTS } from '../../contracts/timeouts.ts';
 import { needsOf } from '../phases/needs.ts';
@@ -11,9 +11,27 @@ import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
 import { maxQuarantined, quorumGroups } from './quorum-groups.ts';
+import { type WindowSizes, windowsOf } from './windows.ts';
+
+/** What a plan depends on besides the spec. */
+export interface PlanWorld {
+  /** Hosts that serve in the cluster already: those that builds have gone through on. */
+  served: readonly string[];
+}
 
 /** Resolves an operation to data. Pure: the spec and the phases in, the plan out. Throws KubewrightError. */
-export type PlanMaker = (input: OperationInput, cluster: ClusterSpec, phases: readonly Phase[]) => Plan;
+export type PlanMaker = (
+  input: OperationInput,
+  cluster: ClusterSpec,
+  phases: readonly Phase[],
+  world?: PlanWorld,
+) => Plan;
+
+/** What else a kind of operation gives its plan. */
+export interface PlanExtras extends Partial<Plan> {
+  /** How many hosts that serve are changed at once. Absent: all. */
+  rolls?: { served: readonly string[]; sizes: WindowSizes };
+}
 
 /** How a failed attempt is repeated before its host becomes `blocked`. */
 export const RETRY = {
@@ -65,7 +83,7 @@ export function planOfPhases(
   cluster: ClusterSpec,
   phases: readonly Phase[],
   keep: (host: string, phase: Phase) => boolean,
-  more: Partial<Plan> = {},
+  { rolls, ...more }: PlanExtras = {},
   out: readonly string[] = more.quarantined ?? [],
 ): Plan {
   const chosen = phases.flatMap((phase) => {
@@ -97,6 +115,7 @@ export function planOfPhases(
     tasksPerWorkflow: LIMITS.tasksPerWorkflow,
     heartbeatTimeoutMs: DEFAULT_TIMEOUTS.heartbeatMs,
     retry: RETRY,
+    ...(rolls && input.mode === 'apply' ? windowed(windowsOf(chosen, { cluster, ...rolls })) : {}),
     ...(looksAtHealth(input) ? { health: { hosts: healthHosts(input, cluster, chosen, out) } } : {}),
     ...more,
   } satisfies Plan);
@@ -105,6 +124,8 @@ export function planOfPhases(
   if (problem) throw new KubewrightError(problem.code, problem.message);
   return planned;
 }
+
+const windowed = (windows: PlanWindow[]) => (windows.length > 0 ? { windows } : {});
 
 /** Of every operation that leaves a cluster behind. */
 const looksAtHealth = ({ kind, hosts }: OperationInput): boolean => kind !== 'teardown' || hosts !== undefined;

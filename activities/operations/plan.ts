@@ -13,4 +13,4 @@ const MAKERS: Readonly<Record<OperationKind, PlanMaker>> = {
 };
 
 /** The plan of an operation, whatever its kind. */
-export const makePlan: PlanMaker = (input, cluster, phases) => MAKERS[input.kind](input, cluster, phases);
+export const makePlan: PlanMaker = (input, cluster, phases, world) => MAKERS[input.kind](input, cluster, phases, world);

@@ -20,6 +20,9 @@ import type { Guard } from './guard.ts';
  */
 export type PhaseHosts = 'all' | Role | 'nodes' | 'one-control-plane' | 'controller';
 
+/** What a change disrupts while it is made. */
+export type Disruption = 'etcd' | 'control-plane' | 'node';
+
 /** What a phase's functions are given. Data only. */
 export interface PhaseContext<Options> {
   cluster: ClusterSpec;
@@ -94,6 +97,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   needs: readonly Need[];
   /** Tasks at once: `together` (default), `one-by-one`, or a number. */
   rollout?: 'together' | 'one-by-one' | number;
+  /**
+   * What its changes disrupt on a host that serves already: they wait for the plan's window of that. Of phases with
+   * resources; `verify` has to tell that the host serves again, for the next host is changed then.
+   */
+  disrupts?: Disruption;
   timeouts: { applyMs: number; verifyMs: number };
   /** For the progress display only. Measured on the lab. */
   expectedMs: number;

@@ -156,8 +156,8 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       clusterState,
       mode: input.mode,
     };
-    const { changes, restarts, hookChanges } = await walk(phase, context, remote, guarded);
-    if (phase.closing) await markSettled(clusterState, phase.name, input.host);
+    const { changes, restarts, hookChanges, held } = await walk(phase, context, remote, guarded, input.probe);
+    if (phase.closing && !held) await markSettled(clusterState, phase.name, input.host);
     if (hookChanges.length > 0) {
       await recorder.recordChanges(
         input.host,
@@ -172,6 +172,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       commands: recorder.commands,
       commandMs: recorder.commandMs,
       durationMs: Date.now() - started,
+      ...(held ? { held } : {}),
       ...(recorder.head ? { chainHead: `${recorder.head.n}:${recorder.head.hash}` } : {}),
     };
   } catch (thrown) {
@@ -179,13 +180,17 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
   }
 }
 
-/** The fixed order within a task: before, probe + diff + apply, after, verify. */
+/**
+ * The fixed order within a task: before, probe + diff + apply, after, verify. `probe`: goes on behind the diff only where
+ * nothing differs and the phase was verified.
+ */
 async function walk(
   phase: Phase,
   context: PhaseContext<unknown>,
   remote: RemoteHost,
   runtime: TaskRuntime,
-): Promise<{ changes: Change[]; restarts: string[]; hookChanges: Change[] }> {
+  probe = false,
+): Promise<{ changes: Change[]; restarts: string[]; hookChanges: Change[]; held?: true }> {
   const run = (changes: readonly Change[], verified = false) =>
     phaseRun(context, { phase: phase.name, remote, changes, verified, signal: runtime.signal });
 
@@ -208,7 +213,7 @@ async function walk(
       remote,
       resources,
       facts: context.facts,
-      mode: context.mode,
+      mode: probe ? 'check' : context.mode,
       phase: phase.name,
       identity,
       onStep: (step) => runtime.step(step),
@@ -217,6 +222,8 @@ async function walk(
   }
   const changes = [...outcome.changes];
   if (context.mode === 'check') return { changes, restarts: [], hookChanges: [] };
+  if (probe && (changes.length > 0 || (phase.verify !== undefined && !outcome.verified)))
+    return { changes: [], restarts: [], hookChanges: [], held: true };
 
   // Commands say what they change; what a hook did is known only when it says so.
   const hookChanges: Change[] = [];

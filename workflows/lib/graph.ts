@@ -2,6 +2,7 @@ import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { Need, Plan, PlanPhase } from '../../contracts/plan.ts';
 import { majority } from '../../contracts/quorum.ts';
 import { expand, type GraphTask, taskKey } from './expand.ts';
+import { Windows, type WindowView } from './windows.ts';
 
 /**
  * What the graph knows of a task. `held`: blocked, failed or cancelled; it neither runs nor counts as done. `skipped`: its
@@ -41,12 +42,22 @@ export class TaskGraph {
   private readonly scope: GraphScope;
   /** Tasks that are this graph's own wherever their host is. */
   private readonly added = new Set<string>();
+  private readonly windows: Windows;
+  private readonly view: WindowView = {
+    over: (phase, host) => {
+      const state = this.states.get(taskKey(phase, host));
+      return state === undefined || state === 'done' || state === 'skipped';
+    },
+    running: (phase, host) => this.is(taskKey(phase, host), 'running'),
+    held: (phase, host) => this.is(taskKey(phase, host), 'held'),
+  };
   private inFlight = 0;
 
   constructor(plan: Plan, scope: GraphScope = {}) {
     this.plan = plan;
     this.scope = scope;
     this.tasks = expand(plan);
+    this.windows = new Windows(plan);
     this.byKey = new Map(this.tasks.map((task) => [task.key, task]));
     this.states = new Map(this.tasks.map((task) => [task.key, 'pending']));
     this.phases = new Map(
@@ -78,8 +89,8 @@ export class TaskGraph {
   }
 
   /**
-   * Take every task that may start now, in the fixed order, within the limit of each phase and of tasks in flight. The
-   * taken ones count as running from here on.
+   * Take every task that may start now, in the fixed order, within the limit of each phase, of the plan's windows and of
+   * tasks in flight. The taken ones count as running from here on.
    */
   next(limit: number = this.plan.maxParallel): GraphTask[] {
     const taken: GraphTask[] = [];
@@ -88,10 +99,41 @@ export class TaskGraph {
       const task = this.byKey.get(key)!;
       const counts = this.phases.get(task.phase)!;
       if (counts.running >= counts.phase.maxParallel || !this.needsMet(task)) continue;
-      this.move(key, 'running');
+      if (!this.windows.admits(task, this.view)) continue;
+      this.begin(task);
       taken.push(task);
     }
-    return taken;
+    return taken.length === 0 && this.inFlight === 0 && limit > 0 ? this.nextStuck() : taken;
+  }
+
+  /** The task has only to look whether there is something to change. */
+  probes(key: string): boolean {
+    return this.windows.probes(this.byKey.get(key)!);
+  }
+
+  /** A running task that only looked found something to change: it starts again when its host is in the window. */
+  awaitWindow(key: string): void {
+    this.windows.await(key);
+    this.move(key, 'pending');
+  }
+
+  private begin(task: GraphTask): void {
+    this.windows.enter(task);
+    this.move(task.key, 'running');
+  }
+
+  /**
+   * Nothing runs, and hosts in a window wait for tasks of hosts that wait for the window: the first of them goes on. Never
+   * past a failed host.
+   */
+  private nextStuck(): GraphTask[] {
+    for (const key of this.ordered()) {
+      const task = this.byKey.get(key)!;
+      if (!this.windows.isWaiting(key) || !this.needsMet(task) || !this.windows.isOpen(task, this.view)) continue;
+      this.begin(task);
+      return [task];
+    }
+    return [];
   }
 
   /** A running task ended well. */

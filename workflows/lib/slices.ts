@@ -1,5 +1,5 @@
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
-import type { Need, Plan } from '../../contracts/plan.ts';
+import type { Need, Plan, PlanWindow } from '../../contracts/plan.ts';
 
 /** Name of a need on the rest of the plan, as operation and batch call it. */
 export const gateOf = ({ phase, on }: Need): string => `${phase}/${on}`;
@@ -50,9 +50,11 @@ function batchedHosts(plan: Plan): HostPhases[] {
   const stepped = new Set(
     plan.phases.filter((phase) => phase.maxParallel < phase.hosts.length).map(({ name }) => name),
   );
+  // So does a window for one host at a time.
+  const single = new Set((plan.windows ?? []).flatMap(({ atMost, hosts }) => (atMost === 1 ? hosts : [])));
   const kinds = new Map<string, HostPhases[]>();
   for (const [host, phases] of byHost) {
-    const stays = host === CONTROLLER_HOST || phases.some((phase) => stepped.has(phase));
+    const stays = host === CONTROLLER_HOST || single.has(host) || phases.some((phase) => stepped.has(phase));
     const kind = stays ? '' : phases.join(' ');
     kinds.set(kind, [...(kinds.get(kind) ?? []), { host, phases }]);
   }
@@ -83,6 +85,7 @@ function sliceOf(plan: Plan, hosts: readonly string[]): Plan {
     });
   return {
     ...plan,
+    ...(plan.windows ? { windows: windowsOf(plan.windows, own) } : {}),
     phases: plan.phases
       .map((phase) => {
         // Only the operation sees whether another host can take a task over.
@@ -91,6 +94,14 @@ function sliceOf(plan: Plan, hosts: readonly string[]): Plan {
       })
       .filter((phase) => phase.hosts.length > 0),
   };
+}
+
+/** Windows over the hosts of a slice: each slice has its share of the hosts that may be changed at once, one at least. */
+function windowsOf(windows: readonly PlanWindow[], own: ReadonlySet<string>): PlanWindow[] {
+  return windows.map((window) => {
+    const hosts = window.hosts.filter((host) => own.has(host));
+    return { ...window, hosts, atMost: Math.max(1, Math.floor((window.atMost * hosts.length) / window.hosts.length)) };
+  });
 }
 
 /** The gates of a slice: needs that the slice itself cannot judge, each once. */

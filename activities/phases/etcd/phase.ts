@@ -57,6 +57,7 @@ export default definePhase({
   ],
   // A new quorum forms only when its members start side by side.
   rollout: 'together',
+  disrupts: 'etcd',
   timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 6_000,
   keepsRunning: { units: ['etcd'] },

@@ -48,6 +48,7 @@ export default definePhase({
     { phase: 'runtime', on: 'same-host' },
     { phase: 'binaries', on: 'same-host' },
   ],
+  disrupts: 'node',
   timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 3_000,
   keepsRunning: { units: ['flanneld'] },

@@ -53,6 +53,7 @@ export default definePhase({
     { phase: 'pki', on: 'every-host' },
     { phase: 'etcd', on: 'quorum' },
   ],
+  disrupts: 'control-plane',
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 9_000,
   keepsRunning: { units: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] },

@@ -47,6 +47,7 @@ export default definePhase({
     { phase: 'master', on: 'any-host' },
     { phase: 'registry', on: 'every-host' },
   ],
+  disrupts: 'node',
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 4_000,
   keepsRunning: { units: ['kubelet', 'kube-proxy'] },

@@ -63,6 +63,7 @@ export default definePhase({
     { phase: 'prepare', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },
   ],
+  disrupts: 'node',
   timeouts: { applyMs: 10 * 60_000, verifyMs: 60_000 },
   expectedMs: 5_000,
   keepsRunning: { units: ['containerd'] },

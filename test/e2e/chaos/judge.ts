@@ -57,8 +57,10 @@ export function changesOf(row: Row): string[] {
   const { kind, argv } = row;
   if (kind === 'upload') return [`upload ${argv[1]}`];
   if (kind === 'script' && row.stdinSha256 === APT_SHA256) return [`packages ${argv.slice(4).join(' ')}`];
-  const stamp = argv.find((word) => word.includes('/stamps/verified.'));
-  if (kind === 'script' && stamp !== undefined) return [`${stamp} ${argv.at(-1)}`];
+  // `markVerified`; probes name the stamp too, and write nothing.
+  const [stamp = '', digest = ''] = argv.slice(-2);
+  if (kind === 'script' && stamp.includes('/stamps/verified.') && /^[0-9a-f]{64}$/.test(digest))
+    return [`${stamp} ${digest}`];
   // A batch says each of its steps; forgetting stamps is the first of every batch.
   if (argv[0] === 'sh' && argv.at(-1) === 'kubewright') {
     const steps = [...(argv[2] ?? '').matchAll(/^kw_step (.+)$/gm)].map((found) => found[1]!);

@@ -111,6 +111,23 @@ describe('a task', () => {
     expect(deps.remote.commands.at(-1)?.argv.some((word) => word.endsWith('/verified.sample'))).toBe(true);
   });
 
+  it('that only looks changes nothing where something differs, and is done where nothing does', async () => {
+    const seen: string[] = [];
+    const phase = definePhase({
+      ...base,
+      resources: () => [file('/etc/kubewright/x', 'x')],
+      hooks: { after: async () => (seen.push('after'), []) },
+      verify: async () => void seen.push('verify'),
+    });
+    const deps = world(phase);
+    deps.remote.on(() => true, nothingThere);
+    const result = await runTask(deps, { ...input, probe: true }, runtime());
+    expect([result.held, result.changeCount, seen]).toEqual([true, 0, []]);
+    // One command, the probe.
+    expect(deps.remote.commands).toHaveLength(1);
+    expect((await runTask(deps, input, runtime())).held).toBeUndefined();
+  });
+
   it('puts host and phase on an error, and keeps code, evidence and cause', async () => {
     const phase = definePhase({
       ...base,

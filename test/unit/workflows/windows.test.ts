@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Plan, PlanWindow } from '../../../contracts/plan.ts';
+import { TaskGraph } from '../../../workflows/lib/graph.ts';
+import { slicesOf } from '../../../workflows/lib/slices.ts';
+import { everyHost, planOf, sameHost } from '../../support/temporal-plan.ts';
+import { plansOf } from './plans.ts';
+
+const HOSTS = ['h1', 'h2', 'h3', 'h4', 'h5'];
+
+interface World {
+  /** Tasks that have something to change. */
+  differ: (key: string) => boolean;
+  fails?: (key: string) => boolean;
+  pick?: (running: string[]) => number;
+}
+
+/** Runs a plan as far as it goes; what was changed, in order, with the hosts that were being changed at the same time. */
+function play(plan: Plan, { differ, fails = () => false, pick = () => 0 }: World) {
+  const graph = new TaskGraph(plan);
+  const changed: string[] = [];
+  const failed: string[] = [];
+  let running: { key: string; probes: boolean }[] = [];
+  for (;;) {
+    for (const { key } of graph.next()) running.push({ key, probes: graph.probes(key) });
+    for (const { what, phases, hosts, atMost } of plan.windows ?? []) {
+      const busy = running.flatMap(({ key, probes }) => {
+        const [phase = '', host = ''] = key.split(':');
+        return !probes && phases.includes(phase) && hosts.includes(host) ? [host] : [];
+      });
+      expect(new Set(busy).size, `${what}: ${busy.join()}`).toBeLessThanOrEqual(atMost);
+    }
+    if (running.length === 0) return { graph, changed, failed };
+    const ended = running[pick(running.map(({ key }) => key)) % running.length]!;
+    running = running.filter((each) => each !== ended);
+    if (ended.probes && differ(ended.key)) graph.awaitWindow(ended.key);
+    else if (fails(ended.key)) {
+      failed.push(ended.key);
+      graph.park(ended.key);
+    } else {
+      if (differ(ended.key)) changed.push(ended.key);
+      graph.done(ended.key);
+    }
+  }
+}
+
+const windowed = (plan: Plan, windows: PlanWindow[]): Plan => ({ ...plan, windows });
+
+describe('windows, for any plan', () => {
+  const cases = plansOf(HOSTS).chain((plan) =>
+    fc.record({
+      plan: fc
+        .array(
+          fc.record({
+            what: fc.constantFrom('etcd', 'control-plane', 'node'),
+            phases: fc.subarray(
+              plan.phases.map(({ name }) => name),
+              { minLength: 1 },
+            ),
+            hosts: fc.subarray(HOSTS, { minLength: 1 }),
+            atMost: fc.integer({ min: 1, max: 3 }),
+          }),
+          { maxLength: 3 },
+        )
+        .map((windows) => windowed(plan, windows)),
+      seed: fc.integer({ min: 0, max: 1000 }),
+    }),
+  );
+  const differs = (seed: number) => (key: string) => (key.length * 31 + key.charCodeAt(1) * 7 + seed) % 3 > 0;
+
+  it('never more hosts of one are changed at once, and everything is done', () => {
+    fc.assert(
+      fc.property(cases, ({ plan, seed }) => {
+        const { graph } = play(plan, { differ: differs(seed), pick: (running) => (seed * 7) % running.length });
+        expect(graph.finished).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('a plan without differences is run as without windows', () => {
+    fc.assert(
+      fc.property(cases, ({ plan }) => {
+        const { windows: _windows, ...open } = plan;
+        const order = (each: Plan) => {
+          const graph = new TaskGraph(each);
+          const starts: string[] = [];
+          for (let taken = graph.next(); taken.length > 0; taken = graph.next()) {
+            starts.push(...taken.map(({ key }) => key));
+            for (const { key } of taken) graph.done(key);
+          }
+          return starts;
+        };
+        expect(order(plan)).toEqual(order(open));
+      }),
+    );
+  });
+});
+
+describe('one control plane at a time', () => {
+  const three = HOSTS.slice(0, 3);
+  const plan = windowed(
+    planOf('c', [
+      { name: 'master', hosts: three },
+      { name: 'nodes', hosts: three, needs: [sameHost('master')] },
+    ]),
+    [{ what: 'control-plane', phases: ['master', 'nodes'], hosts: three, atMost: 1 }],
+  );
+
+  it('a host goes through its whole chain before the next one begins', () => {
+    expect(play(plan, { differ: () => true }).changed).toEqual([
+      'master:h1',
+      'nodes:h1',
+      'master:h2',
+      'nodes:h2',
+      'master:h3',
+      'nodes:h3',
+    ]);
+  });
+
+  it('a host that fails shuts the window: the third is never touched', () => {
+    const { changed, failed } = play(plan, { differ: () => true, fails: (key) => key === 'master:h2' });
+    expect([changed, failed]).toEqual([['master:h1', 'nodes:h1'], ['master:h2']]);
+  });
+
+  it('it opens again when the host is retried, or left out', () => {
+    const { graph } = play(plan, { differ: () => true, fails: (key) => key === 'master:h2' });
+    expect(graph.next()).toEqual([]);
+    graph.skip('master:h2');
+    graph.skip('nodes:h2');
+    expect(graph.next().map(({ key }) => key)).toEqual(['master:h3']);
+  });
+
+  it('a host whose look alone fails takes a place too: it may be the member that is missing', () => {
+    const fails = (key: string) => key === 'master:h1';
+    const graph = play(plan, { differ: (key) => !fails(key), fails });
+    expect([graph.changed, graph.failed]).toEqual([[], ['master:h1']]);
+  });
+});
+
+it('hosts that wait for each other across a window go on one at a time', () => {
+  const plan = windowed(
+    planOf('c', [
+      { name: 'a', hosts: HOSTS },
+      { name: 'b', hosts: HOSTS, needs: [everyHost('a')] },
+    ]),
+    [{ what: 'node', phases: ['a', 'b'], hosts: HOSTS, atMost: 1 }],
+  );
+  const { graph, changed } = play(plan, { differ: () => true });
+  expect(graph.finished).toBe(true);
+  expect(changed).toHaveLength(10);
+});
+
+it('slices have their share of a window, one host at least; hosts of a window for one stay with the operation', () => {
+  const many = Array.from({ length: 60 }, (_, index) => `w${index}`);
+  const plan: Plan = {
+    ...planOf('c', [
+      { name: 'master', hosts: ['cp1', 'cp2', 'cp3'] },
+      { name: 'nodes', hosts: ['cp1', 'cp2', 'cp3', ...many] },
+    ]),
+    tasksPerWorkflow: 20,
+    windows: [
+      { what: 'control-plane', phases: ['master'], hosts: ['cp1', 'cp2', 'cp3'], atMost: 1 },
+      { what: 'node', phases: ['nodes'], hosts: many, atMost: 6 },
+    ],
+  };
+  const slices = slicesOf(plan);
+  expect(slices.flatMap(({ hosts }) => hosts)).toEqual(many);
+  for (const { plan: slice, hosts } of slices) {
+    const node = slice.windows!.find(({ what }) => what === 'node')!;
+    expect([node.hosts, node.atMost]).toEqual([hosts, Math.max(1, Math.floor(hosts.length / 10))]);
+  }
+});

@@ -1,0 +1,102 @@
+import type { Plan, PlanWindow } from '../../contracts/plan.ts';
+import type { GraphTask } from './expand.ts';
+
+/** What a window asks of the graph: pure look-ups. */
+export interface WindowView {
+  /** The task of a phase on a host is done or skipped, or the plan has none. */
+  over(phase: string, host: string): boolean;
+  running(phase: string, host: string): boolean;
+  /** It failed and waits for a decision. */
+  held(phase: string, host: string): boolean;
+}
+
+interface Window {
+  window: PlanWindow;
+  phases: ReadonlySet<string>;
+  hosts: ReadonlySet<string>;
+  /** Hosts that may be changed now. */
+  inside: Set<string>;
+}
+
+/**
+ * The windows of a plan: how many hosts may be changed at once in what they disrupt. Which tasks have something to change is not
+ * known before each has looked, so a task first runs as a probe, for which no window is needed; the one that found a
+ * difference is `waiting`, and starts again when its host is in the window. A host enters a window with its first such task, and
+ * leaves it when all of its tasks there are over. A failed task takes a place in its window, and one of a host in the window
+ * shuts it. Pure bookkeeping, part of replay.
+ */
+export class Windows {
+  private readonly windows: readonly Window[];
+  private readonly waiting = new Set<string>();
+
+  constructor(plan: Plan) {
+    this.windows = (plan.windows ?? []).map((window) => ({
+      window,
+      phases: new Set(window.phases),
+      hosts: new Set(window.hosts),
+      inside: new Set<string>(),
+    }));
+  }
+
+  /** The task may only look: it needs a window, and its host is in none. */
+  probes({ phase, host }: GraphTask): boolean {
+    const own = this.of(phase, host);
+    return own.length > 0 && own.some(({ inside }) => !inside.has(host));
+  }
+
+  /** A probe found something to change. */
+  await(key: string): void {
+    this.waiting.add(key);
+  }
+
+  isWaiting(key: string): boolean {
+    return this.waiting.has(key);
+  }
+
+  /**
+   * A waiting task may start when each of its windows has room for its host; one that only looks, always; one of a host in
+   * the window, beside fewer others than the window holds.
+   */
+  admits({ key, phase, host }: GraphTask, view: WindowView): boolean {
+    const own = this.of(phase, host);
+    if (this.waiting.has(key)) return own.every((each) => this.hasRoom(each, host, view));
+    return own.every((each) => !each.inside.has(host) || this.busyBeside(each, host, view) < each.window.atMost);
+  }
+
+  /** The windows of a waiting task are open but full: true where one more host would not pass a failed one. */
+  isOpen({ phase, host }: GraphTask, view: WindowView): boolean {
+    return this.of(phase, host).every((each) => this.failed(each, view).length === 0);
+  }
+
+  /** A waiting task starts: its host is in the windows from here on. */
+  enter({ key, phase, host }: GraphTask): void {
+    if (!this.waiting.delete(key)) return;
+    for (const { inside } of this.of(phase, host)) inside.add(host);
+  }
+
+  private of(phase: string, host: string) {
+    return this.windows.filter(({ phases, hosts }) => phases.has(phase) && hosts.has(host));
+  }
+
+  private hasRoom(each: Window, host: string, view: WindowView): boolean {
+    const { window, inside } = each;
+    for (const other of inside) if (window.phases.every((phase) => view.over(phase, other))) inside.delete(other);
+    if (this.busyBeside(each, host, view) >= window.atMost) return false;
+    if (inside.has(host)) return true;
+    const failed = this.failed(each, view);
+    if (failed.some((other) => inside.has(other))) return false;
+    const taken = new Set([...inside, ...failed]);
+    taken.delete(host);
+    return taken.size < window.atMost;
+  }
+
+  /** Other hosts in the window that are being changed right now. */
+  private busyBeside({ window, inside }: Window, host: string, view: WindowView): number {
+    return [...inside].filter((other) => other !== host && window.phases.some((phase) => view.running(phase, other)))
+      .length;
+  }
+
+  private failed({ window }: Window, view: WindowView): string[] {
+    return window.hosts.filter((host) => window.phases.some((phase) => view.held(phase, host)));
+  }
+}
