@@ -1,4 +1,5 @@
 import { makeBuildPlan } from '../activities/operations/build.ts';
+import { choiceIssues } from '../activities/phases/capabilities.ts';
 import { folderIssues } from '../activities/phases/folders.ts';
 import { rawPhaseOptions } from '../activities/phases/options.ts';
 import type { Phase } from '../activities/phases/phase.ts';
@@ -40,7 +41,7 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
         if (phase) issues.push(...optionIssues(phase, rawPhaseOptions(cluster, name, host), [...path, name]));
       }
     }
-    if (issues.length === 0) issues.push(...folderIssues(cluster, phases));
+    if (issues.length === 0) issues.push(...folderIssues(cluster, phases), ...choiceIssues(cluster, phases));
     return issues.length > 0 ? issues.slice(0, MOST_ISSUES) : planIssues(cluster, phases);
   };
 }

@@ -6,6 +6,7 @@ import type { OperationInput, OperationKind } from '../../contracts/operation.ts
 import { type Plan, type PlanPhase, type PlanWindow, plan } from '../../contracts/plan.ts';
 import { quorumProblem } from '../../contracts/quorum.ts';
 import { DEFAULT_TIMEOUTS } from '../../contracts/timeouts.ts';
+import { enabledProviders } from '../phases/capabilities.ts';
 import { needsOf } from '../phases/needs.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
@@ -100,6 +101,7 @@ export function planOfPhases(
       throw new KubewrightError('SPEC_INVALID', `phases ${phase.name} and ${clash} exclude each other: choose one`);
     }
   }
+  const providers = enabledProviders(cluster, phases);
   const inPlan = chosen.map(({ phase }) => phase);
   const planned = plan.parse({
     planVersion: 1,
@@ -107,7 +109,7 @@ export function planOfPhases(
     kind: input.kind,
     specRef: input.specRef,
     mode: input.mode,
-    phases: chosen.map(({ phase, planned }) => ({ ...planned, needs: needsOf(phase, inPlan) })),
+    phases: chosen.map(({ phase, planned }) => ({ ...planned, needs: needsOf(phase, inPlan, providers) })),
     quarantined: [],
     quorum: quorumGroups(cluster),
     policy: { onHostFailure: cluster.spec.policy.onHostFailure, maxQuarantined: maxQuarantined(cluster) },

@@ -2,6 +2,7 @@ import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
 import { builds, isEnabled } from '../phases/desired.ts';
 import type { Phase } from '../phases/phase.ts';
+import { providesOf } from '../phases/provides.ts';
 
 /** What running pods hang on: another provider does not take them over. */
 const BOUND: Readonly<Record<string, string>> = {
@@ -39,7 +40,5 @@ export function refusedSwitches(before: ClusterSpec, after: ClusterSpec, phases:
 
 const providersOf = (cluster: ClusterSpec, phases: readonly Phase[], capability: string): string[] =>
   phases
-    .filter(
-      (phase) => (phase.provides ?? [phase.name]).includes(capability) && builds(phase) && isEnabled(cluster, phase),
-    )
+    .filter((phase) => providesOf(phase).includes(capability) && builds(phase) && isEnabled(cluster, phase))
     .map(({ name }) => name);

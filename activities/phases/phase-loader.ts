@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { needsOf } from './needs.ts';
 import type { Phase } from './phase.ts';
+import { providesOf } from './provides.ts';
 
 /** Every phase, ordered so that each comes after what it needs. Throws INTERNAL when the phases do not fit together. */
 export async function loadPhases(): Promise<Phase[]> {
@@ -42,8 +43,17 @@ export function sortPhases(phases: readonly Phase[]): Phase[] {
     if (byName.has(phase.name)) throw new KubewrightError('INTERNAL', `two phases are named ${phase.name}`);
     byName.set(phase.name, phase);
   }
+  const provided = new Set(phases.flatMap(providesOf));
   for (const phase of phases) {
-    for (const other of [...phase.needs.map((need) => need.phase), ...(phase.conflicts ?? [])]) {
+    for (const { phase: needed } of phase.needs) {
+      if (!byName.has(needed) && !provided.has(needed)) {
+        throw new KubewrightError(
+          'INTERNAL',
+          `phase ${phase.name} needs ${needed}, which is no phase and which no phase provides`,
+        );
+      }
+    }
+    for (const other of phase.conflicts ?? []) {
       if (!byName.has(other)) {
         throw new KubewrightError('INTERNAL', `phase ${phase.name} names an unknown phase: ${other}`);
       }

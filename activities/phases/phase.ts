@@ -91,9 +91,12 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   /** The kinds of operation whose plans it is part of. Default: those that build (build, check, heal). */
   operations?: readonly OperationKind[];
   hosts: PhaseHosts;
-  /** What others find in it, whichever phase it is: `pod-network`, `container-runtime`. Default: its own name. */
+  /**
+   * Capabilities that others find in it, whichever phase it is: `pod-network`, `container-runtime`. Default: its own name.
+   * One that is no phase's name is a choice: a cluster has exactly one provider of it.
+   */
   provides?: readonly string[];
-  /** What a task truly needs. Order otherwise does not exist: tasks start as soon as their needs are met. */
+  /** What a task truly needs: phases, or capabilities, which the plan resolves to the enabled providers. Order otherwise does not exist: tasks start as soon as their needs are met. */
   needs: readonly Need[];
   /** Tasks at once: `together` (default), `one-by-one`, or a number. */
   rollout?: 'together' | 'one-by-one' | number;
@@ -133,8 +136,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   upgrades?: readonly { component: string; option: string }[];
   /** Other phases that cannot be in the same cluster. */
   conflicts?: readonly string[];
-  /** It can be switched off: it has the option `enabled`, beside its own; what it placed is then taken away. */
-  optional?: true;
+  /**
+   * It can be switched off: it has the option `enabled`, beside its own; what it placed is then taken away.
+   * `when-named`: off unless the spec has it under `spec.phases`, as all providers of a choice but the default one.
+   */
+  optional?: true | 'when-named';
   /** False leaves the phase out of the plan; default: always in. */
   enabled?(cluster: ClusterSpec, options: z.output<Schema>): boolean;
   options: Schema;
@@ -183,12 +189,16 @@ export function definePhase<Schema extends z.ZodType>(spec: PhaseSpec<Schema>): 
 /** The phase with the option `enabled`. Throws an Error for options that are no object. */
 function switchable(phase: Phase): Phase {
   if (!(phase.options instanceof z.ZodObject)) throw new Error(`phase ${phase.name}: its options are no object`);
+  // No default for a provider: hosts of earlier versions carry a digest of its options, which stays the same.
+  const flag = phase.provides ? z.boolean().optional() : z.boolean().default(true);
   return {
     ...phase,
     options: phase.options.extend({
-      enabled: z.boolean().default(true).describe('false: the phase is left out, and what it placed is taken away'),
+      enabled: flag.describe('false: the phase is left out, and what it placed is taken away'),
     }),
     enabled: (cluster, options) =>
-      (options as { enabled: boolean }).enabled && (phase.enabled?.(cluster, options) ?? true),
+      (phase.optional !== 'when-named' || Object.hasOwn(cluster.spec.phases, phase.name)) &&
+      (options as { enabled?: boolean }).enabled !== false &&
+      (phase.enabled?.(cluster, options) ?? true),
   };
 }

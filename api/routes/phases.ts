@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import { resolveNeeds } from '../../activities/phases/provides.ts';
 import { phaseInfo } from '../../contracts/api.ts';
 import { type AddRoutes, responses } from './shared.ts';
 
 /** GET /phases: what a build is made of, and which options it takes. */
 export const phases: AddRoutes = (api, deps) => {
-  const items = deps.phases.map(({ name, title, hosts, needs, expectedMs, options }) => ({
+  const items = deps.phases.map(({ needs, name, title, hosts, expectedMs, options }) => ({
     name,
     title,
     hosts,
-    needs: [...needs],
+    needs: resolveNeeds({ needs }, deps.phases),
     expectedMs,
     options: z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>,
   }));

@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Phase } from '../../activities/phases/phase.ts';
 import { loadPhases } from '../../activities/phases/phase-loader.ts';
 import { scanChecks } from '../../activities/phases/preflight/public.ts';
+import { providesOf, resolveNeeds } from '../../activities/phases/provides.ts';
 import { ERRORS } from '../../contracts/errors.ts';
 import { HEALTH_CODES } from '../../contracts/health.ts';
 import { checkoutRoot } from './paths.ts';
@@ -41,6 +43,19 @@ function errorsPage(): string {
   ].join('\n');
 }
 
+/** The order of the phases of a cluster as a Mermaid graph: who waits for whom, with what each provides under its name. Pure. */
+function phasesPicture(phases: readonly Phase[]): string[] {
+  const building = phases.filter(({ operations, closing }) => operations === undefined && !closing);
+  const names = new Set(building.map(({ name }) => name));
+  const boxes = building.map(({ name, provides }) => `  ${name}["${[name, ...(provides ?? [])].join('<br>')}"]`);
+  const lines = building.flatMap((phase) =>
+    resolveNeeds(phase, building)
+      .filter((need) => names.has(need.phase))
+      .map((need) => `  ${need.phase} -->|${need.on}| ${phase.name}`),
+  );
+  return ['```mermaid', 'graph TD', ...boxes, ...lines, '```', ''];
+}
+
 async function phasesPage(): Promise<string> {
   const phases = await loadPhases();
   const sections = phases.map((phase) => {
@@ -50,7 +65,7 @@ async function phasesPage(): Promise<string> {
     return [
       `## ${phase.name}`,
       '',
-      `${phase.title}. Hosts: \`${phase.hosts}\`. Needs: ${needs}.`,
+      `${phase.title}. Hosts: \`${phase.hosts}\`. Needs: ${needs}. Provides: ${providesOf(phase).join(', ')}.`,
       '',
       `Options under \`spec.phases.${phase.name}\`, as JSON Schema:`,
       '',
@@ -66,7 +81,10 @@ async function phasesPage(): Promise<string> {
     GENERATED,
     '',
     'One phase is one file under `activities/phases/`. A task (one phase on one host) starts as soon as its needs are met.',
+    'Needs name phases or capabilities. A capability that is no phase (below the name in the picture) has exactly one provider in a cluster.',
+    'Phases that take away what a spec no longer has come after all others and are not in the picture.',
     '',
+    ...phasesPicture(phases),
     ...sections,
   ].join('\n');
 }

@@ -1,11 +1,15 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { dnsLabel } from '../../contracts/primitives.ts';
 import { checkoutRoot } from './paths.ts';
 
-/** `npm run new:phase NAME`: a phase that installs nothing yet, and its golden case. */
+/**
+ * `npm run new:phase NAME [-- --provides CAPABILITY]`: a phase that installs nothing yet, and its golden case. A provider of a
+ * capability is off unless the spec names it: the choice has a default provider.
+ */
 
-const phaseFile = (name: string): string => `import { z } from 'zod';
+const phaseFile = (name: string, provides?: string): string => `import { z } from 'zod';
 import { file } from '../resources/file.ts';
 import { definePhase } from './phase.ts';
 
@@ -13,7 +17,7 @@ import { definePhase } from './phase.ts';
 export default definePhase({
   name: '${name}',
   title: '${name}',
-  hosts: 'nodes',
+  hosts: 'nodes',${provides === undefined ? '' : `\n  provides: ['${provides}'],\n  optional: 'when-named',`}
   needs: [{ phase: 'prepare', on: 'same-host' }],
   timeouts: { applyMs: 5 * 60_000, verifyMs: 60_000 },
   expectedMs: 2_000,
@@ -31,13 +35,16 @@ import { expectGolden } from './golden.ts';
 it('${name}: default options', () => expectGolden(phase, { name: 'default' }));
 `;
 
-const name = dnsLabel.safeParse(process.argv[2]);
-if (!name.success) {
-  console.error(`usage: npm run new:phase NAME (${name.error.issues[0]?.message})`);
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { provides: { type: 'string' } } });
+const name = dnsLabel.safeParse(positionals[0]);
+const provides = dnsLabel.optional().safeParse(values.provides);
+if (!name.success || !provides.success) {
+  const problem = (name.error ?? provides.error)?.issues[0]?.message;
+  console.error(`usage: npm run new:phase NAME [-- --provides CAPABILITY] (${problem})`);
   process.exit(1);
 }
 const files = {
-  [join(checkoutRoot, 'activities/phases', `${name.data}.ts`)]: phaseFile(name.data),
+  [join(checkoutRoot, 'activities/phases', `${name.data}.ts`)]: phaseFile(name.data, provides.data),
   [join(checkoutRoot, 'test/golden', `${name.data}.test.ts`)]: testFile(name.data),
 };
 for (const path of Object.keys(files)) {

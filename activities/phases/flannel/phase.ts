@@ -43,9 +43,10 @@ export default definePhase({
   title: 'Pod network (flannel)',
   hosts: 'nodes',
   provides: ['pod-network'],
+  optional: true,
   needs: [
     { phase: 'nodes', on: 'same-host' },
-    { phase: 'runtime', on: 'same-host' },
+    { phase: 'container-runtime', on: 'same-host' },
     { phase: 'binaries', on: 'same-host' },
   ],
   disrupts: 'node',

@@ -48,6 +48,7 @@ export default definePhase({
   name: 'master',
   title: 'Control plane',
   hosts: 'control-plane',
+  provides: ['control-plane-endpoint'],
   needs: [
     { phase: 'binaries', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },

@@ -41,10 +41,10 @@ export default definePhase({
   title: 'Nodes',
   hosts: 'nodes',
   needs: [
-    { phase: 'runtime', on: 'same-host' },
+    { phase: 'container-runtime', on: 'same-host' },
     { phase: 'binaries', on: 'same-host' },
     // A kubelet that finds no API server tries again in ever longer steps, and pods without their images likewise.
-    { phase: 'master', on: 'any-host' },
+    { phase: 'control-plane-endpoint', on: 'any-host' },
     { phase: 'registry', on: 'every-host' },
   ],
   disrupts: 'node',

@@ -59,6 +59,7 @@ export default definePhase({
   title: 'Container runtime',
   hosts: 'nodes',
   provides: ['container-runtime'],
+  optional: true,
   needs: [
     { phase: 'prepare', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },

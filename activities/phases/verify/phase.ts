@@ -35,7 +35,7 @@ export default definePhase({
     { phase: 'master', on: 'every-host' },
     { phase: 'nodes', on: 'every-host' },
     { phase: 'node-labels', on: 'every-host' },
-    { phase: 'flannel', on: 'every-host' },
+    { phase: 'pod-network', on: 'every-host' },
     { phase: 'chrony', on: 'every-host' },
     { phase: 'registry', on: 'every-host' },
     { phase: 'dns', on: 'every-host' },

@@ -19,10 +19,11 @@ export async function simulatedPhases(commands: number): Promise<Map<string, Pha
 }
 
 function simulated(phase: Phase, commands: number): Phase {
-  const { name, title, hosts, needs, rollout, timeouts, expectedMs, conflicts, closing, options } = phase;
+  const { name, title, hosts, needs, rollout, timeouts, expectedMs, provides, conflicts, closing, options } = phase;
   const declared = { name, title, hosts, needs, timeouts, expectedMs, options };
   const optional = {
     ...(rollout ? { rollout } : {}),
+    ...(provides ? { provides } : {}),
     ...(conflicts ? { conflicts } : {}),
     ...(closing ? { closing } : {}),
   };
