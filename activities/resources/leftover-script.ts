@@ -141,7 +141,7 @@ kw_leftover() {
   fi
   if [ "$4" -gt ${MOST_BEFORE} ]; then
     kw_gone=$(kw_let_go "$kw_real" pods)
-    kw_tell kept "more than ${MOST_BEFORE} files were in $kw_real before the build, so ours cannot be told apart$([ "$kw_gone" = 0 ] || echo "; $kw_gone volumes of pods unmounted")"
+    kw_tell kept "more than ${MOST_BEFORE} files were in $kw_real before the build, so ours cannot be identified$([ "$kw_gone" = 0 ] || echo "; $kw_gone volumes of pods unmounted")"
     return 0
   fi
   if [ -n "$2" ] || [ -n "$kw_linked" ]; then

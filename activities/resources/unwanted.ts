@@ -38,7 +38,7 @@ function tracesOf(resource: Resource): { key: string; paths: string[] }[] {
 
 const keyOf = (resource: Resource, { kind = resource.kind, id = resource.id }: Trace): string => `${kind}:${id}`;
 
-/** Places that an entry speaks of. A service's own file is `<unit>#<path>`. */
+/** Paths that an entry covers. A service's own file is `<unit>#<path>`. */
 const pathsOf = ({ kind, id }: LedgerEntry): string[] => {
   if (kind === 'service') return id.includes('#') ? [id.slice(id.indexOf('#') + 1)] : [];
   return kind !== 'directory' && id.startsWith('/') ? [id] : [];

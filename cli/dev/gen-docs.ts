@@ -43,11 +43,14 @@ function errorsPage(): string {
   ].join('\n');
 }
 
-/** The order of the phases of a cluster as a Mermaid graph: who waits for whom, with what each provides under its name. Pure. */
+/** The order of the phases of a cluster as a Mermaid graph: who waits for whom, with what each provides and disrupts under its name. Pure. */
 function phasesPicture(phases: readonly Phase[]): string[] {
   const building = phases.filter(({ operations, closing }) => operations === undefined && !closing);
   const names = new Set(building.map(({ name }) => name));
-  const boxes = building.map(({ name, provides }) => `  ${name}["${[name, ...(provides ?? [])].join('<br>')}"]`);
+  const boxes = building.map(({ name, provides = [], disrupts }) => {
+    const words = [name, ...provides, ...(disrupts ? [`disrupts ${disrupts}`] : [])];
+    return `  ${name}["${words.join('<br>')}"]`;
+  });
   const lines = building.flatMap((phase) =>
     resolveNeeds(phase, building)
       .filter((need) => names.has(need.phase))

@@ -24,7 +24,7 @@ async function withToyNetwork(more = ''): Promise<Phase[]> {
   const source = `import { z } from 'zod';
 import { definePhase } from '${shape}';
 export default definePhase({
-  name: 'toynet', title: 'Toy pod network', hosts: 'kube', provides: ['pod-network'], optional: 'when-named',
+  name: 'toynet', title: 'Toy pod network', hosts: 'nodes', provides: ['pod-network'], optional: 'when-named',
   needs: [{ phase: 'nodes', on: 'same-host' }${more}],
   timeouts: { applyMs: 1000, verifyMs: 1000 }, expectedMs: 1000,
   options: z.strictObject({ mtu: z.int().min(1280).max(9000).default(1450) }),
