@@ -85,6 +85,9 @@ export class World {
     this.attempts.push(task);
     await this.behaviours.get(task)?.(input);
     this.finished.push(input);
+    if (input.probe && this.changes > 0) {
+      return { changes: [], changeCount: 0, restarts: [], commands: 1, durationMs: 1, commandMs: 1, held: true };
+    }
     return { changes: [], changeCount: this.changes, restarts: [], commands: 1, durationMs: 1, commandMs: 1 };
   }
 }

@@ -40,8 +40,7 @@ export class Windows {
 
   /** The task may only look: it needs a window, and its host is in none. */
   probes({ phase, host }: GraphTask): boolean {
-    const own = this.of(phase, host);
-    return own.length > 0 && own.some(({ inside }) => !inside.has(host));
+    return this.of(phase, host).some(({ inside }) => !inside.has(host));
   }
 
   /** A probe found something to change. */

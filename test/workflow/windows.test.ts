@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Harness } from '../support/temporal-harness.ts';
+import { sameHost } from '../support/temporal-plan.ts';
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await Harness.create();
+  await harness.work();
+});
+afterAll(async () => {
+  await harness?.close();
+});
+
+const PLANES = ['h1', 'h2', 'h3'];
+/** Three control planes that serve, one at a time. */
+const rolling = () => {
+  const cluster = harness.cluster([
+    { name: 'one', hosts: PLANES },
+    { name: 'two', hosts: PLANES, needs: [sameHost('one')] },
+  ]);
+  cluster.world.plan = { windows: [{ what: 'control-plane', phases: ['one', 'two'], hosts: PLANES, atMost: 1 }] };
+  return cluster;
+};
+
+describe('a plan with a window for one control plane', () => {
+  it('changes one host after the other, each through all of its phases', async () => {
+    const cluster = rolling();
+    const { operationId } = await cluster.submit();
+    expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded', changeCount: 6 });
+    const { finished } = cluster.world;
+    expect(finished.filter(({ probe }) => probe).map(({ phase, host }) => `${phase}:${host}`)).toHaveLength(3);
+    // In the order in which their probes found something to change.
+    const changed = finished.filter(({ probe }) => !probe).map(({ phase, host }) => `${phase}:${host}`);
+    const hosts = [...new Set(changed.map((task) => task.slice(-2)))];
+    expect(changed).toEqual(hosts.flatMap((host) => [`one:${host}`, `two:${host}`]));
+    expect([...hosts].sort()).toEqual(PLANES);
+  });
+
+  it('runs every task once where nothing differs', async () => {
+    const cluster = rolling();
+    cluster.world.changes = 0;
+    const { operationId } = await cluster.submit();
+    expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded', changeCount: 0 });
+    expect(cluster.world.attempts).toHaveLength(6);
+  });
+
+  it('never touches the third host when the second one fails, and goes on after a retry', async () => {
+    const cluster = rolling();
+    const second = Promise.withResolvers<void>();
+    cluster.world.on('one:h2', async ({ probe }) => {
+      if (probe) return;
+      second.resolve();
+      throw new Error('made to fail');
+    });
+    // It asks for the window behind the other two.
+    cluster.world.on('one:h3', async ({ probe }) => {
+      if (probe) await second.promise;
+    });
+    const { operationId } = await cluster.submit();
+    const blocked = await cluster.projected(({ state }) => state === 'blocked');
+    expect(blocked.blockedHosts).toEqual(['h2']);
+    const touched = () => cluster.world.finished.some(({ host, probe }) => host === 'h3' && !probe);
+    expect(touched()).toBe(false);
+    cluster.world.working('one:h2');
+    await cluster.retry('h2');
+    expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded', changeCount: 6 });
+    expect(touched()).toBe(true);
+  });
+});
