@@ -1,5 +1,4 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../cli/dev/api-client.ts';
 import { checkoutRoot, demoRootOf } from '../../cli/dev/paths.ts';
