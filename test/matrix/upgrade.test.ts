@@ -10,7 +10,15 @@ import { LANDED, landedCheckout, landedMissing } from './upgrade/landed.ts';
  * What a build by this version changes on a cluster that the landed version built: `phase resource`, once for all hosts.
  * A change of it belongs into CHANGELOG too: it says what restarts.
  */
-const LISTED: readonly string[] = ['verify file:/etc/kubewright/cluster.json'];
+const LISTED: readonly string[] = [
+  // Labels of cluster and phase on our objects.
+  'dashboard manifests:dashboard',
+  'dns manifests:coredns',
+  'master manifests:rbac',
+  'metrics manifests:metrics-server',
+  'metrics secret:kube-system/metrics-server-tls',
+  'verify file:/etc/kubewright/cluster.json',
+];
 
 const env = { ...process.env, KUBEWRIGHT_DEMO_NAME: 'kwup' };
 const folder = demoRootOf('kwup');
@@ -56,8 +64,11 @@ describe.skipIf(missing !== null)(`a cluster that ${LANDED.slice(0, 7)} built`, 
     const upgraded = await built(checkoutRoot);
     expect(changesOf(upgraded.status)).toEqual([...LISTED].sort());
     expect(upgraded.status).toMatchObject({ state: 'succeeded', health: { state: 'healthy' } });
-    const operations = await upgraded.api.request<{ items: { id: string }[] }>('GET', '/clusters/kwup/operations');
-    expect(operations.items.map(({ id }) => id)).toContain(before.status.operationId);
+    const operations = await upgraded.api.request<{ items: { operationId: string }[] }>(
+      'GET',
+      '/clusters/kwup/operations',
+    );
+    expect(operations.items.map(({ operationId }) => operationId)).toContain(before.status.operationId);
 
     const again = await built(checkoutRoot);
     expect(changesOf(again.status)).toEqual([]);
