@@ -113,7 +113,7 @@ export class TaskGraph {
 
   /** A running task that only looked found something to change: it starts again when its host is in the window. */
   awaitWindow(key: string): void {
-    this.windows.await(key);
+    this.windows.queue(key);
     this.move(key, 'pending');
   }
 

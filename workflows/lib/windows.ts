@@ -3,7 +3,7 @@ import type { GraphTask } from './expand.ts';
 
 /** What a window asks of the graph: pure look-ups. */
 export interface WindowView {
-  /** The task of a phase on a host is done or skipped, or the plan has none. */
+  /** The task of a phase on a host is done or skipped, or the plan has no such task. */
   over(phase: string, host: string): boolean;
   running(phase: string, host: string): boolean;
   /** It failed and waits for a decision. */
@@ -43,8 +43,8 @@ export class Windows {
     return this.of(phase, host).some(({ inside }) => !inside.has(host));
   }
 
-  /** A probe found something to change. */
-  await(key: string): void {
+  /** A probe found something to change: the task waits for room in its windows. */
+  queue(key: string): void {
     this.waiting.add(key);
   }
 
@@ -62,7 +62,7 @@ export class Windows {
     return own.every((each) => !each.inside.has(host) || this.busyBeside(each, host, view) < each.window.atMost);
   }
 
-  /** The windows of a waiting task are open but full: true where one more host would not pass a failed one. */
+  /** No host of the task's windows has a failed task: one more host, when nothing else can go on, passes none. */
   isOpen({ phase, host }: GraphTask, view: WindowView): boolean {
     return this.of(phase, host).every((each) => this.failed(each, view).length === 0);
   }
