@@ -14,7 +14,7 @@ export const isEnabled = (cluster: ClusterSpec, phase: Phase): boolean =>
 export const builds = (phase: Phase): boolean => phase.operations === undefined;
 
 /** Could this host have a task of the phase? True for each control plane of a phase that runs on one of them. */
-export const isPlaced = (cluster: ClusterSpec, phase: Phase, host: Host): boolean =>
+export const isPlaced = (cluster: ClusterSpec, phase: Pick<Phase, 'hosts'>, host: Host): boolean =>
   placementOf(cluster, phase.hosts).some(({ name }) => name === host.name);
 
 /** What another phase's functions are given, for a look at what it desires on a host. It changes nothing. */

@@ -13,6 +13,7 @@ import type { Resource } from '../resources/resource.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { PhaseFolder } from './folders.ts';
 import type { Guard } from './guard.ts';
+import type { Requirements, RequiresView } from './requires.ts';
 
 /**
  * Where a phase runs. `all`, a role (hosts of it), `kube` (control planes and workers), `one-control-plane` (the first
@@ -149,6 +150,8 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * or lies in one of another phase is refused.
    */
   folders?(options: z.output<Schema>): readonly PhaseFolder[];
+  /** What it needs of its hosts and of the cluster; read by `prepare`, `preflight`, `binaries`, `registry` and `master`. Pure. */
+  requires?(view: RequiresView<z.output<Schema>>): Requirements;
   /** Options that only role admin, or a policy of the cluster, may set, change or take out. */
   guarded?: readonly Guard[];
   resources?(context: PhaseContext<z.output<Schema>>): readonly Resource[] | Promise<readonly Resource[]>;
