@@ -125,7 +125,6 @@ const operationShape = {
   pause: pauseInfo.optional(),
   health: health.optional().describe("The cluster's health when the operation ended"),
 };
-export const operationStatus: z.ZodType<OperationStatus> = z.looseObject(operationShape);
 
 /** An operation in a list. */
 export const listedOperation: z.ZodType<

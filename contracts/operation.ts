@@ -63,7 +63,6 @@ export interface OperationInput extends OperationRequest {
 
 /** What becomes of a host that fails without a person at hand. */
 export const HOST_FAILURE_POLICIES = ['wait', 'quarantine', 'abort'] as const;
-export type HostFailurePolicy = (typeof HOST_FAILURE_POLICIES)[number];
 
 /** What an admin may leave to operators in a cluster's policy. */
 export const OPERATORS_MAY = ['security-options', 'control-planes'] as const;

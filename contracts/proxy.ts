@@ -47,7 +47,6 @@ export const proxySettings = z
       .optional(),
   })
   .refine(({ http, https }) => http !== undefined || https !== undefined, 'must name http, https or both');
-export type ProxySettings = z.infer<typeof proxySettings>;
 
 /** Host and port of a proxy's address. */
 export function proxyPlace(url: string): { host: string; port: number } {

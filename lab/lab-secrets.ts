@@ -28,8 +28,3 @@ export async function ensureAccess(lab: LabPaths): Promise<LabAccess> {
   const { stdout } = await run(['openssl', 'passwd', '-6', '-stdin'], { input: password });
   return { authorizedKey, passwordHash: stdout.trim() };
 }
-
-/** The password that `operator` logs in with. */
-export async function operatorPassword(lab: LabPaths): Promise<string> {
-  return readFile(lab.passwordFile, 'utf8');
-}

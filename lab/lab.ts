@@ -18,7 +18,7 @@ import { type LabState, labNames, readState, writeState } from './state.ts';
 import { gatewayAddress, reserveSubnet } from './subnet.ts';
 import type { Lab, LabHost, Progress } from './types.ts';
 
-export type { Lab, LabHost, Progress } from './types.ts';
+export type { Lab, Progress } from './types.ts';
 
 /** Debian packages of this machine that a lab is made with. */
 const TOOLS = [

@@ -15,7 +15,7 @@ const START_TIMEOUT_MS = 20_000;
 
 /** Builds what the mirror lacks and returns its root. Loaded only when wanted: it pulls in the build tools. */
 export async function buildMirror(cacheDir: string, onProgress: Progress): Promise<string> {
-  const { ensureMirror } = await import('./mirror/index.ts');
+  const { ensureMirror } = await import('./mirror/mirror.ts');
   const { root } = await ensureMirror({
     cacheDir,
     onProgress: ({ artifact, state, elapsedMs, source, message }) => {

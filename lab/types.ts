@@ -15,12 +15,6 @@ export interface LabHost {
   hostKey: string;
 }
 
-/** The host names of a lab, sorted into the parts they play. */
-export interface LabLayout {
-  controlPlanes: string[];
-  workers: string[];
-}
-
 /** What `labUp` returns and `up --json` prints. */
 export interface Lab {
   name: string;

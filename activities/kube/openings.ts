@@ -42,8 +42,6 @@ export interface FirewallOptions {
 const TIME_PORT = 123;
 /** flannel's backend udp (pkg/backend/udp). */
 const FLANNEL_UDP_PORT = 8285;
-/** The API server's default --service-node-port-range. */
-export const NODE_PORTS = { first: 30000, last: 32767 };
 
 /** The firewall options of a host as written in the spec; the phase `prepare` checks them. */
 export function firewallOptions(cluster: ClusterSpec, host: Host): FirewallOptions {

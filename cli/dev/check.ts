@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { checkoutRoot } from './paths.ts';
 
 /**
- * `npm run check`: format, lint, types and unit tests, side by side: the unit tests take longest and use one core,
+ * `npm run check`: format, lint, unused code, types and unit tests, side by side: the unit tests take longest and use one core,
  * the others the second one meanwhile. What each says comes in one piece when it has ended. Exits with 1 when any of them fails.
  */
-const PARTS = ['check:format', 'check:lint', 'check:types', 'test:unit'];
+const PARTS = ['check:format', 'check:lint', 'check:unused', 'check:types', 'test:unit'];
 
 /** Runs a script of package.json; its exit code and what it printed. */
 function run(script: string): Promise<{ script: string; code: number; output: Buffer; ms: number }> {

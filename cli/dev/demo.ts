@@ -10,7 +10,7 @@ import type { HostFacts } from '../../activities/host/types.ts';
 import { imageRef } from '../../activities/kube/images.ts';
 import { clusterSpec } from '../../contracts/cluster.ts';
 import { labDown, labUp } from '../../lab/lab.ts';
-import { ensureMirror } from '../../lab/mirror/index.ts';
+import { ensureMirror } from '../../lab/mirror/mirror.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { ApiClient } from './api-client.ts';
 import { demoRootOf } from './paths.ts';

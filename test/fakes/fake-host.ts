@@ -1,5 +1,5 @@
 import { checkCode } from '../../activities/host/command-error.ts';
-import type { ExecOptions, ExecResult, HostFacts, RemoteHost, UploadOptions } from '../../activities/host/types.ts';
+import type { ExecOptions, ExecResult, RemoteHost, UploadOptions } from '../../activities/host/types.ts';
 
 /** What a FakeHost was asked to do. */
 export interface FakeCommand {
@@ -118,25 +118,6 @@ function matches(matcher: FakeMatcher, command: FakeCommand): boolean {
 
 function describe(command: FakeCommand): string {
   return `${command.kind}: ${command.text.slice(0, 500)} ${command.kind === 'script' ? command.argv.join(' ') : ''}`;
-}
-
-/** Facts of a plain Debian machine, with parts replaced. */
-export function fakeFacts(parts: Partial<HostFacts> = {}): HostFacts {
-  return {
-    hostname: 'fake-1',
-    machineId: '0123456789abcdef0123456789abcdef',
-    bootId: '6b1f3c52-6f2e-4b8e-9d43-0a6f5c1d2e3f',
-    arch: 'amd64',
-    kernel: '6.1.0-31-amd64',
-    os: { id: 'debian', idLike: [], versionId: '12', name: 'Debian GNU/Linux 12 (bookworm)' },
-    packageManager: 'apt',
-    initSystem: 'systemd',
-    cgroup: 2,
-    cpus: 2,
-    memoryMiB: 4096,
-    virtualization: 'kvm',
-    ...parts,
-  };
 }
 
 /** Answers a probe of the resource engine as a bare host does: `absent` for every resource, no stamp of a verification. */

@@ -10,15 +10,7 @@ import { LANDED, landedCheckout, landedMissing } from './upgrade/landed.ts';
  * What a build by this version changes on a cluster that the landed version built: `phase resource`, once for all hosts.
  * A change of it belongs into CHANGELOG too: it says what restarts.
  */
-const LISTED: readonly string[] = [
-  // Labels of cluster and phase on our objects.
-  'dashboard manifests:dashboard',
-  'dns manifests:coredns',
-  'master manifests:rbac',
-  'metrics manifests:metrics-server',
-  'metrics secret:kube-system/metrics-server-tls',
-  'verify file:/etc/kubewright/cluster.json',
-];
+const LISTED: readonly string[] = [];
 
 const env = { ...process.env, KUBEWRIGHT_DEMO_NAME: 'kwup' };
 const folder = demoRootOf('kwup');
