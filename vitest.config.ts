@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
+// Services that tests start, from any process, compare each of their answers with the OpenAPI document.
+process.env['KUBEWRIGHT_CHECK_ANSWERS'] ??= '1';
+
 /**
  * Runs of tests that talk to real servers and hosts, beside whatever else the machine does: CI asks a failed one once
  * more, and the reporter names it as retried. By hand, and in the unit tier, the first answer counts.

@@ -26,6 +26,8 @@ export interface AppOptions {
   https?: { cert: string; key: string } | undefined;
   /** Addresses and CIDRs of proxies whose X-Forwarded-* headers count. Default: none. */
   trustProxy?: readonly string[] | undefined;
+  /** Compare every answer with the OpenAPI document; one that differs becomes a 500. For tests. */
+  checkAnswers?: boolean | undefined;
 }
 
 /** Request ids that a caller may choose: what is safe in a log line. */
@@ -90,6 +92,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   limitStreams(app, deps.store.tokens, limits);
   const api = validate(app);
   await documentApi(app);
+  if (options.checkAnswers === true) (await import('./plugins/checked-answers.ts')).checkAnswers(app);
   await app.register(async (scope) => {
     for (const add of routes) add(scope.withTypeProvider() as typeof api, deps);
   });

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { z } from 'zod';
 import type { dryRunAnswer } from '../contracts/api.ts';
 import { type ErrorReport, KubewrightError } from '../contracts/errors.ts';
-import type { Actor, OperationStatus } from '../contracts/operation.ts';
+import type { Actor, Change, OperationStatus } from '../contracts/operation.ts';
 import { FINAL_STATES } from '../store/changes.ts';
 import type { ApiDeps } from './deps.ts';
 import { operationLinks } from './routes/shared.ts';
@@ -74,7 +74,7 @@ export async function answerDryRun(
 /** What would be done on which host. Pure. */
 export function dryRunReport(status: OperationStatus, history: OperationHistory): z.infer<typeof dryRunAnswer> {
   const { cluster, operationId } = status;
-  const byHost = new Map<string, { phase: string; resource: string; action: string; detail: string }[]>();
+  const byHost = new Map<string, (Change & { phase: string })[]>();
   for (const { phase, host, result } of history.results) {
     const known = byHost.get(host) ?? [];
     known.push(...result.changes.map((change) => ({ phase, ...change })));

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printableJson } from '../contracts/printable.ts';
-import type { Journal, JournalEntry, JournalFilter } from '../store/journal.ts';
+import type { JournalEntry } from '../contracts/record.ts';
+import type { Journal, JournalFilter } from '../store/journal.ts';
 
 /** Records read at once. */
 const PAGE = 200;

@@ -132,7 +132,7 @@ async function start(
       loginPaths: config.loginPaths,
       temporalUiOrigin: config.temporalUiOrigin ?? embedded?.temporalUiOrigin,
     },
-    { logger, https: tls, trustProxy: config.trustProxy },
+    { logger, https: tls, trustProxy: config.trustProxy, checkAnswers: config.checkAnswers },
   );
   parts.push(() => app.close());
   if (config.tls && tls) parts.push(watchTls(app.server, config.tls, tls, logger));

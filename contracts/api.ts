@@ -1,158 +1,62 @@
 import { z } from 'zod';
 import { credentialScope } from './credential.ts';
-import { ERRORS, type ErrorCode, type ErrorReport } from './errors.ts';
-import { HEALTH_CODES, HEALTH_REASONS, HEALTH_STATES, type Health, type HealthCode } from './health.ts';
+import { ERRORS, type ErrorCode } from './errors.ts';
 import { hostKey, ROLES, sshSettings } from './host.ts';
-import { LIMITS } from './limits.ts';
 import { ACTORS } from './messages.ts';
-import {
-  DECISION_ACTIONS,
-  type DecisionRecord,
-  OPERATION_KINDS,
-  OPERATION_STATES,
-  type OperationStatus,
-  type QuarantinedHost,
-  TASK_STATES,
-  type TaskStatus,
-} from './operation.ts';
+import { OPERATION_STATES, TASK_STATES } from './operation.ts';
 import { need } from './plan.ts';
 import { address, dnsLabel } from './primitives.ts';
+import { journalRecord } from './record.ts';
+import {
+  change,
+  errorReport,
+  health,
+  operationId,
+  operationStatus,
+  pauseInfo,
+  quarantinedHost,
+  taskStatus,
+} from './status.ts';
 
-/** Bodies and answers of the HTTP API, beside ClusterSpec. Answers are loose: a newer worker may say more. */
+export { health, operationId, operationStatus };
 
-const time = z.string().max(32).describe('ISO 8601, UTC');
+/** Bodies and answers of the HTTP API, beside ClusterSpec. An answer has what its schema names, and nothing else. */
+
+const time = z.iso.datetime().max(32).describe('ISO 8601, UTC');
 const text = z.string().max(8192);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
-export const operationId = z
-  .string()
-  .max(128)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be an operation id');
-
-export const errorReport: z.ZodType<ErrorReport> = z.looseObject({
-  code: z.enum(codes),
-  message: text,
-  host: text.optional(),
-  phase: text.optional(),
-  blames: z.array(text).max(1000).optional().describe('Other hosts that are to blame'),
-  evidence: text.optional(),
-  errors: z
-    .array(z.object({ path: text, message: text }))
-    .max(200)
-    .optional(),
-});
-
-export const taskStatus: z.ZodType<TaskStatus> = z.looseObject({
-  phase: text,
-  host: text,
-  state: z.enum(TASK_STATES),
-  attempt: z.int(),
-  decision: z.int(),
-  startedAt: time.optional(),
-  endedAt: time.optional(),
-  changeCount: z.int().optional(),
-  restarts: z.int().optional(),
-  commandMs: z.number().optional(),
-  error: errorReport.optional(),
-  policy: text.optional().describe("Why the cluster's policy did not decide by itself"),
-});
-
-const pauseInfo = z.looseObject({ by: text, at: time, mode: z.enum(['drain', 'interrupt']), reason: text.optional() });
-
-const quarantinedHost: z.ZodType<QuarantinedHost> = z.looseObject({
-  host: text,
-  since: time,
-  by: text.describe('Who decided: the name of a token, or `policy`'),
-  why: text,
-  phase: text.describe('Where it failed'),
-  operationId: text,
-});
-
-const decisionRecord: z.ZodType<DecisionRecord> = z.looseObject({
-  at: time,
-  by: text,
-  byId: text.optional().describe('Id of the token of that name'),
-  action: z.enum([...DECISION_ACTIONS, 'amend', 'pause', 'resume', 'cancel']),
-  host: text.optional(),
-  phase: text.optional(),
-  mode: z.enum(['drain', 'interrupt']).optional(),
-  reason: text.optional(),
-  requestId: text,
-});
-
-export const health: z.ZodType<Health> = z
-  .looseObject({
-    state: z.enum(HEALTH_STATES),
-    at: time.describe('When it was looked at'),
-    operationId: text.describe('The operation that looked'),
-    reasons: z
-      .array(
-        z.looseObject({
-          code: z.enum(Object.keys(HEALTH_CODES) as [HealthCode, ...HealthCode[]]),
-          subject: text.describe('What it is about: `node w-1`, `deployment kube-system/coredns`'),
-          reason: text,
-          evidence: text.optional(),
-          since: time.optional(),
-        }),
-      )
-      .max(HEALTH_REASONS),
-    reasonCount: z.int().describe('Reasons in all; the first of them are listed'),
-  })
-  .describe('What is wrong with the cluster, whatever its operations did; docs/health.md lists the codes');
-
-const operationShape = {
-  operationId,
-  cluster: text,
-  kind: z.enum(OPERATION_KINDS),
-  mode: z.enum(['apply', 'check']),
-  state: z.enum(OPERATION_STATES),
-  actor: text,
-  actorId: text.optional().describe('Id of the token of that name'),
-  specRef: digest,
-  queuedAt: time.optional(),
-  startedAt: time.optional(),
-  endedAt: time.optional(),
-  phases: z.array(text).max(100).optional().describe('The phases that were asked for; absent: all'),
-  hosts: z.array(text).max(1000).optional().describe('The hosts that were asked for; absent: all'),
-  tasks: z.array(taskStatus).max(50_000),
-  blockedHosts: z.array(text).max(1000),
-  quarantinedHosts: z.array(text).max(1000).describe('Hosts that the cluster goes on without'),
-  quarantine: z.array(quarantinedHost).max(1000).optional(),
-  version: z.int().optional().describe('What `expectedVersion` of a decision is compared with'),
-  decisions: z.array(decisionRecord).max(LIMITS.decisionsInStatus).optional(),
-  error: errorReport.optional(),
-  pause: pauseInfo.optional(),
-  health: health.optional().describe("The cluster's health when the operation ended"),
-};
+const taskCounts = z.partialRecord(z.enum(TASK_STATES), z.int()).describe('Tasks per state');
 
 /** An operation in a list. */
-export const listedOperation: z.ZodType<
-  OperationStatus & { taskCounts: Partial<Record<(typeof TASK_STATES)[number], number>> }
-> = z.looseObject({
-  ...operationShape,
-  tasks: operationShape.tasks.describe('Empty when the operation has more than 1,000: read the operation itself'),
-  taskCounts: z.partialRecord(z.enum(TASK_STATES), z.int()).describe('Tasks per state'),
+export const listedOperation = operationStatus.extend({
+  tasks: operationStatus.shape.tasks.describe('Empty when the operation has more than 1,000: read its pages of tasks'),
+  taskCounts,
 });
 
-export const changeItem = z.object({ resource: text, action: text, detail: text });
 export const taskChanges = z.object({
   phase: text,
   host: text,
-  changes: z.array(changeItem).max(200),
+  changes: z.array(change).max(200),
   changeCount: z.int(),
 });
 
-const detailShape = {
+/** One operation; `changes` and `plan` only when they are asked for. */
+export const operationDetail = operationStatus.extend({
   durationMs: z.number().optional(),
   changes: z
     .array(taskChanges)
     .max(50_000)
-    .describe('What each task changed, or would change; empty when Temporal no longer has the history'),
-};
-export const operationDetail: z.ZodType<
-  OperationStatus & { durationMs?: number | undefined; changes: z.infer<typeof taskChanges>[] }
-> = z.looseObject({ ...operationShape, ...detailShape });
+    .describe('With `changes=true`: what each task changed, or would change, as the journal has it'),
+});
+
+/** Data of the events of a cluster's stream: `ready`, `operation` (an operation without its tasks), `task`. */
+export const clusterEvent = z.union([
+  z.object({ cluster: text }),
+  operationStatus.omit({ tasks: true }),
+  taskStatus.extend({ operationId }),
+]);
 
 export const links = z.object({ cluster: text, operation: text, events: text, history: text });
 export const accepted = z.object({ cluster: text, operation: operationId, links });
@@ -162,9 +66,9 @@ export const dryRunAnswer = z.object({
   operation: operationId,
   state: z.enum(OPERATION_STATES),
   plan: z
-    .array(z.looseObject({ name: text, title: text, hosts: z.array(text).max(1000), needs: z.array(need).max(200) }))
+    .array(z.object({ name: text, title: text, hosts: z.array(text).max(1000), needs: z.array(need).max(200) }))
     .max(200),
-  hosts: z.array(z.object({ host: text, changes: z.array(changeItem.extend({ phase: text })).max(20_000) })).max(1001),
+  hosts: z.array(z.object({ host: text, changes: z.array(change.extend({ phase: text })).max(20_000) })).max(1001),
   changeCount: z.int(),
   errors: z.array(errorReport).max(1000),
   health: health.optional().describe("The cluster's health now; `unknown` where there is none yet"),
@@ -216,9 +120,9 @@ export const clusterDetail = clusterSummary.extend({
   tasks: z.array(taskStatus).max(50_000),
   blockedHosts: z.array(blockedHost).max(1000),
   pause: pauseInfo.optional().describe('Who paused the operation, when and why'),
-  quarantinedHosts: operationShape.quarantinedHosts,
-  version: operationShape.version,
-  decisions: operationShape.decisions,
+  quarantinedHosts: operationStatus.shape.quarantinedHosts,
+  version: operationStatus.shape.version,
+  decisions: operationStatus.shape.decisions,
   error: errorReport.optional().describe('Why the operation as a whole failed'),
   timings: z.object({
     startedAt: time.optional(),
@@ -236,22 +140,8 @@ export const clusterDetail = clusterSummary.extend({
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item).max(1000), next: z.string().max(256).nullable() });
 
-export const commandEntry = z.looseObject({
-  id: text,
-  actorId: text.nullable().optional().describe("Id of the actor's token; null: no token, or of an earlier version"),
-  operation: text,
-  phase: text,
-  host: text,
-  attempt: z.int(),
-  seq: z.int(),
-  kind: text,
-  argv: z.array(z.string()).max(10_000),
-  startedAt: time,
-  endedAt: time.nullable(),
-  exitCode: z.int().nullable(),
-  error: z.string().max(64).nullable(),
-  stdoutSha256: digest.nullable(),
-  stderrSha256: digest.nullable(),
+/** A record of the journal in a cluster's history. */
+export const historyRecord = journalRecord.extend({
   eventId: z.string().max(20).nullable().describe('The workflow event that scheduled the task of this command'),
 });
 
@@ -269,7 +159,7 @@ export const workflowEvent = z.object({
 export const historyPage = z.object({
   operation: operationId.nullable(),
   events: z.array(workflowEvent).max(60_000).describe('Workflow events of the operation; on the first page only'),
-  items: z.array(commandEntry).max(1000),
+  items: z.array(historyRecord).max(1000),
   next: z.string().max(256).nullable(),
 });
 

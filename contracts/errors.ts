@@ -2,26 +2,13 @@ import { keepEnd } from './cut.ts';
 import { ERRORS, type ErrorEntry } from './error-catalogue.ts';
 import { LIMITS } from './limits.ts';
 import { printable, printableLine } from './printable.ts';
+import type { ErrorReport } from './status.ts';
 
+export type { ErrorReport } from './status.ts';
 export { ERRORS, type ErrorEntry };
 
 /** A code of the catalogue. */
 export type ErrorCode = keyof typeof ERRORS;
-
-/** The part of an error that crosses processes: Temporal failure details, problem documents, projections. */
-export interface ErrorReport {
-  code: ErrorCode;
-  /** What happened, in product words, quoting the caller's names. */
-  message: string;
-  host?: string | undefined;
-  phase?: string | undefined;
-  /** Other hosts that are to blame: a check of the whole cluster names those that fail it. */
-  blames?: string[] | undefined;
-  /** Lines that prove the cause: journal tail, stderr, port table. Redacted, at most LIMITS.evidenceChars. */
-  evidence?: string | undefined;
-  /** Field errors of a refused request. */
-  errors?: { path: string; message: string }[] | undefined;
-}
 
 const symbol = Symbol.for('kubewright.error');
 

@@ -3,12 +3,15 @@
  * this file. `docs/health.md` is generated from HEALTH_CODES.
  */
 
+import type { Health } from './status.ts';
+
+export type { Health, HealthReason } from './status.ts';
+
 /**
  * `degraded`: at least one reason below holds. `unknown`: it could not be read (no cluster there yet, no control plane
  * answered over SSH). `healthy`: everything was looked at, and nothing was found.
  */
 export const HEALTH_STATES = ['healthy', 'degraded', 'unknown'] as const;
-export type HealthState = (typeof HEALTH_STATES)[number];
 
 /** What a reason's code says, and what a person does about it. */
 export interface HealthEntry {
@@ -110,32 +113,6 @@ export const HEALTH_CODES = {
 } as const satisfies Record<string, HealthEntry>;
 
 export type HealthCode = keyof typeof HEALTH_CODES;
-
-/** One thing that is wrong. */
-export interface HealthReason {
-  code: HealthCode;
-  /** What it is about: `node w-1`, `deployment kube-system/coredns`, `etcd cp-1`, `host w-1`. */
-  subject: string;
-  /** One sentence. */
-  reason: string;
-  /** What was seen: conditions, messages, numbers. At most HEALTH_EVIDENCE characters. */
-  evidence?: string | undefined;
-  /** ISO time since when it holds, where known. */
-  since?: string | undefined;
-}
-
-/** The health of a cluster as it was at `at`. */
-export interface Health {
-  state: HealthState;
-  /** ISO time. */
-  at: string;
-  /** The operation that looked. */
-  operationId: string;
-  /** The first HEALTH_REASONS of them. */
-  reasons: HealthReason[];
-  /** How many there were in all. */
-  reasonCount: number;
-}
 
 /** Reasons that are kept; a cluster of 1,000 nodes may have as many. */
 export const HEALTH_REASONS = 50;

@@ -1,5 +1,7 @@
 import type { ErrorReport } from './errors.ts';
-import type { Health } from './health.ts';
+import type { Change, QuarantinedHost } from './status.ts';
+
+export type { Change, DecisionRecord, OperationStatus, QuarantinedHost, TaskStatus } from './status.ts';
 
 /** Kinds of run. Each is one file under activities/operations/. `heal` brings hosts out of quarantine back in. */
 export const OPERATION_KINDS = ['build', 'check', 'heal', 'teardown'] as const;
@@ -68,29 +70,6 @@ export const HOST_FAILURE_POLICIES = ['wait', 'quarantine', 'abort'] as const;
 export const OPERATORS_MAY = ['security-options', 'control-planes'] as const;
 export type OperatorsMay = (typeof OPERATORS_MAY)[number];
 
-/** A host that the cluster goes on without, until a heal brings it back in. */
-export interface QuarantinedHost {
-  host: string;
-  /** ISO time. */
-  since: string;
-  /** Who decided: an actor's name, or `policy`. */
-  by: string;
-  /** The cause in words: the error of the task that was blocked, or the reason that was given. */
-  why: string;
-  /** The phase at which it failed. */
-  phase: string;
-  operationId: string;
-}
-
-/** One change that a task made, or would make. */
-export interface Change {
-  /** `kind:id` of the resource, e.g. `file:/etc/hosts`. */
-  resource: string;
-  action: 'create' | 'update' | 'remove' | 'restart' | 'start' | 'run' | 'keep';
-  /** One line in words; never a secret. */
-  detail: string;
-}
-
 /** Input of a phase activity. Everything else is loaded by reference. */
 export interface TaskInput {
   cluster: string;
@@ -136,73 +115,6 @@ export interface TaskResult {
   held?: true | undefined;
   /** The head of the operation's journal behind the last record of this attempt, `<n>:<sha256>`: history anchors it. */
   chainHead?: string | undefined;
-}
-
-/** One task in a status answer or projection. */
-export interface TaskStatus {
-  phase: string;
-  host: string;
-  state: TaskState;
-  attempt: number;
-  decision: number;
-  startedAt?: string | undefined;
-  endedAt?: string | undefined;
-  changeCount?: number | undefined;
-  restarts?: number | undefined;
-  commandMs?: number | undefined;
-  /** Why it is blocked; of a skipped task, why its host was left out. */
-  error?: ErrorReport | undefined;
-  /** Of a blocked task: why the cluster's policy did not decide by itself. */
-  policy?: string | undefined;
-}
-
-/** One thing that was said of an operation, in its status. */
-export interface DecisionRecord {
-  /** ISO time. */
-  at: string;
-  /** An actor's name, or `policy`. */
-  by: string;
-  /** Id of the token of that name. */
-  byId?: string | undefined;
-  action: DecisionAction | 'amend' | 'pause' | 'resume' | 'cancel';
-  host?: string | undefined;
-  phase?: string | undefined;
-  mode?: 'drain' | 'interrupt' | undefined;
-  reason?: string | undefined;
-  requestId: string;
-}
-
-/** Status of an operation: a query's answer and the projection's shape. */
-export interface OperationStatus {
-  operationId: string;
-  cluster: string;
-  kind: OperationKind;
-  mode: 'apply' | 'check';
-  state: OperationState;
-  actor: string;
-  /** Id of the token of that name. */
-  actorId?: string | undefined;
-  specRef: string;
-  queuedAt?: string | undefined;
-  startedAt?: string | undefined;
-  endedAt?: string | undefined;
-  tasks: TaskStatus[];
-  blockedHosts: string[];
-  /** The phases and the hosts that were asked for; absent = all. */
-  phases?: string[] | undefined;
-  hosts?: string[] | undefined;
-  /** Hosts of the cluster that this operation goes on, or ended, without. Sorted. */
-  quarantinedHosts: string[];
-  /** The same hosts with who, when and why. Absent: this status says nothing of it. */
-  quarantine?: QuarantinedHost[] | undefined;
-  /** Grows with whatever a decision may depend on: pause, blocked tasks, quarantine, decisions, spec. */
-  version?: number | undefined;
-  /** What was said of it, oldest first; the last LIMITS.decisionsInStatus. */
-  decisions?: DecisionRecord[] | undefined;
-  error?: ErrorReport | undefined;
-  pause?: { by: string; at: string; mode: 'drain' | 'interrupt'; reason?: string | undefined } | undefined;
-  /** The cluster's health at the end. Absent: not over yet, or ended without a look (cancelled, an earlier version). */
-  health?: Health | undefined;
 }
 
 /** Result of the `operation` workflow. */

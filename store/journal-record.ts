@@ -1,77 +1,49 @@
 import type { Change } from '../contracts/operation.ts';
+import type { JournalEntry, RecordKind, RecordResult } from '../contracts/record.ts';
 import { canonicalJson, sha256 } from './canonical.ts';
 import type { JournalRow } from './schema.ts';
 
-/**
- * What a record is of. `stop`: what was run to end command `seq` of the same attempt; `request`: a request to the API that
- * changes something; `decision`: a decision of a person or of the policy on a blocked host; `issue`: who was given a
- * certificate or a token; `operation`: an operation was opened or closed; `task`: changes that no single command stands for.
- */
-export const RECORD_KINDS = [
-  ...(['exec', 'script', 'upload', 'stop'] as const),
-  ...(['request', 'decision', 'issue', 'operation', 'task'] as const),
-] as const;
-export type RecordKind = (typeof RECORD_KINDS)[number];
-
-/**
- * How a record ended. `open`: it has no end; `refused`: a request that we answered with 4xx. Of a command that failed
- * `not-run`: its host was not asked to run it; `unknown`: it was, and its end is not known.
- */
-export const RECORD_RESULTS = ['open', 'ok', 'failed', 'refused', 'not-run', 'unknown'] as const;
-export type RecordResult = (typeof RECORD_RESULTS)[number];
+/** Members that a record of what no workflow did lacks in its first half; the store keeps them as empty texts or 0. */
+type Placed = Pick<
+  JournalEntry,
+  | 'operation'
+  | 'namespace'
+  | 'workflowId'
+  | 'runId'
+  | 'activityId'
+  | 'attempt'
+  | 'phase'
+  | 'host'
+  | 'hostKeyFingerprint'
+  | 'seq'
+>;
 
 /** The first half of a record, written before the thing is done. Texts are redacted already. */
-export interface RecordBegun {
-  kind: RecordKind;
-  /** Token name of who asked for it; `anonymous` without a valid token. */
-  actor: string;
-  /** Id of the token: names are not unique. Absent where no token acts. */
+export type RecordBegun = Pick<
+  JournalEntry,
+  'kind' | 'actor' | 'requestId' | 'cluster' | 'argv' | 'stdinSha256' | 'stdinBytes'
+> & { [Name in keyof Placed]?: Placed[Name] | undefined } & {
+  /** Absent where no token acts. */
   actorId?: string | undefined;
-  requestId: string;
-  /** Empty: it is of no cluster. */
-  cluster: string;
-  /** Empty: of no operation, or of one that is only known at the end. */
-  operation?: string | undefined;
-  /** Where it ran; absent on what no host did. */
-  namespace?: string | undefined;
-  workflowId?: string | undefined;
-  runId?: string | undefined;
-  activityId?: string | undefined;
-  attempt?: number | undefined;
-  phase?: string | undefined;
-  host?: string | undefined;
-  hostKeyFingerprint?: string | undefined;
-  /** From 1, within the attempt. */
-  seq?: number | undefined;
-  argv: string[];
-  /** Hex, of what went in: standard input, file content or body. */
-  stdinSha256: string | null;
-  stdinBytes: number;
-  /** What it is to change. */
   changes?: readonly Change[] | undefined;
   startedAt: Date;
-}
+};
 
 /** The second half. The outputs are redacted and capped already. */
-export interface RecordEnded {
+export type RecordEnded = Pick<JournalEntry, 'signal' | 'truncated' | 'error'> & {
   endedAt: Date;
   /** Exit code, or HTTP status. */
   code: number | null;
-  signal: string | null;
   stdout: string;
   stderr: string;
   /** Bytes that were written, kept or not. */
   stdoutBytes: number;
   stderrBytes: number;
-  /** The cap was hit: the rest was counted, not kept. */
-  truncated: boolean;
-  /** Catalogue code when it failed. */
-  error: string | null;
   /** Of a command that failed, when it is not known to have run. */
-  delivery?: 'not-run' | 'unknown' | undefined;
+  delivery?: Extract<RecordResult, 'not-run' | 'unknown'> | undefined;
   /** Of a request: the operation that it started or acted on. */
   operation?: string | undefined;
-}
+};
 
 /** What the end of a record says of output where no process ran. */
 export const NO_OUTPUT = {

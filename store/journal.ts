@@ -1,16 +1,9 @@
 import type { Kysely, SelectQueryBuilder } from 'kysely';
 import { encodeTime } from 'ulid';
 import type { Change } from '../contracts/operation.ts';
+import type { JournalEntry, RecordKind, RecordResult } from '../contracts/record.ts';
 import type { BlobStore } from './blobs.ts';
-import {
-  begunColumns,
-  chainOf,
-  endedColumns,
-  type RecordBegun,
-  type RecordEnded,
-  type RecordKind,
-  type RecordResult,
-} from './journal-record.ts';
+import { begunColumns, chainOf, endedColumns, type RecordBegun, type RecordEnded } from './journal-record.ts';
 import { type ChainHead, JournalWriter } from './journal-writer.ts';
 import { recordIds } from './record-id.ts';
 import type { JournalRow, Tables } from './schema.ts';
@@ -23,46 +16,6 @@ export interface OpenRecord {
   readonly operation: string;
   /** The chain's head with the first half in it. */
   readonly head: ChainHead;
-}
-
-/** A record as it is read back. Output stays behind its digest. */
-export interface JournalEntry {
-  id: string;
-  kind: string;
-  actor: string;
-  /** Id of the actor's token; null: no token acted, or the record is of an earlier version. */
-  actorId: string | null;
-  requestId: string;
-  namespace: string;
-  cluster: string;
-  operation: string;
-  workflowId: string;
-  runId: string;
-  activityId: string;
-  attempt: number;
-  phase: string;
-  host: string;
-  hostKeyFingerprint: string;
-  seq: number;
-  argv: string[];
-  stdinSha256: string | null;
-  stdinBytes: number;
-  /** What it was to change; it did, when the result is `ok`. */
-  changes: Change[];
-  startedAt: string;
-  /** Null: it still runs, or who ran it died. */
-  endedAt: string | null;
-  exitCode: number | null;
-  signal: string | null;
-  stdoutSha256: string | null;
-  stderrSha256: string | null;
-  stdoutBytes: number | null;
-  stderrBytes: number | null;
-  truncated: boolean;
-  error: string | null;
-  result: RecordResult;
-  /** Of an open record: a later attempt of its task began, or its operation is over. It stays open. */
-  interrupted: boolean;
 }
 
 export interface JournalFilter {
@@ -254,7 +207,7 @@ const firstIdAt = (at: Date): string => encodeTime(Math.max(0, at.getTime())) + 
 function entryOf(row: JournalRow, interrupted: ReadonlySet<string>): JournalEntry {
   return {
     id: row.id,
-    kind: row.kind,
+    kind: row.kind as RecordKind,
     actor: row.actor,
     actorId: row.actor_id,
     requestId: row.request_id,

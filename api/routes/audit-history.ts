@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { commandEntry, pageOf } from '../../contracts/api.ts';
+import { pageOf } from '../../contracts/api.ts';
+import { followedRecord, journalRecord } from '../../contracts/record.ts';
 import { csvOf, LINES_BUFFERED, listed, ndjsonOf } from '../history-stream.ts';
 import { filterOf, formatOf, listing } from './history.ts';
 import { type AddRoutes, responses } from './shared.ts';
@@ -10,14 +11,14 @@ export const auditHistory: AddRoutes = (api, deps) => {
   api.get(
     '/audit/history',
     {
-      config: { role: 'admin' },
+      config: { role: 'admin', media: { 'application/x-ndjson': followedRecord, 'text/csv': z.string() } },
       schema: {
         operationId: 'getAuditHistory',
         summary: 'Requests that concern no cluster, those without a valid token included',
         tags: ['history'],
         querystring: z.strictObject(listing),
         produces: ['application/json', 'application/x-ndjson', 'text/csv'],
-        response: responses({ 200: pageOf(commandEntry.omit({ eventId: true })) }),
+        response: responses({ 200: pageOf(journalRecord) }),
       },
     },
     async (request, reply) => {
@@ -26,7 +27,7 @@ export const auditHistory: AddRoutes = (api, deps) => {
       const format = formatOf(request, request.query);
       if (format === 'json' || format === 'sse') {
         const { items, next } = await deps.store.journal.list({ ...filter, limit, cursor, order });
-        return { items: items.map((item) => ({ ...item })), next };
+        return { items, next };
       }
       const entries = listed(deps.store.journal, { ...filter, order }, api.openStream(request, reply));
       const type = format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson';

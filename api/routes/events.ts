@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { clusterEvent } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { changeOf } from '../dry-run.ts';
 import { type AddRoutes, clusterParams, responses } from './shared.ts';
@@ -15,7 +16,7 @@ export const events: AddRoutes = (api, deps) => {
   api.get(
     '/clusters/:name/events',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', media: { 'text/event-stream': clusterEvent } },
       // Whatever is accepted: there is nothing else here.
       sse: 'manual',
       // HEAD would wait for the end of a stream that has none.

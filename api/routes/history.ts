@@ -5,8 +5,8 @@ import { historyPage, operationId } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
 import { printable } from '../../contracts/printable.ts';
+import { followedRecord, journalRecord, RECORD_KINDS, RECORD_RESULTS } from '../../contracts/record.ts';
 import type { JournalFilter } from '../../store/journal.ts';
-import { RECORD_KINDS, RECORD_RESULTS } from '../../store/journal-record.ts';
 import type { ApiDeps } from '../deps.ts';
 import { csvOf, followed, LINES_BUFFERED, listed, ndjsonOf, serverSentOf } from '../history-stream.ts';
 import type { OperationHistory } from '../temporal-gateway.ts';
@@ -72,7 +72,10 @@ export const history: AddRoutes = (api, deps) => {
   api.get(
     '/clusters/:name/history',
     {
-      config: { role: 'viewer' },
+      config: {
+        role: 'viewer',
+        media: { 'application/x-ndjson': followedRecord, 'text/event-stream': journalRecord, 'text/csv': z.string() },
+      },
       schema: {
         operationId: 'getHistory',
         summary: 'Commands, requests and decisions, oldest first; as pages, NDJSON, CSV or live',

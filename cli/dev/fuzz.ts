@@ -55,6 +55,7 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-fuzz-'));
   // It asks as fast as it can, and the limits are not what is tried.
   for (const name of Object.keys(limitEnvironment)) process.env[name] = '1000000';
+  process.env['KUBEWRIGHT_CHECK_ANSWERS'] = '1';
   try {
     const service = await ensureService(folder, (line) => console.error(line), 0);
     const admin = readFileSync(service.tokenFile, 'utf8').trim();

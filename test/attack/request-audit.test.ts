@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JournalEntry } from '../../store/journal.ts';
+import type { JournalEntry } from '../../contracts/record.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** D3 of the trust issue: who asked, from where, with which token; also when it was refused. */

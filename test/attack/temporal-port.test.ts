@@ -7,7 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterWorkflowId, NAMESPACE, operationWorkflowId, TASK_QUEUES } from '../../contracts/messages.ts';
-import type { JournalEntry } from '../../store/journal.ts';
+import type { JournalEntry } from '../../contracts/record.ts';
 import { EMBEDDED, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
 /** C of the trust issue: the attacker has Temporal's port, a plain client, and whatever histories show; never our keys. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { JournalEntry } from '../../contracts/record.ts';
 import { execInHost } from '../../lab/faults.ts';
 import { openStore, type Store } from '../../store/index.ts';
-import type { JournalEntry } from '../../store/journal.ts';
 import { openKeyring } from '../../store/keyring.ts';
 import { askWitness, EMPTY_SHA256, installWitness, programOf, type Witnessed } from './sshd-witness.ts';
 import { type Bench, freshBench } from './support.ts';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LIMITS } from '../../../contracts/limits.ts';
-import type { JournalEntry } from '../../../store/journal.ts';
+import type { JournalEntry } from '../../../contracts/record.ts';
 import { type CallOptions, type Json, spec, type TestApi, testApi } from './support.ts';
 
 /** Whatever is asked of the API that changes something, or reads what must not be read unnoticed, leaves a record. */

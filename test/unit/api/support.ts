@@ -188,7 +188,7 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
     limits: { ...DEFAULT_LIMITS, requestsPerMinute: 1_000_000, recordsPerMinute: 1_000_000, dryRuns: 1_000 },
     ...more,
   };
-  const app = await buildApp(deps);
+  const app = await buildApp(deps, { checkAnswers: true });
   const make = async (role: 'viewer' | 'operator' | 'admin') => (await store.tokens.create(role, role)).token;
   const token = { viewer: await make('viewer'), operator: await make('operator'), admin: await make('admin') };
   return {
