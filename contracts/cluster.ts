@@ -62,7 +62,16 @@ export const clusterShape = z.strictObject({
           ])
           .default('20%')
           .describe('Hosts in quarantine at most; a percentage of all hosts is rounded up'),
-        // Without a default: specs of before keep their digests.
+        // Without defaults from here on: specs of before keep their digests.
+        maxUnavailableNodes: z
+          .union([
+            z.int().min(1).max(LIMITS.hostsPerCluster),
+            z.string().regex(/^(100|[1-9]?[0-9])%$/, 'must be a number of nodes, or a percentage such as 20%'),
+          ])
+          .optional()
+          .describe(
+            'Nodes of a cluster that serves which a build changes at once, by default 10%; a percentage of the nodes is rounded down, one at least. etcd members and control planes always go one by one',
+          ),
         operatorsMay: z
           .array(z.enum(OPERATORS_MAY))
           .max(OPERATORS_MAY.length)

@@ -1,8 +1,13 @@
+import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { type PlanMaker, planOfPhases, quarantinedOf } from './plan-phases.ts';
 import type { WindowSizes } from './windows.ts';
 
-/** Members and API servers one after the other: of three members, two have to serve. */
-const SIZES: WindowSizes = { etcd: 1, 'control-plane': 1, node: '10%' };
+/** Members and API servers one after the other: of three members, two have to serve. Of the nodes, what the policy allows. */
+const sizes = ({ spec }: ClusterSpec): WindowSizes => ({
+  etcd: 1,
+  'control-plane': 1,
+  node: spec.policy.maxUnavailableNodes ?? '10%',
+});
 
 /**
  * Every phase on every host that it is for, or on the hosts that were asked for. Hosts in quarantine are left out unless
@@ -13,5 +18,5 @@ export const makeBuildPlan: PlanMaker = (input, cluster, phases, { served } = { 
   const quarantined = quarantinedOf(input, cluster).filter((name) => !hosts?.includes(name));
   const out = new Set(quarantined);
   const wanted = (host: string) => (hosts === undefined || hosts.includes(host)) && !out.has(host);
-  return planOfPhases(input, cluster, phases, wanted, { quarantined, rolls: { served, sizes: SIZES } });
+  return planOfPhases(input, cluster, phases, wanted, { quarantined, rolls: { served, sizes: sizes(cluster) } });
 };

@@ -2,8 +2,8 @@ import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { PlanPhase, PlanWindow } from '../../contracts/plan.ts';
 import type { Disruption, Phase } from '../phases/phase.ts';
 
-/** Hosts that may be changed at once: a number, or a percentage of those that serve, rounded down, one at least. */
-export type WindowSizes = Readonly<Record<Disruption, number | `${number}%`>>;
+/** Hosts that may be changed at once: a number, or a percentage (`10%`) of those that serve, rounded down, one at least. */
+export type WindowSizes = Readonly<Record<Disruption, number | string>>;
 
 /**
  * The windows of a plan: one for each thing that its phases disrupt, over the hosts that serve already. A cluster that is

@@ -58,6 +58,7 @@ export class Windows {
    */
   admits({ key, phase, host }: GraphTask, view: WindowView): boolean {
     const own = this.of(phase, host);
+    for (const each of own) this.release(each, view);
     if (this.waiting.has(key)) return own.every((each) => this.hasRoom(each, host, view));
     return own.every((each) => !each.inside.has(host) || this.busyBeside(each, host, view) < each.window.atMost);
   }
@@ -77,9 +78,13 @@ export class Windows {
     return this.windows.filter(({ phases, hosts }) => phases.has(phase) && hosts.has(host));
   }
 
+  /** Hosts whose tasks there are over leave the window. */
+  private release({ window, inside }: Window, view: WindowView): void {
+    for (const host of inside) if (window.phases.every((phase) => view.over(phase, host))) inside.delete(host);
+  }
+
   private hasRoom(each: Window, host: string, view: WindowView): boolean {
     const { window, inside } = each;
-    for (const other of inside) if (window.phases.every((phase) => view.over(phase, other))) inside.delete(other);
     if (this.busyBeside(each, host, view) >= window.atMost) return false;
     if (inside.has(host)) return true;
     const failed = this.failed(each, view);

@@ -127,6 +127,47 @@ describe('plans with hosts in quarantine', () => {
   });
 });
 
+describe('windows of a build', () => {
+  const names = Array.from({ length: 25 }, (_, index) => `w-${index + 1}`);
+  const hosts = ['cp-1', ...names].map((name, index) => ({
+    name,
+    address: `10.0.1.${index + 1}`,
+    roles: name === 'cp-1' ? ['control-plane', 'etcd'] : ['worker'],
+  }));
+  const phases = [
+    phase('members', { hosts: 'etcd', disrupts: 'etcd' }),
+    phase('servers', { hosts: 'control-plane', disrupts: 'control-plane' }),
+    phase('kubelets', { hosts: 'worker', disrupts: 'node' }),
+    phase('quiet', { hosts: 'worker' }),
+  ];
+  const windows = (policy: object, served = ['cp-1', ...names]) =>
+    makePlan(input, sampleCluster({ hosts, policy }), phases, { served }).windows;
+
+  it.each([
+    [{}, 2],
+    [{ maxUnavailableNodes: '20%' }, 5],
+    [{ maxUnavailableNodes: '0%' }, 1],
+    [{ maxUnavailableNodes: 7 }, 7],
+  ])('policy %o: %i nodes at once, and always one member and one server', (policy, nodes) => {
+    expect(windows(policy)).toEqual([
+      { what: 'etcd', phases: ['members'], hosts: ['cp-1'], atMost: 1 },
+      { what: 'control-plane', phases: ['servers'], hosts: ['cp-1'], atMost: 1 },
+      { what: 'node', phases: ['kubelets'], hosts: names, atMost: nodes },
+    ]);
+  });
+
+  it('hosts that are new are in no window, and the share is one of those that serve', () => {
+    expect(windows({}, names.slice(0, 10))).toEqual([
+      { what: 'node', phases: ['kubelets'], hosts: names.slice(0, 10), atMost: 1 },
+    ]);
+    expect(windows({}, [])).toBeUndefined();
+  });
+
+  it.each([0, -1, 1.5, 'half', '101%', '5'])('maxUnavailableNodes %o is refused', (maxUnavailableNodes) => {
+    expect(() => sampleCluster({ policy: { maxUnavailableNodes } })).toThrow(/maxUnavailableNodes/);
+  });
+});
+
 describe('several control planes', () => {
   const cluster = sampleCluster({
     hosts: ['cp-1', 'cp-2', 'cp-3', 'w-1'].map((name, index) => ({
