@@ -8,7 +8,7 @@ import { requireActive } from './active-operation.ts';
 import type { ApiDeps } from './deps.ts';
 import { oncePerKey } from './once-per-key.ts';
 import { actorFor } from './plugins/auth.ts';
-import { operationLinks } from './routes/shared.ts';
+import { operationLinks } from './route.ts';
 
 /** Who asks, why, and on which view. */
 export type ActionContext = ActionBase & OnVersion;

@@ -1,7 +1,7 @@
 import { KubewrightError } from '../contracts/errors.ts';
 import type { OperationStatus } from '../contracts/operation.ts';
 import type { ApiDeps } from './deps.ts';
-import { requireCluster } from './routes/shared.ts';
+import { requireCluster } from './route.ts';
 
 /**
  * The operation of the cluster that takes commands now. Throws NOT_FOUND when there is no such cluster or operation,

@@ -19,7 +19,7 @@ import { recordRequests } from './plugins/request-audit.ts';
 import { limitStreams } from './plugins/streams.ts';
 import { leaveUnread } from './plugins/unread.ts';
 import { validate } from './plugins/validation.ts';
-import { routes } from './routes/index.ts';
+import { scanRoutes } from './route.ts';
 
 export interface AppOptions {
   logger?: FastifyBaseLogger | undefined;
@@ -94,7 +94,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   await documentApi(app);
   if (options.checkAnswers === true) (await import('./plugins/checked-answers.ts')).checkAnswers(app);
   await app.register(async (scope) => {
-    for (const add of routes) add(scope.withTypeProvider() as typeof api, deps);
+    for (const add of await scanRoutes()) add(scope.withTypeProvider() as typeof api, deps);
   });
   await app.ready();
   return app;

@@ -5,7 +5,7 @@ import { type ErrorReport, KubewrightError } from '../contracts/errors.ts';
 import type { Actor, Change, OperationStatus } from '../contracts/operation.ts';
 import { FINAL_STATES } from '../store/changes.ts';
 import type { ApiDeps } from './deps.ts';
-import { operationLinks } from './routes/shared.ts';
+import { operationLinks } from './route.ts';
 import type { OperationHistory } from './temporal-gateway.ts';
 
 /** A proxy gives up after a minute or so; so do we, before it. */

@@ -1,9 +1,9 @@
 import { accepted, actionRequest, cancelRequest, pauseRequest } from '../../contracts/api.ts';
 import { actOnActive, actOnce } from '../action.ts';
-import { type AddRoutes, clusterParams, commandHeaders, requireKnown, responses } from './shared.ts';
+import { clusterParams, commandHeaders, defineRoutes, requireKnown, responses } from '../route.ts';
 
 /** What a person says of a running operation as a whole: pause, resume, cancel. */
-export const commands: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const config = { role: 'operator' as const };
   const schema = (id: string, summary: string) => ({
     operationId: id,
@@ -79,4 +79,4 @@ export const commands: AddRoutes = (api, deps) => {
       return reply.code(202).send(answer);
     },
   );
-};
+});

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { pageOf } from '../../contracts/api.ts';
 import { followedRecord, journalRecord } from '../../contracts/record.ts';
 import { csvOf, LINES_BUFFERED, listed, ndjsonOf } from '../history-stream.ts';
+import { defineRoutes, responses } from '../route.ts';
 import { filterOf, formatOf, listing } from './history.ts';
-import { type AddRoutes, responses } from './shared.ts';
 
 /** GET /audit/history: what concerns no cluster: tokens, credentials, keys, and callers without a token. */
-export const auditHistory: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   api.get(
     '/audit/history',
     {
@@ -36,4 +36,4 @@ export const auditHistory: AddRoutes = (api, deps) => {
       return reply.type(type).send(Readable.from(lines, { highWaterMark: LINES_BUFFERED }) as never);
     },
   );
-};
+});

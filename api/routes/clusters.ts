@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { clusterDetail, clusterSummary, pageOf } from '../../contracts/api.ts';
 import { viewTag } from '../action.ts';
 import { blockedHostsOf, hostsOf, listedOf, summaryOf, timingsOf } from '../cluster-view.ts';
-import { type AddRoutes, clusterParams, operationLinks, page, requireCluster, responses } from './shared.ts';
+import { clusterParams, defineRoutes, operationLinks, page, requireCluster, responses } from '../route.ts';
 
 /** GET /clusters and GET /clusters/:name. */
-export const clusters: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   api.get(
     '/clusters',
     {
@@ -62,4 +62,4 @@ export const clusters: AddRoutes = (api, deps) => {
       };
     },
   );
-};
+});

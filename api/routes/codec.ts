@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { codecPayloads } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { allowTemporalUi } from '../plugins/codec-cors.ts';
-import { type AddRoutes, responses } from './shared.ts';
+import { defineRoutes, responses } from '../route.ts';
 
 /** Holds the token of a browser that Temporal's UI sends here. */
 const COOKIE = 'kubewright_codec';
@@ -17,7 +17,7 @@ type Wire = z.infer<typeof codecPayloads>['payloads'][number];
  * /codec: Temporal's remote codec protocol, so that its UI can show what is sealed to those who may see it. Payloads do
  * not say which cluster they are of: tokens of some clusters only are refused.
  */
-export const codec: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const onRequest = allowTemporalUi(deps.temporalUiOrigin);
   const tags = ['codec'];
   const convert = (
@@ -73,7 +73,7 @@ export const codec: AddRoutes = (api, deps) => {
       return reply.code(204).header('set-cookie', cookie).send(null);
     },
   );
-};
+});
 
 function fromWire({ metadata = {}, data = '' }: Wire): Payload {
   const entries = Object.entries(metadata).map(([name, value]) => [name, Buffer.from(value, 'base64')] as const);

@@ -12,9 +12,9 @@ import { presentSpec } from '../present-spec.ts';
 import { requireAllowed } from '../require-allowed.ts';
 import { requireNoSwitch } from '../require-no-switch.ts';
 import { requireSameVersions } from '../require-same-versions.ts';
+import { defineRoutes, idempotencyHeaders, operationLinks, responses } from '../route.ts';
 import { submitOperation } from '../submit.ts';
 import { specValidator } from '../validate-phases.ts';
-import { type AddRoutes, idempotencyHeaders, operationLinks, responses } from './shared.ts';
 
 const query = z.strictObject({
   dryRun: z.enum(['true', 'false']).default('false').describe('Change nothing; answer with what would be done'),
@@ -22,7 +22,7 @@ const query = z.strictObject({
 });
 
 /** POST /clusters: the one request that builds a cluster. */
-export const createCluster: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const validatePhases = specValidator(deps.phases);
   const validator = api.validatorCompiler!;
   api.post(
@@ -71,4 +71,4 @@ export const createCluster: AddRoutes = (api, deps) => {
       return report ? reply.code(200).send(report) : reply.code(202).send({ cluster, operation, links });
     },
   );
-};
+});

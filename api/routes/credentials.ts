@@ -5,7 +5,7 @@ import { credentialScope, credentialValue } from '../../contracts/credential.ts'
 import { KubewrightError } from '../../contracts/errors.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
 import { callerOf, isRoot } from '../caller.ts';
-import { type AddRoutes, page, responses } from './shared.ts';
+import { defineRoutes, page, responses } from '../route.ts';
 
 const params = z.object({ name: dnsLabel });
 const scopeChange = z
@@ -16,7 +16,7 @@ const scopeChange = z
   .refine((body) => Object.keys(body).length > 0, 'must change something');
 
 /** /credentials: logins that specs name, and where they may be used. Secrets go in and never come out. */
-export const credentials: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const { credentials: store } = deps.store;
   const tags = ['credentials'];
   api.get(
@@ -94,6 +94,6 @@ export const credentials: AddRoutes = (api, deps) => {
       return reply.code(204).send(null);
     },
   );
-};
+});
 
 const noneNamed = (name: string) => new KubewrightError('NOT_FOUND', `there is no credential named ${name}`);

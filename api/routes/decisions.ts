@@ -9,8 +9,8 @@ import { withAddresses } from '../address-in-use.ts';
 import { type Caller, callerOf } from '../caller.ts';
 import { type Correct, corrected, correctedSpec, replaced, requireHost } from '../corrections.ts';
 import type { ApiDeps } from '../deps.ts';
+import { clusterParams, commandHeaders, defineRoutes, requireCluster, responses } from '../route.ts';
 import { submitOperation } from '../submit.ts';
-import { type AddRoutes, clusterParams, commandHeaders, requireCluster, responses } from './shared.ts';
 
 /** How often a correction is made anew when another one came in between, and the wait before it, ms. */
 const ATTEMPTS = 5;
@@ -19,7 +19,7 @@ const BETWEEN_MS = 100;
 const KEEP = { keep: true };
 
 /** What a person says of one host: retry, skip, replace or abort a blocked one; correct any while the operation waits. */
-export const decisions: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const config = { role: 'operator' as const };
   const schema = (id: string, summary: string) => ({
     operationId: id,
@@ -144,7 +144,7 @@ export const decisions: AddRoutes = (api, deps) => {
       return reply.code(202).send(answer);
     },
   );
-};
+});
 
 /** Send one decision, with the spec corrected if there is something to correct. */
 function decide(

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { clusterEvent } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { changeOf } from '../dry-run.ts';
-import { type AddRoutes, clusterParams, responses } from './shared.ts';
+import { clusterParams, defineRoutes, responses } from '../route.ts';
 
 /** A ULID, or nothing for the beginning. */
 const EVENT_ID = /^[0-9A-Z]{0,32}$/;
@@ -12,7 +12,7 @@ const BATCH = 200;
 const POLL_MS = 1_000;
 
 /** GET /clusters/:name/events: server-sent events `operation` and `task`, resumable with Last-Event-ID. */
-export const events: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   api.get(
     '/clusters/:name/events',
     {
@@ -65,4 +65,4 @@ export const events: AddRoutes = (api, deps) => {
       }
     },
   );
-};
+});

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CHECK_STATES } from '../readiness/readiness.ts';
-import { type AddRoutes, responses } from './shared.ts';
+import { defineRoutes, responses } from '../route.ts';
 
 const check = z.enum(CHECK_STATES);
 const state = z.object({
@@ -13,7 +13,7 @@ const state = z.object({
 });
 
 /** /healthz: this process lives. /readyz: it can do its work. No token, hence fixed sentences. */
-export const health: AddRoutes = (api, { readiness }) => {
+export default defineRoutes((api, { readiness }) => {
   api.get(
     '/healthz',
     {
@@ -58,4 +58,4 @@ export const health: AddRoutes = (api, { readiness }) => {
       });
     },
   );
-};
+});

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { operationId } from '../../contracts/api.ts';
-import { type AddRoutes, clusterParams, responses } from './shared.ts';
+import { clusterParams, defineRoutes, responses } from '../route.ts';
 
 /** The sealed operation, and the key that seals. */
-export const historyExport: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   api.get(
     '/clusters/:name/history/export',
     {
@@ -54,4 +54,4 @@ export const historyExport: AddRoutes = (api, deps) => {
         .header('x-fingerprint', deps.bundleBuilder.signer.fingerprint)
         .send(deps.bundleBuilder.signer.publicKey),
   );
-};
+});

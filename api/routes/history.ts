@@ -9,8 +9,8 @@ import { followedRecord, journalRecord, RECORD_KINDS, RECORD_RESULTS } from '../
 import type { JournalFilter } from '../../store/journal.ts';
 import type { ApiDeps } from '../deps.ts';
 import { csvOf, followed, LINES_BUFFERED, listed, ndjsonOf, serverSentOf } from '../history-stream.ts';
+import { clusterParams, defineRoutes, page, responses } from '../route.ts';
 import type { OperationHistory } from '../temporal-gateway.ts';
-import { type AddRoutes, clusterParams, page, responses } from './shared.ts';
 
 const NO_HISTORY: OperationHistory = { events: [], plan: null, results: [] };
 /** A person who reads the journal does not wait longer for Temporal than this, ms. */
@@ -68,7 +68,7 @@ export function filterOf(cluster: string, given: Partial<Query>): JournalFilter 
 }
 
 /** GET /clusters/:name/history: everything that was done, who asked for it, and how it ended. */
-export const history: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   api.get(
     '/clusters/:name/history',
     {
@@ -178,7 +178,7 @@ export const history: AddRoutes = (api, deps) => {
       return reply.type('application/octet-stream').send(text);
     },
   );
-};
+});
 
 /** Throws NOT_FOUND for clusters without any record, and operations that they do not have. */
 async function requireKnownCluster(

@@ -9,7 +9,7 @@ import { type Caller, callerOf } from '../caller.ts';
 import { requireHost } from '../corrections.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actorFor } from '../plugins/auth.ts';
-import { type AddRoutes, clusterParams, requireCluster, responses } from './shared.ts';
+import { clusterParams, defineRoutes, requireCluster, responses } from '../route.ts';
 
 const body = z.strictObject({
   fingerprint: hostKey.describe('As compared on the machine itself: SHA256:..., or the whole public key'),
@@ -26,7 +26,7 @@ interface Confirmation {
 }
 
 /** POST /clusters/:name/hosts/:host/host-key: a person says that a host key is the right one. Passwords need that. */
-export const hostKeys: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   api.post(
     '/clusters/:name/hosts/:host/host-key',
     {
@@ -52,7 +52,7 @@ export const hostKeys: AddRoutes = (api, deps) => {
       return { host: known, fingerprint };
     },
   );
-};
+});
 
 /**
  * A control plane or etcd host that shows another key than the one it was seen with may be another machine, and would be

@@ -4,7 +4,7 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import type { Actor } from '../../contracts/operation.ts';
 import { actorFor, giverOf } from '../plugins/auth.ts';
 import { recordIssue } from '../record-issue.ts';
-import { type AddRoutes, clusterParams, requireCluster, responses } from './shared.ts';
+import { clusterParams, defineRoutes, requireCluster, responses } from '../route.ts';
 
 type Group = z.infer<typeof kubeconfigRequest>['group'];
 
@@ -23,7 +23,7 @@ const SHORTEST_MS = 10 * UNIT_MS.m;
 const LONGEST_MS = 30 * UNIT_MS.d;
 
 /** /clusters/:name/kubeconfig: the admin's for admins alone, and one per person for all roles. */
-export const kubeconfig: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const answer = {
     tags: ['clusters'],
     params: clusterParams,
@@ -103,7 +103,7 @@ export const kubeconfig: AddRoutes = (api, deps) => {
         .send(issued.text as never);
     },
   );
-};
+});
 
 function lifeOf(text: string): number {
   const lifeMs = Number(text.slice(0, -1)) * UNIT_MS[text.at(-1) as keyof typeof UNIT_MS];

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { KubewrightError } from '../../contracts/errors.ts';
-import { type AddRoutes, responses } from './shared.ts';
+import { defineRoutes, responses } from '../route.ts';
 
 /** How long the embedded worker's metrics are waited for, ms, and how large they may be, bytes. */
 const WORKER_WAIT_MS = 5_000;
 const WORKER_BYTES = 8 * 1024 * 1024;
 
 /** /metrics: of this process and the installation. /metrics/worker: of the worker that this process runs. */
-export const metrics: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const schema = (operationId: string, summary: string) => ({
     operationId,
     summary,
@@ -47,7 +47,7 @@ export const metrics: AddRoutes = (api, deps) => {
       return reply.type(type).header('cache-control', 'no-store').send(text);
     },
   );
-};
+});
 
 async function read(url: string): Promise<{ text: string; type: string }> {
   try {

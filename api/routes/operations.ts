@@ -14,19 +14,19 @@ import { elapsed } from '../cluster-view.ts';
 import type { ApiDeps } from '../deps.ts';
 import { actorFor } from '../plugins/auth.ts';
 import { requireLogins } from '../require-logins.ts';
-import { submitOperation } from '../submit.ts';
 import {
-  type AddRoutes,
   clusterParams,
+  defineRoutes,
   idempotencyHeaders,
   operationLinks,
   page,
   requireCluster,
   responses,
-} from './shared.ts';
+} from '../route.ts';
+import { submitOperation } from '../submit.ts';
 
 /** /clusters/:name/operations */
-export const operations: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   api.post(
     '/clusters/:name/operations',
     {
@@ -144,7 +144,7 @@ export const operations: AddRoutes = (api, deps) => {
       };
     },
   );
-};
+});
 
 /** A heal is about hosts in quarantine (default: all of them) and takes every phase that they missed. */
 async function requireQuarantined(

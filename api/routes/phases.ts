@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { resolveNeeds } from '../../activities/phases/provides.ts';
 import { phaseInfo } from '../../contracts/api.ts';
-import { type AddRoutes, responses } from './shared.ts';
+import { defineRoutes, responses } from '../route.ts';
 
 /** GET /phases: what a build is made of, and which options it takes. */
-export const phases: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const items = deps.phases.map(({ needs, name, title, hosts, expectedMs, options }) => ({
     name,
     title,
@@ -26,4 +26,4 @@ export const phases: AddRoutes = (api, deps) => {
     },
     async () => ({ items }),
   );
-};
+});

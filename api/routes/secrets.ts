@@ -1,8 +1,8 @@
 import { rotationAnswer, rotationRequest } from '../../contracts/api.ts';
-import { type AddRoutes, responses } from './shared.ts';
+import { defineRoutes, responses } from '../route.ts';
 
 /** /secrets: what lies sealed in the store. No route gives any of it away. */
-export const secrets: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   api.post(
     '/secrets/rotate',
     {
@@ -23,4 +23,4 @@ export const secrets: AddRoutes = (api, deps) => {
       return { ...done, droppedKeyIds };
     },
   );
-};
+});

@@ -8,15 +8,15 @@ import type { ApiDeps } from '../deps.ts';
 import { answerDryRun } from '../dry-run.ts';
 import { requireRemovable } from '../removable.ts';
 import { requireLogins } from '../require-logins.ts';
-import { submitOperation } from '../submit.ts';
 import {
-  type AddRoutes,
   clusterParams,
+  defineRoutes,
   idempotencyHeaders,
   operationLinks,
   requireCluster,
   responses,
-} from './shared.ts';
+} from '../route.ts';
+import { submitOperation } from '../submit.ts';
 
 const query = z.strictObject({
   confirm: z.string().max(63).optional().describe('The name of what is to be removed, once more'),
@@ -25,7 +25,7 @@ const query = z.strictObject({
 });
 
 /** DELETE /clusters/:name and DELETE /clusters/:name/hosts/:host: everything that Kubewright placed is taken back. */
-export const teardown: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const schema = (operationId: string, summary: string) => ({
     operationId,
     summary,
@@ -84,7 +84,7 @@ export const teardown: AddRoutes = (api, deps) => {
       });
     },
   );
-};
+});
 
 /** A dry run needs no word. Throws NOT_CONFIRMED. */
 function requireConfirmed(name: string, { confirm, dryRun }: z.output<typeof query>): void {

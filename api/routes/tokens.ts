@@ -3,10 +3,10 @@ import { pageOf, tokenInfo, tokenRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { giverOf } from '../plugins/auth.ts';
 import { recordIssue, tokenIssue } from '../record-issue.ts';
-import { type AddRoutes, page, responses } from './shared.ts';
+import { defineRoutes, page, responses } from '../route.ts';
 
 /** /tokens: who may use this API. */
-export const tokens: AddRoutes = (api, deps) => {
+export default defineRoutes((api, deps) => {
   const { tokens: store } = deps.store;
   const config = { role: 'admin' as const };
   const tags = ['tokens'];
@@ -80,4 +80,4 @@ export const tokens: AddRoutes = (api, deps) => {
       return reply.code(204).send(null);
     },
   );
-};
+});

@@ -7,7 +7,7 @@ import { checkAnswers } from '../../../api/plugins/checked-answers.ts';
 import { handleErrors } from '../../../api/plugins/errors.ts';
 import { documentApi } from '../../../api/plugins/openapi.ts';
 import { validate } from '../../../api/plugins/validation.ts';
-import { responses } from '../../../api/routes/shared.ts';
+import { responses } from '../../../api/route.ts';
 import { type Json, type TestApi, testApi } from './support.ts';
 
 const item = z.object({ name: z.string(), at: z.iso.datetime().optional() });

@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { routes } from '../../../api/routes/index.ts';
+import { scanRoutes } from '../../../api/route.ts';
 import { type Json, type TestApi, testApi } from './support.ts';
+
+const routes = await scanRoutes();
 
 interface Operation {
   operationId?: string;

@@ -1,14 +1,22 @@
 import { z } from 'zod';
-import { KubewrightError } from '../../contracts/errors.ts';
-import { LIMITS } from '../../contracts/limits.ts';
-import { dnsLabel } from '../../contracts/primitives.ts';
-import { problem } from '../../contracts/problem.ts';
-import type { ClusterRecord } from '../../store/projections.ts';
-import type { ApiDeps } from '../deps.ts';
-import type { Api } from '../plugins/validation.ts';
+import { KubewrightError } from '../contracts/errors.ts';
+import { LIMITS } from '../contracts/limits.ts';
+import { dnsLabel } from '../contracts/primitives.ts';
+import { problem } from '../contracts/problem.ts';
+import type { ClusterRecord } from '../store/projections.ts';
+import { scanFolder } from '../store/scan-folder.ts';
+import type { ApiDeps } from './deps.ts';
+import type { Api } from './plugins/validation.ts';
 
-/** One file adds one resource's routes. */
+/** Adds the routes of one resource to the API. */
 export type AddRoutes = (api: Api, deps: ApiDeps) => void;
+
+/** The default export of a file in `routes/`: a route is a file there, and no line in a table. */
+export const defineRoutes = (add: AddRoutes): AddRoutes => add;
+
+/** The routes of a folder (default: `routes/`). Throws INTERNAL for a file without `defineRoutes`. */
+export const scanRoutes = (folder: URL = new URL('./routes/', import.meta.url)): Promise<AddRoutes[]> =>
+  scanFolder(folder, (value): value is AddRoutes => typeof value === 'function');
 
 /** Answers of a route: the given ones, and problem documents for the rest. */
 export const responses = <Answers extends Record<number, z.ZodType>>(answers: Answers) => ({
