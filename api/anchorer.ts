@@ -56,7 +56,7 @@ export function createAnchorer({ store, signer, dataDir, sinks, everyMs, logger 
     if (memory.n > 0 && (known === null || anchorHash(known.entry) !== memory.hash)) {
       logger?.error(
         { anchor: memory.n, newest: last?.n ?? 0 },
-        'an anchor that was signed here is no longer in the database: an older state was put back, or it was changed',
+        'the database does not have an anchor that this service signed: an older database was restored, or the anchor was changed or deleted',
       );
       if ((last?.n ?? 0) < memory.n) return { n: memory.n, hash: memory.hash, pos: last?.pos ?? 0 };
     }
@@ -93,7 +93,7 @@ export function createAnchorer({ store, signer, dataDir, sinks, everyMs, logger 
       // A long stretch is no contention: it goes on as long as there is more.
       if (!taken) tries = 0;
     }
-    logger?.warn({}, 'other processes sign all the time: the next turn goes on');
+    logger?.warn({}, 'other processes sign at the same time: the next round signs the rest');
   }
 
   function sign(): Promise<void> {
@@ -120,7 +120,11 @@ export function createAnchorer({ store, signer, dataDir, sinks, everyMs, logger 
         await deliver(sink);
         wait = 0;
       } catch (error) {
-        if (wait === 0) logger?.warn({ err: error, sink: sink.name }, 'anchors could not be handed to the sink');
+        if (wait === 0)
+          logger?.warn(
+            { err: error, sink: sink.name },
+            'the sink did not accept the anchors; the service sends them again',
+          );
         wait = Math.min(RETRY_MS.most, wait === 0 ? RETRY_MS.first : wait * 2);
       }
       await pause(wait === 0 ? everyMs : wait, signal);
@@ -134,7 +138,8 @@ export function createAnchorer({ store, signer, dataDir, sinks, everyMs, logger 
         await sign();
         failed = false;
       } catch (error) {
-        if (!failed) logger?.error({ err: error }, 'the heads of the chains could not be signed');
+        if (!failed)
+          logger?.error({ err: error }, 'the service could not sign the heads of the chains; it tries again');
         failed = true;
       }
       await pause(everyMs, signal);
@@ -152,7 +157,10 @@ export function createAnchorer({ store, signer, dataDir, sinks, everyMs, logger 
         await sign();
         for (const sink of sinks) {
           await deliver(sink).catch((error: unknown) =>
-            logger?.warn({ err: error, sink: sink.name }, 'the last anchors wait for the next start'),
+            logger?.warn(
+              { err: error, sink: sink.name },
+              'the sink did not accept the last anchors; the next start of the service sends them',
+            ),
           );
         }
       };

@@ -48,7 +48,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
       app.recordUnrouted(request, 'BAD_REQUEST').then(
         () => answer(new KubewrightError('BAD_REQUEST', addressProblem(error.code))),
         (unwritten: unknown) => {
-          request.log.error({ err: unwritten }, 'a refused request could not be recorded');
+          request.log.error({ err: unwritten }, 'the API could not record a refused request in the journal');
           answer(new KubewrightError('INTERNAL', 'the request could not be completed', { cause: unwritten }));
         },
       );

@@ -79,7 +79,7 @@ export function createBundleBuilder({
     const text = plan === null ? null : canonicalJson(plan);
     // The next turn signs what this one could not.
     await sign?.().catch((error: unknown) =>
-      logger?.warn({ err: error }, 'the journal could not be signed before a bundle'),
+      logger?.warn({ err: error }, 'the service could not sign the journal before it made a bundle'),
     );
     return makeBundle({ store, signer, spool }, { cluster, operation }, histories(), () => text);
   }
@@ -112,11 +112,14 @@ export function createBundleBuilder({
             for (const { cluster, operation } of await store.bundles.missing(PER_SWEEP)) {
               if (ending.signal.aborted) return;
               await bundle(cluster, operation).catch((error: unknown) =>
-                logger?.warn({ err: error, cluster, operation }, 'the operation could not be sealed yet'),
+                logger?.warn(
+                  { err: error, cluster, operation },
+                  'the service could not make the bundle of an operation; it tries again',
+                ),
               );
             }
           } catch (error) {
-            logger?.warn({ err: error }, 'the store could not be searched for operations to seal');
+            logger?.warn({ err: error }, 'the service could not read from the store which operations need a bundle');
           }
           await Promise.race([woken, sleep(SWEEP_MS, undefined, { signal: ending.signal }).catch(() => undefined)]);
           // Changes come in swarms while an operation runs.

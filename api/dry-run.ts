@@ -64,7 +64,7 @@ export async function answerDryRun(
   if (status.state === 'blocked') {
     await deps.temporal
       .cancel(cluster, { operationId: operation, actor, requestId: `${operation}-end` })
-      .catch((error: unknown) => log.warn({ err: error }, 'a blocked dry run could not be ended'));
+      .catch((error: unknown) => log.warn({ err: error }, 'the API could not end a blocked dry run'));
   } else if (!FINAL_STATES.has(status.state)) {
     return null;
   }

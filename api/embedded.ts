@@ -69,7 +69,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     throw failed?.reason;
   }
   const uiUrl = server?.part.uiUrl ?? '';
-  if (uiUrl !== '') logger.info({ url: uiUrl }, "Temporal's own UI");
+  if (uiUrl !== '') logger.info({ url: uiUrl }, 'the UI of Temporal is available');
   return {
     temporalAddress: address,
     temporalUiOrigin: uiUrl || undefined,

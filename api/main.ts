@@ -50,13 +50,15 @@ async function main(config: ApiConfig, logger: Logger): Promise<void> {
   const close = () => (closing ??= closeAll());
   const closeAll = async () => {
     for (const part of parts.splice(0).reverse()) {
-      await Promise.resolve(part()).catch((error: unknown) => logger.warn({ err: error }, 'a part did not close'));
+      await Promise.resolve(part()).catch((error: unknown) =>
+        logger.warn({ err: error }, 'a part of the process did not close'),
+      );
     }
   };
   let code: ExitCode = EXIT.stopped;
   const grace = closeWithGrace({ delay: CLOSE_MS, logger: false }, async ({ signal, err }) => {
-    if (err) logger.fatal({ err }, 'ending');
-    else logger.info({ signal }, 'ending');
+    if (err) logger.fatal({ err }, 'the API stops after an error');
+    else logger.info({ signal }, 'the API stops');
     await close();
     // Without this the library's own code counts, 0 or 1.
     if (code !== EXIT.stopped) process.exit(code);
@@ -143,7 +145,7 @@ async function start(
   // Its workers end with the same words; this process goes on serving what it knows, and /readyz says why.
   if (!embedded) {
     void knockAtTemporal(config.temporal).then((trouble) => {
-      if (trouble) logger.error({ err: trouble }, 'Temporal does not take us in');
+      if (trouble) logger.error({ err: trouble }, 'the Temporal server does not accept this API');
     });
   }
   logger.info({ url, docs: `${url}/docs`, tokenFile, dataDir }, 'Kubewright is ready');
@@ -165,7 +167,10 @@ async function openEmbedding(config: ApiConfig) {
         ...{ store, dataDir, temporalAddress: config.temporal.address, logger },
         codecEndpoint: codecEndpointOf(config),
         onGiveUp(part, reason) {
-          logger.fatal({ part, reason }, 'ending, to be started again');
+          logger.fatal(
+            { part, reason },
+            'a part of the service does not stay up: the process exits, so that its supervisor restarts it',
+          );
           end(part === 'temporal' ? EXIT.temporalLost : EXIT.workerLost);
         },
       }),

@@ -50,7 +50,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         lost.push({ cluster, operationId: operation.operationId });
         logger?.warn(
           { cluster, operation: operation.operationId },
-          'Temporal does not know the operation: closed as lost',
+          'Temporal does not have the operation: the API closed it as lost',
         );
       }
     }
@@ -72,7 +72,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       });
       logger?.warn(
         { cluster, operation: operationId },
-        'Temporal runs an operation that the store does not know: cancelled',
+        'the store does not have an operation that Temporal runs: the API cancelled it',
       );
     }
   }
@@ -117,7 +117,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
           const pause = await sweep().then(
             () => SWEEP_MS,
             (error: unknown) => {
-              logger?.warn({ err: error }, 'operations could not be compared with Temporal');
+              logger?.warn({ err: error }, 'the API could not compare its operations with those of Temporal');
               return RETRY_MS;
             },
           );

@@ -68,11 +68,11 @@ export function createJanitor({ store, signer, keep, logger }: RetentionOptions)
       try {
         removed[what] = await removers[what](new Date(now - kept * DAY_MS).toISOString());
       } catch (error) {
-        logger?.warn({ err: error, what }, 'what is too old could not be removed');
+        logger?.warn({ err: error, what }, 'retention could not delete expired data');
       }
     }
     const done = Object.entries(removed).filter(([, count]) => count > 0);
-    if (done.length > 0) logger?.info({ removed: Object.fromEntries(done) }, 'removed what was kept long enough');
+    if (done.length > 0) logger?.info({ removed: Object.fromEntries(done) }, 'retention deleted expired data');
     return removed;
   }
 

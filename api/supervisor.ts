@@ -60,7 +60,7 @@ export async function supervise<Part extends Running>(options: SupervisorOptions
       if (ending.signal.aborted) return;
       up = false;
       if (performance.now() - since > pace.steadyMs) failures = 0;
-      logger.warn({ part: name, reason }, 'a part of the service ended; it is started again');
+      logger.warn({ part: name, reason }, 'a part of the service ended; the API restarts it');
       if (!(await again(reason ?? ''))) return;
     }
   };
@@ -81,11 +81,14 @@ export async function supervise<Part extends Running>(options: SupervisorOptions
       try {
         part = await start(part);
         up = true;
-        logger.info({ part: name, ms: Math.round(performance.now() - began), failures }, 'the part is up again');
+        logger.info(
+          { part: name, ms: Math.round(performance.now() - began), failures },
+          'the API restarted a part of the service',
+        );
         return true;
       } catch (error) {
         reason = error;
-        logger.warn({ part: name, err: error, failures }, 'the part could not be started again');
+        logger.warn({ part: name, err: error, failures }, 'the API could not restart a part of the service');
       }
     }
   };

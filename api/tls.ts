@@ -65,12 +65,12 @@ export function watchTls(
       server.setSecureContext(found);
       served = found;
       reported = '';
-      logger.info({ file: files.cert, validTo }, 'the new TLS certificate is in use');
+      logger.info({ file: files.cert, validTo }, 'the API uses the new TLS certificate');
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       if (problem === reported) return;
       reported = problem;
-      logger.error({ err: error }, 'the new TLS certificate cannot be used; the old one stays');
+      logger.error({ err: error }, 'the API cannot use the new TLS certificate and keeps the old one');
     }
   }, everyMs);
   timer.unref();

@@ -81,7 +81,7 @@ export async function openStore({ url, dataDir, keyring, logger }: StoreOptions)
       } finally {
         await migrating.destroy();
       }
-      db = openPostgres(url, (error) => logger?.warn({ err: error }, 'an idle database connection broke'));
+      db = openPostgres(url, (error) => logger?.warn({ err: error }, 'an idle database connection failed'));
     } else if (dataDir !== undefined) {
       db = openSqlite(join(dataDir, 'kubewright.db'));
       await migrate(db, 'blob');

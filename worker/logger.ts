@@ -26,7 +26,7 @@ export function createLogger(
     const lines = dropped;
     dropped = 0;
     // Not inside the write that has just succeeded.
-    setImmediate(() => logger.warn({ lines }, 'log lines were dropped while the log could not be written'));
+    setImmediate(() => logger.warn({ lines }, 'the process dropped log lines while it could not write its log'));
   });
   return logger;
 }

@@ -38,8 +38,8 @@ let ending = false;
 let abandoned = false;
 const grace = closeWithGrace({ delay: SHUTDOWN_FORCE_MS + 5_000, logger: false }, async ({ signal, err }) => {
   ending = true;
-  if (err) logger.fatal({ err }, 'ending');
-  else logger.info({ signal }, 'ending');
+  if (err) logger.fatal({ err }, 'the worker stops after an error');
+  else logger.info({ signal }, 'the worker stops');
   await close();
   // Also when the API process was lost while this one was ending already.
   if (abandoned) await endAbandonedTemporal(config.dataDir);
@@ -64,7 +64,7 @@ try {
   await start(config);
 } catch (error) {
   if (!ending) {
-    logger.fatal({ err: error }, 'the worker could not be started');
+    logger.fatal({ err: error }, 'the worker could not start');
     await close();
     process.exit(KubewrightError.is(error) ? (EXIT_BY_CODE[error.code] ?? EXIT.failed) : EXIT.failed);
   }
@@ -73,7 +73,7 @@ try {
 async function start(given: WorkerConfig): Promise<void> {
   mkdirSync(given.dataDir, { recursive: true, mode: 0o700 });
   const channel = apiChannel(() => {
-    logger.warn('the API process is gone: this worker ends, and Temporal with it');
+    logger.warn('the API process ended: this worker stops, and stops its Temporal server');
     abandoned = true;
     end(EXIT.stopped);
   });
@@ -105,20 +105,22 @@ async function start(given: WorkerConfig): Promise<void> {
   );
   parts.push(keepPresence({ processes: store.processes, ping: () => workers.ping(), logger }));
   channel?.follow(store.projections);
-  logger.info({ address }, 'worker is running');
+  logger.info({ address }, 'the worker is running');
   channel?.ready(metrics?.url);
 }
 
 /** Whatever Temporal's core does not repeat by itself. A supervisor starts the process again. */
 function lost(log: Logger, error: unknown): void {
   if (ending) return;
-  log.fatal({ err: error }, 'a worker died; ending, to be started again');
+  log.fatal({ err: error }, 'a worker stopped unexpectedly: the process exits, so that its supervisor restarts it');
   end(EXIT.workerLost);
 }
 
 async function close(): Promise<void> {
   for (const part of parts.splice(0).reverse()) {
-    await Promise.resolve(part()).catch((error: unknown) => logger.warn({ err: error }, 'a part did not close'));
+    await Promise.resolve(part()).catch((error: unknown) =>
+      logger.warn({ err: error }, 'a part of the process did not close'),
+    );
   }
 }
 

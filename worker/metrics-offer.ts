@@ -29,7 +29,10 @@ export async function offerMetrics(
   const sdkUrl = `http://${sdkAddress}/metrics`;
   const server = await serveMetrics({ registry, listen, sdkUrl, logger }).catch((error: unknown) => {
     if (listen.given) throw error;
-    logger.warn({ reason: messageOf(error) }, 'no metrics: their default address is taken (KUBEWRIGHT_METRICS_LISTEN)');
+    logger.warn(
+      { reason: messageOf(error) },
+      'the worker serves no metrics: another process uses the default address; set KUBEWRIGHT_METRICS_LISTEN',
+    );
     return null;
   });
   return { registry, url: server?.url, sdkAddress, close: () => server?.close() ?? Promise.resolve() };

@@ -40,7 +40,7 @@ export async function serveMetrics(options: MetricsServerOptions): Promise<Metri
     Promise.all([registry.metrics(), sdkUrl === null ? '' : sdkMetrics(sdkUrl, logger)]).then(
       ([own, sdk]) => answer(200, `${own.endsWith('\n') ? own : `${own}\n`}${sdk}`, registry.contentType),
       (error: unknown) => {
-        logger.warn({ err: error }, 'the metrics could not be collected');
+        logger.warn({ err: error }, 'the worker could not collect its metrics');
         answer(500, 'the metrics could not be collected\n');
       },
     );
@@ -84,7 +84,7 @@ async function sdkMetrics(url: string, logger: MetricsServerOptions['logger']): 
     if (!response.ok || text.length > SDK_BYTES) throw new Error(`${response.status}, ${text.length} bytes`);
     return text === '' || text.endsWith('\n') ? text : `${text}\n`;
   } catch (error) {
-    logger.warn({ err: error }, "the SDK's metrics could not be read");
+    logger.warn({ err: error }, 'the worker could not read the metrics of the Temporal SDK');
     return `# the SDK's metrics could not be read: ${messageOf(error)}\n`;
   }
 }

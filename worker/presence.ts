@@ -27,10 +27,10 @@ export function keepPresence({ processes, ping, logger }: PresenceOptions): () =
     );
     try {
       await processes.report({ id, kind: 'worker', state });
-      if (warned) logger.info('the store takes reports of this worker again');
+      if (warned) logger.info('the store accepts reports of this worker again');
       warned = false;
     } catch (error) {
-      if (!warned) logger.warn({ err: error }, 'the store does not take that this worker is alive');
+      if (!warned) logger.warn({ err: error }, 'the store does not accept reports of this worker');
       warned = true;
     }
   };

@@ -138,7 +138,7 @@ function refused(
   name: string,
   why: string,
 ): KubewrightError {
-  logger?.warn({ cluster, credential: name, address: use.address, why }, 'a credential was not opened');
+  logger?.warn({ cluster, credential: name, address: use.address, why }, 'the worker cannot use a credential');
   return unusable(noCredential(name, cluster, use.address));
 }
 
@@ -159,7 +159,10 @@ async function fromFile(real: string, path: string, logger: HostLogger | undefin
     if (!info.isFile()) throw unusable(`${path} is not a regular file`);
     if (info.size > KEY_FILE_BYTES) throw unusable(`${path} is too large for a private key (${info.size} bytes)`);
     if ((info.mode & 0o077) !== 0) {
-      logger?.warn({ path, mode: (info.mode & 0o777).toString(8) }, 'private key file is readable by others');
+      logger?.warn(
+        { path, mode: (info.mode & 0o777).toString(8) },
+        'other users of this machine can read the private key file',
+      );
     }
     return { kind: 'key', privateKey: await file.readFile('utf8').catch(unreadable) };
   } finally {

@@ -133,7 +133,10 @@ export class JournaledHost implements RemoteHost {
         await open.end({ ...endRecord(redactor, partial, shown.code), delivery });
       } catch (unwritten) {
         const why = redactError(unwritten, redactor);
-        logger?.warn({ host: this.name, kind: start.kind, seq: open.seq, err: why }, 'a record could not be ended');
+        logger?.warn(
+          { host: this.name, kind: start.kind, seq: open.seq, err: why },
+          'the worker could not write the end of a command to the journal',
+        );
         throw journalWriteFailed(shown, why);
       }
       throw shown;

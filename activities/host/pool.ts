@@ -174,7 +174,10 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
         throw error;
       });
     }
-    deps.logger?.debug({ cluster, host: name, fingerprint: connection.fingerprint }, 'connected');
+    deps.logger?.debug(
+      { cluster, host: name, fingerprint: connection.fingerprint },
+      'the worker opened an SSH connection',
+    );
     return { connection, elevation: elevationOf(user, credential), secrets };
   };
 

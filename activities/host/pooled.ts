@@ -178,7 +178,10 @@ export class PooledTarget implements ConnectionSource {
    * not count, for it teaches something each time). Otherwise the connection is of no use (1).
    */
   #refused(connection: SshConnection, error: ChannelOpenError): 0 | 1 {
-    this.#options.logger?.warn({ host: this.#options.name, error: error.message }, 'no channel: connecting again');
+    this.#options.logger?.warn(
+      { host: this.#options.name, error: error.message },
+      'the host opened no SSH channel: reconnecting',
+    );
     if (connection.usable && connection.channels > 0 && connection.channels <= this.#perConnection) {
       this.#perConnection = Math.max(1, Math.min(this.#perConnection - 1, connection.channels));
       if (connection.channels >= this.#perConnection) return 0;
@@ -291,7 +294,7 @@ export class PooledTarget implements ConnectionSource {
   }
 
   readonly #notEnded = (error: unknown): void => {
-    this.#options.logger?.warn({ host: this.#options.name, err: error }, 'a stopped command may still run');
+    this.#options.logger?.warn({ host: this.#options.name, err: error }, 'a stopped command may still run on the host');
   };
 }
 

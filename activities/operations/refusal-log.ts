@@ -43,7 +43,10 @@ export function createRefusalLog(
         { ...NO_OUTPUT, endedAt: new Date(), code: ERRORS.COMMAND_REFUSED.status, error: 'COMMAND_REFUSED' },
       );
     } catch (error) {
-      logger?.warn({ err: error, argv: begun.argv }, 'a refused message of Temporal could not be recorded');
+      logger?.warn(
+        { err: error, argv: begun.argv },
+        'the worker could not record a refused Temporal message in the journal',
+      );
     }
   };
   const flush = async () => {
@@ -65,7 +68,7 @@ export function createRefusalLog(
         return;
       }
       left -= 1;
-      logger?.warn({ message, why, claims, workflowId, runId }, 'refused a message that came through Temporal');
+      logger?.warn({ message, why, claims, workflowId, runId }, 'the worker refused a Temporal message');
       const [, cluster = '', operation = ''] = CLUSTER.exec(workflowId) ?? [];
       const known = cluster !== '' && (await store.known(cluster).catch(() => false));
       const claimed = [

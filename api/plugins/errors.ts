@@ -36,7 +36,7 @@ export function problemPayload(request: FastifyRequest, reply: FastifyReply, err
 export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError | KubewrightError, request, reply) => {
     const ours = asKubewrightError(error);
-    if (ours.entry.status >= 500) request.log.error({ err: error, code: ours.code }, 'request failed');
+    if (ours.entry.status >= 500) request.log.error({ err: error, code: ours.code }, 'the request failed');
     return sendProblem(request, reply, ours);
   });
 }

@@ -100,7 +100,7 @@ export function recordRequests(app: FastifyInstance, store: RequestAuditStore): 
     } catch (error) {
       // Fastify cannot serialise an error of this hook when the answer is an error already: the answer is replaced here.
       const unwritten = asKubewrightError(error as Error as FastifyError);
-      request.log.error({ err: error, code: unwritten.code }, 'the request could not be recorded');
+      request.log.error({ err: error, code: unwritten.code }, 'the API could not record the request in the journal');
       if (payload instanceof Readable) payload.destroy();
       return problemPayload(request, reply, unwritten);
     }
@@ -119,7 +119,11 @@ export function recordRequests(app: FastifyInstance, store: RequestAuditStore): 
     await refuse(request, { ...NO_OUTPUT, endedAt: new Date(), code: ERRORS[code].status, error: code });
   });
   const timer = setInterval(() => {
-    refusals.flush().catch((error: unknown) => app.log.error({ err: error }, 'refused requests could not be recorded'));
+    refusals
+      .flush()
+      .catch((error: unknown) =>
+        app.log.error({ err: error }, 'the API could not record refused requests in the journal'),
+      );
   }, MINUTE_MS).unref();
   app.addHook('onClose', async () => {
     clearInterval(timer);

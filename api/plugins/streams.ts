@@ -74,7 +74,7 @@ export function limitStreams(
         const valid = new Map([...grants].map(([id, grant]) => [id, grantText(grant)]));
         cut(({ token, grant }) => valid.get(token) !== grant);
       })
-      .catch((error: unknown) => app.log.warn({ err: error }, 'the tokens of open streams could not be looked up'))
+      .catch((error: unknown) => app.log.warn({ err: error }, 'the API could not read the tokens of open streams'))
       .finally(() => {
         checking = false;
       });

@@ -66,8 +66,8 @@ export function createReadiness(
     const before = last.get(name) ?? 'ok';
     last.set(name, finding.state);
     if (finding.state === before) return;
-    if (finding.state === 'ok') logger?.info({ part: name }, 'a part of the service is well again');
-    else logger?.warn({ part: name, ...finding, err: evidence }, 'a part of the service is not well');
+    if (finding.state === 'ok') logger?.info({ part: name }, 'a readiness check passes again');
+    else logger?.warn({ part: name, ...finding, err: evidence }, 'a readiness check fails');
   };
 
   const all = async (): Promise<Report> => {

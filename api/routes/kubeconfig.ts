@@ -42,7 +42,7 @@ export default defineRoutes((api, deps) => {
       const { specRef } = await requireCluster(deps, name);
       const text = await deps.kubeconfig(name, await deps.store.specs.get(specRef));
       if (text === null) throw notBuilt(name);
-      request.log.warn({ cluster: name, actor: actorFor(request).name }, 'the admin kubeconfig was read');
+      request.log.warn({ cluster: name, actor: actorFor(request).name }, 'a caller read the admin kubeconfig');
       return (
         reply
           .type('application/yaml')
@@ -94,7 +94,7 @@ export default defineRoutes((api, deps) => {
         facts: { person, group, serial, expires: expiresAt },
         detail: `for ${person} in ${group} until ${expiresAt}`,
       });
-      request.log.warn({ cluster, actor: actor.name, person, group, serial, expiresAt }, 'a kubeconfig was issued');
+      request.log.warn({ cluster, actor: actor.name, person, group, serial, expiresAt }, 'the API issued a kubeconfig');
       return reply
         .type('application/yaml')
         .header('cache-control', 'no-store')

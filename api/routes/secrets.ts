@@ -19,7 +19,10 @@ export default defineRoutes((api, deps) => {
       const { rotation } = deps.store;
       const droppedKeyIds = request.body.dropOld ? await rotation.dropOld() : [];
       const done = request.body.dropOld ? await rotation.state() : await rotation.rotate();
-      request.log.info({ ...done, unreadable: done.unreadable.length, droppedKeyIds }, 'secrets were sealed anew');
+      request.log.info(
+        { ...done, unreadable: done.unreadable.length, droppedKeyIds },
+        'the API encrypted the stored secrets with the new key',
+      );
       return { ...done, droppedKeyIds };
     },
   );

@@ -90,7 +90,7 @@ describe('a Temporal server with mutual TLS', () => {
       TEMPORAL_PROFILE: 'production',
     });
     const running = worker(mutual(client, ours.ca), api.dataDir);
-    await until(() => running.log().includes('worker is running'), running.log);
+    await until(() => running.log().includes('the worker is running'), running.log);
     const { status, text } = await api.call('POST', '/clusters', {
       body: {
         apiVersion: 'kubewright.dev/v1alpha1',
@@ -173,7 +173,7 @@ describe('a Temporal server with API keys', () => {
 
   it('takes the right one', async () => {
     const running = worker(env('right'));
-    await until(() => running.log().includes('worker is running'), running.log);
+    await until(() => running.log().includes('the worker is running'), running.log);
     running.child.kill('SIGTERM');
     await running.ended;
   });
@@ -238,7 +238,7 @@ describe('without the right to set anything up', () => {
   it('one that was set up by somebody else serves', async () => {
     await prepareNamespace({ address: inject('temporalAddress'), namespace: NAMESPACE });
     const running = worker(env(NAMESPACE));
-    await until(() => running.log().includes('worker is running'), running.log);
+    await until(() => running.log().includes('the worker is running'), running.log);
     running.child.kill('SIGTERM');
     await running.ended;
   });

@@ -130,7 +130,7 @@ describe('the systemd units', () => {
   it('end politely, and stay ended', async () => {
     // /readyz counts the sign of life of the killed worker for some seconds: the log says that the new one runs.
     const log = async () => must(`journalctl --no-pager _PID=${await shown('kubewright-worker', 'MainPID')}`);
-    await expect.poll(log, { timeout: 60_000, interval: 500 }).toContain('worker is running');
+    await expect.poll(log, { timeout: 60_000, interval: 500 }).toContain('the worker is running');
     await must(`systemctl stop ${UNITS.join(' ')}`);
     for (const unit of UNITS) {
       expect([await shown(unit, 'Result'), await shown(unit, 'ExecMainStatus')]).toEqual(['success', '0']);

@@ -117,7 +117,7 @@ describe('a certificate that changes', () => {
     await expect.poll(t.fresh).not.toBe(before);
     expect(await ask(open)).toBe('HTTP/1.1 200 OK');
     open.destroy();
-    expect(t.said).toContain('info: the new TLS certificate is in use');
+    expect(t.said).toContain('info: the API uses the new TLS certificate');
     await t.close();
   });
 

@@ -111,7 +111,7 @@ test('a host that allows fewer channels than we use still gets everything done',
     Array.from({ length: 10 }, (_, n) => host.exec(['sh', '-c', 'sleep 0.05; echo "$1"', 'sh', String(n)])),
   );
   expect(results.map((result) => result.stdout.trim())).toEqual(Array.from({ length: 10 }, (_, n) => String(n)));
-  expect(warnings).toContain('no channel: connecting again');
+  expect(warnings).toContain('the host opened no SSH channel: reconnecting');
   expect(sshd.peakSessions).toBe(2);
 });
 

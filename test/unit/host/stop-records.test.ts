@@ -94,7 +94,7 @@ test('a stop that cannot be recorded is not run; that is logged, and in the evid
     start.kind === 'stop' ? Promise.reject(new KubewrightError('STORE_FAILED', 'the journal is away')) : begin(start);
   const error = await failure(host.exec(['sleep', '2.75'], { timeoutMs: 300 }));
   expect(error).toMatchObject({ code: 'COMMAND_TIMEOUT', evidence: 'it may still run: the journal is away' });
-  expect(made.warnings).toContain('a stopped command may still run');
+  expect(made.warnings).toContain('a stopped command may still run on the host');
   complete();
 });
 
