@@ -12,7 +12,7 @@ import type { HostFacts } from '../../activities/host/types.ts';
 import { proxyUrls } from '../../activities/kube/proxy.ts';
 import { phaseOptions } from '../../activities/phases/options.ts';
 import type { Phase, PhaseContext } from '../../activities/phases/phase.ts';
-import { scanPhases } from '../../activities/phases/phase-loader.ts';
+import { loadPhases } from '../../activities/phases/phase-loader.ts';
 import { placementOf } from '../../activities/phases/placement.ts';
 import type { Pki } from '../../activities/pki/types.ts';
 import { type Resource, secretText, type Text } from '../../activities/resources/resource.ts';
@@ -136,8 +136,8 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
       ? (peers[0] ?? cluster.spec.hosts[0])
       : cluster.spec.hosts.find((each) => each.name === sample.host);
   if (!host) throw new Error(`the sample has no host ${sample.host ?? `for ${phase.name}`}`);
-  // Scanned, not loaded: a golden test of one phase must not fail for another's needs.
-  const phases = new Map((await scanPhases()).map((each) => [each.name, each]));
+  // In their order: what phases require is read in it.
+  const phases = new Map((await loadPhases()).map((each) => [each.name, each]));
   return {
     cluster,
     operation: 'op',
