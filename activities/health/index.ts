@@ -1,13 +1,15 @@
 import { HEALTH_REASONS, type Health } from '../../contracts/health.ts';
-import { controlPlanes } from './checks/control-planes.ts';
-import { etcd } from './checks/etcd.ts';
-import { hosts } from './checks/hosts.ts';
-import { nodes } from './checks/nodes.ts';
-import { workloads } from './checks/workloads.ts';
+import { scanFolder } from '../../store/scan-folder.ts';
 import { type HealthCheck, type HealthView, rowsOf } from './view.ts';
 
-/** Parts of the health, the most telling first: reasons beyond HEALTH_REASONS are counted only. */
-const CHECKS: readonly HealthCheck[] = [controlPlanes, etcd, nodes, workloads, hosts];
+/** The parts of the health in a folder (default: `checks/`), by rank. Adding a part is adding a file. */
+export async function scanHealthChecks(folder: URL = new URL('./checks/', import.meta.url)): Promise<HealthCheck[]> {
+  const isCheck = (value: unknown): value is HealthCheck =>
+    typeof value === 'object' && value !== null && 'rank' in value && 'reasonsOf' in value;
+  return (await scanFolder(folder, isCheck)).sort((one, other) => one.rank - other.rank);
+}
+
+const CHECKS: readonly HealthCheck[] = await scanHealthChecks();
 
 /**
  * The verdict. Unknown where no control plane said anything; a cluster that is not there yet (`absent`) has no reasons
@@ -33,7 +35,7 @@ export function healthOf(
       evidence: why,
       since,
     })),
-    ...CHECKS.flatMap((check) => check(view)),
+    ...CHECKS.flatMap((check) => check.reasonsOf(view)),
   ];
   const state = view.rows === null ? 'unknown' : all.length > 0 ? 'degraded' : 'healthy';
   return { state, at, operationId, reasons: all.slice(0, HEALTH_REASONS), reasonCount: all.length };

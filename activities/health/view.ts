@@ -29,8 +29,19 @@ export interface HealthView {
   now: number;
 }
 
-/** One part of the health: pure, from what was seen to what is wrong. */
-export type HealthCheck = (view: HealthView) => HealthReason[];
+/** One part of the health, the default export of a file in `checks/`. */
+export interface HealthCheck {
+  /** Reasons of a lower rank stand first: those beyond HEALTH_REASONS are counted only. */
+  rank: number;
+  /** From what was seen to what is wrong. Pure. */
+  reasonsOf(view: HealthView): HealthReason[];
+}
+
+/** A part of the health of this rank. */
+export const defineHealthCheck = (rank: number, reasonsOf: HealthCheck['reasonsOf']): HealthCheck => ({
+  rank,
+  reasonsOf,
+});
 
 /** Lines of one kind, without the kind. */
 export const rowsOf = (rows: Rows | null, kind: string): string[][] =>

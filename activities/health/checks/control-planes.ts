@@ -1,12 +1,12 @@
 import type { HealthReason } from '../../../contracts/health.ts';
-import { type HealthCheck, rowsOf, shortened, timeOf } from '../view.ts';
+import { defineHealthCheck, rowsOf, shortened, timeOf } from '../view.ts';
 
 /** Leader election of controller manager and scheduler renews every 2 s, and gives up after 15 s. */
 const LEASE_MS = 40_000;
 const LEADERS = ['kube-controller-manager', 'kube-scheduler'];
 
 /** /readyz of every API server; the leases of the two that elect a leader. */
-export const controlPlanes: HealthCheck = ({ rows, out }) => {
+export default defineHealthCheck(10, ({ rows, out }) => {
   const servers = rowsOf(rows, 'readyz').flatMap(([host = '', said = '']): HealthReason[] => {
     if (said === 'ok' || out.has(host)) return [];
     const evidence = shortened(said);
@@ -36,4 +36,4 @@ export const controlPlanes: HealthCheck = ({ rows, out }) => {
     ];
   });
   return [...servers, ...failed, ...leaders];
-};
+});

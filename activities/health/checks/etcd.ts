@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { HealthReason } from '../../../contracts/health.ts';
 import { bytes, parseFileSystems } from '../../kube/eviction.ts';
 import { rawPhaseOptions } from '../../phases/options.ts';
-import { type HealthCheck, rowsOf, shortened } from '../view.ts';
+import { defineHealthCheck, rowsOf, shortened } from '../view.ts';
 
 /** Share of the quota from which on the database is large. */
 const LARGE = 0.8;
@@ -20,7 +20,7 @@ const status = z.looseObject({
 });
 
 /** Every member: in touch with a majority, without alarms, with room to grow below its quota and on its disk. */
-export const etcd: HealthCheck = ({ cluster, rows, out, hosts }) =>
+export default defineHealthCheck(20, ({ cluster, rows, out, hosts }) =>
   rowsOf(rows, 'etcd').flatMap(([host = '', saidHealth = '', saidStatus = '']): HealthReason[] => {
     if (out.has(host)) return [];
     const subject = `etcd ${host}`;
@@ -58,7 +58,8 @@ export const etcd: HealthCheck = ({ cluster, rows, out, hosts }) =>
       reasons.push({ code: 'ETCD_SPACE', subject, reason, evidence });
     }
     return reasons;
-  });
+  }),
+);
 
 function parsed<Schema extends z.ZodType>(schema: Schema, text: string): z.output<Schema> | null {
   try {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { HealthReason } from '../../../contracts/health.ts';
 import { imageGcShortage, parseFileSystems, shortages } from '../../kube/eviction.ts';
-import { type HealthCheck, type HostView, isBare, rowsOf, shortened } from '../view.ts';
+import { defineHealthCheck, type HostView, isBare, rowsOf, shortened } from '../view.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 /** A build renews a leaf with less than 73 days left; one that has so few has missed its builds, days. */
@@ -10,7 +10,7 @@ const LEAF_DAYS = 30;
 const AUTHORITY_DAYS = 180;
 
 /** Hosts by themselves: reachable, units running, room for pods, certificates that hold. */
-export const hosts: HealthCheck = ({ hosts: all, now }) =>
+export default defineHealthCheck(50, ({ hosts: all, now }) =>
   all.flatMap((view): HealthReason[] => {
     if (view.rows === null) {
       const { name } = view.host;
@@ -19,7 +19,8 @@ export const hosts: HealthCheck = ({ hosts: all, now }) =>
     }
     if (isBare(view)) return [];
     return [...units(view), ...space(view), ...certificates(view, now)];
-  });
+  }),
+);
 
 function units({ host, rows }: HostView): HealthReason[] {
   return rowsOf(rows, 'unit').flatMap(([unit = '', state = '']): HealthReason[] => {

@@ -2,7 +2,7 @@ import { kubeHosts } from '../../../contracts/cluster.ts';
 import type { HealthCode, HealthReason } from '../../../contracts/health.ts';
 import { bytes, parseFileSystems } from '../../kube/eviction.ts';
 import { desiredTaints } from '../../kube/node-taints.ts';
-import { type HealthCheck, type HostView, isBare, rowsOf, shortened, timeOf, unquoted } from '../view.ts';
+import { defineHealthCheck, type HostView, isBare, rowsOf, shortened, timeOf, unquoted } from '../view.ts';
 
 /** Conditions of a node that are faults while they hold. */
 const CONDITIONS: Readonly<Record<string, { code: HealthCode; says: string }>> = {
@@ -27,7 +27,7 @@ const OF_CONDITIONS = new Set(
 );
 
 /** Nodes of the spec: there, Ready, without pressure, open to pods. Nodes that others added are not looked at. */
-export const nodes: HealthCheck = ({ cluster, rows, out, hosts }) => {
+export default defineHealthCheck(30, ({ cluster, rows, out, hosts }) => {
   const listed = new Map(rowsOf(rows, 'node').map(([name = '', state]) => [name, state]));
   if (listed.size === 0 && rowsOf(rows, 'kubectl').length > 0) return [];
   const bare = new Set(hosts.filter(isBare).map(({ host }) => host.name));
@@ -60,7 +60,7 @@ export const nodes: HealthCheck = ({ cluster, rows, out, hosts }) => {
     });
     return [...conditions, ...cordoned, ...taints];
   });
-};
+});
 
 /** How full the disks of a node are: the kubelet itself does not say. */
 function diskText(view: HostView | undefined): string {

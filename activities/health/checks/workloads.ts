@@ -1,12 +1,12 @@
 import type { HealthReason } from '../../../contracts/health.ts';
 import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
-import { type HealthCheck, type Rows, rowsOf, shortened, timeOf, unquoted } from '../view.ts';
+import { defineHealthCheck, type Rows, rowsOf, shortened, timeOf, unquoted } from '../view.ts';
 
 /** Pods of one workload whose reasons are listed. */
 const PODS = 3;
 
 /** Deployments, DaemonSets and APIs that our phases keep running: there, with as many ready pods as they want. */
-export const workloads: HealthCheck = ({ rows, objects }) => {
+export default defineHealthCheck(40, ({ rows, objects }) => {
   if (rowsOf(rows, 'node').length === 0) return [];
   return objects.flatMap((object): HealthReason[] => {
     const [kind = '', name = ''] = object.split('/');
@@ -32,7 +32,7 @@ export const workloads: HealthCheck = ({ rows, objects }) => {
       },
     ];
   });
-};
+});
 
 /** A Deployment's pods belong to a ReplicaSet of its name and a hash. */
 const isOf = (owner: string, kind: string, name: string): boolean =>

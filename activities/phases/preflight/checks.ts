@@ -1,15 +1,13 @@
-import { readdir } from 'node:fs/promises';
 import type { z } from 'zod';
 import { KubewrightError } from '../../../contracts/errors.ts';
+import { scanFolder } from '../../../store/scan-folder.ts';
 import { type Check, SUBJECTS } from './check.ts';
 
 /** The checks of a folder (default: `checks/`), by subject, then by name. Adding a check is adding a file. */
 export async function scanChecks(folder: URL = new URL('./checks/', import.meta.url)): Promise<Check[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts')).sort();
-  const modules = await Promise.all(
-    names.map((name) => import(new URL(name, folder).href) as Promise<{ default?: Check }>),
-  );
-  const checks = modules.flatMap(({ default: check }) => (check ? [check] : []));
+  const isCheck = (value: unknown): value is Check =>
+    typeof value === 'object' && value !== null && ['name', 'about', 'title'].every((key) => key in value);
+  const checks = await scanFolder(folder, isCheck);
   const rank = (check: Check) => SUBJECTS.indexOf(check.about);
   return checks.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
 }
