@@ -2,7 +2,6 @@ import type {
   Actor,
   Decision,
   OperationInput,
-  OperationKind,
   OperationRequest,
   OperationState,
   OperationStatus,
@@ -87,7 +86,7 @@ export interface OperationEvent {
 /** One operation in the entity's status. */
 export interface OperationSummary {
   operationId: string;
-  kind: OperationKind;
+  kind: string;
   mode: 'apply' | 'check';
   state: OperationState;
   actor: string;

@@ -1,4 +1,5 @@
-import type { OperationKind, TaskStatus } from './operation.ts';
+import type { TaskStatus } from './operation.ts';
+import type { OperationEffect } from './operation-traits.ts';
 import type { Plan } from './plan.ts';
 
 /** What an operation and its phase batches say to each other. Types only. */
@@ -7,7 +8,8 @@ import type { Plan } from './plan.ts';
 export interface RunFacts {
   cluster: string;
   operationId: string;
-  kind: OperationKind;
+  kind: string;
+  effect: OperationEffect;
   /** Name of who asked for the operation. */
   actor: string;
   /** Id of the token of that name. */

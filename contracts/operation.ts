@@ -1,11 +1,8 @@
 import type { ErrorReport } from './errors.ts';
+import type { OperationEffect, OperationTraits } from './operation-traits.ts';
 import type { Change, QuarantinedHost } from './status.ts';
 
 export type { Change, DecisionRecord, OperationStatus, QuarantinedHost, TaskStatus } from './status.ts';
-
-/** Kinds of run. Each is one file under activities/operations/. `heal` brings hosts out of quarantine back in. */
-export const OPERATION_KINDS = ['build', 'check', 'heal', 'teardown'] as const;
-export type OperationKind = (typeof OPERATION_KINDS)[number];
 
 /**
  * States of an operation. `blocked`: at least one task waits for a decision and nothing else can run. `lost`: Temporal has
@@ -40,7 +37,10 @@ export interface Actor {
 
 /** What POST asks of the entity. */
 export interface OperationRequest {
-  kind: OperationKind;
+  /** Name of its kind: a file in activities/operations/kinds/. */
+  kind: string;
+  /** What the kind says of it, so that workflows know no kinds. Absent: an earlier version asked. */
+  traits?: OperationTraits | undefined;
   /** sha256 of the canonical spec in the store. */
   specRef: string;
   mode: 'apply' | 'check';
@@ -84,7 +84,9 @@ export interface TaskInput {
   round: number;
   /** When the workflow scheduled it, ISO: a later pause is meant for it. */
   scheduledAt?: string | undefined;
-  kind: OperationKind;
+  kind: string;
+  /** Of the operation. Absent: an earlier version scheduled the task. */
+  effect?: OperationEffect | undefined;
   /** Name of who asked for the operation, and under which request id. */
   actor: string;
   /** Id of the token of that name. */

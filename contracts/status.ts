@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ERRORS, type ErrorCode } from './errors.ts';
 import { HEALTH_CODES, HEALTH_REASONS, HEALTH_STATES, type HealthCode } from './health.ts';
 import { LIMITS } from './limits.ts';
-import { DECISION_ACTIONS, OPERATION_KINDS, OPERATION_STATES, TASK_STATES } from './operation.ts';
+import { DECISION_ACTIONS, OPERATION_STATES, TASK_STATES } from './operation.ts';
 
 /**
  * The status of an operation and of what it consists of: the only definition. Workflows, which load no zod, import the
@@ -121,7 +121,7 @@ export const pauseInfo = z.object({
 export const operationStatus = z.object({
   operationId,
   cluster: text,
-  kind: z.enum(OPERATION_KINDS),
+  kind: text.describe('Name of the kind of operation'),
   mode: z.enum(['apply', 'check']),
   state: z.enum(OPERATION_STATES),
   actor: text,

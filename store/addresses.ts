@@ -84,7 +84,7 @@ function inPlay(db: Kysely<Tables>) {
         .selectFrom('operations')
         .select(['cluster', 'spec_ref'])
         .where('mode', '=', 'apply')
-        .where('kind', '!=', 'teardown')
+        .where('effect', '!=', 'removes')
         .where('state', 'not in', [...FINAL_STATES]),
     )
     .union(

@@ -1,4 +1,5 @@
 import type { OperationState, OperationStatus, TaskStatus } from '../contracts/operation.ts';
+import type { ClusterStateName, ClusterStates } from '../contracts/operation-traits.ts';
 
 /** States that an operation never leaves. */
 export const FINAL_STATES: ReadonlySet<OperationState> = new Set(['succeeded', 'failed', 'cancelled', 'lost']);
@@ -21,30 +22,26 @@ export const CLUSTER_STATES = [
   'incomplete',
   'removing',
   'removed',
-] as const;
-export type ClusterState = (typeof CLUSTER_STATES)[number];
+] as const satisfies readonly ClusterStateName[];
+export type ClusterState = ClusterStateName;
 
-/** The state of a cluster while, or after, an operation in mode `apply`. */
-export function clusterStateOf({
-  kind,
-  state,
-  quarantinedHosts,
-}: Pick<OperationStatus, 'kind' | 'state' | 'quarantinedHosts'>): ClusterState {
-  // What a heal does not bring back was out before.
-  if (kind === 'heal' && FINAL_STATES.has(state) && state !== 'succeeded') return 'degraded';
+/** The state of a cluster while an operation in mode `apply` runs, or after one that did not succeed. Pure. */
+export function unfinishedState(
+  state: Exclude<OperationState, 'succeeded'>,
+  { running, failed, stopped }: ClusterStates,
+): ClusterState {
   switch (state) {
-    case 'succeeded':
-      return quarantinedHosts.length > 0 ? 'degraded' : 'ready';
     case 'cancelled':
     case 'lost':
-      return 'incomplete';
+      return stopped;
     case 'failed':
+      return failed;
     case 'blocked':
     case 'pausing':
     case 'paused':
       return state;
     default:
-      return kind === 'teardown' ? 'removing' : 'building';
+      return running;
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely';
-import type { OperationStatus } from '../contracts/operation.ts';
-import { type ClusterState, clusterStateOf, type StatusHead } from './changes.ts';
-import type { Tables } from './schema.ts';
+import { traitsOf } from '../contracts/earlier-kinds.ts';
+import type { OperationEffect, OperationTraits } from '../contracts/operation-traits.ts';
+import { type ClusterState, type StatusHead, unfinishedState } from './changes.ts';
+import type { OperationRow, Tables } from './schema.ts';
 import type { SpecStore } from './specs.ts';
 
 /** Partial operations in a row that are looked past for the last build as a whole. */
@@ -15,43 +16,52 @@ export interface ClusterOutcome {
   hosts: number;
 }
 
+/** A status without its tasks, with the traits of its operation. */
+export type TraitedStatus = StatusHead & { traits: OperationTraits };
+
 /**
- * The record of a cluster after a status of one of its operations. A build makes the spec that it runs on the cluster's;
- * a teardown of hosts leaves the spec without them and the state as the last build left it; a teardown of all hosts
- * leaves a cluster `removed`, with its last spec to be read. What did only a part (some phases or hosts, a heal) makes a
- * cluster `ready` that was built as a whole before, and no other.
+ * The record of a cluster after a status of one of its operations. One that builds or repairs makes the spec that it runs on
+ * the cluster's; one that removes hosts leaves the spec without them and the state as the last build left it; one that removes
+ * all hosts leaves a cluster `removed`, with its last spec to be read. What did only a part (some phases or hosts, a repair)
+ * makes a cluster `ready` that was built as a whole before, and no other.
  */
 export async function clusterOutcome(
   db: Kysely<Tables>,
   specs: SpecStore,
-  status: OperationStatus,
+  status: TraitedStatus,
 ): Promise<ClusterOutcome> {
-  if (status.kind !== 'teardown') return outcome(specs, status.specRef, await stateAfter(db, specs, status));
+  const { effect, clusterStates } = status.traits;
+  if (shapes(effect)) return outcome(specs, status.specRef, await stateAfter(db, specs, status));
   const row = await db.selectFrom('clusters').select('spec_ref').where('name', '=', status.cluster).executeTakeFirst();
   const present = row?.spec_ref ?? status.specRef;
-  if (status.state !== 'succeeded') return outcome(specs, present, clusterStateOf(status));
-  if (!status.hosts) return outcome(specs, present, 'removed');
+  if (status.state !== 'succeeded') return outcome(specs, present, unfinishedState(status.state, clusterStates));
+  const said = clusterStates.succeeded;
+  if (effect !== 'removes') return outcome(specs, present, said ?? (await builtState(db, specs, status.cluster)));
+  if (!status.hosts) return outcome(specs, present, said ?? 'removed');
   const spec = await specs.get(present);
   const left = spec.spec.hosts.filter(({ name }) => !status.hosts!.includes(name));
   const specRef = await specs.put({ ...spec, spec: { ...spec.spec, hosts: left } });
-  return outcome(specs, specRef, await builtState(db, specs, status.cluster));
+  return outcome(specs, specRef, said ?? (await builtState(db, specs, status.cluster)));
 }
 
-type StatusFields = Pick<
-  StatusHead,
-  'cluster' | 'kind' | 'state' | 'specRef' | 'phases' | 'hosts' | 'quarantinedHosts'
->;
+/** True when the spec of such an operation becomes the cluster's. */
+const shapes = (effect: OperationEffect): boolean => SHAPING.includes(effect);
+const SHAPING: OperationEffect[] = ['builds', 'repairs'];
 
-async function stateAfter(db: Kysely<Tables>, specs: SpecStore, status: StatusFields): Promise<ClusterState> {
-  const says = clusterStateOf(status);
+/** The state of a cluster after an operation that shapes it. */
+async function stateAfter(db: Kysely<Tables>, specs: SpecStore, status: TraitedStatus): Promise<ClusterState> {
+  const { state, quarantinedHosts, traits } = status;
+  const usual = quarantinedHosts.length > 0 ? 'degraded' : 'ready';
+  const says =
+    state === 'succeeded' ? (traits.clusterStates.succeeded ?? usual) : unfinishedState(state, traits.clusterStates);
   if (says !== 'ready' && says !== 'degraded') return says;
   if ((await isWhole(specs, status)) || (await wasBuilt(db, specs, status.cluster))) return says;
-  return status.state === 'failed' ? 'failed' : 'incomplete';
+  return state === 'failed' ? 'failed' : 'incomplete';
 }
 
 /** A build of every phase on every host that the spec had. */
-async function isWhole(specs: SpecStore, { kind, state, phases, hosts, specRef }: StatusFields): Promise<boolean> {
-  if (kind !== 'build' || state !== 'succeeded' || phases !== undefined) return false;
+async function isWhole(specs: SpecStore, { traits, state, phases, hosts, specRef }: TraitedStatus): Promise<boolean> {
+  if (traits.effect !== 'builds' || state !== 'succeeded' || phases !== undefined) return false;
   if (hosts === undefined) return true;
   const { spec } = await specs.get(specRef);
   return spec.hosts.every(({ name }) => hosts.includes(name));
@@ -79,20 +89,21 @@ async function sinceBuilt(
 ): Promise<{ whole: StatusHead; later: StatusHead[] } | null> {
   const rows = await db
     .selectFrom('operations')
-    .select('status')
+    .select(['kind', 'status', 'traits'])
     .where('cluster', '=', cluster)
     .where('mode', '=', 'apply')
-    .where('kind', 'in', ['build', 'teardown'])
+    .where('effect', 'in', ['builds', 'removes'])
     .where('state', '=', 'succeeded')
     .orderBy('queued_at', 'desc')
     .limit(MOST_PARTS)
     .execute();
   const later: StatusHead[] = [];
   for (const row of rows) {
-    const status = JSON.parse(row.status) as StatusHead;
-    if (status.kind === 'teardown' && !status.hosts) return null;
+    const status = traitedStatus(row);
+    const { effect } = status.traits;
+    if (effect === 'removes' && !status.hosts) return null;
     if (await isWhole(specs, status)) return { whole: status, later };
-    if (status.kind === 'build') later.push(status);
+    if (effect === 'builds') later.push(status);
   }
   return null;
 }
@@ -102,17 +113,27 @@ async function outcome(specs: SpecStore, specRef: string, state: ClusterState): 
   return { specRef, state, kubernetesVersion: spec.kubernetes.version, hosts: spec.hosts.length };
 }
 
-/** What the last building operation that began said of the cluster. */
+/** What the last operation that shapes the cluster, and has begun, said of it. */
 async function builtState(db: Kysely<Tables>, specs: SpecStore, cluster: string): Promise<ClusterState> {
   const row = await db
     .selectFrom('operations')
-    .select('status')
+    .select(['kind', 'status', 'traits'])
     .where('cluster', '=', cluster)
     .where('mode', '=', 'apply')
-    .where('kind', '!=', 'teardown')
+    .where('effect', 'in', SHAPING)
     .where('state', '!=', 'queued')
     .orderBy('queued_at', 'desc')
     .limit(1)
     .executeTakeFirst();
-  return row ? stateAfter(db, specs, JSON.parse(row.status) as StatusHead) : 'ready';
+  return row ? stateAfter(db, specs, traitedStatus(row)) : 'ready';
 }
+
+/** The status in a row, with the traits beside it. */
+const traitedStatus = (row: Pick<OperationRow, 'kind' | 'status' | 'traits'>): TraitedStatus => ({
+  ...(JSON.parse(row.status) as StatusHead),
+  traits: storedTraits(row),
+});
+
+/** The traits in a row; of one that an earlier version wrote, those of its kind then. */
+export const storedTraits = ({ kind, traits }: Pick<OperationRow, 'kind' | 'traits'>): OperationTraits =>
+  traitsOf({ kind, traits: traits === null ? undefined : (JSON.parse(traits) as OperationTraits) });

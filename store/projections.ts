@@ -1,7 +1,9 @@
 import type { Kysely, Transaction } from 'kysely';
 import { monotonicFactory } from 'ulid';
+import { traitsOf } from '../contracts/earlier-kinds.ts';
 import type { Health } from '../contracts/health.ts';
 import type { OperationStatus, QuarantinedHost, TaskStatus } from '../contracts/operation.ts';
+import type { OperationTraits } from '../contracts/operation-traits.ts';
 import {
   ACTIVE_STATES,
   type ClusterState,
@@ -10,7 +12,7 @@ import {
   type StatusHead,
   statusEvents,
 } from './changes.ts';
-import { type ClusterOutcome, clusterOutcome, servedHosts, wasBuilt } from './cluster-outcome.ts';
+import { type ClusterOutcome, clusterOutcome, servedHosts, storedTraits, wasBuilt } from './cluster-outcome.ts';
 import { healthFrom, saveHealth } from './health-rows.ts';
 import { quarantineOf, saveQuarantine } from './quarantine-rows.ts';
 import type { ClusterRow, Tables } from './schema.ts';
@@ -41,9 +43,12 @@ export interface Projections {
   /**
    * Keep a status, the state of its cluster, and an event per change. Its tasks are those that changed: others stay as
    * they are. A final state stays final: a late repetition of an older status is ignored. `onlyNew` leaves a known
-   * operation alone.
+   * operation alone. `traits`: those of its kind; default: as they were saved before.
    */
-  saveOperation(status: OperationStatus, more?: { onlyNew?: boolean }): Promise<void>;
+  saveOperation(
+    status: OperationStatus,
+    more?: { onlyNew?: boolean; traits?: OperationTraits | undefined },
+  ): Promise<void>;
   /** Keep changed tasks of an operation that has not ended, and an event for each. */
   saveTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void>;
   operation(cluster: string, id: string): Promise<OperationStatus | null>;
@@ -105,6 +110,16 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   const rowOf = (cluster: string, id: string) =>
     db.selectFrom('operations').select('status').where('cluster', '=', cluster).where('id', '=', id).executeTakeFirst();
 
+  const knownTraits = async ({ cluster, operationId, kind }: OperationStatus): Promise<OperationTraits> => {
+    const row = await db
+      .selectFrom('operations')
+      .select(['kind', 'traits'])
+      .where('cluster', '=', cluster)
+      .where('id', '=', operationId)
+      .executeTakeFirst();
+    return row ? storedTraits(row) : traitsOf({ kind });
+  };
+
   async function publish(tx: Transaction<Tables>, cluster: string, operation: string, events: StatusEvent[]) {
     const at = now();
     // Rows of 6 values: 500 of them stay below PostgreSQL's and SQLite's limits of bound values.
@@ -121,7 +136,11 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
     }
   }
 
-  async function save(tx: Transaction<Tables>, status: OperationStatus, onlyNew: boolean): Promise<boolean> {
+  async function save(
+    tx: Transaction<Tables>,
+    status: OperationStatus,
+    { onlyNew, traits }: { onlyNew: boolean; traits: OperationTraits },
+  ): Promise<boolean> {
     const at = now();
     const { tasks, ...head } = status;
     const row = await tx
@@ -151,6 +170,8 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
         mode: status.mode,
         actor: status.actor,
         spec_ref: status.specRef,
+        traits: JSON.stringify(traits),
+        effect: traits.effect,
         ...changed,
       })
       .onConflict((conflict) => conflict.columns(['cluster', 'id']).doUpdateSet(changed))
@@ -187,10 +208,11 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   }
 
   return {
-    async saveOperation(status, { onlyNew = false } = {}) {
-      const outcome = status.mode === 'apply' ? await clusterOutcome(db, specs, status) : null;
+    async saveOperation(status, { onlyNew = false, traits: given } = {}) {
+      const traits = given ?? (await knownTraits(status));
+      const outcome = status.mode === 'apply' ? await clusterOutcome(db, specs, { ...status, traits }) : null;
       const saved = await db.transaction().execute(async (tx) => {
-        const fresh = await save(tx, status, onlyNew);
+        const fresh = await save(tx, status, { onlyNew, traits });
         if (fresh && outcome) await saveCluster(tx, status, outcome);
         if (fresh) await saveHealth(tx, status, outcome?.state === 'removed');
         return fresh;

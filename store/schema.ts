@@ -188,6 +188,10 @@ export interface OperationRow {
   /** OperationStatus without its tasks, as JSON. */
   status: string;
   updated_at: string;
+  /** OperationTraits of its kind, as JSON; null: an earlier version wrote the row. */
+  traits: string | null;
+  /** `effect` of the traits, for queries. */
+  effect: string;
 }
 
 export interface TaskRow {

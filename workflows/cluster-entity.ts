@@ -19,6 +19,7 @@ import type {
   SubmitOperation,
   SubmitResult,
 } from '../contracts/actions.ts';
+import { traitsOf } from '../contracts/earlier-kinds.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
 import { operationWorkflowId, requestDigest, UPDATES } from '../contracts/messages.ts';
@@ -88,7 +89,7 @@ export class ClusterEntity {
       if (known.digest === requestDigest(request)) return;
       throw refusal('IDEMPOTENCY_KEY_REUSED', `request id ${request.requestId} stands for another request`);
     }
-    this.checkHeal(request);
+    this.checkQuarantine(request);
     const waiting = this.queue.length + this.entering;
     if (request.ifBusy === 'refuse' && (this.running !== null || waiting > 0)) {
       throw refusal('OPERATION_RUNNING', `cluster ${this.cluster} is busy with operation ${this.busyWith()}`);
@@ -179,8 +180,10 @@ export class ClusterEntity {
     if (mode === 'apply') this.quarantine = quarantine;
   }
 
-  private checkHeal({ kind, hosts }: OperationRequest): void {
-    if (kind !== 'heal') return;
+  /** An operation on hosts in quarantine needs one, and no other host. */
+  private checkQuarantine(request: OperationRequest): void {
+    if (traitsOf(request).targets !== 'quarantined') return;
+    const { hosts } = request;
     const stranger = hosts?.find((host) => !this.quarantine.some((each) => each.host === host));
     const what = stranger === undefined ? 'no host' : `host ${stranger}`;
     if (stranger === undefined && this.quarantine.length > 0) return;
@@ -203,7 +206,7 @@ export class ClusterEntity {
         // It goes on when the entity is continued as new, terminated, or broken.
         parentClosePolicy: ParentClosePolicy.ABANDON,
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
-        staticSummary: `${input.kind} of ${this.cluster} by ${input.actor.name}`,
+        staticSummary: `${input.kind}${input.mode === 'check' ? ' (check)' : ''} of ${this.cluster} by ${input.actor.name}`,
         typedSearchAttributes: [
           { key: attributes.clusterId, value: this.cluster },
           { key: attributes.opId, value: input.operationId },

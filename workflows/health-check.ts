@@ -1,4 +1,5 @@
 import { scheduleActivity } from '@temporalio/workflow';
+import { traitsOf } from '../contracts/earlier-kinds.ts';
 import type { Health, HealthInput, HealthResult } from '../contracts/health.ts';
 import { HEALTH_ACTIVITY, TASK_QUEUES } from '../contracts/messages.ts';
 import type { OperationInput, QuarantinedHost, TaskStatus } from '../contracts/operation.ts';
@@ -53,7 +54,7 @@ export class HealthCheck {
   }
 
   private async check(settle: boolean, n: number): Promise<Health> {
-    const { cluster, operationId, actor, requestId, kind } = this.input;
+    const { cluster, operationId, actor, requestId } = this.input;
     const [specRef, quarantine] = this.present();
     const input: HealthInput = {
       cluster,
@@ -61,7 +62,7 @@ export class HealthCheck {
       specRef,
       settle,
       hosts: this.plan.health!.hosts,
-      gone: kind === 'teardown' ? (this.input.hosts ?? []) : [],
+      gone: traitsOf(this.input).effect === 'removes' ? (this.input.hosts ?? []) : [],
       quarantined: quarantine.map(({ host, why, since }) => ({ host, why, since })),
       actor: actor.name,
       ...(actor.id === undefined ? {} : { actorId: actor.id }),

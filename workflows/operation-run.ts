@@ -9,6 +9,7 @@ import type {
   ResumeInput,
 } from '../contracts/actions.ts';
 import type { BatchReport } from '../contracts/batch.ts';
+import { traitsOf } from '../contracts/earlier-kinds.ts';
 import type { ErrorReport } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
 import { ACTORS } from '../contracts/messages.ts';
@@ -253,7 +254,8 @@ export class OperationRun {
       });
       const { cluster, operationId, kind, actor, requestId, specRef } = this.input;
       const by = actor.id === undefined ? {} : { actorId: actor.id };
-      const facts = { cluster, operationId, kind, actor: actor.name, ...by, requestId };
+      const { effect } = traitsOf(this.input);
+      const facts = { cluster, operationId, kind, effect, actor: actor.name, ...by, requestId };
       const events = { blocked: (task: TaskStatus) => this.applyPolicy(task), changed: () => this.conclude() };
       const slices = slicesOf(plan);
       const runner =
@@ -294,7 +296,8 @@ export class OperationRun {
   /** Every task is done or skipped. Hosts that were in quarantine before, took part, and were not left out again, are in. */
   private finishDone(): void {
     const { plan, runner, input } = this;
-    if (input.kind === 'heal' && plan!.focus?.every((host) => runner!.isExcluded(host))) {
+    const { effect, targets } = traitsOf(input);
+    if (targets === 'quarantined' && plan!.focus?.every((host) => runner!.isExcluded(host))) {
       return this.finish('failed', this.tasks.find((task) => task.state === 'skipped' && task.error)?.error);
     }
     if (input.mode === 'apply' && input.phases === undefined) {
@@ -303,8 +306,8 @@ export class OperationRun {
       }
     }
     // Removed hosts leave the quarantine list.
-    const gone = this.input.kind === 'teardown' ? (this.input.hosts ?? [...this.quarantine.keys()]) : [];
-    if (this.input.mode === 'apply') for (const host of gone) this.quarantine.delete(host);
+    const gone = effect === 'removes' ? (input.hosts ?? [...this.quarantine.keys()]) : [];
+    if (input.mode === 'apply') for (const host of gone) this.quarantine.delete(host);
     this.finish('succeeded');
   }
 

@@ -109,7 +109,7 @@ async function opener(
   const secrets = new KnownSecrets();
   const pki = deps.pki(input.cluster, 'check', (value) => secrets.add(value));
   const clusterState = clusterStateOf(deps.clusterState, input.cluster, 'check');
-  const owner = await ownershipOf(cluster, { pki, clusterState, kind: 'check', mode: 'check' });
+  const owner = await ownershipOf(cluster, { pki, clusterState, removes: false, mode: 'check' });
   const opened = new Map<string, ReturnType<Open>>();
   const open: Open = async (host) => {
     runtime.step(`health of ${host.name}`);

@@ -1,5 +1,4 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
-import type { OperationKind } from '../../contracts/operation.ts';
 import type { ClusterState } from '../phases/cluster-state.ts';
 import type { Pki } from '../pki/types.ts';
 import { sha256, short } from '../resources/digest.ts';
@@ -46,7 +45,7 @@ export function withFormer(known: string | null, id: string): string {
 }
 
 /**
- * What a task of this kind may find on its host. A task that changes hosts makes the cluster's CA, the source of the id,
+ * What a task may find on its host. A task that changes hosts makes the cluster's CA, the source of the id,
  * where there is none; a dry run and a teardown do not: without a CA no host can be the cluster's. A teardown also takes
  * back what an earlier life of the cluster left on hosts that its own teardown did not reach.
  */
@@ -55,18 +54,23 @@ export async function ownershipOf(
   {
     pki,
     clusterState,
-    kind,
+    removes,
     mode,
-  }: { pki: Pki; clusterState: ClusterState; kind: OperationKind; mode: 'apply' | 'check' },
+  }: {
+    pki: Pki;
+    clusterState: ClusterState /** Its operation removes hosts from the cluster. */;
+    removes: boolean;
+    mode: 'apply' | 'check';
+  },
 ): Promise<Ownership> {
   const { name } = cluster.metadata;
-  if (mode === 'apply' && kind !== 'teardown') {
+  if (mode === 'apply' && !removes) {
     const { id } = await markOf(cluster, pki);
     return { name, ids: [id], leaves: id };
   }
   const ca = await pki.storedCa('kubernetes');
   const present = ca === null ? [] : [markId(ca)];
-  const former = kind === 'teardown' ? ((await clusterState.get(FORMER_MARKS)) ?? '').split(' ') : [];
+  const former = removes ? ((await clusterState.get(FORMER_MARKS)) ?? '').split(' ') : [];
   return {
     name,
     ids: [...present, ...former].filter((id) => id !== ''),

@@ -1,8 +1,9 @@
 import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
+import { traitsOf } from '../../contracts/earlier-kinds.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
-import type { OperationInput, OperationKind } from '../../contracts/operation.ts';
+import type { OperationInput } from '../../contracts/operation.ts';
 import { type Plan, type PlanPhase, type PlanWindow, plan } from '../../contracts/plan.ts';
 import { quorumProblem } from '../../contracts/quorum.ts';
 import { DEFAULT_TIMEOUTS } from '../../contracts/timeouts.ts';
@@ -44,7 +45,7 @@ export const RETRY = {
 } as const;
 
 /** The kinds of operation that a phase is part of unless it says otherwise. */
-const BUILDING: readonly OperationKind[] = ['build', 'check', 'heal'];
+const BUILDING: readonly string[] = ['build', 'check', 'heal'];
 
 /**
  * A phase with the hosts that it would have in this cluster; null when it is switched off or has none. `out`: hosts that
@@ -130,16 +131,17 @@ export function planOfPhases(
 const windowed = (windows: PlanWindow[]) => (windows.length > 0 ? { windows } : {});
 
 /** Of every operation that leaves a cluster behind. */
-const looksAtHealth = ({ kind, hosts }: OperationInput): boolean => kind !== 'teardown' || hosts !== undefined;
+const looksAtHealth = (input: OperationInput): boolean =>
+  traitsOf(input).effect !== 'removes' || input.hosts !== undefined;
 
 /** Every host that has a task, and the control planes, which know of the others; those first. */
 function healthHosts(
-  { kind, hosts = [] }: OperationInput,
+  input: OperationInput,
   cluster: ClusterSpec,
   chosen: readonly { planned: PlanPhase }[],
   out: readonly string[],
 ): string[] {
-  const left = new Set([...out, ...(kind === 'teardown' ? hosts : [])]);
+  const left = new Set([...out, ...(traitsOf(input).effect === 'removes' ? (input.hosts ?? []) : [])]);
   const busy = new Set(chosen.flatMap(({ planned }) => planned.hosts));
   const planes = hostsWithRole(cluster, 'control-plane').map(({ name }) => name);
   const others = cluster.spec.hosts.map(({ name }) => name).filter((name) => busy.has(name) && !planes.includes(name));

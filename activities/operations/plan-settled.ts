@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { traitsOf } from '../../contracts/earlier-kinds.ts';
 import type { OperationInput } from '../../contracts/operation.ts';
 import type { Plan } from '../../contracts/plan.ts';
 import type { ClusterStateStore } from '../../store/cluster-state.ts';
@@ -20,8 +21,9 @@ export async function withoutSettled(
   input: OperationInput,
   deps: { clusterState: ClusterStateStore; phases: ReadonlyMap<string, Phase> },
 ): Promise<Plan> {
+  const { effect } = traitsOf(input);
+  if (effect !== 'builds' && effect !== 'repairs') return plan;
   const closing = plan.phases.filter(({ name }) => deps.phases.get(name)?.closing);
-  if (input.kind === 'teardown') return plan;
   const clusterState = clusterStateOf(deps.clusterState, input.cluster, plan.mode);
   const known = await clusterState.list(SETTLED);
   const digest = digestOf(plan.specRef, deps.phases);

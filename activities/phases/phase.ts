@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import type { Host, Role } from '../../contracts/host.ts';
-import type { Change, OperationKind } from '../../contracts/operation.ts';
+import type { Change } from '../../contracts/operation.ts';
 import type { Need } from '../../contracts/plan.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
@@ -90,7 +90,7 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   name: string;
   title: string;
   /** The kinds of operation whose plans it is part of. Default: those that build (build, check, heal). */
-  operations?: readonly OperationKind[];
+  operations?: readonly string[];
   hosts: PhaseHosts;
   /**
    * Capabilities that others find in it, whichever phase it is: `pod-network`, `container-runtime`. Default: its own name.

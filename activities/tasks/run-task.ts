@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ClusterSpec, hostsWithRole, sshTarget } from '../../contracts/cluster.ts';
+import { effectOf } from '../../contracts/earlier-kinds.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Host } from '../../contracts/host.ts';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
@@ -104,13 +105,11 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       phase: input.phase,
     });
 
-    // A teardown makes no certificates.
-    const pki = deps.pki(input.cluster, input.kind === 'teardown' ? 'check' : input.mode, (value) =>
-      secrets.add(value),
-    );
-    // A teardown needs none, and must not fail for a login that is gone already.
-    const proxy =
-      input.kind === 'teardown' ? null : ((await deps.proxy?.(cluster, (value) => secrets.add(value))) ?? null);
+    const removes = effectOf(input) === 'removes';
+    // What removes hosts makes no certificates.
+    const pki = deps.pki(input.cluster, removes ? 'check' : input.mode, (value) => secrets.add(value));
+    // It needs no proxy either, and must not fail for a login that is gone already.
+    const proxy = removes ? null : ((await deps.proxy?.(cluster, (value) => secrets.add(value))) ?? null);
     const clusterState = clusterStateOf(deps.clusterState, input.cluster, input.mode);
     let remote = NO_REMOTE;
     let facts = NO_FACTS;
@@ -121,7 +120,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
         signal: runtime.signal,
         recorder: counted(runtime.stop ? stoppable(recorder, runtime.stop) : recorder, deps.metrics),
         secrets,
-        owner: await ownershipOf(cluster, { pki, clusterState, kind: input.kind, mode: input.mode }),
+        owner: await ownershipOf(cluster, { pki, clusterState, removes, mode: input.mode }),
         // A dry run looks beside whatever runs; everything else has the phase on this host to itself.
         ...(input.mode === 'check'
           ? {}

@@ -16,6 +16,7 @@ import { processes } from './024-processes.ts';
 import { commands } from './025-commands.ts';
 import { retention } from './026-retention.ts';
 import { health } from './029-health.ts';
+import { operationTraits } from './039-operation-traits.ts';
 
 /** Bring the database to the newest schema. Processes that do it at once wait for each other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -62,4 +63,5 @@ const migrations = (binary: 'blob' | 'bytea'): Record<string, Migration> => ({
   '025-commands': { up: commands },
   '026-retention': { up: retention },
   '029-health': { up: health },
+  '039-operation-traits': { up: operationTraits },
 });

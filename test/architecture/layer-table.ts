@@ -20,4 +20,14 @@ export const MAY_IMPORT: Record<string, { values: readonly string[]; types?: rea
 export const EMBEDDED: ReadonlySet<string> = new Set(['api/main.ts', 'api/embedded.ts', 'api/worker-process.ts']);
 
 /** Files of contracts/ that workflows import as values; they import only one another. */
-export const ZOD_FREE = ['cut', 'error-catalogue', 'errors', 'limits', 'messages', 'printable', 'provenance', 'quorum'];
+export const ZOD_FREE = [
+  'cut',
+  'earlier-kinds',
+  'error-catalogue',
+  'errors',
+  'limits',
+  'messages',
+  'printable',
+  'provenance',
+  'quorum',
+];
