@@ -142,6 +142,13 @@ export const ERRORS = {
     'This change would cut off running pods',
     'Leave the field as it is. To change it, build a new cluster with it and move the workloads there.',
   ),
+  REMOVAL_REFUSED: entry(
+    'request',
+    false,
+    409,
+    'A build does not remove a host, or the role of a host, from a cluster',
+    'Remove the host with DELETE /clusters/{name}/hosts/{host}, then send the spec without it. To change its roles, remove it and add it again with the new ones.',
+  ),
   ADDRESS_IN_USE: entry(
     'request',
     false,

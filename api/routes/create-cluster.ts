@@ -10,6 +10,7 @@ import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
 import { presentSpec } from '../present-spec.ts';
 import { requireAllowed } from '../require-allowed.ts';
+import { requireNoRemoval } from '../require-no-removal.ts';
 import { requireNoSwitch } from '../require-no-switch.ts';
 import { requireSameVersions } from '../require-same-versions.ts';
 import { defineRoutes, idempotencyHeaders, operationLinks, responses } from '../route.ts';
@@ -53,6 +54,7 @@ export default defineRoutes((api, deps) => {
       await requireAllowed(deps, callerOf(request), spec, base);
       await requireSameVersions(deps, spec, { base, correct: false });
       await requireNoSwitch(deps, spec, base);
+      await requireNoRemoval(deps, spec, base);
       const cluster = spec.metadata.name;
       const operation = await submitOperation(deps, {
         cluster,

@@ -36,20 +36,23 @@ export async function cleanUpHost(run: PhaseRun<unknown>): Promise<Change[]> {
 }
 
 /**
- * A host that lost a role keeps what the phases of that role placed, until it is torn down: its etcd data, its pods and its
- * registry are more than state that shrinks.
+ * What serves others is not taken from a host that lost the role (REMOVAL_REFUSED; earlier versions took such specs): its etcd
+ * data and its pods are more than state that shrinks. It goes with a teardown of the host.
  */
 function isOfLostRole({ phases, cluster, host }: PhaseRun<unknown>, { phase: name }: LedgerEntry): boolean {
   const phase = phases.get(name);
-  return phase !== undefined && builds(phase) && isEnabled(cluster, phase) && !isPlaced(cluster, phase, host);
+  return phase?.disrupts !== undefined && builds(phase) && isEnabled(cluster, phase) && !isPlaced(cluster, phase, host);
 }
 
-/** Phases that placed some of these entries and are switched off, the last of the plan first. */
-function switchedOff({ phases, cluster }: PhaseRun<unknown>, entries: readonly LedgerEntry[]): Phase[] {
+/** Phases that placed some of these entries and are switched off, or have left the host, the last of the plan first. */
+function switchedOff({ phases, cluster, host }: PhaseRun<unknown>, entries: readonly LedgerEntry[]): Phase[] {
   const touched = new Set(entries.map(({ phase }) => phase));
   return [...phases.values()]
     .reverse()
-    .filter((phase) => touched.has(phase.name) && builds(phase) && !isEnabled(cluster, phase));
+    .filter(
+      (phase) =>
+        touched.has(phase.name) && builds(phase) && !(isEnabled(cluster, phase) && isPlaced(cluster, phase, host)),
+    );
 }
 
 /** What stays because others need it is not told: it is asked for again at each change. */

@@ -76,6 +76,33 @@ describe('POST /clusters', () => {
     expect(api.temporal.submitted).toHaveLength(latest);
   });
 
+  it('a host of a cluster that was built leaves by its DELETE only, and so does its role as a node', async () => {
+    const [first, second] = [host({ name: 'cp-1' }), host({ name: 'w-1', address: '10.9.0.2', roles: ['worker'] })];
+    const idle = { ...second, roles: ['time-server'] };
+    await post(spec({}, [first, second]));
+    expect((await post(spec({}, [first]), {}, '?dryRun=true')).status).not.toBe(409);
+    await post(spec({}, [first, second]));
+    const latest = api.temporal.submitted.length;
+    await api.store.projections.saveOperation({
+      ...(await api.store.projections.operation('demo', `op-${latest}`))!,
+      state: 'succeeded',
+    });
+    for (const [hosts, message] of [
+      [[first], /has no w-1 any more/],
+      [[first, idle], /has no worker any more: w-1 runs the phase/],
+    ] as const) {
+      for (const query of ['', '?dryRun=true']) {
+        const answer = await post(spec({}, [...hosts]), {}, query);
+        expect(answer).toMatchObject({
+          status: 409,
+          body: { code: 'REMOVAL_REFUSED', errors: [{ message: expect.stringMatching(message) }] },
+        });
+      }
+    }
+    expect(api.temporal.submitted).toHaveLength(latest);
+    expect((await post(spec({}, [first, second, { ...second, name: 'w-2', address: '10.9.0.3' }]))).status).toBe(202);
+  });
+
   it('one key for another body is refused', async () => {
     const headers = { 'idempotency-key': 'k-1' };
     await post(spec(), headers);

@@ -40,6 +40,7 @@ export const phases = [
     title: 'Pod network',
     hosts: 'nodes',
     needs: [{ phase: 'prepare', on: 'same-host' }],
+    disrupts: 'node',
     timeouts,
     expectedMs: 200,
     options: z.strictObject({ backend: z.enum(['vxlan', 'host-gw']).default('vxlan') }),
