@@ -15,13 +15,13 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 export function countRequests(app: FastifyInstance, registry: Registry): void {
   const requests = new Counter({
     name: 'kubewright_http_requests_total',
-    help: 'Requests that were answered, by method, route and status code',
+    help: 'Answered requests, by method, route and status code',
     labelNames: ['method', 'route', 'status'],
     registers: [registry],
   });
   const seconds = new Histogram({
     name: 'kubewright_http_request_duration_seconds',
-    help: 'How long requests took, streams of events included, by route',
+    help: 'Duration of requests, with event streams, by route',
     labelNames: ['route'],
     buckets: REQUEST_SECONDS,
     registers: [registry],
@@ -72,16 +72,20 @@ export function describeInstallation(registry: Registry, statistics: StatisticsR
     of: ({ operations }) => operations,
   });
   byState('kubewright_clusters', 'Clusters, by state', { states: CLUSTER_STATES, of: ({ clusters }) => clusters });
-  byState('kubewright_cluster_health', 'Clusters, by the state of their health when it was last looked at', {
+  byState('kubewright_cluster_health', 'Clusters, by health at the last health check', {
     states: HEALTH_STATES,
     of: ({ health }) => health,
   });
   gauge(
     'kubewright_queue_depth',
-    'Operations that wait for another one of their cluster',
+    'Operations in the queue of their cluster',
     ({ operations }) => operations['queued'] ?? 0,
   );
   gauge('kubewright_blocked_hosts', 'Hosts that wait for a decision', ({ blockedHosts }) => blockedHosts);
-  gauge('kubewright_journal_links', 'Links of the journal’s chains: two for each record', (said) => said.journalLinks);
+  gauge(
+    'kubewright_journal_links',
+    'Links in the chains of the journal: two for each record',
+    (said) => said.journalLinks,
+  );
   gauge('kubewright_database_bytes', 'Size of the database', ({ databaseBytes }) => databaseBytes);
 }

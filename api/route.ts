@@ -18,11 +18,24 @@ export const defineRoutes = (add: AddRoutes): AddRoutes => add;
 export const scanRoutes = (folder: URL = new URL('./routes/', import.meta.url)): Promise<AddRoutes[]> =>
   scanFolder(folder, (value): value is AddRoutes => typeof value === 'function');
 
+/** What a status means in the OpenAPI document, for answers that do not say it themselves. */
+const STATUS_TEXT: Readonly<Record<string, string>> = {
+  200: 'The request succeeded',
+  201: 'The resource was created',
+  202: 'The request was accepted; `links` lead to the operation',
+  204: 'The request succeeded; the answer has no body',
+};
+
 /** Answers of a route: the given ones, and problem documents for the rest. */
 export const responses = <Answers extends Record<number, z.ZodType>>(answers: Answers) => ({
-  ...answers,
-  '4xx': problem.describe('The request is refused'),
-  '5xx': problem.describe('We could not do it'),
+  ...(Object.fromEntries(
+    Object.entries(answers).map(([status, answer]) => [
+      status,
+      answer.description === undefined ? answer.describe(STATUS_TEXT[status] ?? 'The answer') : answer,
+    ]),
+  ) as Answers),
+  '4xx': problem.describe('The request was refused'),
+  '5xx': problem.describe('The service failed'),
 });
 
 export const clusterName = dnsLabel.max(40);
@@ -45,7 +58,7 @@ export const idempotencyHeaders = z.object({
 
 /** Headers of a command to a running operation. */
 export const commandHeaders = idempotencyHeaders.extend({
-  'if-match': z.string().max(200).optional().describe('ETag of the view that this was decided on'),
+  'if-match': z.string().max(200).optional().describe('ETag of the view that the request is based on'),
 });
 
 /** The links of an operation. */

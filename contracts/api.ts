@@ -31,7 +31,9 @@ const taskCounts = z.partialRecord(z.enum(TASK_STATES), z.int()).describe('Tasks
 
 /** An operation in a list. */
 export const listedOperation = operationStatus.extend({
-  tasks: operationStatus.shape.tasks.describe('Empty when the operation has more than 1,000: read its pages of tasks'),
+  tasks: operationStatus.shape.tasks.describe(
+    'Empty when the operation has more than 1,000 tasks: page through them instead',
+  ),
   taskCounts,
 });
 
@@ -48,7 +50,7 @@ export const operationDetail = operationStatus.extend({
   changes: z
     .array(taskChanges)
     .max(50_000)
-    .describe('With `changes=true`: what each task changed, or would change, as the journal has it'),
+    .describe('Only with `changes=true`: what each task changed, or would change, from the journal'),
 });
 
 /** Data of the events of a cluster's stream: `ready`, `operation` (an operation without its tasks), `task`. */
@@ -71,16 +73,16 @@ export const dryRunAnswer = z.object({
   hosts: z.array(z.object({ host: text, changes: z.array(change.extend({ phase: text })).max(20_000) })).max(1001),
   changeCount: z.int(),
   errors: z.array(errorReport).max(1000),
-  health: health.optional().describe("The cluster's health now; `unknown` where there is none yet"),
+  health: health.optional().describe('Health of the cluster; `unknown` when there is no cluster yet'),
   links,
 });
 
 export const clusterSummary = z.object({
   name: text,
-  state: text.describe('`degraded`: built, but hosts are in quarantine or its health is degraded'),
+  state: text.describe('`degraded`: the cluster is built, but hosts are in quarantine or its health is degraded'),
   health: health
     .nullable()
-    .describe('As it was last looked at; null: never. In lists at most 5 reasons, without evidence'),
+    .describe('Result of the last health check; null: no check yet. Lists show at most 5 reasons, without evidence'),
   specRef: digest,
   kubernetesVersion: text,
   hostCount: z.int(),
@@ -92,18 +94,22 @@ export const clusterSummary = z.object({
 export const blockedHost = z.object({
   host: text,
   phase: text,
-  blames: z.array(text).max(1000).optional().describe('Other hosts that are to blame; they take decisions too'),
+  blames: z
+    .array(text)
+    .max(1000)
+    .optional()
+    .describe('Other hosts that cause the failure; decisions may name them too'),
   code: z.enum(codes),
   cause: text,
   evidence: text.optional(),
   hint: text,
-  policy: text.optional().describe("Why the cluster's policy did not decide by itself"),
+  policy: text.optional().describe('Why the policy of the cluster did not decide'),
 });
 
 export const clusterDetail = clusterSummary.extend({
   spec: z
     .record(text, z.unknown())
-    .describe('The desired state with defaults filled in; POST it, changed or not, for the next build'),
+    .describe('The desired state with all defaults; change it and POST it for the next build'),
   hosts: z
     .array(
       z.object({
@@ -113,7 +119,7 @@ export const clusterDetail = clusterSummary.extend({
         state: z.enum(['pending', 'running', 'blocked', 'done', 'failed', 'quarantined']),
         tasksDone: z.int(),
         tasks: z.int(),
-        quarantined: quarantinedHost.optional().describe('Since when, by whom and why the cluster goes on without it'),
+        quarantined: quarantinedHost.optional().describe('When, by whom and why the host was put into quarantine'),
       }),
     )
     .max(1000),
@@ -123,7 +129,7 @@ export const clusterDetail = clusterSummary.extend({
   quarantinedHosts: operationStatus.shape.quarantinedHosts,
   version: operationStatus.shape.version,
   decisions: operationStatus.shape.decisions,
-  error: errorReport.optional().describe('Why the operation as a whole failed'),
+  error: errorReport.optional().describe('Why the operation failed, when the cause is not one task'),
   timings: z.object({
     startedAt: time.optional(),
     endedAt: time.optional(),
@@ -132,7 +138,7 @@ export const clusterDetail = clusterSummary.extend({
       .array(z.object({ phase: text, firstStartedAt: time, lastEndedAt: time.optional(), ms: z.number() }))
       .max(200),
   }),
-  smokeImage: z.string().max(512).nullable().describe('A busybox that this cluster can run'),
+  smokeImage: z.string().max(512).nullable().describe('Image of busybox in the registry of the cluster, for test pods'),
   links: links.partial().extend({ cluster: text }),
 });
 
@@ -142,7 +148,7 @@ export const pageOf = <Item extends z.ZodType>(item: Item) =>
 
 /** A record of the journal in a cluster's history. */
 export const historyRecord = journalRecord.extend({
-  eventId: z.string().max(20).nullable().describe('The workflow event that scheduled the task of this command'),
+  eventId: z.string().max(20).nullable().describe('Id of the workflow event that scheduled the task of this command'),
 });
 
 export const workflowEvent = z.object({
@@ -158,7 +164,7 @@ export const workflowEvent = z.object({
 
 export const historyPage = z.object({
   operation: operationId.nullable(),
-  events: z.array(workflowEvent).max(60_000).describe('Workflow events of the operation; on the first page only'),
+  events: z.array(workflowEvent).max(60_000).describe('Workflow events of the operation; only on the first page'),
   items: z.array(historyRecord).max(1000),
   next: z.string().max(256).nullable(),
 });
@@ -186,10 +192,13 @@ export const tokenInfo = z.object({
   createdAt: time,
   expiresAt: time.nullable(),
   revokedAt: time.nullable(),
-  clusters: z.array(text).max(100).nullable().describe('The clusters that it is good for; null: all'),
+  clusters: z.array(text).max(100).nullable().describe('Clusters that the token may access; null: all'),
 });
 export const tokenRequest = z.strictObject({
-  name: dnsLabel.refine((name) => !(Object.values(ACTORS) as string[]).includes(name), 'is who acts without a token'),
+  name: dnsLabel.refine(
+    (name) => !(Object.values(ACTORS) as string[]).includes(name),
+    'is reserved: it names requests without a token and acts of the service itself',
+  ),
   role: tokenRole,
   expiresAt: z.iso.datetime().max(32).optional(),
   clusters: z
@@ -197,9 +206,7 @@ export const tokenRequest = z.strictObject({
     .min(1)
     .max(100)
     .optional()
-    .describe(
-      'Good for these clusters only, also for those that are to be; absent: for all, and for the service itself',
-    ),
+    .describe('Clusters that the token may access, existing or not. Absent: all clusters, and the service itself'),
 });
 
 /** One secret payload of Temporal in its JSON form: bytes in base64. */
@@ -212,14 +219,14 @@ export const codecPayloads = z.looseObject({ payloads: z.array(codecPayload).max
 
 export const rotationRequest = z
   .strictObject({
-    dropOld: z.boolean().default(false).describe('Only forget the keys that seal nothing any more'),
+    dropOld: z.boolean().default(false).describe('Encrypt nothing; only delete old keys that no secret uses'),
   })
   .prefault({});
 export const rotationAnswer = z.object({
   keyId: z.string().max(64),
-  resealed: z.int().describe('Secrets that were sealed anew'),
-  unreadable: z.array(z.string().max(1024)).max(100_000).describe('Secrets that no key at hand opens'),
-  oldKeyIds: z.array(z.string().max(64)).max(100).describe('Keys that still open, and seal nothing any more'),
+  resealed: z.int().describe('Number of secrets that were encrypted with the new key'),
+  unreadable: z.array(z.string().max(1024)).max(100_000).describe('Names of secrets that no available key can decrypt'),
+  oldKeyIds: z.array(z.string().max(64)).max(100).describe('Ids of old keys that no secret uses any more'),
   droppedKeyIds: z.array(z.string().max(64)).max(100),
 });
 
@@ -235,20 +242,24 @@ export const kubeconfigRequest = z
     group: z
       .enum(KUBECONFIG_GROUPS)
       .default('kubewright:viewers')
-      .describe("What it may do; bounded by the token's role"),
+      .describe('Rights in the cluster; at most those of the role of the token'),
     expiresIn: z
       .string()
       .regex(/^[1-9]\d{0,4}[mhd]$/, 'must be such as 30m, 24h or 7d')
       .default('24h')
-      .describe('At least 10m, at most 30d'),
-    name: dnsLabel.optional().describe("Whose it is: by default the token's name. Another one: admins only"),
+      .describe('Lifetime, from 10m to 30d'),
+    name: dnsLabel
+      .optional()
+      .describe('User name in the certificate; default: the name of the token. Only admins may give another one'),
   })
   .prefault({});
 
 const reason = z.string().max(500).optional();
 const onOperation = {
-  operation: operationId.optional().describe('The operation that is meant; refused when it is not the running one'),
-  expectedVersion: z.int().min(0).optional().describe('`version` of the view that this was decided on'),
+  operation: operationId
+    .optional()
+    .describe('Id of the running operation; the action is refused when another one runs'),
+  expectedVersion: z.int().min(0).optional().describe('`version` of the view that the decision is based on'),
   reason,
 };
 export const pauseRequest = z
@@ -258,18 +269,18 @@ export const actionRequest = z.strictObject(onOperation).prefault({});
 
 const optionsByPhase = z.record(dnsLabel, z.record(z.string().max(64), z.unknown()));
 const correctionsShape = {
-  address: address.optional().describe('A corrected address of the host'),
-  internalAddress: address.optional().describe('Its corrected address towards the other hosts'),
-  ssh: sshSettings.optional().describe('Corrected SSH settings of the host, over those it has'),
-  phases: optionsByPhase.optional().describe('Phase options of this host, over those it has'),
-  clusterPhases: optionsByPhase.optional().describe('Phase options of all hosts, over spec.phases'),
+  address: address.optional().describe('New SSH address of the host'),
+  internalAddress: address.optional().describe('New address that the other hosts use'),
+  ssh: sshSettings.optional().describe('SSH settings of the host, merged over the present ones'),
+  phases: optionsByPhase.optional().describe('Phase options of this host, merged over the present ones'),
+  clusterPhases: optionsByPhase.optional().describe('Phase options of all hosts, merged over spec.phases'),
 };
 /** What can be put right of one host while an operation waits. */
 export const corrections = z.strictObject(correctionsShape);
 export type Corrections = z.infer<typeof corrections>;
 export const retryRequest = z
   .strictObject({
-    phase: dnsLabel.optional().describe('Default: every blocked task of the host'),
+    phase: dnsLabel.optional().describe('Phase of the blocked task; default: all blocked tasks of the host'),
     ...correctionsShape,
     ...onOperation,
   })
@@ -279,10 +290,10 @@ export const amendRequest = z
   .refine((body) => Object.keys(correctionsShape).some((key) => key in body), 'must correct something');
 /** The machine that takes a host's place. */
 export const replacement = z.strictObject({
-  address: address.describe('Where SSH reaches the new machine'),
-  internalAddress: address.optional().describe('Its address towards the other hosts; default: address'),
-  ssh: sshSettings.optional().describe('SSH settings, over those of the old machine'),
-  hostKey: hostKey.optional().describe('Its host key; default: recorded at the first connection'),
+  address: address.describe('SSH address of the new machine'),
+  internalAddress: address.optional().describe('Address that the other hosts use; default: `address`'),
+  ssh: sshSettings.optional().describe('SSH settings, merged over those of the old machine'),
+  hostKey: hostKey.optional().describe('SSH host key of the new machine; default: the key of the first connection'),
 });
 export type Replacement = z.infer<typeof replacement>;
 export const replaceRequest = replacement.extend(onOperation);

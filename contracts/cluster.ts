@@ -28,7 +28,7 @@ export const clusterShape = z.strictObject({
   spec: z.strictObject({
     kubernetes: z.strictObject({ version: version.default('1.36.3') }).prefault({}),
     hosts: z.array(host).min(1).max(LIMITS.hostsPerCluster),
-    ssh: sshSettings.prefault({}).describe('Defaults for every host'),
+    ssh: sshSettings.prefault({}).describe('SSH settings for all hosts'),
     network: z
       .strictObject({
         podCidr: cidr.default('10.244.0.0/16'),
@@ -40,28 +40,30 @@ export const clusterShape = z.strictObject({
       .strictObject({
         mirror: httpUrl
           .optional()
-          .describe('Artifact mirror that the hosts reach; default: the official release files'),
+          .describe('Address of an artifact mirror that the hosts can reach; default: the official release files'),
       })
       .prefault({}),
     // Without a default: specs of before keep their digests.
     proxy: proxySettings
       .optional()
       .describe(
-        'A proxy for packages, upstream images and release files. Set by admins; nothing of the cluster goes through it',
+        'Proxy for packages, upstream images and release files. Only admins may set it. Traffic within the cluster bypasses it',
       ),
     policy: z
       .strictObject({
         onHostFailure: z
           .enum(HOST_FAILURE_POLICIES)
           .default('wait')
-          .describe('When a host fails for good: wait for a decision, go on without it, or end the operation'),
+          .describe(
+            'When a host fails permanently: `wait` for a decision, continue with the host in `quarantine`, or `abort` the operation',
+          ),
         maxQuarantined: z
           .union([
             z.int().min(0).max(LIMITS.hostsPerCluster),
             z.string().regex(/^(100|[1-9]?[0-9])%$/, 'must be a number of hosts, or a percentage such as 20%'),
           ])
           .default('20%')
-          .describe('Hosts in quarantine at most; a percentage of all hosts is rounded up'),
+          .describe('Maximum number of hosts in quarantine; a percentage of all hosts is rounded up'),
         // Without defaults from here on: specs of before keep their digests.
         maxUnavailableNodes: z
           .union([
@@ -70,21 +72,21 @@ export const clusterShape = z.strictObject({
           ])
           .optional()
           .describe(
-            'Nodes of a cluster that serves which a build changes at once, by default 10%; a percentage of the nodes is rounded down, one at least. etcd members and control planes always go one by one',
+            'Number of nodes that a build of a running cluster changes at the same time; default 10%. A percentage is rounded down, to at least one node. etcd members and control planes always change one at a time',
           ),
         operatorsMay: z
           .array(z.enum(OPERATORS_MAY))
           .max(OPERATORS_MAY.length)
           .optional()
           .describe(
-            'What operators may change, set by admins alone: options that security rests on, machines of control planes and etcd',
+            'Extra rights of operators: options that affect security, machines of control planes and etcd. Only admins may set it',
           ),
       })
       .prefault({}),
     phases: z
       .record(dnsLabel, z.record(z.string().max(64), z.unknown()))
       .default({})
-      .describe('Options per phase; GET /phases lists the schemas'),
+      .describe('Options of each phase; GET /phases lists their schemas'),
   }),
 });
 

@@ -20,7 +20,7 @@ const scopeShape = {
     .max(100)
     .optional()
     .describe(
-      'Clusters that may use it, by name or prefix (team-*). Absent: only specs that an admin of all clusters sends',
+      'Clusters that may use the credential, as names or prefixes (team-*). Absent: only specs that an admin of all clusters sends may use it',
     ),
   addresses: z
     .array(z.union([cidr, address]))
@@ -28,7 +28,7 @@ const scopeShape = {
     .max(100)
     .optional()
     .describe(
-      'Addresses that it may be used at: host names as the spec gives them, IPv4 addresses, networks. Absent: any',
+      'Addresses that the credential may be sent to: host names as in the spec, IPv4 addresses, networks. Absent: any',
     ),
 };
 
@@ -44,19 +44,19 @@ export const credentialValue = z.discriminatedUnion('kind', [
       .string()
       .min(1)
       .max(KEY_CHARS)
-      .describe('RSA, ECDSA or Ed25519, in PEM: PKCS#8, PKCS#1, SEC1 or the format of OpenSSH, encrypted or not'),
-    passphrase: z.string().min(1).max(1024).optional().describe('Of the key'),
+      .describe('RSA, ECDSA or Ed25519 key in PEM: PKCS#8, PKCS#1, SEC1 or OpenSSH format, encrypted or not'),
+    passphrase: z.string().min(1).max(1024).optional().describe('Passphrase of an encrypted key'),
     password: z
       .string()
       .min(1)
       .max(1024)
       .optional()
-      .describe('Of the login user: for sudo, and for an sshd that asks for a password after the key'),
+      .describe('Password of the login user: for sudo, and for an sshd that asks for a password after the key'),
     ...scopeShape,
   }),
   z.strictObject({
     kind: z.literal('password'),
-    password: z.string().min(1).max(1024).describe('Also given to sudo, on its standard input'),
+    password: z.string().min(1).max(1024).describe('Password of the login user; sudo gets it too, on standard input'),
     ...scopeShape,
   }),
   // A kind of its own: proxies get it in clear text, so no login of a machine may be sent to one.

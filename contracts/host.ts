@@ -12,9 +12,9 @@ export type Role = z.infer<typeof role>;
  * worker reads, or an ssh-agent socket.
  */
 export const credentialRef = z.union([
-  z.strictObject({ name: dnsLabel.describe('A credential stored with PUT /credentials/{name}') }),
-  z.strictObject({ keyFile: absolutePath.describe('A private key file on the worker machine') }),
-  z.strictObject({ agent: absolutePath.describe('The socket of an ssh-agent on the worker machine') }),
+  z.strictObject({ name: dnsLabel.describe('Name of a credential that was stored with PUT /credentials/{name}') }),
+  z.strictObject({ keyFile: absolutePath.describe('Path of a private key file on the machine of the worker') }),
+  z.strictObject({ agent: absolutePath.describe('Path of the socket of an ssh-agent on the machine of the worker') }),
 ]);
 export type CredentialRef = z.infer<typeof credentialRef>;
 
@@ -50,7 +50,7 @@ export const sshSettings = z.strictObject({
   loginTimeoutSeconds: loginTimeoutSeconds
     .optional()
     .describe(
-      'Seconds that one login may take, reverse DNS and PAM included; default 30, of which 15 until the SSH greeting',
+      'Timeout of one login in seconds, with reverse DNS and PAM; default 30, of which at most 15 until the SSH greeting',
     ),
 });
 
@@ -63,8 +63,8 @@ export const taint = z.strictObject({
 /** One Linux machine of the cluster. */
 export const host = z.strictObject({
   name: dnsLabel,
-  address: address.describe('IPv4 address or DNS name that SSH reaches'),
-  internalAddress: address.optional().describe('Address that the other hosts use; default: address'),
+  address: address.describe('IPv4 address or DNS name for SSH'),
+  internalAddress: address.optional().describe('Address that the other hosts use; default: `address`'),
   roles: z.array(role).min(1).max(ROLES.length),
   ssh: sshSettings.optional(),
   labels: z
@@ -75,7 +75,7 @@ export const host = z.strictObject({
   phases: z
     .record(dnsLabel, z.record(z.string().max(64), z.unknown()))
     .default({})
-    .describe('Phase options of this host alone, merged over spec.phases'),
+    .describe('Phase options of this host, merged over spec.phases'),
 });
 export type Host = z.infer<typeof host>;
 

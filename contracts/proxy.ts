@@ -31,19 +31,21 @@ const directName = z
 /** spec.proxy: how hosts reach what is neither the cluster's nor its mirror's. */
 export const proxySettings = z
   .strictObject({
-    http: proxyUrl.optional().describe('Proxy for http:// addresses: packages, mostly'),
+    http: proxyUrl.optional().describe('Proxy for http:// addresses (mostly packages)'),
     https: proxyUrl
       .optional()
       .describe(
-        'Proxy for https:// addresses: images of upstream registries, release files; its own scheme is mostly http',
+        'Proxy for https:// addresses (images of upstream registries, release files). The address of the proxy itself mostly begins with http://',
       ),
     noProxy: z
       .array(z.union([ipv4, cidr, directName]))
       .max(100)
       .optional()
-      .describe('What else is reached directly. The cluster, its mirror and its registry always are'),
+      .describe('More addresses that bypass the proxy. The cluster, its mirror and its registry always bypass it'),
     credential: z
-      .strictObject({ name: dnsLabel.describe('A credential of kind proxy, stored with PUT /credentials/{name}') })
+      .strictObject({
+        name: dnsLabel.describe('Name of a credential of kind `proxy` that was stored with PUT /credentials/{name}'),
+      })
       .optional(),
   })
   .refine(({ http, https }) => http !== undefined || https !== undefined, 'must name http, https or both');

@@ -28,14 +28,14 @@ const bytes = z.int().min(0);
  * CSV and the answers of the API derive from it. Output stays behind its digest. Empty texts: there is none.
  */
 export const journalRecord = z.object({
-  id: text.describe('ULID of the time of its beginning'),
+  id: text.describe('ULID; encodes when the record began'),
   kind: z.enum(RECORD_KINDS),
-  actor: text.describe('Token name of who asked for it; `anonymous` without a valid token'),
-  actorId: text.nullable().describe("Id of the actor's token; null: no token, or of an earlier version"),
+  actor: text.describe('Name of the token that asked for it; `anonymous` without a valid token'),
+  actorId: text.nullable().describe('Id of that token; null: no token, or a record of an earlier version'),
   requestId: text,
-  namespace: text.describe("Temporal's namespace; empty where no workflow ran"),
-  cluster: text.describe('Empty: it concerns no cluster'),
-  operation: text.describe('Empty: it belongs to no operation'),
+  namespace: text.describe('Namespace in Temporal; empty when no workflow ran'),
+  cluster: text.describe('Empty when the record concerns no cluster'),
+  operation: text.describe('Empty when the record belongs to no operation'),
   workflowId: text,
   runId: text,
   activityId: text,
@@ -43,30 +43,32 @@ export const journalRecord = z.object({
   phase: text,
   host: text,
   hostKeyFingerprint: text,
-  seq: z.int().describe('From 1, within the attempt; 0 on what is no command'),
+  seq: z.int().describe('Number of the command within the attempt, from 1; 0 when the record is no command'),
   argv: z.array(z.string()).max(10_000),
-  stdinSha256: digest.nullable().describe('Of what went in: standard input, file content or body'),
+  stdinSha256: digest.nullable().describe('sha256 of the input: standard input, file content or request body'),
   stdinBytes: bytes,
-  changes: z.array(change).max(100_000).describe('What it was to change; it did, when the result is `ok`'),
+  changes: z.array(change).max(100_000).describe('Intended changes; they were made when the result is `ok`'),
   startedAt: z.iso.datetime(),
-  endedAt: z.iso.datetime().nullable().describe('Null: it runs, or its process died'),
-  exitCode: z.int().nullable().describe('Exit code, or HTTP status'),
+  endedAt: z.iso.datetime().nullable().describe('Null: still running, or its process died'),
+  exitCode: z.int().nullable().describe('Exit code of a command, or HTTP status of a request'),
   signal: z.string().max(64).nullable(),
   stdoutSha256: digest.nullable(),
   stderrSha256: digest.nullable(),
-  stdoutBytes: bytes.nullable().describe('Bytes that were written, kept or not'),
+  stdoutBytes: bytes.nullable().describe('Bytes of output, with those that were not stored'),
   stderrBytes: bytes.nullable(),
-  truncated: z.boolean().describe('Only the first part of an output was kept'),
+  truncated: z.boolean().describe('True: only the first part of the output was stored'),
   error: z.string().max(64).nullable().describe('Code of the error catalogue'),
   result: z.enum(RECORD_RESULTS),
   interrupted: z
     .boolean()
-    .describe('Of an open record: a later attempt of its task began, or its operation is over. It gets no end'),
+    .describe(
+      'True for an open record that will get no end: a later attempt of its task began, or its operation is over',
+    ),
 });
 export type JournalEntry = z.infer<typeof journalRecord>;
 
 /** A line of a followed journal: a record at the moment when one of its halves was written. */
 export const followedRecord = journalRecord.extend({
-  pos: z.int().min(1).optional().describe('Position in the journal; `after` resumes behind it'),
+  pos: z.int().min(1).optional().describe('Position in the journal; `after` continues behind it'),
   part: z.enum(['begin', 'end']).optional(),
 });

@@ -25,10 +25,10 @@ export const errorReport = z.object({
   message: text,
   host: text.optional(),
   phase: text.optional(),
-  blames: z.array(text).max(1000).optional().describe('Other hosts that are to blame'),
+  blames: z.array(text).max(1000).optional().describe('Other hosts that cause the failure'),
   evidence: text
     .optional()
-    .describe('Lines that prove the cause: the end of a log, a port table. Redacted, of bounded length'),
+    .describe('Lines that show the cause, such as the end of a log. Secrets are masked, the length is limited'),
   errors: z
     .array(z.object({ path: text, message: text }))
     .max(200)
@@ -41,7 +41,7 @@ export type ErrorReport = z.infer<typeof errorReport>;
 export const change = z.object({
   resource: text.describe('`kind:id` of the resource, such as `file:/etc/hosts`'),
   action: z.enum(['create', 'update', 'remove', 'restart', 'start', 'run', 'keep']),
-  detail: text.describe('One line in words; never a secret'),
+  detail: text.describe('One line of text without secrets'),
 });
 export type Change = z.infer<typeof change>;
 
@@ -51,14 +51,14 @@ export const taskStatus = z.object({
   host: text,
   state: z.enum(TASK_STATES),
   attempt: z.int(),
-  decision: z.int().describe('How many decisions have run it again'),
+  decision: z.int().describe('Number of decisions that ran the task again'),
   startedAt: time.optional(),
   endedAt: time.optional(),
   changeCount: z.int().optional(),
-  restarts: z.int().optional().describe('Units that it restarted or started'),
-  commandMs: z.number().optional().describe('Sum of the time of its commands, ms'),
-  error: errorReport.optional().describe('Why it is blocked; of a skipped task, why its host was left out'),
-  policy: text.optional().describe("Why the cluster's policy did not decide by itself"),
+  restarts: z.int().optional().describe('systemd units that the task started or restarted'),
+  commandMs: z.number().optional().describe('Time of all commands of the task, ms'),
+  error: errorReport.optional().describe('Why the task is blocked; for a skipped task, why its host was excluded'),
+  policy: text.optional().describe('Why the policy of the cluster did not decide'),
 });
 export type TaskStatus = z.infer<typeof taskStatus>;
 
@@ -67,8 +67,8 @@ export const quarantinedHost = z.object({
   host: text,
   since: time,
   by: text.describe('Who decided: the name of a token, or `policy`'),
-  why: text.describe('The error of the task that was blocked, or the reason that was given'),
-  phase: text.describe('Where it failed'),
+  why: text.describe('Error of the blocked task, or the reason in the request'),
+  phase: text.describe('Phase of the blocked task'),
   operationId: text,
 });
 export type QuarantinedHost = z.infer<typeof quarantinedHost>;
@@ -90,10 +90,10 @@ export type DecisionRecord = z.infer<typeof decisionRecord>;
 /** One thing that is wrong with a cluster. */
 const healthReason = z.object({
   code: z.enum(Object.keys(HEALTH_CODES) as [HealthCode, ...HealthCode[]]),
-  subject: text.describe('What it is about: `node w-1`, `deployment kube-system/coredns`'),
+  subject: text.describe('Object that the reason concerns, such as `node w-1` or `deployment kube-system/coredns`'),
   reason: text,
-  evidence: text.optional().describe('What was seen: conditions, messages, numbers'),
-  since: z.string().max(64).optional().describe('ISO 8601: since when it holds, where the cluster says so'),
+  evidence: text.optional().describe('Conditions, messages or numbers that show it'),
+  since: z.string().max(64).optional().describe('Start of the problem (ISO 8601), when the cluster reports it'),
 });
 export type HealthReason = z.infer<typeof healthReason>;
 
@@ -101,12 +101,12 @@ export type HealthReason = z.infer<typeof healthReason>;
 export const health = z
   .object({
     state: z.enum(HEALTH_STATES),
-    at: time.describe('When it was looked at'),
-    operationId: text.describe('The operation that looked'),
+    at: time.describe('Time of the health check'),
+    operationId: text.describe('Id of the operation that ran the health check'),
     reasons: z.array(healthReason).max(HEALTH_REASONS),
-    reasonCount: z.int().describe('Reasons in all; the first of them are listed'),
+    reasonCount: z.int().describe('Number of all reasons; `reasons` has the first of them'),
   })
-  .describe('What is wrong with the cluster, whatever its operations did; docs/health.md lists the codes');
+  .describe('Problems of the cluster, independent of the result of its operations; docs/health.md lists the codes');
 export type Health = z.infer<typeof health>;
 
 /** Who paused an operation, when and why. */
@@ -130,18 +130,24 @@ export const operationStatus = z.object({
   queuedAt: time.optional(),
   startedAt: time.optional(),
   endedAt: time.optional(),
-  phases: z.array(text).max(100).optional().describe('The phases that were asked for; absent: all'),
-  hosts: z.array(text).max(1000).optional().describe('The hosts that were asked for; absent: all'),
+  phases: z.array(text).max(100).optional().describe('Phases in the request; absent: all'),
+  hosts: z.array(text).max(1000).optional().describe('Hosts in the request; absent: all'),
   tasks: z.array(taskStatus).max(50_000),
   blockedHosts: z.array(text).max(1000),
-  quarantinedHosts: z.array(text).max(1000).describe('Hosts that the cluster goes on without, sorted'),
-  quarantine: z.array(quarantinedHost).max(1000).optional().describe('The same hosts with who, when and why'),
-  version: z.int().optional().describe('What `expectedVersion` of a decision is compared with'),
-  decisions: z.array(decisionRecord).max(LIMITS.decisionsInStatus).optional().describe('The last ones, oldest first'),
+  quarantinedHosts: z.array(text).max(1000).describe('Hosts in quarantine, sorted by name'),
+  quarantine: z.array(quarantinedHost).max(1000).optional().describe('The same hosts, with actor, time and reason'),
+  version: z.int().optional().describe('Version of this view, for `expectedVersion` of a decision'),
+  decisions: z
+    .array(decisionRecord)
+    .max(LIMITS.decisionsInStatus)
+    .optional()
+    .describe('The last decisions, oldest first'),
   error: errorReport.optional(),
   pause: pauseInfo.optional(),
   health: health
     .optional()
-    .describe("The cluster's health when the operation ended; absent: not over, or ended without a look"),
+    .describe(
+      'Health of the cluster at the end of the operation; absent: the operation runs, or ended without a health check',
+    ),
 });
 export type OperationStatus = z.infer<typeof operationStatus>;

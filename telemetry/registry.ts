@@ -20,7 +20,7 @@ export function processRegistry(kind: 'api' | 'worker'): Registry {
   delays.enable();
   new Gauge({
     name: 'kubewright_event_loop_delay_seconds',
-    help: 'How late the event loop was since the last scrape, by quantile',
+    help: 'Delay of the event loop since the last scrape, by quantile',
     labelNames: ['quantile'],
     registers: [registry],
     collect() {

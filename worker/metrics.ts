@@ -10,23 +10,23 @@ const LATE_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** The worker's own metrics in its registry. `connections`: SSH connections that are open now. */
 export function workerMetrics(registry: Registry, connections: () => number): ActivityMetrics {
   const registers = [registry];
-  const running = new Gauge({ name: 'kubewright_tasks_running', help: 'Tasks that run now', registers });
+  const running = new Gauge({ name: 'kubewright_tasks_running', help: 'Running tasks', registers });
   const tasks = new Counter({
     name: 'kubewright_tasks_total',
-    help: 'Attempts of tasks that ended, by phase and result (succeeded, or the code of the error)',
+    help: 'Ended attempts of tasks, by phase and result (succeeded, or the error code)',
     labelNames: ['phase', 'result'],
     registers,
   });
   const taskSeconds = new Histogram({
     name: 'kubewright_task_duration_seconds',
-    help: 'How long attempts of tasks took',
+    help: 'Duration of attempts of tasks',
     labelNames: ['phase'],
     buckets: TASK_SECONDS,
     registers,
   });
   new Gauge({
     name: 'kubewright_ssh_connections',
-    help: 'SSH connections that are open',
+    help: 'Open SSH connections',
     registers,
     collect() {
       this.set(connections());
@@ -34,26 +34,26 @@ export function workerMetrics(registry: Registry, connections: () => number): Ac
   });
   const logins = new Counter({
     name: 'kubewright_ssh_logins_total',
-    help: 'Logins to hosts, by result (ok, or the code of the error)',
+    help: 'SSH logins, by result (ok, or the error code)',
     labelNames: ['result'],
     registers,
   });
   const commands = new Counter({
     name: 'kubewright_ssh_commands_total',
-    help: 'Commands on hosts that ended, by kind and result (ok, or the code of the error)',
+    help: 'Ended commands on hosts, by kind and result (ok, or the error code)',
     labelNames: ['kind', 'result'],
     registers,
   });
   const commandSeconds = new Histogram({
     name: 'kubewright_ssh_command_duration_seconds',
-    help: 'How long commands on hosts took',
+    help: 'Duration of commands on hosts',
     labelNames: ['kind'],
     buckets: COMMAND_SECONDS,
     registers,
   });
   const late = new Histogram({
     name: 'kubewright_heartbeat_delay_seconds',
-    help: 'How much later than planned heartbeats of tasks were sent',
+    help: 'Delay of heartbeats of tasks',
     buckets: LATE_SECONDS,
     registers,
   });

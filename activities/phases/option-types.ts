@@ -5,13 +5,13 @@ import type { PhaseFolder } from './folders.ts';
 export const extraArgs = z
   .record(z.string().regex(/^[a-z][a-z0-9-]{0,79}$/, 'must be a flag without its dashes'), z.string().max(1000))
   .default({})
-  .describe('Further flags; they win over ours');
+  .describe('More flags; they override those of Kubewright');
 
 /** A configuration file of Kubernetes, merged over ours key by key; what may stand in it is the daemon's to judge. */
 export const configOverrides = z
   .record(z.string().max(100), z.unknown())
   .default({})
-  .describe('Merged over the configuration file, key by key');
+  .describe('Settings that are merged over the configuration file, key by key');
 
 /** Flags of Kubernetes that name a folder, or a file, which the daemon writes; `config-dir` is only read. */
 const WRITTEN = /^(?!config-dir$)(.*-dir|audit-log-path|log-file|write-config-to)$/;

@@ -197,7 +197,7 @@ function switchable(phase: Phase): Phase {
   return {
     ...phase,
     options: phase.options.extend({
-      enabled: flag.describe('false: the phase is left out, and what it placed is taken away'),
+      enabled: flag.describe('false: the phase does not run, and everything that it placed is removed'),
     }),
     enabled: (cluster, options) =>
       (phase.optional !== 'when-named' || Object.hasOwn(cluster.spec.phases, phase.name)) &&

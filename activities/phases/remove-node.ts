@@ -9,7 +9,7 @@ const options = z.strictObject({
     .min(0)
     .max(3600)
     .default(60)
-    .describe('How long pods of a leaving node may take to end; then it is removed all the same'),
+    .describe('Time limit for the drain of the node; after it the node is removed anyway'),
 });
 
 /** Nodes of leaving hosts are drained and leave the cluster, through a control plane that stays. */

@@ -19,7 +19,10 @@ export default defineRoutes((api, deps) => {
     {
       config: { ...config, emergency: true },
       schema: {
-        ...schema('pause', 'Start no new task; let running ones end (drain), or cancel them to run again (interrupt)'),
+        ...schema(
+          'pause',
+          'Pause the running operation: start no new task. `drain` lets running tasks end, `interrupt` cancels them, to run again later',
+        ),
         body: pauseRequest,
       },
     },
@@ -39,7 +42,7 @@ export default defineRoutes((api, deps) => {
 
   api.post(
     '/clusters/:name/resume',
-    { config, schema: { ...schema('resume', 'Go on after a pause'), body: actionRequest } },
+    { config, schema: { ...schema('resume', 'Resume a paused operation'), body: actionRequest } },
     async (request, reply) => {
       const { headers, body } = request;
       const cluster = request.params.name;
@@ -59,7 +62,7 @@ export default defineRoutes((api, deps) => {
     {
       config: { ...config, emergency: true },
       schema: {
-        ...schema('cancel', 'End the running operation, or take a waiting one out of the queue; what was done is kept'),
+        ...schema('cancel', 'Cancel the running operation, or remove a queued one. Completed work is kept'),
         body: cancelRequest,
       },
     },

@@ -14,7 +14,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'admin', media: { 'application/x-ndjson': followedRecord, 'text/csv': z.string() } },
       schema: {
         operationId: 'getAuditHistory',
-        summary: 'Requests that concern no cluster, those without a valid token included',
+        summary: 'List requests that concern no cluster, with those that had no valid token',
         tags: ['history'],
         querystring: z.strictObject(listing),
         produces: ['application/json', 'application/x-ndjson', 'text/csv'],

@@ -12,7 +12,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'viewer', anyCluster: true },
       schema: {
         operationId: 'listClusters',
-        summary: 'Clusters, by name',
+        summary: 'List clusters by name',
         tags: ['clusters'],
         querystring: z.strictObject(page),
         response: responses({ 200: pageOf(clusterSummary) }),
@@ -30,7 +30,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'viewer' },
       schema: {
         operationId: 'getCluster',
-        summary: 'State, hosts, tasks of the latest operation, blocked hosts, timings',
+        summary: 'Get state, hosts, blocked hosts, and tasks and timings of the latest operation',
         tags: ['clusters'],
         params: clusterParams,
         response: responses({ 200: clusterDetail }),

@@ -46,14 +46,14 @@ export default defineRoutes((api, deps) => {
       async (_request, reply) => reply.code(204).send(null),
     );
   };
-  convert('decode', 'decodePayloads', "Open payloads of Temporal's histories", (payloads) =>
+  convert('decode', 'decodePayloads', 'Decrypt payloads of Temporal histories', (payloads) =>
     deps.codec.decode(payloads).catch((error: unknown) => {
       // Payloads that were not sealed here are a client error (4xx), not ours.
       if (!KubewrightError.is(error) || error.code !== 'SECRET_UNREADABLE') throw error;
       throw new KubewrightError('BAD_REQUEST', error.message, { cause: error });
     }),
   );
-  convert('encode', 'encodePayloads', 'Seal payloads for Temporal', (payloads) => deps.codec.encode(payloads));
+  convert('encode', 'encodePayloads', 'Encrypt payloads for Temporal', (payloads) => deps.codec.encode(payloads));
 
   api.post(
     '/codec/session',
@@ -61,7 +61,8 @@ export default defineRoutes((api, deps) => {
       config: { role: 'operator' },
       schema: {
         operationId: 'openCodecSession',
-        summary: "Let this browser open payloads in Temporal's UI: keeps the token in a cookie for /codec, 8 hours",
+        summary:
+          'Let this browser decrypt payloads in the UI of Temporal: stores the token in a cookie for /codec, 8 hours',
         tags,
         response: responses({ 204: z.null() }),
       },

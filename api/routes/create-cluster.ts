@@ -18,8 +18,14 @@ import { submitOperation } from '../submit.ts';
 import { specValidator } from '../validate-phases.ts';
 
 const query = z.strictObject({
-  dryRun: z.enum(['true', 'false']).default('false').describe('Change nothing; answer with what would be done'),
-  ifBusy: z.enum(['queue', 'refuse']).default('queue').describe('What to do while another operation runs'),
+  dryRun: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('True: change nothing and answer with the intended changes'),
+  ifBusy: z
+    .enum(['queue', 'refuse'])
+    .default('queue')
+    .describe('When another operation of the cluster runs: refuse the request, or queue it'),
 });
 
 /** POST /clusters: the one request that builds a cluster. */
@@ -36,7 +42,7 @@ export default defineRoutes((api, deps) => {
         route.httpPart === 'body' ? (data: unknown) => ({ value: data }) : validator(route),
       schema: {
         operationId: 'createCluster',
-        summary: 'Build a cluster, or bring it to the state of this spec',
+        summary: 'Build a cluster, or change it to this spec',
         tags: ['clusters'],
         consumes: [...BODY_TYPES],
         headers: idempotencyHeaders,

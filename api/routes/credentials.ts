@@ -10,7 +10,11 @@ import { defineRoutes, page, responses } from '../route.ts';
 const params = z.object({ name: dnsLabel });
 const scopeChange = z
   .strictObject({
-    clusters: credentialScope.shape.clusters.unwrap().nullable().optional().describe('null: only for specs of admins'),
+    clusters: credentialScope.shape.clusters
+      .unwrap()
+      .nullable()
+      .optional()
+      .describe('null: only specs that admins send may use it'),
     addresses: credentialScope.shape.addresses.unwrap().nullable().optional().describe('null: any address'),
   })
   .refine((body) => Object.keys(body).length > 0, 'must change something');
@@ -25,7 +29,8 @@ export default defineRoutes((api, deps) => {
       config: { role: 'operator', audited: true },
       schema: {
         operationId: 'listCredentials',
-        summary: 'Stored credentials by name, and where they may be used; to operators those that a cluster may use',
+        summary:
+          'List the names of stored credentials and where they may be used. Operators see those that their clusters may use',
         tags,
         querystring: z.strictObject(page),
         response: responses({ 200: pageOf(listedCredential) }),
@@ -40,7 +45,8 @@ export default defineRoutes((api, deps) => {
       config: { role: 'admin', secretBody: true },
       schema: {
         operationId: 'putCredential',
-        summary: 'Store a private key or a password, and which clusters may use it where; it is encrypted at rest',
+        summary:
+          'Store a private key or a password, encrypted, with the clusters and addresses that it may be used for',
         tags,
         params,
         body: credentialValue,
@@ -82,7 +88,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'admin' },
       schema: {
         operationId: 'deleteCredential',
-        summary: 'Forget a credential',
+        summary: 'Delete a credential',
         tags,
         params,
         response: responses({ 204: z.null() }),

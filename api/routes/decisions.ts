@@ -35,7 +35,7 @@ export default defineRoutes((api, deps) => {
     {
       config,
       schema: {
-        ...schema('retryHost', 'Run the blocked tasks of a host again, with corrections if given'),
+        ...schema('retryHost', 'Run the blocked tasks of a host again, with optional corrections'),
         body: retryRequest,
       },
     },
@@ -59,8 +59,11 @@ export default defineRoutes((api, deps) => {
   );
 
   for (const [action, summary] of [
-    ['skip', 'Put a blocked host into quarantine: the operation goes on without it, a heal brings it back in later'],
-    ['abort', 'End the operation as failed because of a blocked host; running tasks end first'],
+    [
+      'skip',
+      'Put a blocked host into quarantine: the operation continues without it, and a heal can bring it back later',
+    ],
+    ['abort', 'End the operation as failed because of a blocked host. Running tasks end first'],
   ] as const) {
     api.post(
       `/clusters/:name/hosts/:host/${action}`,
@@ -87,7 +90,7 @@ export default defineRoutes((api, deps) => {
       schema: {
         ...schema(
           'replaceHost',
-          'Let another machine take the name and the roles of a blocked host; of one in quarantine, with a heal',
+          'Give the name and the roles of a blocked host to another machine. For a host in quarantine this starts a heal',
         ),
         body: replaceRequest,
       },
@@ -118,7 +121,10 @@ export default defineRoutes((api, deps) => {
     {
       config,
       schema: {
-        ...schema('correctHost', 'Correct a host while the operation is paused or blocked; tasks from then on use it'),
+        ...schema(
+          'correctHost',
+          'Change settings of a host while the operation is paused or blocked. Later tasks use them',
+        ),
         body: amendRequest,
       },
     },

@@ -23,7 +23,7 @@ export default defineRoutes((api, deps) => {
       exposeHeadRoute: false,
       schema: {
         operationId: 'followCluster',
-        summary: 'Live changes as server-sent events; Last-Event-ID, or ?after=, resumes',
+        summary: 'Stream changes of the cluster as server-sent events. Last-Event-ID or ?after= resumes a stream',
         tags: ['clusters'],
         params: clusterParams,
         querystring: z.strictObject({
@@ -31,10 +31,10 @@ export default defineRoutes((api, deps) => {
             .string()
             .regex(EVENT_ID, 'must be the id of an event')
             .optional()
-            .describe('An event id; empty = from the beginning; absent = from now'),
+            .describe('Id of an event to continue behind; empty: from the beginning; absent: from now'),
         }),
         produces: ['text/event-stream'],
-        response: responses({ 200: z.string().describe('text/event-stream') }),
+        response: responses({ 200: z.string().describe('A stream of server-sent events') }),
       },
     },
     async (request, reply) => {

@@ -5,11 +5,11 @@ import { defineRoutes, responses } from '../route.ts';
 const check = z.enum(CHECK_STATES);
 const state = z.object({
   status: z.enum(['ready', 'not-ready']),
-  store: check.describe('It answers and takes writes'),
-  temporal: check.describe('It answers for our namespace'),
-  worker: check.describe('A worker is alive and reaches Temporal'),
-  disk: check.describe('There is room where we write'),
-  causes: z.record(z.string(), z.string()).describe('A sentence for each that is not ok'),
+  store: check.describe('The database answers and accepts writes'),
+  temporal: check.describe('Temporal answers for the namespace of the service'),
+  worker: check.describe('A worker runs and reaches Temporal'),
+  disk: check.describe('The disks that the service writes to have free space'),
+  causes: z.record(z.string(), z.string()).describe('One sentence for each check that failed'),
 });
 
 /** /healthz: this process lives. /readyz: it can do its work. No token, hence fixed sentences. */
@@ -22,7 +22,7 @@ export default defineRoutes((api, { readiness }) => {
       config: { role: 'public' },
       schema: {
         operationId: 'healthz',
-        summary: 'The process answers',
+        summary: 'Check that the API process answers',
         tags: ['health'],
         security: [],
         response: responses({ 200: z.object({ status: z.literal('ok') }) }),
@@ -38,11 +38,11 @@ export default defineRoutes((api, { readiness }) => {
       config: { role: 'public' },
       schema: {
         operationId: 'readyz',
-        summary: 'Store, Temporal, worker and disk are well',
-        description: 'Answers within some 2 s whatever hangs. May be asked every second.',
+        summary: 'Check that database, Temporal, worker and disk work',
+        description: 'Answers within 2 s, also when a component does not answer. It may be called every second.',
         tags: ['health'],
         security: [],
-        response: { ...responses({ 200: state }), 503: state },
+        response: { ...responses({ 200: state }), 503: state.describe('At least one check failed') },
       },
     },
     async (_request, reply) => {

@@ -11,12 +11,12 @@ export default defineRoutes((api, deps) => {
       config: { role: 'operator', audited: true },
       schema: {
         operationId: 'exportOperation',
-        summary: 'One operation as one signed file (tar); check it with `kubewright audit verify`',
+        summary: 'Export one operation as one signed tar archive; check it with `kubewright audit verify`',
         tags: ['history'],
         params: clusterParams,
         querystring: z.strictObject({ operation: operationId }),
         produces: ['application/x-tar'],
-        response: responses({ 200: z.string().describe('A tar; see its README.txt') }),
+        response: responses({ 200: z.string().describe('A tar archive; its README.txt explains the content') }),
       },
     },
     async (request, reply) => {
@@ -42,7 +42,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'viewer' },
       schema: {
         operationId: 'getAuditKey',
-        summary: 'The public key (PEM) that signs exported operations',
+        summary: 'Get the public key (PEM) that verifies exported operations',
         tags: ['history'],
         produces: ['application/x-pem-file'],
         response: responses({ 200: z.string().max(1_000) }),

@@ -25,20 +25,23 @@ const historyFilter = {
   operation: operationId.optional(),
   phase: dnsLabel.optional(),
   host: dnsLabel.optional(),
-  actor: z.string().max(63).optional().describe('Token name, or `anonymous`'),
+  actor: z.string().max(63).optional().describe('Only records of the token with this name, or of `anonymous`'),
   kind: z.enum(RECORD_KINDS).optional(),
-  result: z.enum(RECORD_RESULTS).optional().describe('`open`: without an end'),
-  since: time.optional().describe('Begun at or after this time'),
-  until: time.optional().describe('Begun before this time'),
-  changed: z.literal('true').optional().describe('Only records of what was to change something'),
+  result: z.enum(RECORD_RESULTS).optional().describe('Only records with this result; `open`: without an end'),
+  since: time.optional().describe('Only records that began at or after this time'),
+  until: time.optional().describe('Only records that began before this time'),
+  changed: z.literal('true').optional().describe('Only records of commands and requests that change something'),
 };
 
 /** How a list of records may be asked for. */
 export const listing = {
   ...page,
   ...historyFilter,
-  order: z.enum(['oldest', 'newest']).default('oldest').describe('By the time of beginning'),
-  format: z.enum(['json', 'ndjson', 'csv']).optional().describe('ndjson and csv: all pages; default by Accept'),
+  order: z.enum(['oldest', 'newest']).default('oldest').describe('Order by begin'),
+  format: z
+    .enum(['json', 'ndjson', 'csv'])
+    .optional()
+    .describe('Format of the answer; ndjson and csv have all pages. Default: by the header Accept'),
 };
 
 const query = z.strictObject({
@@ -46,17 +49,19 @@ const query = z.strictObject({
   events: z
     .enum(['true', 'false'])
     .optional()
-    .describe("Also the workflow's events, of the operation or else the latest one; default: when one is named"),
+    .describe(
+      'True: also events of the workflow of `operation`, or of the latest operation. Default: true when `operation` is given',
+    ),
   follow: z
     .enum(['true', 'false'])
     .default('false')
-    .describe('Stay, and send what is written from now on; of one operation until it is over and sealed'),
+    .describe('True: keep the connection open and send new records. With `operation`: until its bundle is made'),
   after: z.coerce
     .number()
     .int()
     .min(0)
     .optional()
-    .describe('With follow: go on behind this position (`pos` of a line, id of an event); 0 = from the beginning'),
+    .describe('With `follow`: continue behind this position (`pos` of a line, id of an event); 0 = from the beginning'),
 });
 type Query = z.infer<typeof query>;
 
@@ -78,7 +83,8 @@ export default defineRoutes((api, deps) => {
       },
       schema: {
         operationId: 'getHistory',
-        summary: 'Commands, requests and decisions, oldest first; as pages, NDJSON, CSV or live',
+        summary:
+          'List commands, requests and decisions of a cluster, oldest first: as pages, NDJSON, CSV or a live stream',
         tags: ['history'],
         params: clusterParams,
         querystring: query,
@@ -158,11 +164,11 @@ export default defineRoutes((api, deps) => {
       config: { role: 'viewer' },
       schema: {
         operationId: 'getCommandOutput',
-        summary: 'What a command wrote, by its sha256',
+        summary: 'Get the output of a command by its sha256',
         tags: ['history'],
         description:
-          'Characters that act on a terminal come as escapes (\\u{1b}). With `raw=true` a file of just the bytes that the ' +
-          'digest is of.',
+          'Control characters of terminals are escaped (\\u{1b}). With `raw=true` the answer is a file with the exact bytes ' +
+          'of the digest.',
         params: clusterParams.extend({ sha: z.string().regex(/^[0-9a-f]{64}$/, 'must be a sha256') }),
         querystring: z.strictObject({ raw: z.enum(['true', 'false']).default('false') }),
         produces: ['text/plain', 'application/octet-stream'],

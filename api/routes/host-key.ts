@@ -12,8 +12,8 @@ import { actorFor } from '../plugins/auth.ts';
 import { clusterParams, defineRoutes, requireCluster, responses } from '../route.ts';
 
 const body = z.strictObject({
-  fingerprint: hostKey.describe('As compared on the machine itself: SHA256:..., or the whole public key'),
-  jump: z.boolean().default(false).describe("The key of the host's jump host is meant"),
+  fingerprint: hostKey.describe('The key as shown on the machine itself: SHA256:..., or the whole public key'),
+  jump: z.boolean().default(false).describe('True: confirm the key of the jump host of this host'),
 });
 
 interface Confirmation {
@@ -33,7 +33,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'operator' },
       schema: {
         operationId: 'confirmHostKey',
-        summary: 'Confirm the SSH host key of a host, so that a password may be sent to it; retry the host afterwards',
+        summary: 'Confirm the SSH host key of a host, so that passwords may be sent to it. Then retry the host',
         tags: ['hosts'],
         params: clusterParams.extend({ host: dnsLabel }),
         body,

@@ -35,7 +35,7 @@ export default defineRoutes((api, deps) => {
     '/clusters/:name/kubeconfig',
     {
       config: { role: 'admin', audited: true },
-      schema: { operationId: 'getKubeconfig', summary: "The cluster's admin kubeconfig", ...answer },
+      schema: { operationId: 'getKubeconfig', summary: 'Get the admin kubeconfig of the cluster', ...answer },
     },
     async (request, reply) => {
       const { name } = request.params;
@@ -59,7 +59,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'viewer', audited: true },
       schema: {
         operationId: 'issueKubeconfig',
-        summary: 'A kubeconfig of your own: a client certificate with your name, a group, and an end',
+        summary: 'Create a personal kubeconfig: a client certificate with a user name, a group and an expiry',
         body: kubeconfigRequest,
         ...answer,
       },

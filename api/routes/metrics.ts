@@ -21,7 +21,7 @@ export default defineRoutes((api, deps) => {
     '/metrics',
     {
       ...route,
-      schema: schema('metrics', 'Metrics of the API process and the installation, in the text format of Prometheus'),
+      schema: schema('metrics', 'Get metrics of the API process and the installation in the text format of Prometheus'),
     },
     async (_request, reply) =>
       reply
@@ -33,7 +33,10 @@ export default defineRoutes((api, deps) => {
     '/metrics/worker',
     {
       ...route,
-      schema: schema('workerMetrics', 'The same of the worker that this process runs; a worker elsewhere has its own'),
+      schema: schema(
+        'workerMetrics',
+        'Get metrics of the worker that this process runs. Other workers serve their own',
+      ),
     },
     async (_request, reply) => {
       const url = deps.workerMetricsUrl?.();

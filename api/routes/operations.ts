@@ -34,7 +34,7 @@ export default defineRoutes((api, deps) => {
       schema: {
         operationId: 'startOperation',
         summary:
-          'Run an operation on the present spec: build, check (changes nothing), or heal (hosts out of quarantine)',
+          'Start an operation on the stored spec: build, check (changes nothing), or heal (brings hosts back from quarantine)',
         tags: ['operations'],
         params: clusterParams,
         headers: idempotencyHeaders,
@@ -76,7 +76,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'viewer' },
       schema: {
         operationId: 'listOperations',
-        summary: 'Operations of a cluster, newest first',
+        summary: 'List the operations of a cluster, newest first',
         tags: ['operations'],
         params: clusterParams,
         querystring: z.strictObject(page),
@@ -100,14 +100,14 @@ export default defineRoutes((api, deps) => {
       config: { role: 'viewer' },
       schema: {
         operationId: 'getOperation',
-        summary: 'Tasks, timings and changes of one operation',
+        summary: 'Get tasks, timings and changes of one operation',
         tags: ['operations'],
         params: clusterParams.extend({ id: operationId }),
         querystring: z.strictObject({
           changes: z
             .enum(['true', 'false'])
             .default('false')
-            .describe('Also what each task changed; reads the history'),
+            .describe('True: also what each task changed, from the journal'),
         }),
         response: responses({ 200: operationDetail }),
       },

@@ -19,7 +19,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'viewer', anyCluster: true },
       schema: {
         operationId: 'listPhases',
-        summary: 'Phases in the order of a build, with the JSON schema of their options',
+        summary: 'List phases in the order of a build, with the JSON schemas of their options',
         tags: ['phases'],
         response: responses({ 200: z.object({ items: z.array(phaseInfo).max(200) }) }),
       },

@@ -9,7 +9,7 @@ export default defineRoutes((api, deps) => {
       config: { role: 'admin' },
       schema: {
         operationId: 'rotateSecrets',
-        summary: 'Seal every stored secret under a new key; killed half way, the next call goes on',
+        summary: 'Encrypt every stored secret with a new key. After an interruption the next call continues',
         tags: ['secrets'],
         body: rotationRequest,
         response: responses({ 200: rotationAnswer }),

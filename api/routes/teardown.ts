@@ -19,9 +19,15 @@ import {
 import { submitOperation } from '../submit.ts';
 
 const query = z.strictObject({
-  confirm: z.string().max(63).optional().describe('The name of what is to be removed, once more'),
-  dryRun: z.enum(['true', 'false']).default('false').describe('Change nothing; answer with what would be removed'),
-  ifBusy: z.enum(['queue', 'refuse']).default('queue').describe('What to do while another operation runs'),
+  confirm: z.string().max(63).optional().describe('Repeat the name that is to be removed'),
+  dryRun: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('True: change nothing and answer with what would be removed'),
+  ifBusy: z
+    .enum(['queue', 'refuse'])
+    .default('queue')
+    .describe('When another operation of the cluster runs: refuse the request, or queue it'),
 });
 
 /** DELETE /clusters/:name and DELETE /clusters/:name/hosts/:host: everything that Kubewright placed is taken back. */
@@ -40,7 +46,10 @@ export default defineRoutes((api, deps) => {
     {
       config: { role: 'admin' },
       schema: {
-        ...schema('deleteCluster', 'Take back everything that Kubewright placed on the hosts; needs ?confirm=<name>'),
+        ...schema(
+          'deleteCluster',
+          'Delete a cluster: remove everything that Kubewright placed on its hosts. Needs ?confirm=<name>',
+        ),
         params: clusterParams,
       },
     },
@@ -64,7 +73,7 @@ export default defineRoutes((api, deps) => {
       schema: {
         ...schema(
           'deleteHost',
-          'Drain a host, remove its node, take back what was placed there, and drop it from the spec',
+          'Remove a host: drain it, delete its node, remove everything that Kubewright placed there, and delete it from the spec',
         ),
         params: clusterParams.extend({ host: dnsLabel }),
       },

@@ -16,7 +16,7 @@ export default defineRoutes((api, deps) => {
       config: { ...config, audited: true },
       schema: {
         operationId: 'listTokens',
-        summary: 'Tokens, without their text, the oldest first',
+        summary: 'List tokens without their text, oldest first',
         tags,
         querystring: z.strictObject(page),
         response: responses({ 200: pageOf(tokenInfo) }),
@@ -30,7 +30,7 @@ export default defineRoutes((api, deps) => {
       config,
       schema: {
         operationId: 'createToken',
-        summary: 'Make a token; its text is shown this once',
+        summary: 'Create a token. Only this answer shows its text',
         tags,
         body: tokenRequest,
         response: responses({ 201: tokenInfo.extend({ token: z.string().max(128) }) }),

@@ -17,13 +17,16 @@ const CONFIG = `${DIRECTORY}/kubewright.conf`;
 const ENVIRONMENT = `${DIRECTORY}/kubewright.env`;
 
 const options = z.strictObject({
-  provider: z.enum(['chrony', 'none']).default('chrony').describe('none: another service keeps the clocks'),
+  provider: z
+    .enum(['chrony', 'none'])
+    .default('chrony')
+    .describe('chrony: Kubewright runs chronyd; none: another service synchronizes the clocks'),
   pool: z
     .array(z.union([hostname, ipv4]))
     .max(8)
     .default(['pool.ntp.org'])
-    .describe('What time servers follow, and every host where the cluster has no time server'),
-  allow: cidr.optional().describe('Who may ask the time servers; default: the hosts of the cluster'),
+    .describe('NTP servers of the time servers, or of all hosts when the cluster has no time server'),
+  allow: cidr.optional().describe('Networks that the time servers answer; default: the hosts of the cluster'),
 });
 
 /** One time in the whole cluster: hosts follow its time servers, and those the pool where it can be reached. */

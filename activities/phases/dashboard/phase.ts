@@ -10,7 +10,7 @@ const options = z.strictObject({
     .enum(DASHBOARD_FLAVOURS)
     .default('headlamp')
     .describe(
-      'headlamp: everyone with a token of their own; kube-web-view: one read-only account for all who reach it',
+      'headlamp: each user logs in with a token of their own; kube-web-view: all users share one read-only account, without a login',
     ),
   service: z
     .strictObject({
@@ -18,7 +18,7 @@ const options = z.strictObject({
       nodePort: z.int().min(30_000).max(32_767).optional(),
     })
     .prefault({}),
-  showLogs: z.boolean().default(false).describe('kube-web-view: show container logs, which may hold secrets'),
+  showLogs: z.boolean().default(false).describe('True: kube-web-view shows container logs, which may contain secrets'),
 });
 
 /** A web dashboard, service `dashboard` in kube-system, with an account of its own that may read and no Secrets. */

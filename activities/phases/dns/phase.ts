@@ -9,12 +9,17 @@ import { definePhase } from '../phase.ts';
 import { coredns } from './manifests.ts';
 
 const options = z.strictObject({
-  replicas: z.int().min(1).max(100).optional().describe('Default: 2, and 1 in a cluster of one node'),
+  replicas: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Number of CoreDNS pods; default: 2, or 1 in a cluster with one node'),
   upstream: z
     .union([z.array(ipv4).max(15), z.literal('none')])
     .default([])
     .describe(
-      'Name servers for everything else; default: those of the nodes; none: only names of the cluster are resolved',
+      'Name servers for names outside the cluster; default: those of the nodes; `none`: only names of the cluster are resolved',
     ),
   memoryLimitMiB: z.int().min(64).max(16_384).default(170),
 });

@@ -40,7 +40,7 @@ const options = z.strictObject({
     .min(64 * 1024 ** 2)
     .max(8 * GIB)
     .default(2 * GIB)
-    .describe('Size at which etcd refuses further writes'),
+    .describe('Database size at which etcd refuses writes'),
   heartbeatMs: z.int().min(10).max(10_000).default(100),
   electionMs: z.int().min(100).max(50_000).default(1_000),
 });

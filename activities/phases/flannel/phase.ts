@@ -31,9 +31,14 @@ const options = z.strictObject({
   backend: z
     .enum(FLANNEL_BACKENDS)
     .default('vxlan')
-    .describe('vxlan: everywhere; host-gw: faster, where all hosts share one layer 2; udp: where vxlan is missing'),
+    .describe(
+      'vxlan: works on every network; host-gw: faster, needs all hosts in one layer 2 network; udp: for kernels without vxlan',
+    ),
   vxlanPort: port.default(FLANNEL_VXLAN_PORT),
-  ipMasq: z.boolean().default(true).describe('Pods reach the world under the address of their node'),
+  ipMasq: z
+    .boolean()
+    .default(true)
+    .describe('True: pods reach addresses outside the cluster with the address of their node (masquerading)'),
 });
 type Options = z.output<typeof options>;
 

@@ -21,9 +21,9 @@ const options = z.strictObject({
   endpoint: address
     .optional()
     .describe(
-      'Address by which nodes reach the API servers, such as a load balancer; default: every control plane in turn',
+      'Address at which nodes reach the API servers, such as a load balancer; default: the control planes in turn',
     ),
-  certificateNames: z.array(address).max(32).default([]).describe('Further names of the API server certificate'),
+  certificateNames: z.array(address).max(32).default([]).describe('More names in the certificate of the API server'),
   encryption: z.enum(ENCRYPTION_PROVIDERS).default('secretbox').describe('How Secrets are encrypted at rest in etcd'),
   audit: z
     .strictObject({
@@ -36,7 +36,7 @@ const options = z.strictObject({
   podSecurity: z
     .enum(POD_SECURITY_LEVELS)
     .default('baseline')
-    .describe('What namespaces without a label of their own hold pods to; kube-system is exempt'),
+    .describe('Pod Security level of namespaces without a label of their own; kube-system is exempt'),
   apiServer: z.strictObject({ extraArgs }).prefault({}),
   controllerManager: z.strictObject({ extraArgs }).prefault({}),
   scheduler: z.strictObject({ extraArgs }).prefault({}),

@@ -11,7 +11,12 @@ import { certificateDigest, ensureTlsSecret } from './tls-secret.ts';
 
 const options = z.strictObject({
   replicas: z.int().min(1).max(10).default(1),
-  resolutionSeconds: z.int().min(10).max(300).default(10).describe('Time between two rounds; 10 is the least it takes'),
+  resolutionSeconds: z
+    .int()
+    .min(10)
+    .max(300)
+    .default(10)
+    .describe('Seconds between two scrapes of the kubelets; metrics-server takes 10 or more'),
 });
 
 const server: LeafRequest = {

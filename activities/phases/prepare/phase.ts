@@ -33,12 +33,12 @@ import { distrustCluster } from './firewalld.ts';
 import { basePackages } from './packages.ts';
 
 const options = z.strictObject({
-  hostname: z.boolean().default(true).describe('Set the host name to the name in the spec'),
+  hostname: z.boolean().default(true).describe('True: set the host name to the name in the spec'),
   packages: z
     .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{0,99}$/, 'must be the name of a package'))
     .max(50)
     .default([])
-    .describe('Further packages of the distribution'),
+    .describe('More packages of the distribution'),
   sysctls: z
     .record(
       z.string().regex(/^[a-z0-9_][a-zA-Z0-9_./-]{0,199}$/, 'must be the name of a kernel setting'),
@@ -48,25 +48,27 @@ const options = z.strictObject({
         .regex(/^[\w .:,+-]*$/, 'must be the value of a kernel setting'),
     )
     .default({})
-    .describe('Further kernel settings; they win over ours'),
+    .describe('More kernel settings; they override those of Kubewright'),
   firewall: z
     .strictObject({
       mode: z
         .enum(['open', 'leave'])
         .default('open')
         .describe(
-          'open: ufw and firewalld, where one is on, get rules for what the cluster needs; leave: firewalls stay as they are, and preflight names what they block',
+          'open: Kubewright adds rules for the cluster to an active ufw or firewalld; leave: firewalls stay as they are, and preflight reports what they block',
         ),
       apiFrom: z
         .array(cidr)
         .max(64)
         .default([])
-        .describe('Ranges beyond the cluster that reach the API servers; a firewall that is off allows all sources'),
+        .describe('Networks outside the cluster that may reach the API servers; only an active firewall enforces this'),
       nodePortsFrom: z
         .array(cidr)
         .max(64)
         .default([])
-        .describe('Ranges beyond the cluster that reach services of type NodePort'),
+        .describe(
+          'Networks outside the cluster that may reach services of type NodePort; only an active firewall enforces this',
+        ),
     })
     .prefault({}),
 });

@@ -43,7 +43,7 @@ const options = z.strictObject({
     .array(z.enum(IMAGE_NAMES as [string, ...string[]]))
     .max(IMAGE_NAMES.length)
     .default([])
-    .describe('Further images of the catalogue, beside those that the chosen phases need'),
+    .describe('More images of the catalogue, in addition to those that the enabled phases need'),
 });
 type Options = z.output<typeof options>;
 

@@ -33,23 +33,23 @@ const options = z.strictObject({
   cniVersion: version.default(defaultVersion('cni-plugins')),
   config: z
     .strictObject({
-      systemdCgroup: z.boolean().default(true).describe('As the cgroupDriver of the kubelet; false on cgroup v1'),
+      systemdCgroup: z.boolean().default(true).describe('Must match cgroupDriver of the kubelet; false on cgroup v1'),
       restrictOomScoreAdj: z
         .boolean()
         .default(false)
-        .describe('For hosts without CAP_SYS_RESOURCE: nothing lowers an OOM score or raises a limit'),
+        .describe('True for hosts without CAP_SYS_RESOURCE: containerd lowers no OOM score and raises no limit'),
       openFilesLimit: z
         .int()
         .min(1024)
         .max(1_073_741_816)
         .optional()
-        .describe('Open files of containerd and of every container; default: what systemd gives a service'),
+        .describe('Limit of open files of containerd and of every container; default: that of systemd services'),
     })
     .prefault({}),
   containerd: z
     .record(z.string().max(100), z.unknown())
     .default({})
-    .describe('Merged over config.toml, table by table'),
+    .describe('Settings that are merged over config.toml, table by table'),
 });
 type Options = z.output<typeof options>;
 

@@ -21,7 +21,7 @@ const options = z.strictObject({
     .min(1)
     .max(1000)
     .default(20)
-    .describe('Nodes that each node must reach: all of them in a small cluster, the next ones in a big one'),
+    .describe('Number of other nodes that each node must reach in the network test; a smaller cluster tests all'),
 });
 
 /** The whole cluster: nodes Ready at the wanted version; pods reach each other, services and DNS; `kubectl top` answers. */

@@ -26,7 +26,24 @@ const operations = () =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
 
+/** A summary says what the request does. Another verb is fine; a noun alone leaves open what happens. */
+const VERBS = [
+  'Build Cancel Change Check Confirm Create Decrypt Delete Encrypt End Export Get Give Let List Pause Put Remove Resume',
+  'Revoke Run Start Store Stream Update',
+]
+  .join(' ')
+  .split(' ');
+
 describe('the OpenAPI document', () => {
+  it('says with a verb what each request does, and what each answer means', () => {
+    for (const { path, method, operation } of operations()) {
+      const where = `${method} ${path}`;
+      expect(VERBS, `${where}: ${operation.summary}`).toContain(operation.summary?.split(' ')[0]);
+      for (const [status, { description }] of Object.entries(operation.responses ?? {}))
+        expect(description, `${where} ${status}`).not.toBe('Default Response');
+    }
+  });
+
   it('names every operation once, with answers and problems', () => {
     expect(document.openapi).toBe('3.1.0');
     const ids = operations().map(({ operation }) => operation.operationId);

@@ -182,10 +182,10 @@ describe('what is given out', () => {
   });
 });
 
-it.each(['anonymous', 'policy', 'kubewright'])('no token is called %s: that is who acts without one', async (name) => {
+it.each(['anonymous', 'policy', 'kubewright'])('no token may have the reserved name %s', async (name) => {
   const made = await api.call('POST', '/tokens', { body: { name, role: 'viewer' } });
   expect(made.status).toBe(400);
-  expect(made.text).toContain('acts without a token');
+  expect(made.text).toContain('is reserved');
 });
 
 describe('requests that go nowhere', () => {

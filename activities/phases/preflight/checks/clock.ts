@@ -14,7 +14,7 @@ export default defineCheck({
       .max(86_400)
       // Certificates begin five minutes before they are made.
       .default(300)
-      .describe('How far the clock may be from the worker'),
+      .describe('Maximum difference between the clock of the host and that of the worker'),
   },
   probe: { script: 'say "$(date +%s%N)"', args: () => [] },
   evaluate({ options, askedAtMs, answeredAtMs }, [row]) {

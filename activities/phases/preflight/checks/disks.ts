@@ -13,7 +13,7 @@ export default defineCheck({
       .record(absolutePath, z.int().min(0).max(10_000_000))
       // Binaries take 700 MiB under /usr/local, images and etcd the rest; a second build finds them in place.
       .default({ '/var/lib': 1024, '/usr/local': 512, '/etc': 8 })
-      .describe('Free space wanted per folder'),
+      .describe('Minimum free space of each folder'),
   },
   probe: {
     script: `

@@ -9,7 +9,7 @@ export default defineCheck({
   inspects: 'MemTotal of /proc/meminfo, on control planes and workers.',
   codes: ['MEMORY_TOO_SMALL'],
   options: {
-    minMemoryMiB: z.int().min(0).max(10_000_000).default(900).describe('Memory wanted on hosts that run pods'),
+    minMemoryMiB: z.int().min(0).max(10_000_000).default(900).describe('Minimum memory of hosts that run pods'),
   },
   evaluate({ host, facts, options }) {
     if (!runsPods(host) || facts.memoryMiB >= options.minMemoryMiB) return [];
