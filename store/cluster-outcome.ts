@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely';
-import { traitsOf } from '../contracts/earlier-kinds.ts';
-import type { OperationEffect, OperationTraits } from '../contracts/operation-traits.ts';
+import type { OperationEffect } from '../contracts/operation-traits.ts';
 import { type ClusterState, type StatusHead, unfinishedState } from './changes.ts';
-import type { OperationRow, Tables } from './schema.ts';
+import { type TraitedStatus, traitedStatus } from './operation-traits.ts';
+import type { Tables } from './schema.ts';
 import type { SpecStore } from './specs.ts';
 
 /** Partial operations in a row that are looked past for the last build as a whole. */
@@ -15,9 +15,6 @@ export interface ClusterOutcome {
   kubernetesVersion: string;
   hosts: number;
 }
-
-/** A status without its tasks, with the traits of its operation. */
-export type TraitedStatus = StatusHead & { traits: OperationTraits };
 
 /**
  * The record of a cluster after a status of one of its operations. One that builds or repairs makes the spec that it runs on
@@ -127,13 +124,3 @@ async function builtState(db: Kysely<Tables>, specs: SpecStore, cluster: string)
     .executeTakeFirst();
   return row ? stateAfter(db, specs, traitedStatus(row)) : 'ready';
 }
-
-/** The status in a row, with the traits beside it. */
-const traitedStatus = (row: Pick<OperationRow, 'kind' | 'status' | 'traits'>): TraitedStatus => ({
-  ...(JSON.parse(row.status) as StatusHead),
-  traits: storedTraits(row),
-});
-
-/** The traits in a row; of one that an earlier version wrote, those of its kind then. */
-export const storedTraits = ({ kind, traits }: Pick<OperationRow, 'kind' | 'traits'>): OperationTraits =>
-  traitsOf({ kind, traits: traits === null ? undefined : (JSON.parse(traits) as OperationTraits) });

@@ -1,6 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
 import { monotonicFactory } from 'ulid';
-import { traitsOf } from '../contracts/earlier-kinds.ts';
 import type { Health } from '../contracts/health.ts';
 import type { OperationStatus, QuarantinedHost, TaskStatus } from '../contracts/operation.ts';
 import type { OperationTraits } from '../contracts/operation-traits.ts';
@@ -12,8 +11,9 @@ import {
   type StatusHead,
   statusEvents,
 } from './changes.ts';
-import { type ClusterOutcome, clusterOutcome, servedHosts, storedTraits, wasBuilt } from './cluster-outcome.ts';
+import { type ClusterOutcome, clusterOutcome, servedHosts, wasBuilt } from './cluster-outcome.ts';
 import { healthFrom, saveHealth } from './health-rows.ts';
+import { knownTraits } from './operation-traits.ts';
 import { quarantineOf, saveQuarantine } from './quarantine-rows.ts';
 import type { ClusterRow, Tables } from './schema.ts';
 import type { SpecStore } from './specs.ts';
@@ -110,16 +110,6 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   const rowOf = (cluster: string, id: string) =>
     db.selectFrom('operations').select('status').where('cluster', '=', cluster).where('id', '=', id).executeTakeFirst();
 
-  const knownTraits = async ({ cluster, operationId, kind }: OperationStatus): Promise<OperationTraits> => {
-    const row = await db
-      .selectFrom('operations')
-      .select(['kind', 'traits'])
-      .where('cluster', '=', cluster)
-      .where('id', '=', operationId)
-      .executeTakeFirst();
-    return row ? storedTraits(row) : traitsOf({ kind });
-  };
-
   async function publish(tx: Transaction<Tables>, cluster: string, operation: string, events: StatusEvent[]) {
     const at = now();
     // Rows of 6 values: 500 of them stay below PostgreSQL's and SQLite's limits of bound values.
@@ -209,7 +199,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
 
   return {
     async saveOperation(status, { onlyNew = false, traits: given } = {}) {
-      const traits = given ?? (await knownTraits(status));
+      const traits = given ?? (await knownTraits(db, status));
       const outcome = status.mode === 'apply' ? await clusterOutcome(db, specs, { ...status, traits }) : null;
       const saved = await db.transaction().execute(async (tx) => {
         const fresh = await save(tx, status, { onlyNew, traits });

@@ -36,7 +36,7 @@ import {
   logged,
 } from './lib/decisions.ts';
 import { planProblem } from './lib/expand.ts';
-import { dropRemovedHosts, policyAnswer } from './lib/failure-policy.ts';
+import { dropBackOrGone, dropRemovedHosts, policyAnswer } from './lib/failure-policy.ts';
 import { PauseGate } from './lib/pause-gate.ts';
 import { operationState, progressMarkdown } from './lib/progress.ts';
 import { slicesOf } from './lib/slices.ts';
@@ -296,18 +296,10 @@ export class OperationRun {
   /** Every task is done or skipped. Hosts that were in quarantine before, took part, and were not left out again, are in. */
   private finishDone(): void {
     const { plan, runner, input } = this;
-    const { effect, targets } = traitsOf(input);
-    if (targets === 'quarantined' && plan!.focus?.every((host) => runner!.isExcluded(host))) {
+    if (traitsOf(input).targets === 'quarantined' && plan!.focus?.every((host) => runner!.isExcluded(host))) {
       return this.finish('failed', this.tasks.find((task) => task.state === 'skipped' && task.error)?.error);
     }
-    if (input.mode === 'apply' && input.phases === undefined) {
-      for (const host of this.quarantine.keys()) {
-        if (!plan!.quarantined.includes(host) && !runner!.isExcluded(host)) this.quarantine.delete(host);
-      }
-    }
-    // Removed hosts leave the quarantine list.
-    const gone = effect === 'removes' ? (input.hosts ?? [...this.quarantine.keys()]) : [];
-    if (input.mode === 'apply') for (const host of gone) this.quarantine.delete(host);
+    if (input.mode === 'apply') dropBackOrGone(this.quarantine, input, plan!, (host) => runner!.isExcluded(host));
     this.finish('succeeded');
   }
 

@@ -1,5 +1,7 @@
+import { traitsOf } from '../../contracts/earlier-kinds.ts';
 import type { ErrorReport } from '../../contracts/errors.ts';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
+import type { OperationInput, QuarantinedHost } from '../../contracts/operation.ts';
 import type { Plan } from '../../contracts/plan.ts';
 import { quorumProblem } from '../../contracts/quorum.ts';
 
@@ -37,4 +39,23 @@ export function policyAnswer(
 export function dropRemovedHosts(plan: Plan, quarantine: Map<string, unknown>): void {
   const known = new Set([...plan.quarantined, ...plan.phases.flatMap(({ hosts }) => hosts)]);
   for (const host of quarantine.keys()) if (!known.has(host)) quarantine.delete(host);
+}
+
+/**
+ * After the last task: hosts that took part in all phases of an operation that brings hosts to their desired state, and were
+ * not left out again, are in; hosts that were removed are in no list. Changes `quarantine`.
+ */
+export function dropBackOrGone(
+  quarantine: Map<string, QuarantinedHost>,
+  input: OperationInput,
+  plan: Pick<Plan, 'quarantined'>,
+  isExcluded: (host: string) => boolean,
+): void {
+  const { effect } = traitsOf(input);
+  const removed = effect === 'removes' ? (input.hosts ?? [...quarantine.keys()]) : [];
+  const whole = (effect === 'builds' || effect === 'repairs') && input.phases === undefined;
+  for (const host of quarantine.keys()) {
+    const back = whole && !plan.quarantined.includes(host) && !isExcluded(host);
+    if (back || removed.includes(host)) quarantine.delete(host);
+  }
 }
