@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubewrightError } from '../contracts/errors.ts';
 import { killHost, leaderPid, nsenter, startHost, waitForHost } from './host.ts';
+import { removePartition } from './network.ts';
 import { hostPaths, type LabPaths, type LabRef, labOfRef } from './paths.ts';
 import type { ProcessId } from './processes.ts';
 import { type Ran, type RunOptions, run, tryRun } from './run.ts';
@@ -42,6 +43,43 @@ export async function cutLink(lab: LabRef, host: string): Promise<void> {
 export async function restoreLink(lab: LabRef, host: string): Promise<void> {
   const { paths, state } = await find(lab, host);
   await run(['ip', 'link', 'set', hostPaths(paths, state.index).veth, 'up']);
+}
+
+/**
+ * Divides the network: hosts of different groups do not reach each other, connections between them stay open and get no
+ * answer. This machine and hosts in no group reach all. A further call replaces the groups; `healPartition` ends it.
+ * Throws NOT_FOUND for a host that the lab does not have.
+ */
+export async function partition(lab: LabRef, groups: readonly (readonly string[])[]): Promise<void> {
+  const paths = labOfRef(lab);
+  const links = await Promise.all(
+    groups.map((group) =>
+      Promise.all(group.map(async (host) => hostPaths(paths, (await find(lab, host)).state.index).veth)),
+    ),
+  );
+  const set = (names: readonly string[]) => `{ ${names.map((name) => `"${name}"`).join(', ')} }`;
+  const drops = links.flatMap((from) =>
+    links.flatMap((to) =>
+      from === to || from.length === 0 || to.length === 0 ? [] : [`iifname ${set(from)} oifname ${set(to)} drop`],
+    ),
+  );
+  const table = `bridge ${paths.nftTable}`;
+  // Adding and deleting the table first makes the transaction a replacement, whether it was there or not.
+  const rules = `add table ${table}
+delete table ${table}
+table ${table} {
+  chain forward {
+    type filter hook forward priority 0; policy accept;
+    ${drops.join('\n    ')}
+  }
+}
+`;
+  await run(['nft', '-f', '-'], { input: rules });
+}
+
+/** Ends a partition; safe where there is none. */
+export async function healPartition(lab: LabRef): Promise<void> {
+  await removePartition(labOfRef(lab));
 }
 
 /** Restarts a host as `reboot` does and waits until sshd answers again. */

@@ -46,11 +46,17 @@ table ip ${table} {
 export async function removeNetwork(lab: LabPaths): Promise<void> {
   await withLock(LOCK, LOCK_WAIT_MS, async () => {
     await tryRun(['nft', 'delete', 'table', 'ip', lab.nftTable]).catch(() => null);
+    await removePartition(lab);
     await closeDockerForwarding(lab.bridge);
     if (await linkExists(lab.bridge)) await run(['ip', 'link', 'delete', lab.bridge]);
     await releaseSubnets(lab.name);
     if (!(await anyBridge())) await restoreSysctls();
   });
+}
+
+/** Removes what divides the lab's hosts (faults.ts), where there is such a table. */
+export async function removePartition(lab: LabPaths): Promise<void> {
+  await tryRun(['nft', 'delete', 'table', 'bridge', lab.nftTable]).catch(() => null);
 }
 
 /** The largest packet that gets out of this machine unfragmented; what hosts use, too. */

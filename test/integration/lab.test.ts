@@ -72,6 +72,23 @@ describe('faults', () => {
     await expect.poll(() => sshGreets(second!.address), { timeout: 20_000 }).toBe(true);
   });
 
+  it('divide the hosts into groups that do not reach each other', async () => {
+    const reaches = async (from: string, address: string) =>
+      (await faults.execInHost(lab, from, ['ping', '-q', '-c1', '-W1', address])).code === 0;
+    await faults.partition(lab, [['cp-1'], ['worker-1']]);
+    expect(await reaches('cp-1', second!.address)).toBe(false);
+    expect(await reaches('worker-1', first!.address)).toBe(false);
+    expect([await sshGreets(first!.address), await sshGreets(second!.address)]).toEqual([true, true]);
+    await expect(faults.partition(lab, [['cp-1'], ['no-such-host']])).rejects.toThrow(/no host called no-such-host/);
+    await faults.partition(lab, [['cp-1', 'worker-1']]);
+    expect(await reaches('cp-1', second!.address)).toBe(true);
+    await faults.partition(lab, [['worker-1'], ['cp-1']]);
+    expect(await reaches('cp-1', second!.address)).toBe(false);
+    await faults.healPartition(lab);
+    await faults.healPartition(lab);
+    expect(await reaches('cp-1', second!.address)).toBe(true);
+  });
+
   it('reboot a host, and pull its plug: the disk stays', async () => {
     const mark = async (): Promise<string> =>
       (await faults.execInHost(lab, 'worker-1', ['sh', '-c', 'cat /root/mark; stat -c %Y /proc/1'])).stdout;
