@@ -60,6 +60,7 @@ export async function createActivityDeps(
     deleteHostKey: (cluster, host) => store.hostKeys.remove(cluster, host),
     takeCommand: (input) => store.commands.take(input),
     projections: store.projections,
+    plans: store.plans,
     timeouts,
     close: () => pool.close(),
   };

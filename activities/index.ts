@@ -29,6 +29,8 @@ export interface Projections {
 export type ActivityDeps = TaskDeps & {
   journal: OperationJournal & PolicyJournal;
   projections: Projections;
+  /** Keeps the plan of an operation; a repetition replaces it. */
+  plans: { save(operationId: string, plan: Plan): Promise<void> };
   timeouts: Timeouts;
   /** Takes a command, once. */
   takeCommand(input: TakeCommand): Promise<TakenCommand>;
@@ -82,7 +84,9 @@ export function createActivities(deps: ActivityDeps): Activities {
               const spec = await deps.spec(input.specRef);
               const served = await deps.projections.servedHosts(input.cluster);
               const plan = makePlan(input, spec, [...deps.phases.values()], { served });
-              return withTimeouts(await withoutSettled(plan, input, deps), deps.timeouts);
+              const whole = withTimeouts(await withoutSettled(plan, input, deps), deps.timeouts);
+              await deps.plans.save(input.operationId, whole);
+              return whole;
             },
             deps.specRow,
           ),

@@ -10,7 +10,7 @@ import type { TemporalGateway } from './temporal-gateway.ts';
 
 export interface BundleBuilderOptions {
   store: Store;
-  temporal: Pick<TemporalGateway, 'history' | 'histories'>;
+  temporal: Pick<TemporalGateway, 'histories'>;
   signer: Signer;
   /** A folder for what is being packed. */
   spool: string;
@@ -64,15 +64,12 @@ export function createBundleBuilder({
   }
 
   async function pack(cluster: string, operation: string): Promise<AsyncIterable<Uint8Array>> {
-    const { plan } = await temporal.history(cluster, operation).catch((error: unknown) => {
-      // Without history the bundle still proves itself; it says that it holds none.
-      if (KubewrightError.is(error) && error.code === 'NOT_FOUND') return { plan: null };
-      throw error;
-    });
+    const plan = await store.plans.get(cluster, operation);
     const histories = async function* (): AsyncGenerator<WorkflowHistory> {
       try {
         yield* temporal.histories(cluster, operation);
       } catch (error) {
+        // Without history the bundle still proves itself; it says that it holds none.
         if (!(KubewrightError.is(error) && error.code === 'NOT_FOUND')) throw error;
       }
     };

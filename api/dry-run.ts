@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { dryRunAnswer } from '../contracts/api.ts';
 import { type ErrorReport, KubewrightError } from '../contracts/errors.ts';
 import type { Actor, Change, OperationStatus } from '../contracts/operation.ts';
+import type { Plan } from '../contracts/plan.ts';
 import { FINAL_STATES } from '../store/changes.ts';
 import type { ApiDeps } from './deps.ts';
 import { operationLinks } from './route.ts';
@@ -68,11 +69,16 @@ export async function answerDryRun(
   } else if (!FINAL_STATES.has(status.state)) {
     return null;
   }
-  return dryRunReport(status, await deps.temporal.history(cluster, operation));
+  const plan = await deps.store.plans.get(cluster, operation);
+  return dryRunReport(status, plan, await deps.temporal.history(cluster, operation));
 }
 
 /** What would be done on which host. Pure. */
-export function dryRunReport(status: OperationStatus, history: OperationHistory): z.infer<typeof dryRunAnswer> {
+export function dryRunReport(
+  status: OperationStatus,
+  plan: Plan | null,
+  history: OperationHistory,
+): z.infer<typeof dryRunAnswer> {
   const { cluster, operationId } = status;
   const byHost = new Map<string, (Change & { phase: string })[]>();
   for (const { phase, host, result } of history.results) {
@@ -86,7 +92,7 @@ export function dryRunReport(status: OperationStatus, history: OperationHistory)
     cluster,
     operation: operationId,
     state: status.state,
-    plan: (history.plan?.phases ?? []).map(({ name, title, hosts, needs }) => ({ name, title, hosts, needs })),
+    plan: (plan?.phases ?? []).map(({ name, title, hosts, needs }) => ({ name, title, hosts, needs })),
     hosts: [...byHost].map(([host, changes]) => ({ host, changes })),
     changeCount: history.results.reduce((sum, { result }) => sum + result.changeCount, 0),
     errors: errors.slice(0, 1000),

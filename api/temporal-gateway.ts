@@ -11,7 +11,6 @@ import type {
   SubmitResult,
 } from '../contracts/actions.ts';
 import type { TaskResult } from '../contracts/operation.ts';
-import type { Plan } from '../contracts/plan.ts';
 
 /** One event of an operation's workflow, as far as people and the audit need it. */
 export interface WorkflowEvent {
@@ -30,7 +29,6 @@ export interface WorkflowEvent {
 /** An operation's history, read once. */
 export interface OperationHistory {
   events: WorkflowEvent[];
-  plan: Plan | null;
   results: { phase: string; host: string; result: TaskResult }[];
 }
 

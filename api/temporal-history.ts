@@ -4,9 +4,8 @@ import type { temporal } from '@temporalio/proto';
 import { openMessage } from '../codec/open-messages.ts';
 import { keepEnds } from '../contracts/cut.ts';
 import { KubewrightError } from '../contracts/errors.ts';
-import { CONTROL_ACTIVITIES, WORKFLOWS } from '../contracts/messages.ts';
+import { WORKFLOWS } from '../contracts/messages.ts';
 import type { TaskInput, TaskResult } from '../contracts/operation.ts';
-import { type Plan, plan as planSchema } from '../contracts/plan.ts';
 import { withoutStamp } from '../contracts/provenance.ts';
 import type { OperationHistory, WorkflowEvent } from './temporal-gateway.ts';
 
@@ -19,7 +18,7 @@ const EVENTS = 60_000;
 const TEXT_CHARS = 2_000;
 
 /**
- * The history of an operation, as events in words, with its plan and the results of its tasks. Those of its batches follow
+ * The history of an operation, as events in words, with the results of its tasks. Those of its batches follow
  * in the order of their starts, their event ids marked with the batch's: `b0.12`.
  */
 export async function readOperationHistory(
@@ -85,7 +84,7 @@ interface Scheduled {
 
 /** Puts the events of an activity together: only the first of them says what it is. */
 class HistoryReader {
-  readonly history: OperationHistory = { events: [], plan: null, results: [] };
+  readonly history: OperationHistory = { events: [], results: [] };
   /** Workflow ids of the batches that were started. */
   readonly batches: string[] = [];
   readonly #read: Read;
@@ -143,10 +142,7 @@ class HistoryReader {
     const completed = event.activityTaskCompletedEventAttributes;
     if (!completed || !of) return;
     const result = this.#read(completed.result?.payloads?.[0]);
-    if (of.type === CONTROL_ACTIVITIES.makePlan) {
-      const parsed = planSchema.safeParse(result);
-      this.history.plan = parsed.success ? (parsed.data as Plan) : null;
-    } else if (of.phase !== undefined && of.host !== undefined && isTaskResult(result)) {
+    if (of.phase !== undefined && of.host !== undefined && isTaskResult(result)) {
       this.history.results.push({ phase: of.phase, host: of.host, result });
     }
   }

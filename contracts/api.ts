@@ -4,7 +4,7 @@ import { ERRORS, type ErrorCode } from './errors.ts';
 import { hostKey, ROLES, sshSettings } from './host.ts';
 import { ACTORS } from './messages.ts';
 import { OPERATION_STATES, TASK_STATES } from './operation.ts';
-import { need } from './plan.ts';
+import { need, plan } from './plan.ts';
 import { address, dnsLabel } from './primitives.ts';
 import { journalRecord } from './record.ts';
 import {
@@ -51,6 +51,12 @@ export const operationDetail = operationStatus.extend({
     .array(taskChanges)
     .max(50_000)
     .describe('Only with `changes=true`: what each task changed, or would change, from the journal'),
+  plan: plan
+    .nullable()
+    .optional()
+    .describe(
+      'Only with `plan=true`: phases, hosts, needs and limits, as the operation runs them. Null: it is not made yet, or an earlier version made it, which kept no plans',
+    ),
 });
 
 /** Data of the events of a cluster's stream: `ready`, `operation` (an operation without its tasks), `task`. */

@@ -18,6 +18,7 @@ import type { Keyring } from './keyring.ts';
 import { migrate } from './migrations/index.ts';
 import { type OperationRows, operationRows } from './operation-rows.ts';
 import { type PayloadKeys, payloadKeys } from './payload-keys.ts';
+import { type PlanStore, planStore } from './plans.ts';
 import { openPostgres } from './postgres.ts';
 import { type Processes, processStore } from './processes.ts';
 import { type Projections, projections } from './projections.ts';
@@ -52,6 +53,7 @@ export interface Store {
   bundles: BundleStore;
   blobs: BlobStore;
   projections: Projections;
+  plans: PlanStore;
   operationRows: OperationRows;
   requests: RequestStore;
   clusterState: ClusterStateStore;
@@ -149,6 +151,7 @@ function storeOn(db: Kysely<Tables>, engine: 'sqlite' | 'postgres', keyring: Key
     anchors: guarded(anchorStore(db)),
     bundles: guarded(bundleStore(db)),
     projections: guarded(projections(db, specs)),
+    plans: guarded(planStore(db)),
     operationRows: guarded(operationRows(db)),
     requests: guarded(requestStore(db)),
     clusterState: guarded(clusterState(db)),

@@ -206,6 +206,15 @@ export interface TaskRow {
   status: string;
 }
 
+/** The plan of an operation. */
+export interface PlanRow {
+  cluster: string;
+  operation: string;
+  /** Plan as deflated JSON. */
+  data: Uint8Array;
+  created_at: string;
+}
+
 export interface QuarantineRow {
   cluster: string;
   host: string;
@@ -299,6 +308,7 @@ export interface Tables {
   clusters: ClusterRow;
   operations: OperationRow;
   tasks: TaskRow;
+  plans: PlanRow;
   quarantine: QuarantineRow;
   events: EventRow;
   requests: RequestRow;

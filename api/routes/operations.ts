@@ -108,6 +108,7 @@ export default defineRoutes((api, deps) => {
             .enum(['true', 'false'])
             .default('false')
             .describe('True: also what each task changed, from the journal'),
+          plan: z.enum(['true', 'false']).default('false').describe('True: also the plan'),
         }),
         response: responses({ 200: operationDetail }),
       },
@@ -141,6 +142,7 @@ export default defineRoutes((api, deps) => {
             changes: result.changes,
             changeCount: result.changeCount,
           })),
+        ...(request.query.plan === 'true' ? { plan: await deps.store.plans.get(name, id) } : {}),
       };
     },
   );

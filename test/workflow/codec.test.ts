@@ -49,8 +49,7 @@ it('nothing that we say to Temporal is stored in clear, and the API reads all of
     namespace: harness.namespace,
     dataConverter: TEST_CONVERTER,
   });
-  const { events, plan, results } = await gateway.history(cluster.name, operationId);
-  expect(plan?.phases.map(({ name }) => name)).toEqual(['one', 'two']);
+  const { events, results } = await gateway.history(cluster.name, operationId);
   expect(results).toMatchObject([{ phase: 'one', host: 'telltale-host', result: { changeCount: 1 } }]);
   expect(events.find(({ type }) => type === 'ActivityTaskFailed')).toMatchObject({
     phase: 'two',

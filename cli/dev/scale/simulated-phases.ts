@@ -18,20 +18,15 @@ export async function simulatedPhases(commands: number): Promise<Map<string, Pha
   return new Map(phases.map((phase) => [phase.name, simulated(phase, commands)]));
 }
 
+/** What a phase does on a host; the rest is declaration. */
+const BEHAVIOUR = ['resources', 'hooks', 'verify', 'run', 'facts'] as const;
+
 function simulated(phase: Phase, commands: number): Phase {
-  const { name, title, hosts, needs, rollout, timeouts, expectedMs, provides, conflicts, closing, options } = phase;
-  const declared = { name, title, hosts, needs, timeouts, expectedMs, options };
-  const optional = {
-    ...(rollout ? { rollout } : {}),
-    ...(provides ? { provides } : {}),
-    ...(conflicts ? { conflicts } : {}),
-    ...(closing ? { closing } : {}),
-  };
-  if (hosts === 'controller') return { ...declared, ...optional };
+  const declared = { ...phase };
+  for (const part of BEHAVIOUR) delete declared[part];
+  if (phase.hosts === 'controller') return declared;
   return {
     ...declared,
-    ...optional,
-    enabled: (cluster, chosen) => phase.enabled?.(cluster, chosen) ?? true,
     hooks: {
       async after({ remote }) {
         for (let each = 0; each < commands; each += 1) {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
+import { planOf } from '../../support/temporal-plan.ts';
 import { host, type Json, spec, type TestApi, testApi } from './support.ts';
 
 let api: TestApi;
@@ -141,38 +142,9 @@ describe('POST /clusters', () => {
 describe('a dry run', () => {
   const change = { resource: 'file:/etc/hosts', action: 'update' as const, detail: 'content differs' };
   const result = { changes: [change], changeCount: 1, restarts: [], commands: 1, durationMs: 5, commandMs: 4 };
-  beforeEach(() => {
-    api.temporal.answers = {
-      events: [],
-      plan: {
-        planVersion: 1,
-        cluster: 'demo',
-        kind: 'check',
-        specRef: '0'.repeat(64),
-        mode: 'check',
-        phases: [
-          {
-            name: 'prepare',
-            title: 'Prepare',
-            hosts: ['cp-1'],
-            needs: [],
-            maxParallel: 1,
-            startToCloseMs: 1,
-            expectedMs: 1,
-            clusterWide: false,
-            admits: [],
-          },
-        ],
-        quarantined: [],
-        tasksPerWorkflow: 500,
-        quorum: [],
-        policy: { onHostFailure: 'wait', maxQuarantined: 0 },
-        maxParallel: 1,
-        heartbeatTimeoutMs: 1000,
-        retry: { maximumAttempts: 1, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
-      },
-      results: [{ phase: 'prepare', host: 'cp-1', result }],
-    };
+  beforeEach(async () => {
+    api.temporal.answers = { events: [], results: [{ phase: 'prepare', host: 'cp-1', result }] };
+    await api.store.plans.save('op-1', planOf('demo', [{ name: 'prepare', hosts: ['cp-1'] }], { mode: 'check' }));
   });
   const ending = (state: OperationStatus['state'], tasks: TaskStatus[] = []) => {
     api.temporal.onSubmit = async (cluster, operationId, request) => {
@@ -318,13 +290,32 @@ describe('operations and commands', () => {
   it('the detail has what each task changed, when asked', async () => {
     const changes = [{ resource: 'file:/etc/hosts', action: 'create' as const, detail: 'new' }];
     const result = { changes, changeCount: 1, restarts: [], commands: 1, durationMs: 5, commandMs: 4 };
-    api.temporal.answers = { events: [], plan: null, results: [{ phase: 'prepare', host: 'cp-1', result }] };
+    api.temporal.answers = { events: [], results: [{ phase: 'prepare', host: 'cp-1', result }] };
     const url = '/clusters/demo/operations/op-1';
     expect((await api.call('GET', url)).body).toMatchObject({ changes: [] });
     expect((await api.call('GET', `${url}?changes=true`)).body).toMatchObject({
       changes: [{ phase: 'prepare', host: 'cp-1', changes, changeCount: 1 }],
     });
     expect((await api.call('GET', '/clusters/demo/operations/op-99')).status).toBe(404);
+  });
+
+  it('the detail has the plan, when asked, also when Temporal is away; null before it is made', async () => {
+    const url = '/clusters/demo/operations/op-1';
+    expect((await api.call('GET', `${url}?plan=true`)).body['plan']).toBeNull();
+    const plan = planOf('demo', [{ name: 'prepare', hosts: ['cp-1'] }], {
+      windows: [{ what: 'etcd', phases: ['prepare'], hosts: ['cp-1'], atMost: 1 }],
+    });
+    await api.store.plans.save('op-1', { ...plan, phases: [] as never });
+    await api.store.plans.save('op-1', plan);
+    api.temporal.down = true;
+    expect((await api.call('GET', url)).body).not.toHaveProperty('plan');
+    const { status, body } = await api.call('GET', `${url}?plan=true`, { as: 'viewer' });
+    expect({ status, plan: body['plan'] }).toEqual({ status: 200, plan });
+    expect(await api.call('GET', `${url}?plan=yes`)).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: 'query.plan' }] },
+    });
+    expect((await api.call('GET', `${url}?plan=true`, { as: null })).status).toBe(401);
   });
 
   it('the admin kubeconfig is for admins', async () => {

@@ -73,7 +73,7 @@ export const spec = (more: Json = {}, hosts?: unknown, metadata: Json = { name: 
 export class FakeTemporal implements TemporalGateway {
   readonly submitted: (SubmitOperation & { cluster: string })[] = [];
   readonly commands: Json[] = [];
-  answers: OperationHistory = { events: [], plan: null, results: [] };
+  answers: OperationHistory = { events: [], results: [] };
   down = false;
   onSubmit: (cluster: string, id: string, request: SubmitOperation) => Promise<void> = () => Promise.resolve();
 

@@ -12,6 +12,7 @@ import { restoreBackup } from '../../../store/backup/restore-backup.ts';
 import { writeBackup } from '../../../store/backup/write-backup.ts';
 import { openStore } from '../../../store/index.ts';
 import { openKeyring, parseKeyring } from '../../../store/keyring.ts';
+import { planOf } from '../../support/temporal-plan.ts';
 import { begun, ended, testKey } from './journal-contract.ts';
 import { spec } from './sample-spec.ts';
 
@@ -28,6 +29,7 @@ describe('backup and restore', () => {
     const store = await openStore({ dataDir: data, keyring: testRing() });
     await store.secrets.put('cluster/demo', 'ca', 'key material');
     await store.specs.put(spec('demo'));
+    await store.plans.save('op-1', planOf('demo', [{ name: 'one', hosts: ['cp-1'] }]));
     const { info, digest } = await store.tokens.create('ci', 'viewer');
     await recordIssue(store.journal, { actor: 'admin', requestId: '' }, tokenIssue(info, digest));
     for (let n = 0; n < 20; n += 1)
@@ -46,6 +48,7 @@ describe('backup and restore', () => {
     expect(rows).toMatchObject({ journal: 21, tokens: 1, secrets: 1 });
     const store = await openStore({ dataDir: fresh, keyring: testRing() });
     expect(await store.secrets.get('cluster/demo', 'ca')).toBe('key material');
+    expect(await store.plans.get('demo', 'op-1')).toMatchObject({ phases: [{ name: 'one' }] });
     expect((await verifyDatabase(store, join(folder, 'spool'))).problems).toEqual([]);
     // It goes on where it was: the chain takes the next record.
     await store.journal.record(begun('demo'), ended());

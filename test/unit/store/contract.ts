@@ -7,6 +7,7 @@ import { parseKeyring } from '../../../store/keyring.ts';
 import { healthContract } from './health-contract.ts';
 import { begun, ended, journalContract, testKey } from './journal-contract.ts';
 import { ownershipContract } from './ownership-contract.ts';
+import { plansContract } from './plans-contract.ts';
 import { quarantineContract } from './quarantine-contract.ts';
 import { spec } from './sample-spec.ts';
 
@@ -68,6 +69,8 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       await expect(store.specs.get('f'.repeat(64))).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
   });
+
+  plansContract(() => store);
 
   describe('secrets', () => {
     it('come back, are replaced, listed by name and deleted', async () => {

@@ -5,6 +5,7 @@ import { recordIssue, tokenIssue } from '../../../api/record-issue.ts';
 import { createJanitor } from '../../../api/retention.ts';
 import { problemText } from '../../../audit/problem.ts';
 import { verifyDatabase } from '../../../audit/verify-database.ts';
+import { planOf } from '../../support/temporal-plan.ts';
 import { CLUSTER, OPERATION, type Sample, sampleOperation } from '../audit/sample.ts';
 import type { FreshDatabase } from './audit-contract.ts';
 
@@ -74,10 +75,15 @@ export function retentionContract(fresh: () => Promise<FreshDatabase>): void {
     });
 
     it('keeps the bundle of the operation that speaks for the cluster, and removes the others', async () => {
+      await sample.store.plans.save(OPERATION, planOf(CLUSTER, [{ name: 'one', hosts: ['cp-1'] }]));
+      await sample.store.plans.save('op-2', planOf(CLUSTER, [{ name: 'one', hosts: ['cp-1'] }]));
       expect((await janitor(ALL).sweep(LATER)).bundles).toBe(0);
+      expect(await count('plans')).toBe(2);
       await sql(`update clusters set latest_operation = 'op-2'`);
       expect((await janitor(ALL).sweep(LATER)).bundles).toBe(1);
       expect(await Promise.all([count('bundles'), count('bundle_pieces'), count('operations')])).toEqual([0, 0, 0]);
+      expect(await count('plans', `operation <> 'op-2'`)).toBe(0);
+      expect(await count('plans')).toBe(1);
       expect(await check()).toEqual([]);
     });
 
