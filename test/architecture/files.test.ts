@@ -11,7 +11,7 @@ it('no focused or silenced test, no leftover', () => {
   expect(found.map(({ path }) => path)).toEqual([]);
 });
 
-it('every error code is used, and said in docs/errors.md', () => {
+it('every error code is used and listed in docs/errors.md', () => {
   const code = sources()
     .filter(({ path }) => path !== 'contracts/error-catalogue.ts' && !path.startsWith('test/'))
     .map(({ text }) => text)

@@ -55,7 +55,7 @@ describe('the image', () => {
   const needed = closure();
   const copied = new Map(imageFiles(root).map(({ from, to }) => [from, to]));
 
-  it('is looked at as a whole', () => {
+  it('is checked as a whole', () => {
     expect([...needed.files]).toEqual(
       expect.arrayContaining([
         'audit/signing-key.ts',

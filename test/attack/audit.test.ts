@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { rechain } from '../support/forged-chain.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
-/** D1 and D2 of the trust issue: somebody who can write our database, and nothing else, is found. */
+/** D1 and D2 of the trust issue: an attacker who can write our database, and nothing else, is detected. */
 
 const main = join(import.meta.dirname, '../../cli/main.ts');
 function kubewright(...args: string[]) {
@@ -47,7 +47,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The verdict on a copy of the data directory that somebody changed. */
+/** The verdict on a changed copy of the data directory. */
 function check(change: (database: DatabaseSync) => void, more: { args?: string[]; forget?: boolean } = {}) {
   const copy = mkdtempSync(join(folder, 'copy-'));
   cpSync(api.dataDir, copy, { recursive: true });
@@ -58,7 +58,7 @@ function check(change: (database: DatabaseSync) => void, more: { args?: string[]
   return kubewright('audit', 'check', '--data', copy, ...(more.args ?? []));
 }
 
-describe('a database that somebody can write alone', () => {
+describe('a database that was changed without the service', () => {
   it('is unchanged at first, and the sinks hold what it holds', () => {
     const { code, out, err } = check(() => undefined, { args: ['--anchors', sink] });
     expect({ code, err }, out).toEqual({ code: 0, err: '' });
@@ -79,7 +79,7 @@ describe('a database that somebody can write alone', () => {
     expect(out).toMatch(/^CHANGED: journal, chain installation: link \d+: anchor \d+ of .* signed another one/);
   });
 
-  it('with the anchors thrown away as well is found by what this machine and the sink remember', () => {
+  it('without its anchors is detected by the copies on this machine and in the sink', () => {
     const forge = (database: DatabaseSync) => {
       database.exec(`update journal set actor = 'nobody' where kind = 'request'`);
       rechain(database, 'installation');
@@ -115,7 +115,7 @@ describe('a database that somebody can write alone', () => {
     expect(code).toBe(1);
   });
 
-  it('signed by somebody else is told from ours; without any key the signer is unknown', () => {
+  it('a bundle signed with another key is detected; without a key the signer is unknown', () => {
     const other = `SHA256:${'A'.repeat(43)}`;
     expect(check(() => undefined, { args: ['--fingerprint', other] })).toMatchObject({ code: 1 });
     const copy = mkdtempSync(join(folder, 'copy-'));
@@ -135,7 +135,7 @@ describe('audit check writes nothing', () => {
   const digestOf = (path: string) =>
     statSync(path).isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
 
-  it('to a database that nobody has open, and none that has a WAL', () => {
+  it('changes neither a closed database nor one with a WAL', () => {
     for (const leaveWal of [false, true]) {
       const copy = mkdtempSync(join(folder, 'copy-'));
       cpSync(api.dataDir, copy, { recursive: true });

@@ -93,7 +93,7 @@ const plain = ({ status, text }: { status: number; text: string }, name: string)
 };
 
 describe('a credential that is not for the cluster', () => {
-  it('cannot be told from one that does not exist, at no place of a spec, by no limited token', async () => {
+  it('is answered as one that does not exist, at every place of a spec, for every limited token', async () => {
     const places: ((credential: Json) => [Json, Json])[] = [
       (credential) => [{ credential, ...pinned }, {}],
       (credential) => [{ credential: { name: 'team-root' } }, { ssh: { credential, ...pinned } }],
@@ -132,7 +132,7 @@ describe('a credential that is not for the cluster', () => {
     const listed = await api.call('GET', '/credentials', { token: operator });
     expect(listed.text).toContain('team-root');
     expect(listed.text).not.toContain('nobody-yet');
-    // Who manages them is told.
+    // A token that manages them sees them.
     const { detail } = problem(await dryRun(spec('free', { credential: { name: 'prod-root' } }), api.adminToken));
     expect(detail).toContain('it is for prod');
   });

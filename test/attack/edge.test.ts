@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RawConnection, rawConnection } from '../support/raw-http.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
-/** Issue 9, B1: nobody unknown costs work, and what a known caller sends costs a bounded amount of it. */
+/** Issue 9, B1: unknown callers cost no work, and a known caller costs a bounded amount of it. */
 
 let service: ServiceProcess;
 beforeAll(async () => {
@@ -45,7 +45,7 @@ async function answersDuring(work: Promise<unknown>): Promise<{ answers: number;
 const head = (method: string, path: string, headers: readonly string[]): string =>
   [`${method} ${path} HTTP/1.1`, 'Host: kubewright', ...headers, '', ''].join('\r\n');
 
-describe('a request whose caller is not known', () => {
+describe('a request of an unknown caller', () => {
   const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
   const PATHS = ['/clusters', '/clusters/x/pause', '/codec/decode', '/codec/encode', '/no/such/route', '/healthz'];
   const BODIES: readonly (readonly [string, readonly string[], string])[] = [
@@ -200,7 +200,7 @@ describe('the body of a known caller', () => {
     expect((await answer.json()) as object).toMatchObject({ status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' });
   });
 
-  it('is not read where the route wants none', async () => {
+  it('is not read when the route takes none', async () => {
     const open: RawConnection[] = [];
     for (const [method, path, status] of [
       ['POST', '/codec/session', 204],

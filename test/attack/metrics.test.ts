@@ -37,7 +37,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('of nobody without a token', async () => {
+test('need a token', async () => {
   for (const path of ['/metrics', '/metrics/worker']) expect((await fetch(`${url}${path}`)).status).toBe(401);
 });
 

@@ -60,7 +60,7 @@ describe('the manifest of a mirror', () => {
     expect(asked).toEqual(['/manifest.json', '/moved.json']);
   });
 
-  it('has a size, whatever its head says of it', async () => {
+  it('has a maximum size, independent of its content-length', async () => {
     let sent = 0;
     const { url } = await serve((_request, response) => {
       response.setHeader('content-type', 'application/json');
@@ -113,7 +113,7 @@ describe('the manifest of a mirror', () => {
   });
 
   it.each(['http://169.254.169.254', 'http://0.0.0.0:1', 'file:///etc', 'http://224.0.0.1'])(
-    'is not looked for at %s',
+    'is not requested at %s',
     async (url) => {
       expect((await refusal(url)).evidence).toMatch(/no file server|no http or https address/);
     },

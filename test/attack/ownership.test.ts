@@ -41,7 +41,7 @@ const specOf = (name: string, address: string): Json => ({
   metadata: { name },
   spec: {
     ssh: { credential: { keyFile: lab.sshKey }, hostKey: machine.hostKey },
-    // Nobody answers there: a whole build stops at its preflight, and the machine stays as cheap as it is.
+    // No host answers there: a whole build stops at its preflight, and the machine stays as cheap as it is.
     artifacts: { mirror: 'http://127.0.0.1:9' },
     hosts: [{ name: 'cp-1', address, roles: ['control-plane', 'etcd', 'worker'] }],
   },

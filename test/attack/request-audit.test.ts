@@ -28,7 +28,7 @@ async function makeToken(body: object): Promise<{ id: string; token: string; rec
   return { ...(JSON.parse(text) as { id: string; token: string }), records };
 }
 
-describe('what is refused for who asks leaves a record, also when it only reads', () => {
+describe('a request that is refused because of its caller leaves a record, also when it only reads', () => {
   it.each([
     ['GET', '/clusters', null],
     ['HEAD', '/clusters', null],
@@ -55,7 +55,7 @@ describe('what is refused for who asks leaves a record, also when it only reads'
 });
 
 describe('two tokens of one name', () => {
-  it('are told apart in requests, and in what they were given', async () => {
+  it('are distinct in requests and in what was issued to them', async () => {
     const one = await makeToken({ name: 'ops', role: 'admin' });
     const two = await makeToken({ name: 'ops', role: 'admin' });
     expect(one.id).not.toBe(two.id);
@@ -92,7 +92,7 @@ describe('behind a proxy', () => {
     expect(await cookie({})).not.toContain('Secure');
   });
 
-  it('without configuration nobody chooses an address', async () => {
+  it('without configuration no caller can choose its address', async () => {
     await api.stop();
     await api.start({});
     expect(await from({ 'x-forwarded-for': '203.0.113.7' })).toEqual(['from 127.0.0.1']);

@@ -10,7 +10,7 @@ let operator: string;
 /** An admin of one cluster is an admin of its options. */
 let clusterAdmin: string;
 
-/** One login for all: the addresses are of nobody. */
+/** One login for all: the addresses have no host. */
 const KEY = '/nowhere/key';
 const cp = { name: 'cp-1', address: '127.0.0.21', roles: ['control-plane', 'etcd', 'worker'] };
 const worker = { name: 'w-1', address: '127.0.0.22', roles: ['worker'] };
@@ -86,7 +86,7 @@ describe('options that switch off what the roles promise', () => {
       ];
       for (const body of bodies) {
         const answer = await post(body, operator);
-        // Some of it Kubewright refuses to everybody.
+        // Some of it Kubewright refuses for every role.
         expect([403, 422], answer.text).toContain(answer.status);
         if (answer.status === 403) expect(pathsOf(answer)[0]).toMatch(new RegExp(`phases\\.${phase}\\.`));
       }
@@ -199,7 +199,7 @@ describe('machines that hold the secrets of the whole cluster', () => {
 
 describe('the policy of a cluster', () => {
   const policy = { policy: { operatorsMay: ['security-options', 'control-planes'] } };
-  it('is set by admins alone, and lets operators do what it says', async () => {
+  it('is set by admins only, and gives operators the listed rights', async () => {
     for (const name of ['fresh', 'shop']) {
       const answer = await post(spec(name, name === 'shop' ? SET_UP : {}, hosts.slice(0, 1), policy), operator);
       expect([answer.status, pathsOf(answer)]).toEqual([403, ['spec.policy.operatorsMay']]);

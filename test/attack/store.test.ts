@@ -53,7 +53,7 @@ describe('PostgreSQL with a session that is idle in a transaction', () => {
     await server?.stop();
   });
 
-  it('12 requests that change something are refused with STORE_BUSY, reads are answered, and then all is well', async () => {
+  it('12 requests that change something are refused with STORE_BUSY, reads are answered, and later requests succeed', async () => {
     expect((await makeToken(api)).status).toBe(201);
     await idle.query('begin');
     await idle.query(`select * from chains where id = '*' for update`);
@@ -77,7 +77,7 @@ describe('SQLite locked by another process', () => {
     await api.close();
   });
 
-  it('the service goes on answering, refuses what it cannot write, and then works again', async () => {
+  it('the service continues to answer, refuses writes, and later works again', async () => {
     other.exec('begin immediate');
     const writes = Promise.all(Array.from({ length: 12 }, () => makeToken(api)));
     // A blocked event loop would answer none before the writes have failed.

@@ -132,7 +132,7 @@ describe('a stream ends with its token:', () => {
       await expect.poll(() => stream.ended()).toBe(true);
     });
 
-    it('made good for other clusters only', async () => {
+    it('restricted to other clusters', async () => {
       const { id, stream } = await opened();
       const database = new DatabaseSync(join(service.dataDir, 'kubewright.db'), { timeout: 5_000 });
       database.prepare('update tokens set clusters = ? where id = ?').run('["other"]', id);
@@ -140,7 +140,7 @@ describe('a stream ends with its token:', () => {
       await expect.poll(() => stream.ended()).toBe(true);
     });
 
-    it('and goes on while another token is revoked', async () => {
+    it('and continues while another token is revoked', async () => {
       const other = await tokenOf('viewer');
       const { stream } = await opened();
       expect((await call('DELETE', `/tokens/${other.id}`, service.adminToken)).status).toBe(204);

@@ -81,7 +81,7 @@ describe('the embedded service', () => {
   it('starts a killed Temporal again, at the same address and on the same database', async () => {
     const before = temporal();
     process.kill(before.pid, 'SIGKILL');
-    // Not /readyz first: on an idle machine the next one answers before anybody sees that it was away.
+    // Not /readyz first: on an idle machine the next one answers before a probe sees that it was down.
     await vi.waitFor(() => expect(temporal().pid).not.toBe(before.pid), SOON);
     await vi.waitFor(ready, SOON);
     expect(temporal().port).toBe(before.port);
@@ -166,7 +166,7 @@ describe('the embedded service', () => {
 });
 
 describe('an API on PostgreSQL', () => {
-  it('tells a database that became read-only from one that is gone', async () => {
+  it('reports a read-only database and a missing one differently', async () => {
     const postgres = await startPostgres();
     const { name, password } = postgres.superuser;
     const set = async (value: 'on' | 'off') => {
@@ -217,13 +217,13 @@ describe('a worker by itself', () => {
     return { child, ended };
   };
 
-  it('tells its supervisor by its exit code what is wrong', async () => {
+  it('exits with a code that names the cause for its supervisor', async () => {
     expect(await startWorker({ TEMPORAL_ADDRESS: 'no port' }).ended).toBe(EXIT.configuration);
-    // The discard port: nobody listens there.
+    // The discard port has no listener.
     expect(await startWorker({ TEMPORAL_ADDRESS: '127.0.0.1:9' }).ended).toBe(EXIT.temporalLost);
   });
 
-  it('goes on when Temporal comes back', async () => {
+  it('continues when Temporal is reachable again', async () => {
     const first = await startTemporalServer({ dataDir, headless: true });
     const port = Number(first.address.split(':')[1]);
     const { child, ended } = startWorker({ TEMPORAL_ADDRESS: first.address });

@@ -89,7 +89,7 @@ async function refusals(): Promise<JournalEntry[]> {
   );
   return pages.flat().filter(({ argv, kind }) => kind === 'request' && argv[0] === 'temporal');
 }
-/** A record of the refusal, of nobody, whatever name was claimed. */
+/** A record of the refusal without an actor, for any claimed name. */
 async function recorded(message: string, workflowId: string): Promise<JournalEntry> {
   const found = await until(refusals, (all) => all.some(({ argv }) => argv[1] === message && argv[2] === workflowId));
   const record = found.find(({ argv }) => argv[1] === message && argv[2] === workflowId)!;
@@ -186,7 +186,7 @@ async function scheduleBy(
   return ended!.activityTaskFailedEventAttributes?.failure?.applicationFailureInfo?.type ?? 'ran';
 }
 
-describe("whoever has Temporal's port", () => {
+describe('a client with access to the port of Temporal', () => {
   let id: string;
   let entity: string;
   let run: string;
@@ -250,7 +250,7 @@ describe("whoever has Temporal's port", () => {
     await recorded('start/cluster', clusterWorkflowId(OTHER));
   });
 
-  it('cannot use what somebody else said, elsewhere or as something else', async () => {
+  it('cannot reuse a signed message of another sender, at another place or as another message', async () => {
     const submitted = await copied(
       entity,
       (event) =>
@@ -299,7 +299,7 @@ describe("whoever has Temporal's port", () => {
     expect(await rawUpdate(run, 'pause', [payload])).toBe('COMMAND_REFUSED');
   });
 
-  it('cannot signal the operation, with words of his own or with copied ones', async () => {
+  it('cannot signal the operation, with own or with copied messages', async () => {
     const handle = plain.workflow.getHandle(run);
     await handle.signal('cancel', { actor: MALLORY, requestId: 'forged' });
     await recorded('signal/cancel', run);
@@ -342,7 +342,7 @@ describe("whoever has Temporal's port", () => {
     expect((await operation(CLUSTER, id)).state).toBe('blocked');
   });
 
-  it('ends an operation by the server’s own means, and the journal says that no request asked for it', async () => {
+  it('can end an operation in Temporal, and the journal records that no request asked for it', async () => {
     await plain.workflow.getHandle(run).cancel();
     const ended = await state(CLUSTER, id, 'cancelled');
     expect(ended.error).toMatchObject({ code: 'ENDED_OUTSIDE' });

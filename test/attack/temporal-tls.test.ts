@@ -126,7 +126,7 @@ describe('a Temporal server with mutual TLS', () => {
       () => ({ ...mutual(client, ours.ca), TEMPORAL_TLS_SERVER_NAME: 'other' }),
     ],
     ['no TLS at all', () => ({})],
-  ])('%s: the worker says so and ends', async (_what, env) => {
+  ])('%s: the worker logs the cause and exits', async (_what, env) => {
     const { code, log } = await worker(env()).ended;
     expect(log).toContain('TEMPORAL_TLS_FAILED');
     expect(code, log).toBe(EXIT.configuration);
@@ -178,7 +178,7 @@ describe('a Temporal server with API keys', () => {
     await running.ended;
   });
 
-  it('refuses a wrong one, which is said without it', async () => {
+  it('refuses a wrong one, with an error that does not contain it', async () => {
     const { code, log } = await worker(env('not-the-right-key')).ended;
     expect(log).toContain('TEMPORAL_NOT_ALLOWED');
     expect(log).not.toContain('not-the-right-key');
@@ -235,7 +235,7 @@ describe('without the right to set anything up', () => {
     expect(code).toBe(EXIT.configuration);
   });
 
-  it('one that was set up by somebody else serves', async () => {
+  it('one that an admin set up before is used', async () => {
     await prepareNamespace({ address: inject('temporalAddress'), namespace: NAMESPACE });
     const running = worker(env(NAMESPACE));
     await until(() => running.log().includes('the worker is running'), running.log);

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { clusterWorkflowId, NAMESPACE, operationWorkflowId, TASK_QUEUES } from '../../contracts/messages.ts';
 import { EMBEDDED, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 
-/** C of the trust issue: what Temporal's own tools do for whoever has its port: schedules, resets, workers on our queues. */
+/** C of the trust issue: what Temporal's own tools can do for a client with access to its port: schedules, resets, workers on our queues. */
 
 const CLUSTER = 'tooled';
 /** In the spec, or in results: what a reader of payloads would look for. */
@@ -82,7 +82,7 @@ const textOf = (message: object): string =>
         : value,
   );
 
-describe('a worker of somebody else on our queues', () => {
+describe('a foreign worker on our task queues', () => {
   it('gets tasks that it cannot read, and what it answers is refused', async () => {
     const { workflowService } = connection;
     const poll = () =>

@@ -127,7 +127,7 @@ describe('docker compose up', () => {
     }
   });
 
-  it('comes up healthy', async () => {
+  it('becomes healthy', async () => {
     await writeEnv({ ...(await filledIn()), KUBEWRIGHT_PUBLISH: '0.0.0.0:8080' });
     await up();
     expect(await (await fetch(`http://${docker.host.address}:8080/readyz`)).json()).toMatchObject({ status: 'ready' });
@@ -151,7 +151,7 @@ describe('docker compose up', () => {
     }
   });
 
-  it('says what is not well: a Temporal that hangs', async () => {
+  it('reports the failed check when Temporal does not answer', async () => {
     const unhealthy = async () =>
       (await state()).filter(({ Health }) => Health === 'unhealthy').map(({ Service }) => Service);
     await mustCompose('kill --signal STOP temporal');

@@ -134,7 +134,7 @@ const SAME = ['workflowId', 'runId', 'activityId', 'attempt', 'seq', 'phase', 'h
 const endedBy = (stop: JournalEntry, records: readonly JournalEntry[]): JournalEntry | undefined =>
   records.find((each) => each.kind !== 'stop' && SAME.every((name) => each[name] === stop[name]));
 
-it('the journal and sshd tell of the same commands, also of a build that is interrupted, resumed and cut off', async () => {
+it('the journal and sshd list the same commands, also for a build that is interrupted, resumed and cut off', async () => {
   const { operation } = await bench.api.request<{ operation: string }>('POST', '/clusters', bench.lab.spec);
   await interrupt(operation, ['prepare', 'binaries', 'etcd']);
   await cutOff(operation, 'worker-1');

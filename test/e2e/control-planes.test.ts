@@ -116,7 +116,7 @@ async function messageEvents({ services, lab }: Cluster, operation: string): Pro
 }
 
 describe('a control plane of three', () => {
-  it('the first one dead: named, left out, its work done by another, a second one refused; then another machine in its place', async () => {
+  it('the first one is down: reported, excluded, its work done by another, a second exclusion refused; then replaced by another machine', async () => {
     const [dead, next, third] = CONTROL_PLANES as [string, string, string];
     await withCluster(LAB, async (at) => {
       const { lab } = at;
@@ -197,7 +197,7 @@ describe('a control plane of three', () => {
     });
   });
 
-  it('dead in the middle of the first build: another machine in its place finishes it', async () => {
+  it('down during the first build: a replacement finishes it', async () => {
     const [first, dead] = CONTROL_PLANES as [string, string, string];
     await withCluster(LAB, async (at) => {
       const { lab } = at;

@@ -209,7 +209,7 @@ describe('npm run demo', () => {
     expect(can.trim()).toBe('no');
   });
 
-  it('has a healthy etcd that speaks only TLS with client certificates', async () => {
+  it('has a healthy etcd that accepts only TLS with client certificates', async () => {
     const health = await ssh(
       controlPlane,
       'etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/health.crt --key /etc/etcd/pki/health.key endpoint health --cluster',
@@ -221,7 +221,7 @@ describe('npm run demo', () => {
     await expect(ssh(controlPlane, 'curl --silent --max-time 5 http://127.0.0.1:2379/health')).rejects.toThrow();
   });
 
-  it('lets nobody in without a certificate, and keeps secrets encrypted in etcd', async () => {
+  it('refuses clients without a certificate, and keeps secrets encrypted in etcd', async () => {
     const anonymous = await ssh(
       controlPlane,
       'curl --silent --insecure -o /dev/null -w "%{http_code}" https://127.0.0.1:6443/api/v1/nodes',
@@ -288,7 +288,7 @@ describe('npm run demo', () => {
     expect(commands.length).toBeLessThanOrEqual(39 + 2 * answer.hosts.length);
   });
 
-  it('says degraded with the reasons where a build has nothing to change, and healthy when they are gone', async () => {
+  it('is degraded with reasons after a build without changes, and healthy when the reasons are gone', async () => {
     const path = `/clusters/${answer.cluster}`;
     const run = async (kind: 'build' | 'check') => {
       const { operation } = await api.request<{ operation: string }>('POST', `${path}/operations`, { kind });
@@ -375,7 +375,7 @@ describe('npm run demo', () => {
     }));
   });
 
-  it('tells which command ran where', async () => {
+  it('lists which command ran on which host', async () => {
     const commands = await api.commands(answer.cluster, { operation: answer.operation, host: answer.hosts[1]!.name });
     expect(commands.length).toBeGreaterThan(5);
     expect(new Set(commands.map((command) => command.host))).toEqual(new Set([answer.hosts[1]!.name]));

@@ -90,7 +90,7 @@ afterAll(async () => {
 });
 
 describe('a quorum of three', () => {
-  it('forms while one host is missing, and takes it in when it comes', async () => {
+  it('forms while one host is missing, and adds it later', async () => {
     await Promise.all(['cp-1', 'cp-2'].map((host) => etcd(host)));
     await ctl('cp-1', 'put /kept precious');
     await etcd('cp-3');
@@ -99,7 +99,7 @@ describe('a quorum of three', () => {
     await expectSettled();
   });
 
-  it('takes a member with an empty disk in anew, under a new id', async () => {
+  it('adds a member with an empty disk again, under a new id', async () => {
     const before = await membersBy('cp-1');
     await loseDisk('cp-3');
     const { changes } = await etcd('cp-3');
@@ -123,7 +123,7 @@ describe('a quorum of three', () => {
     await expectSettled();
   });
 
-  it('refuses what would cost the majority, changes nothing, and goes on when the others are back', async () => {
+  it('refuses a step that would lose the majority, changes nothing, and continues when the others are back', async () => {
     const before = await membersBy('cp-1');
     await loseDisk('cp-3');
     await onHost(lab, 'cp-2', 'systemctl stop etcd.service');
@@ -147,7 +147,7 @@ describe('a replaced machine', () => {
     await expectSettled(replaced);
   });
 
-  it('whose predecessor comes back with old data: that is put aside, and the present member is left alone', async () => {
+  it('whose predecessor returns with old data: that data is moved aside, and the present member is not changed', async () => {
     await onHost(lab, 'cp-3', 'systemctl start --no-block etcd.service');
     expect((await membersBy('cp-1')).lines).toEqual(expected(SPARE));
     // Back to the old machine, on purpose.
@@ -158,7 +158,7 @@ describe('a replaced machine', () => {
   });
 });
 
-it('founders that began with a wrong address begin anew once it is corrected', async () => {
+it('founders that started with a wrong address start again after a correction', async () => {
   await bench.close();
   await Promise.all(
     lab.hosts.map(({ name }) => onHost(lab, name, 'systemctl stop etcd.service; rm -rf /var/lib/etcd/member')),

@@ -67,7 +67,7 @@ describe('a worker killed in mid-build', () => {
   });
 });
 
-describe('a host whose sshd stops in mid-build', () => {
+describe('a host whose sshd stops during a build', () => {
   let bench: Bench;
   beforeAll(async () => {
     bench = await freshBench('kwf');

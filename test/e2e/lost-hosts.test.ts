@@ -98,7 +98,7 @@ describe('a lost worker', () => {
     expect(await judged(at, { operation: build.operation, status, struck: [], decided: [] })).toEqual([]);
   });
 
-  it('whose tasks were all done is named by the last check, soon', async () => {
+  it('whose tasks had all ended is reported by the last check', async () => {
     await at.restore('bare');
     const { lab } = at;
     const build = await WatchedBuild.start(at);

@@ -55,8 +55,8 @@ async function nodes({ lab }: Cluster): Promise<string[]> {
   return stdout.trim().split('\n').sort();
 }
 
-describe('a worker that is dead for good', () => {
-  it('is left out by the policy; another machine in its place is healed with one control plane and nobody else', async () => {
+describe('a worker that is down permanently', () => {
+  it('is excluded by the policy; its replacement is healed together with one control plane and no other host', async () => {
     await withCluster({ name: 'kwwq', hosts: 4 }, async (at) => {
       const { lab } = at;
       const addressOf = (host: string) => lab.hosts.find(({ name }) => name === host)!.address;

@@ -5,7 +5,7 @@ import { execInHost } from '../../lab/faults.ts';
 import { differences, HOST_SNAPSHOT } from '../support/host-snapshot.ts';
 import { type Bench, freshBench } from './support.ts';
 
-/** Two hosts with things of somebody else's on them: built, cancelled, built, one torn down, all torn down, built. */
+/** Two hosts with files and settings of others: built, cancelled, built, one torn down, all torn down, built. */
 
 let bench: Bench;
 const before = new Map<string, string>();
@@ -25,7 +25,7 @@ const build = async (): Promise<void> => {
   expect(status.tasks.filter(({ error }) => error).map(({ error }) => error)).toEqual([]);
   expect(status.state).toBe('succeeded');
 };
-/** Somebody else's things beside ours. */
+/** Files and settings of others beside ours. */
 const FOREIGN = `
 printf 'theirs\\n' >/etc/theirs.conf
 mkdir -p /etc/containerd; printf '# theirs\\n' >/etc/containerd/config.toml; chmod 640 /etc/containerd/config.toml
@@ -86,7 +86,7 @@ describe('a cluster beside things of others', () => {
     expect(cluster.hosts.map(({ name }) => name)).toEqual(['cp-1']);
   });
 
-  it('is removed: what was there is as it was, what others put into our folders stays, and the answer says so', async () => {
+  it('is removed: earlier content is restored, files of others in our folders stay, and the answer lists both', async () => {
     await on('cp-1', 'touch /etc/kubernetes/theirs /opt/cni/bin/theirs');
     const status = await request('DELETE', `/clusters/${bench.name}?confirm=${bench.name}`);
     expect(status.tasks.filter(({ error }) => error)).toEqual([]);
@@ -119,7 +119,7 @@ describe('a cluster beside things of others', () => {
     await expect(bench.api.request('GET', `/clusters/${bench.name}/kubeconfig`)).rejects.toThrow(/CONFLICT/);
   });
 
-  it('is removed again without a change, and built anew on the same hosts', async () => {
+  it('is removed again without a change, and built again on the same hosts', async () => {
     const again = await request('DELETE', `/clusters/${bench.name}?confirm=${bench.name}`);
     expect(again.state).toBe('succeeded');
     expect(again.tasks.map(({ changeCount }) => changeCount)).toEqual(again.tasks.map(() => 0));

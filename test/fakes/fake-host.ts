@@ -20,13 +20,13 @@ export type FakeReply = string | Partial<ExecResult> | Error;
 export type FakeAnswer = FakeReply | ((command: FakeCommand) => FakeReply | Promise<FakeReply>);
 
 /**
- * A strict host for unit tests: answers what it was told to answer, records everything, and fails on anything else.
+ * A strict host for unit tests: gives prepared answers, records everything, and fails on anything else.
  * Codes are judged as on a real host (COMMAND_FAILED unless listed in okCodes).
  */
 export class FakeHost implements RemoteHost {
   readonly name: string;
   readonly commands: FakeCommand[] = [];
-  /** Commands that nobody expected: also thrown, but code under test may catch that. See `verify`. */
+  /** Commands without a prepared answer: also thrown, but code under test may catch that. See `verify`. */
   readonly unmatched: FakeCommand[] = [];
   /** Path to the last content uploaded there. */
   readonly files = new Map<string, string>();

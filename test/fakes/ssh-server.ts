@@ -87,7 +87,7 @@ export class TestSshServer {
     return this;
   }
 
-  /** The machine was reinstalled, or somebody is in between. */
+  /** The machine was reinstalled, or an attacker is in between. */
   changeHostKeys(...keys: TestKey[]): void {
     this.#ssh = this.#makeServer(keys);
   }

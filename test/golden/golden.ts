@@ -177,7 +177,7 @@ export async function expectGolden(phase: Phase, golden: GoldenCase): Promise<vo
   expectGoldenFiles(`${phase.name}/${golden.name}`, renderResources(resources));
 }
 
-/** Compares named texts with the golden files of a folder; files nobody renders any more count as a difference. */
+/** Compares named texts with the golden files of a folder; files that are no longer rendered count as a difference. */
 export function expectGoldenFiles(folder: string, rendered: ReadonlyMap<string, string>): void {
   const path = join(FILES, folder);
   if (process.env['KUBEWRIGHT_GOLDEN_UPDATE'] === '1') {

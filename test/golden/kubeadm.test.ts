@@ -47,7 +47,7 @@ test('what add-ons count on is as kubeadm has it', async () => {
   expect(corefile).toContain('.:53 / cache / disable denial cluster.local');
 });
 
-test('a difference that nobody explained fails', async () => {
+test('an unexplained difference fails', async () => {
   const own = await ours();
   const changed = { ...own, flags: { ...own.flags, 'kube-apiserver': { ...own.flags['kube-apiserver'] } } };
   delete changed.flags['kube-apiserver']!['allow-privileged'];

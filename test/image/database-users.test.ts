@@ -44,7 +44,7 @@ describe('the users of the databases', () => {
     expect(await server.query(name, password, 'postgres', 'SELECT count(*) FROM pg_roles WHERE rolsuper')).toBe('1');
   });
 
-  it('come to an installation whose superuser was kubewright, and get what it owned', async () => {
+  it('are created in an installation whose superuser was kubewright, and become owners of its tables', async () => {
     server = await startPostgres({ superuser: 'kubewright' });
     const { password } = server.superuser;
     for (const database of ['kubewright', 'temporal', 'temporal_visibility']) {

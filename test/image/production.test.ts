@@ -63,7 +63,7 @@ describe('production', () => {
     expect(await (await fetch(`${production.url}/readyz`)).json()).toMatchObject({ status: 'ready' });
   });
 
-  it('has a Temporal that lets nobody in without a certificate, at its frontend and between its services', async () => {
+  it('has a Temporal that requires client certificates, at its frontend and between its services', async () => {
     const { temporal, tls } = production;
     for (const address of [temporal.address, ...temporal.internode]) {
       expect(await handshake(address, tls.serverCa), address).toMatch(/CERTIFICATE_REQUIRED|certificate required/i);

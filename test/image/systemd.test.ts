@@ -85,7 +85,7 @@ describe('the systemd units', () => {
       })
       .toContain('"status":"ready"');
 
-  it('have no mistake that systemd knows', async () => {
+  it('pass the check of systemd', async () => {
     const verified = await ssh(
       `systemd-analyze verify ${UNITS.map((unit) => `/etc/systemd/system/${unit}.service`).join(' ')}`,
     );
@@ -137,7 +137,7 @@ describe('the systemd units', () => {
     }
   });
 
-  it('do not start a wrong configuration again and again, and say what is wrong', async () => {
+  it('do not restart with a wrong configuration, and log the error', async () => {
     await must('echo KUBEWRIGHT_PORT=no-number >>/etc/kubewright/kubewright.env; : >/etc/kubewright/secret-key');
     await ssh('systemctl start kubewright-api');
     await expect.poll(() => shown('kubewright-api', 'ActiveState'), { timeout: 30_000 }).toBe('failed');

@@ -94,7 +94,7 @@ test('an overtaken attempt does not run its first script', async () => {
   expect(await onHost(lab, target.name, 'ls /run/kubewright')).not.toContain('overtaken');
 });
 
-test('of first scripts at the same time the newest attempt goes on, and no other one ends well after it', async () => {
+test('of first scripts at the same time the newest attempt continues, and no other one succeeds after it', async () => {
   for (let round = 0; round < 5; round += 1) {
     await clean();
     const sessions = await Promise.all([1, 2, 3, 4].map((number) => attempt(number % 2 ? one : two, { number })));
@@ -119,7 +119,7 @@ test('commands asked for at once: the first script claims, the others wait for i
   expect(one.recorder.entries.length - before).toBe(3);
 });
 
-test('a first command that is no script is claimed for; a failed first script says what it said, and the next one runs', async () => {
+test('a first command that is no script is preceded by a claim; a failed first script reports its output, and the next one runs', async () => {
   const { host } = await attempt(one);
   expect((await host.exec(['echo', 'claimed'])).stdout).toBe('claimed\n');
 
@@ -129,7 +129,7 @@ test('a first command that is no script is claimed for; a failed first script sa
   expect((await second.script('echo next')).stdout).toBe('next\n');
 });
 
-test('the first script leaves the mark of the cluster, and does not run on a host of another one', async () => {
+test('the first script writes the ownership marker, and does not run on a host of another cluster', async () => {
   const before = commands(one);
   const { host } = await attempt(one, { owned: true });
   expect((await host.script('cat "$1"', [MARK])).stdout).toBe('test 0123456789ab\n');

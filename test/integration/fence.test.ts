@@ -88,7 +88,7 @@ test.each(['root', 'admin'])(
       for await (const line of createInterface({ input: child.stdout! })) said.push(JSON.parse(line));
     })();
     await expect.poll(() => sleeping(mark), { timeout: 30_000 }).toHaveLength(3);
-    // Its connection stays open, nobody answers on it.
+    // Its connection stays open, without any answer.
     child.kill('SIGSTOP');
 
     const { host } = await attempt(two, { attempt: 2, as: user });
@@ -139,7 +139,7 @@ test('a new operation ends what the old one runs, in every phase; others of its 
   }
 });
 
-test('children whose command was killed are ended too; strangers that took over its session number are not', async () => {
+test('children of a killed command are ended too; unrelated processes with the same session number are not', async () => {
   const { host } = await attempt(one, {});
   const lost = failure(
     host.exec(['sh', '-c', 'sleep 3500.1 & timeout 4000 sleep 3500.2 & echo $$ >"$0"; wait', `${DIR}/pid`]),
@@ -207,7 +207,7 @@ test('a dry run holds nothing and disturbs nothing', async () => {
   await build.host.exec(['true']);
 });
 
-test('a host that forgot who works on it takes no command until it is claimed again; who was first survives a reboot', async () => {
+test('a host without its fence runs no command until it is claimed again; the newest claim survives a reboot', async () => {
   const { host } = await attempt(one, { attempt: 2 });
   await rebootHost(lab, target.name);
   expect((await failure(host.exec(['true']))).code).toBe('FENCE_LOST');

@@ -48,7 +48,7 @@ afterAll(async () => {
   await bench.close();
 });
 
-test('another file than the manifest says: both sums are told, nothing of it is installed, nothing is left', async () => {
+test('a file that differs from the manifest: both checksums are reported, nothing is installed, nothing is left behind', async () => {
   const promised = { sha256: 'a'.repeat(64), size: 12 };
   mirror.says.set(containerd, promised);
   const real = mirror.files.get(containerd)!;

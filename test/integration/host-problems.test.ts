@@ -41,7 +41,7 @@ describe('reaching a host', () => {
     await bench.run(preflight('worker-1'));
   });
 
-  test('a key file that is none is told apart from a refused one', async () => {
+  test('a key file without a key is not reported as a refused key', async () => {
     const keyFile = join(bench.folder, 'garbage');
     writeFileSync(keyFile, 'not a key\n', { mode: 0o600 });
     const change = (spec: SpecDraft) => {
@@ -118,7 +118,7 @@ describe('reaching a host', () => {
     await bench.run(preflight('worker-1'));
   });
 
-  test('an address that nobody has, and a name that does not resolve', async () => {
+  test('an address without a host, and a name that does not resolve', async () => {
     const at = (address: string) => (spec: SpecDraft) => {
       hostOf(spec, 'worker-1').address = address;
     };
@@ -225,7 +225,7 @@ describe('what preflight finds', () => {
     await bench.run(preflight('worker-1'));
   });
 
-  test('ports that somebody else holds, with who it is; all that is wrong is told at once', async () => {
+  test('ports in use, with the process that uses them; all problems are reported together', async () => {
     const listen = (port: number) =>
       startOnHost(lab, 'cp-1', {
         unit: `kwtest-port-${port}`,

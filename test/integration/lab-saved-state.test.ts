@@ -37,7 +37,7 @@ beforeAll(() => saveLab(lab, 'fresh'));
 // For the files that come later.
 afterAll(() => restoreLab(lab, 'fresh'));
 
-it('disks are as they were saved, whatever was done to them since, and every host runs', async () => {
+it('disks are as they were saved, and every host runs', async () => {
   await onHost(lab, HOST, MAKE);
   // Its mount would hide what is below.
   await onHost(lab, HOST, 'umount /var/lib/kept/m');

@@ -68,7 +68,7 @@ function through(shell: string[], words: readonly string[], input: string): { wo
   const { stdout, stderr } = spawnSync(command, [...args, line], {
     input: `${STDIN_GUARD}${input}`,
     encoding: 'utf8',
-    // Start-up files of whoever runs this test play no part.
+    // Start-up files of the user who runs this test are not read.
     env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
   });
   expect(stderr).toContain(`${mark}\n`);

@@ -76,7 +76,7 @@ test('no task of another cluster does anything on a host: build, dry run, teardo
   await owner.run({ phase: 'teardown', host: HOST, kind: 'teardown' });
 });
 
-test('any first task marks the host, the last step of the teardown takes the mark off', async () => {
+test('any first task writes the ownership marker, the last step of the teardown removes it', async () => {
   await owner.run({ phase: 'chrony', host: HOST, mode: 'check' });
   expect(await mark()).toBe('');
   await owner.run({ phase: 'preflight', host: HOST });
@@ -102,7 +102,7 @@ test('of two clusters that claim a fresh host at once exactly one gets it', asyn
   }
 });
 
-test('a cluster that was removed takes back what its teardown did not reach; one that is built anew does not build there', async () => {
+test('a removed cluster can tear down hosts that its teardown did not reach; a new cluster of the name does not build there', async () => {
   await owner.run({ phase: 'prepare', host: HOST });
   await owner.deps.purgeSecrets(lab.name, { hosts: null, dryRun: false });
   // Safe to repeat: the second time there is no CA any more.
@@ -115,7 +115,7 @@ test('a cluster that was removed takes back what its teardown did not reach; one
   await owner.run({ phase: 'preflight', host: HOST });
 });
 
-test('a mark without a word is none, one that cannot be read is somebody’s', async () => {
+test('an empty marker does not count, an unreadable one counts as owned by another cluster', async () => {
   await onHost(lab, HOST, `printf '\\n\\n' >${MARK}`);
   await owner.run({ phase: 'preflight', host: HOST });
   expect(await mark()).toMatch(new RegExp(`^${lab.name} `));

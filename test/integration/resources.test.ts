@@ -198,7 +198,7 @@ describe('crashes and faults', () => {
     expect(await read(path)).toBe('v1');
   });
 
-  test('a full disk is told with its numbers: before a download, while it runs, and for a file', async () => {
+  test('a full disk is reported with its numbers: before a download, during it, and for a file', async () => {
     const small = `${ROOT}/small`;
     await session.host.script('mkdir -p "$1" && mount -t tmpfs -o size=6m none "$1"', [small]);
     const big = serve('/big', Buffer.alloc(8 * 1024 * 1024, 7));

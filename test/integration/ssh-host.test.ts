@@ -187,7 +187,7 @@ test('a key of the host that is not the pinned one stops; so does a changed key 
   expect(error.evidence).toContain(`expected ${first.hostKeyFingerprint}`);
 });
 
-test('a killed connection: the running command says so, an idle one goes unnoticed', async () => {
+test('a killed connection fails the running command; an idle connection is replaced without an error', async () => {
   await startSshd();
   const { open } = await pool({}, PORT);
   const { host } = await open();
@@ -227,7 +227,7 @@ test('refused logins, by key and by password', async () => {
   expect((await failure(open({ user: 'operator', credential: { name: 'wrong' } }))).code).toBe('SSH_AUTH_FAILED');
 });
 
-test('a user without sudo, whose shell prints on start, is told apart', async () => {
+test('a user without sudo, whose shell prints at start, is named as such', async () => {
   await root.script(`
     id kwplain >/dev/null 2>&1 || useradd -m -s /bin/bash kwplain
     mkdir -p ~kwplain/.ssh

@@ -115,7 +115,7 @@ describe('store on PostgreSQL', () => {
       expect(check(address)).toMatchObject({ code: 1, out: expect.stringContaining('CHANGED: journal') });
     });
 
-    it('runs in a session in which the server refuses to write, whatever its user may', async () => {
+    it('runs in a read-only session of the server, with any rights of its user', async () => {
       const store = await openStoreReadOnly({ url, dataDir: sample.folder, keyring: keyring(testKey(1)) });
       try {
         const readOnly = { evidence: expect.stringContaining('read-only transaction') as string };
@@ -127,7 +127,7 @@ describe('store on PostgreSQL', () => {
       }
     });
 
-    it('runs no migration: it says which ones an older database lacks', async () => {
+    it('runs no migration: it lists the migrations that an older database lacks', async () => {
       const older = await emptyDatabase('older');
       await (await openStore({ url: older, keyring: keyring(testKey(1)) })).close();
       await query(older, `delete from kysely_migration where name = '009-signed-heads'; drop table anchors`);
@@ -146,7 +146,7 @@ describe('store on PostgreSQL', () => {
     await Promise.all(stores.map((store) => store.close()));
   });
 
-  it('says STORE_FAILED when nobody answers', async () => {
+  it('fails with STORE_FAILED when the database does not answer', async () => {
     const url = `postgres://kubewright@127.0.0.1:${await freePort(0)}/postgres`;
     await expect(openStore({ url, keyring: keyring(testKey(1)) })).rejects.toMatchObject({ code: 'STORE_FAILED' });
   });

@@ -59,7 +59,7 @@ describe('a build', () => {
       cat /proc/sys/kernel/hostname`,
     );
 
-  test('dry run of every phase on bare hosts tells what it would do, and does none of it', async () => {
+  test('dry run of every phase on bare hosts lists the changes and makes none', async () => {
     const before = await Promise.all(hosts.map(digest));
     const spec = bench.spec(asAdmin);
     const operation = {
@@ -88,7 +88,7 @@ describe('a build', () => {
     expect(await bench.store.secrets.list(`cluster/${lab.name}`)).toEqual([]);
   });
 
-  test('goes through for a user with sudo, and changes what the dry run said', async () => {
+  test('succeeds for a user with sudo, and makes the changes of the dry run', async () => {
     await onAll('preflight');
     const prepared = await onAll('prepare');
     // By the claim of the first task, preflight's, the hosts carry the mark already.
@@ -128,7 +128,7 @@ describe('a build', () => {
     expect((await bench.run({ phase: 'prepare', host: 'worker-1', change: asAdmin })).changes).toEqual([]);
   });
 
-  test('goes through for a user whose password sudo asks for; the password is nowhere in what is recorded', async () => {
+  test('succeeds for a user with a sudo password; no record contains the password', async () => {
     const password = readFileSync(lab.users.operator.passwordFile, 'utf8').trim();
     await bench.store.credentials.put('operator', { kind: 'password', password, clusters: [lab.name] });
     const change = (spec: SpecDraft) => {
@@ -280,7 +280,7 @@ describe('the package manager', () => {
     expect(await isInstalled('tree')).toBe('installed');
   });
 
-  test('goes on when sshd dies under a task; the next run waits for nobody and converges', async () => {
+  test('continues when sshd dies during a task; the next run does not wait and converges', async () => {
     await lock('/var/lib/dpkg/lock-frontend', '600');
     const running = () => onHost(lab, HOST, 'pgrep -x apt-get || :');
     const task = bench.stops(withTree, {

@@ -36,7 +36,7 @@ beforeAll(async () => {
   await mirror.start(lab.gateway);
   packages = await packageNames(lab, HOST);
   await makeBare(lab, HOST, packages);
-  // Somebody else's: a file that we overwrite, another name, another setting.
+  // Of others: a file that we overwrite, another name, another setting.
   await onHost(
     lab,
     HOST,
@@ -53,7 +53,7 @@ afterAll(async () => {
 });
 
 describe('a teardown', () => {
-  test('leaves a host as it was, and says what it did; a second one finds nothing', SLOW, async () => {
+  test('restores the host and lists what it did; a second teardown finds nothing', SLOW, async () => {
     await build();
     expect(differences(before, await snapshot()).length).toBeGreaterThan(20);
     const foretold = await tearDown({ mode: 'check' });
@@ -72,7 +72,7 @@ describe('a teardown', () => {
     expect(await tearDown()).toMatchObject({ changes: [], changeCount: 0 });
   });
 
-  test('keeps what others put there or changed since, and says why', SLOW, async () => {
+  test('keeps what others placed there or changed since, with the reason', SLOW, async () => {
     await build();
     await onHost(
       lab,
@@ -95,7 +95,7 @@ describe('a teardown', () => {
     expect(differences(before, await snapshot())).toEqual([]);
   });
 
-  test('that is cut off goes on where it was, and a build may come in between', SLOW, async () => {
+  test('that is cut off continues where it stopped, also after a build', SLOW, async () => {
     await build();
     const abort = new AbortController();
     const cut = bench.stops(
@@ -111,7 +111,7 @@ describe('a teardown', () => {
     expect(differences(before, await snapshot())).toEqual([]);
   });
 
-  test('knows after a reboot what there was before the build', SLOW, async () => {
+  test('restores after a reboot what there was before the build', SLOW, async () => {
     await build();
     await rebootHost(lab, HOST);
     await onHost(lab, HOST, 'sysctl -q -w net.ipv4.conf.all.rp_filter=2');
@@ -120,7 +120,7 @@ describe('a teardown', () => {
   });
 
   test(
-    'of a build by a version without a ledger takes what the phases would place, and keeps what it cannot know',
+    'of a build by a version without a ledger removes what the phases would place, and keeps the rest',
     SLOW,
     async () => {
       await build();

@@ -47,7 +47,7 @@ describe('recorded histories', () => {
     await replay(code(), JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as Recorded);
   });
 
-  it('bite: another order of tasks is refused', async () => {
+  it('fail on another order of tasks', async () => {
     const name = committed.find((each) => each.includes('operation'))!;
     const broken = code().replace(/\.order - (.+?)\.order/, '.order * -1 + $1.order');
     expect(broken).not.toBe(code());

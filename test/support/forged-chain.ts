@@ -22,7 +22,7 @@ export function rechain(database: DatabaseSync, chain: string): void {
 }
 
 /**
- * Signs a forged database anew with the installation's own key: what somebody does who has the database, `audit.key` and
+ * Signs a forged database anew with the installation's own key: as an attacker does who has the database, `audit.key` and
  * `anchors.json`. The table `anchors` must be empty.
  */
 export async function reanchor(dataDir: string): Promise<void> {

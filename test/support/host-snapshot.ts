@@ -1,6 +1,6 @@
 /**
  * What a host is, as text: one line per thing, to compare before and after. Left out, because no installer can help it or
- * because it is nobody's: logs and their rotation, caches and lists of the package manager (what is installed is compared
+ * because it has no owner: logs and their rotation, caches and lists of the package manager (what is installed is compared
  * by name and version), settings of a kernel that lab hosts share, the backups that passwd and shadow keep of themselves, systemd's own state, and pids and sockets
  * under /run.
  */

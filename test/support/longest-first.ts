@@ -2,7 +2,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
  * The files of the e2e tier that take minutes, longest first (docs/benchmarks.md). Where files run side by side, a long
- * one that starts last is waited for by nobody else's work.
+ * one that starts last would keep the run waiting.
  */
 const LONGEST = ['chaos', 'control-planes', 'lost-hosts', 'pause', 'faults', 'teardown', 'secrets', 'quarantine'];
 

@@ -128,7 +128,7 @@ export async function startProductionTemporal(options: ProductionTemporalOptions
   return { address, internode, cli, start, stop, kill: () => end('SIGKILL'), log };
 }
 
-/** Certificates of a Temporal server that demands them of everybody: of clients, and of its own services. */
+/** Certificates of a Temporal server that requires them: of clients, and of its own services. */
 export interface MutualTls {
   /** Settings of the server: its own template's names. */
   server: Record<string, string>;

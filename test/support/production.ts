@@ -34,7 +34,7 @@ export interface ImageService {
 export interface Production {
   postgres: Postgres;
   temporal: ProductionTemporal;
-  /** Of Temporal: nobody is let in without a certificate. */
+  /** Of Temporal: clients need a certificate. */
   tls: MutualTls;
   image: AssembledImage;
   api: ImageService;

@@ -40,7 +40,7 @@ const READY_MS = 200_000;
 /** Within this time a service ends by itself; then it is killed. */
 const END_MS = 40_000;
 const LOG_LENGTH = 2_000_000;
-/** Nobody listens there: the discard port. */
+/** A port without a listener: discard. */
 const NO_TEMPORAL = '127.0.0.1:9';
 
 /** The environment that makes it what `npm start` is: API, worker and Temporal. */

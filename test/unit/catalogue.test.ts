@@ -15,7 +15,7 @@ const ARCHES: Arch[] = ['amd64', 'arm64'];
 /** The projects that publish no checksums: everything else has one here or beside its release file. */
 const UNPUBLISHED = ['flannel'];
 
-test.each(ARCHES)('every artifact for %s has a published digest or is known to have none', (arch) => {
+test.each(ARCHES)('every artifact for %s has a published digest or is listed as having none', (arch) => {
   for (const kubernetesVersion of [DEFAULT_KUBERNETES_VERSION, PREVIOUS_KUBERNETES_VERSION]) {
     for (const file of artifactFiles({ arch, kubernetesVersion })) {
       if (UNPUBLISHED.includes(file.artifact)) expect(file.digest.kind).toBe('unpublished');
@@ -25,7 +25,7 @@ test.each(ARCHES)('every artifact for %s has a published digest or is known to h
   }
 });
 
-test('what the project checksums list is known here, for both Kubernetes versions and both architectures', () => {
+test('published checksums of the projects match ours, for both Kubernetes versions and both architectures', () => {
   for (const arch of ARCHES) {
     for (const version of [DEFAULT_KUBERNETES_VERSION, PREVIOUS_KUBERNETES_VERSION]) {
       expect(artifact('kubelet', version).file(arch).digest.kind).toBe('known');
@@ -37,7 +37,7 @@ test('what the project checksums list is known here, for both Kubernetes version
   }
 });
 
-test('an unknown version has no known digest: one of another version must never be taken for it', () => {
+test('an unknown version has no digest: that of another version must not be used for it', () => {
   expect(artifact('kubelet', '1.36.2').file('amd64').digest.kind).toBe('beside');
   expect(artifact('etcd', '3.6.13').file('amd64').digest.kind).toBe('unpublished');
 });
@@ -82,7 +82,7 @@ test('only the Kubernetes binaries follow the asked version', () => {
   expect(following.sort()).toEqual([...KUBERNETES_BINARIES].sort());
 });
 
-test('names are told apart', () => {
+test('names are distinguished', () => {
   expect(ARTIFACT_NAMES.every(isArtifactName)).toBe(true);
   expect(isArtifactName('toString')).toBe(false);
 });

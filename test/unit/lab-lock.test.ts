@@ -33,7 +33,7 @@ it('lets go of the lock when the work fails', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-it('knows a process from a later one with the same pid', async () => {
+it('distinguishes a process from a later one with the same pid', async () => {
   const me = await processId(process.pid);
   expect(me).not.toBeNull();
   expect(await isAlive(me!)).toBe(true);

@@ -79,7 +79,7 @@ describe('the base image key', () => {
   const apt = { conf: '', sources: [], certificates: {} };
   const day = 24 * 3600_000;
 
-  it('changes with whatever changes the image, and every two weeks', () => {
+  it('changes with each input of the image, and every two weeks', () => {
     const now = 14 * day * 1000;
     const first = recipeDigest(baseRecipe(apt, now));
     expect(recipeDigest(baseRecipe(apt, now + 13 * day))).toBe(first);

@@ -15,7 +15,7 @@ const host: LabHost = {
   hostKey: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPVbnig7XoTVm6gAcU7iUIPUk2VwjlGdTFkoZoMNRgcB',
 };
 
-it('gives every phase options that the phase knows', async () => {
+it('gives every phase options that it accepts', async () => {
   const traits = { cgroupV2: false, sysResource: false, swap: true };
   const spec = labSpec({ name: 'kw', hosts: [host], controlPlanes: 1, mirror: 'http://10.87.1.1:8090' }, traits);
   const cluster = clusterSpec.parse(spec);

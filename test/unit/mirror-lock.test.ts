@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test('the second holder waits for the first and hears of it', async () => {
+test('the second process waits for the first and reports it', async () => {
   const file = join(folder, 'lock');
   const order: string[] = [];
   const waited: string[] = [];

@@ -35,13 +35,13 @@ const status = (path: string, method = 'GET'): Promise<number> =>
       .end();
   });
 
-test('a file comes with its length', async () => {
+test('a file is sent with its length', async () => {
   const response = await fetch(`${server.url}/etcd/file.tar.gz`);
   expect(response.headers.get('content-length')).toBe('7');
   expect(await response.text()).toBe('content');
 });
 
-test('HEAD tells the length and sends nothing', async () => {
+test('HEAD returns the length and no body', async () => {
   const response = await fetch(`${server.url}/etcd/file.tar.gz`, { method: 'HEAD' });
   expect(response.headers.get('content-length')).toBe('7');
   expect(await response.text()).toBe('');

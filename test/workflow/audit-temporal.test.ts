@@ -138,7 +138,7 @@ function check(data: string, ...args: string[]): Promise<Checked> {
 }
 const withTemporal = (data: string) => check(data, '--temporal', harness.address, '--namespace', harness.namespace);
 
-/** A copy of the data directory that somebody changed, chained and signed anew with our own key. */
+/** A changed copy of the data directory, chained and signed again with our own key. */
 async function forged(change: (database: DatabaseSync) => void, chains: readonly string[] = []): Promise<string> {
   const copy = mkdtempSync(join(folder, 'copy-'));
   cpSync(dataDir, copy, { recursive: true });
@@ -227,7 +227,7 @@ describe('audit check --temporal', () => {
     expect((await withTemporal(added)).out).toContain('no workflow scheduled the task one:c:0');
   });
 
-  it('says which operations it skips because they run, also those that have not written anything yet', async () => {
+  it('lists the operations that it skips because they run, also those without a record', async () => {
     const [running, queued] = [cluster(), cluster()];
     const open = running.world.gate('two:b');
     let plan = (): void => undefined;

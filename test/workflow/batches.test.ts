@@ -37,7 +37,7 @@ const stateOf = async (cluster: ClusterHandle, operationId: string, index: numbe
   (await batch(cluster, operationId, index).describe()).status.name;
 
 describe('an operation of many tasks', () => {
-  it('runs in batches: every task once, in the order of needs, and all of it is known at the end', async () => {
+  it('runs in batches: every task once, in the order of needs, with a complete status at the end', async () => {
     const cluster = large();
     const { operationId } = await cluster.submit();
     expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded', changeCount: 28 });
@@ -101,7 +101,7 @@ describe('an operation of many tasks', () => {
     expect(again.every(({ specRef }) => specRef === 'b'.repeat(64))).toBe(true);
   });
 
-  it('goes on without a host of a batch that is left out', async () => {
+  it('continues without an excluded host of a batch', async () => {
     const cluster = large();
     cluster.world.failing('one:w12');
     const { operationId } = await cluster.submit();

@@ -74,7 +74,7 @@ describe('the cluster entity', () => {
     }
   });
 
-  it('is free again when the operation was terminated behind its back, and says so', async () => {
+  it('is free again when the operation was terminated in Temporal, and reports it', async () => {
     const cluster = single();
     cluster.world.gate('one:h1');
     const first = await cluster.submit();

@@ -17,7 +17,7 @@ afterAll(async () => {
   await harness?.close();
 });
 
-it('nothing that we say to Temporal is stored in clear, and the API reads all of it', async () => {
+it('no payload in Temporal is stored in clear, and the API reads all of them', async () => {
   expect(inject('temporalAddress')).not.toBe('');
   const cluster = harness.cluster([
     { name: 'one', hosts: ['telltale-host'] },

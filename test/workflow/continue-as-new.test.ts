@@ -90,7 +90,7 @@ describe('an entity whose history has grown long', () => {
     expect(await cluster.result((await cluster.submit()).operationId)).toMatchObject({ quarantine: [] });
   });
 
-  it('waits for the operation that runs, and takes along those that wait behind it', async () => {
+  it('waits for the running operation, and keeps the queue', async () => {
     const cluster = harness.cluster([{ name: 'one', hosts: ['h1'] }]);
     const open = cluster.world.gate('one:h1');
     const first = await cluster.submit();

@@ -87,7 +87,7 @@ it('a worker killed in the middle costs its running task only: no finished task 
   );
 });
 
-it('a service stopped politely in mid-task goes on after its restart', async () => {
+it('a service that is stopped with SIGTERM during a task continues after its restart', async () => {
   const other = await Harness.create();
   try {
     await other.work();

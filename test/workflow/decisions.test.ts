@@ -15,7 +15,7 @@ afterAll(async () => {
 });
 
 const HOSTS = ['h1', 'h2', 'h3', 'h4'];
-/** Two phases on every host, then one for the whole cluster on h1, which nobody can do without. */
+/** Two phases on every host, then one for the whole cluster on h1, which all others need. */
 const four = (plan: Partial<Plan> = {}): ClusterHandle => {
   const cluster = harness.cluster([
     { name: 'one', hosts: HOSTS, admits: ['h2'] },
@@ -173,7 +173,7 @@ describe('a host that the check of the whole cluster blames', () => {
 });
 
 describe('the policy', () => {
-  it('quarantines without a person, and says who and why', async () => {
+  it('quarantines by policy, with actor and reason', async () => {
     const cluster = four({ policy: { onHostFailure: 'quarantine', maxQuarantined: 1 } });
     cluster.world.failing('two:h4', 'UNIT_FAILED');
     const { operationId } = await cluster.submit();
@@ -185,7 +185,7 @@ describe('the policy', () => {
     expect(end.decisions).toMatchObject([{ by: 'policy', action: 'skip', host: 'h4', phase: 'two' }]);
   });
 
-  it('waits beyond its ceiling, and for hosts that quorum needs, and says why', async () => {
+  it('waits beyond its ceiling, and for hosts that quorum needs, with the reason', async () => {
     const cluster = four({ policy: { onHostFailure: 'quarantine', maxQuarantined: 2 } });
     for (const task of ['one:h1', 'one:h2', 'one:h3', 'one:h4']) cluster.world.failing(task);
     await cluster.submit();
@@ -198,7 +198,7 @@ describe('the policy', () => {
     await cluster.cancel();
   });
 
-  it('aborts when told so', async () => {
+  it('aborts by policy', async () => {
     const cluster = four({ policy: { onHostFailure: 'abort', maxQuarantined: 0 } });
     cluster.world.failing('one:h2');
     const { operationId } = await cluster.submit();
@@ -232,12 +232,12 @@ describe('replace', () => {
       ['one', OTHER],
       ['two', OTHER],
     ]);
-    // Who lets others in by their addresses hears of the new one; /etc/hosts of the others waits for the next build.
+    // Phases that allow peers by their addresses run again; /etc/hosts of the others waits for the next build.
     expect(['h1', 'h2', 'h3'].map((each) => cluster.world.count(`one:${each}`))).toEqual([1, 2, 1]);
     for (const host of ['h1', 'h2', 'h3']) expect(cluster.world.count(`two:${host}`)).toBe(1);
   });
 
-  it('of a host that others depend on has their tasks look again', async () => {
+  it('of a host that others depend on runs their tasks again', async () => {
     const cluster = four();
     cluster.world.failing('two:h3');
     const { operationId } = await cluster.submit();
@@ -251,7 +251,7 @@ describe('replace', () => {
     }
   });
 
-  it('comes with a heal for a host in quarantine', async () => {
+  it('starts a heal for a host in quarantine', async () => {
     const cluster = four();
     cluster.world.failing('one:h4');
     const first = await cluster.submit();

@@ -45,7 +45,7 @@ it('an operation that changed something succeeds, and ends with the health that 
   expect(it.world.looks).toMatchObject([{ operationId, settle: true, hosts: HOSTS, quarantined: [], gone: [] }]);
 });
 
-it('one that changed nothing looks once beside its last tasks, and again where that look found something', async () => {
+it('one that changed nothing checks health once beside its last tasks, and again when that check found a problem', async () => {
   const well = cluster([healthy], { changes: 0 });
   const open = well.world.gate('two:h2');
   const { operationId } = await well.submit();
@@ -62,14 +62,14 @@ it('one that changed nothing looks once beside its last tasks, and again where t
   expect(ill.world.closed[0]).toMatchObject({ health: healthy });
 });
 
-it('a look that fails says unknown with the error, and the operation succeeds all the same', async () => {
+it('a failed health check is unknown with the error, and the operation still succeeds', async () => {
   const it = cluster([null]);
   await it.result((await it.submit()).operationId);
   const reason = { code: 'NOT_LOOKED_AT', evidence: 'INTERNAL: made to fail' };
   expect(it.world.closed[0]).toMatchObject({ state: 'succeeded', health: { state: 'unknown', reasons: [reason] } });
 });
 
-it('hosts in quarantine are told to the look; one that is cancelled ends without a look', async () => {
+it('the health check gets the hosts in quarantine; a cancelled operation ends without one', async () => {
   const out = cluster([degraded]);
   out.world.failing('one:h2', 'SSH_UNREACHABLE', true);
   const { operationId } = await out.submit();

@@ -208,7 +208,7 @@ describe('an operation', () => {
     expect((await cluster.result(operationId)).state).toBe('succeeded');
   });
 
-  it('cancels: running tasks hear of it, the rest never starts', async () => {
+  it('cancels: running tasks are cancelled, the rest never starts', async () => {
     const cluster = chain();
     cluster.world.gate('one:h1');
     const { operationId } = await cluster.submit();

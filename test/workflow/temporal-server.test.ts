@@ -29,7 +29,7 @@ describe('the embedded Temporal server', () => {
     expect(before.retentionDays).toBe(RETENTION_DAYS);
     expect(Object.keys(SEARCH_ATTRIBUTES).filter((name) => !before.attributes.includes(name))).toEqual([]);
 
-    // As after a crash: nobody told the record.
+    // As after a crash: the record was not updated.
     process.kill(first.pid, 'SIGKILL');
     await vi.waitFor(() => expect(() => process.kill(first.pid, 0)).toThrow(), { timeout: 10_000 });
     const third = await startTemporalServer({ dataDir: folder, headless: true });
@@ -59,18 +59,18 @@ describe('the program', () => {
     find: () => Promise.resolve(answer),
   });
 
-  it('comes from the first source that works', async () => {
+  it('is taken from the first source that works', async () => {
     const sources = [source('a', { skipped: 'not here' }), source('b', found), source('c', { ...found, source: 'c' })];
     expect(await resolveTemporalBinary({ cacheDir: folder, sources })).toEqual(found);
   });
 
-  it('missing everywhere is an error that says why for each source', async () => {
+  it('missing everywhere is an error with the cause of each source', async () => {
     const sources = [source('a', { skipped: 'not here' }), source('b', { skipped: 'no internet' })];
     const error: unknown = await resolveTemporalBinary({ cacheDir: folder, sources }).catch((each: unknown) => each);
     expect(KubewrightError.is(error) && error.evidence).toBe('a: not here\nb: no internet');
   });
 
-  it('tells its version', () => {
+  it('reports its version', () => {
     expect(parseVersion('temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)')).toEqual(found.version);
     expect(parseVersion('temporal version 1.5.1-DEV (Server 1.29.1, UI 2.42.1)')?.cli).toBe('1.5.1');
     expect(parseVersion('something else')).toBeNull();

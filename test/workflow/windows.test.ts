@@ -44,7 +44,7 @@ describe('a plan with a window for one control plane', () => {
     expect(cluster.world.attempts).toHaveLength(6);
   });
 
-  it('never touches the third host when the second one fails, and goes on after a retry', async () => {
+  it('never changes the third host when the second one fails, and continues after a retry', async () => {
     const cluster = rolling();
     const second = Promise.withResolvers<void>();
     cluster.world.on('one:h2', async ({ probe }) => {

@@ -219,7 +219,7 @@ export function addonChecks(placeOf: () => Place): void {
     await kubectl('delete', 'configmap', 'x', '-n', UNLABELLED, ...EDITOR);
   });
 
-  it('takes all of it away again', async () => {
+  it('removes all of it again', async () => {
     await kubectl(
       'delete',
       `apiservice/v1.${GROUP}`,

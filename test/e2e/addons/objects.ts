@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Issued } from '../../../activities/pki/certificates.ts';
 
-/** A namespace that an administrator has labelled for privileged pods, and one that nobody has labelled. */
+/** A namespace that an administrator has labelled for privileged pods, and one without a label. */
 export const NAMESPACE = 'e2e-addons';
 export const UNLABELLED = 'e2e-unlabelled';
 /** The port that the driver has on each node. */

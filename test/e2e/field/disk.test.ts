@@ -9,7 +9,7 @@ const thresholds = (evictionHard: Record<string, string>) => {
   return { nodes: { kubelet: { config: { ...own.nodes.kubelet.config, evictionHard } } } };
 };
 
-it('less free than the kubelet wants is refused, with file system, what is free, and the threshold', async () => {
+it('less free space than the kubelet needs is refused, with file system, free space and threshold', async () => {
   const { error } = await field.refused(
     field.spec('field-disk', { phases: thresholds({ 'imagefs.available': '99%', 'memory.available': '1Ti' }) }),
   );

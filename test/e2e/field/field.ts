@@ -141,7 +141,7 @@ export class Field {
     return this.api.follow(name, operation);
   }
 
-  /** Tear a cluster down; its hosts belong to nobody afterwards. */
+  /** Tear a cluster down; its hosts have no owner afterwards. */
   async remove(name: string): Promise<OperationStatus> {
     const path = `/clusters/${name}?confirm=${name}`;
     const { operation } = await this.api.request<{ operation: string }>('DELETE', path);

@@ -33,7 +33,7 @@ it.each([
   });
 });
 
-it('ufw is opened as the dry run says, unless nobody may touch it: then it is named', async () => {
+it('ufw is opened as in the dry run; with mode leave it is reported instead', async () => {
   await field.prepared(
     'cp-1',
     'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null',

@@ -1,4 +1,4 @@
-/** Nobody answers there (RFC 5737). */
+/** An address without a host (RFC 5737). */
 const DEAD = 'http://192.0.2.1:3128';
 const VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'];
 const LINES = VARIABLES.map((name) => `${name}=${DEAD}`);

@@ -79,7 +79,7 @@ describe('sudo', () => {
     });
   });
 
-  it('that wants a terminal is named', async () => {
+  it('that needs a terminal is named', async () => {
     const [prepare, undo] = ['echo "Defaults requiretty" >/etc/sudoers.d/field', 'rm -f /etc/sudoers.d/field'];
     await field.prepared('cp-1', prepare, undo, async () => {
       const error = await said(spec({ user: 'admin' }));
@@ -107,7 +107,7 @@ describe('the login itself', () => {
     });
   });
 
-  it('that wants a second factor is told apart from a refused key', async () => {
+  it('that requires a second factor is not reported as a refused key', async () => {
     await field.prepared('cp-1', ...sshd('AuthenticationMethods publickey,password'), async () => {
       const error = await said(spec({}));
       expect(error).toMatchObject({ code: 'SSH_AUTH_FAILED' });
@@ -115,7 +115,7 @@ describe('the login itself', () => {
     });
   });
 
-  it('that PAM ends shows what PAM said', async () => {
+  it('that PAM ends shows the message of PAM', async () => {
     const text = 'Closed for maintenance';
     await field.prepared('cp-1', `echo '${text}' >/etc/nologin`, 'rm -f /etc/nologin', async () => {
       const error = await said(spec({ user: 'admin' }));

@@ -6,7 +6,7 @@ const field = new Field();
 const NAME = 'field-proxies';
 const HOSTS = ['cp-1', 'worker-1', 'worker-2'];
 
-it('three hosts that name a dead proxy everywhere become a cluster; units that start anew have none either', async () => {
+it('three hosts with an unreachable proxy in every setting become a cluster; restarted units do not use it either', async () => {
   const onAll = (script: string) => Promise.all(HOSTS.map((host) => field.on(host, script)));
   try {
     await onAll(HOSTILE);

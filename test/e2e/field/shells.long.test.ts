@@ -4,7 +4,7 @@ import { Field } from './field.ts';
 const field = new Field();
 const NAME = 'field-tcsh';
 
-it('a host whose root has tcsh and a start-up file that talks becomes a cluster, and is as before afterwards', async () => {
+it('a host whose root has tcsh and a start-up file with output becomes a cluster, and is unchanged afterwards', async () => {
   await field.install('cp-1', 'tcsh');
   await field.prepared(
     'cp-1',

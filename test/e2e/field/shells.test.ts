@@ -92,7 +92,7 @@ describe('a login that cannot run commands is named by the dry run, and leaves n
     });
   });
 
-  it('the build says the same, once', async () => {
+  it('the build reports the same, once', async () => {
     const mine = spec();
     const { name } = mine.metadata;
     const [prepare, undo] = shell('/bin/bash', '.bashrc', 'exec zsh');

@@ -45,7 +45,7 @@ it('names what the mirror lacks', async () => {
   expect(await source.imageFile('coredns', 'amd64')).toBeNull();
 });
 
-it('does not remember a failed read', async () => {
+it('does not cache a failed read', async () => {
   const source = new ArtifactResolver().sourceFor(cluster());
   answer = { status: 503, body: '' };
   await expect(source.file('kubelet', '1.36.3', 'amd64')).rejects.toMatchObject({

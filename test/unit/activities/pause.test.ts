@@ -45,7 +45,7 @@ describe('a task of a paused operation', () => {
     expect(journal.begin).toHaveBeenCalledTimes(2);
   });
 
-  it('begins no command after a pause that nobody has told it of yet', async () => {
+  it('starts no command after a pause that has not been delivered yet', async () => {
     const read = vi.fn().mockResolvedValue(null);
     const watch = new PauseWatch(read, 3_600_000);
     const stop: TaskStop = new TaskStop(() => watching.readPause());
@@ -93,7 +93,7 @@ describe('the watch for pauses', () => {
   afterEach(() => void vi.useRealTimers());
   const pause = (at: string) => ({ by: 'admin', at, mode: 'drain' as const });
 
-  it('tells the tasks that were scheduled before the pause, all with one look', async () => {
+  it('notifies all tasks that were scheduled before the pause, with one read', async () => {
     const read = vi.fn().mockResolvedValue(pause('2026-01-02'));
     const watch = new PauseWatch(read, 100);
     const [before, after] = [vi.fn(), vi.fn()];
@@ -110,7 +110,7 @@ describe('the watch for pauses', () => {
     expect(read).toHaveBeenCalledTimes(3);
   });
 
-  it('goes on looking after a store that was away', async () => {
+  it('continues to read after the store was unreachable', async () => {
     const read = vi.fn().mockRejectedValueOnce(new Error('away')).mockResolvedValue(pause('2026-01-02'));
     const told = vi.fn();
     const watching = new PauseWatch(read, 100).watch({ cluster: 'c', operationId: 'o', since: '2026-01-01' }, told);

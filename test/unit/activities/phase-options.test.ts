@@ -42,7 +42,7 @@ it("a host's options go over the cluster's, key by key; lists are replaced", () 
   });
 });
 
-it('a bad option is an invalid spec, and says where', () => {
+it('an invalid option makes the spec invalid, with its place', () => {
   expect(() => phaseOptions(cluster, nodes, cluster.spec.hosts[2])).toThrow(
     expect.objectContaining({
       code: 'SPEC_INVALID',

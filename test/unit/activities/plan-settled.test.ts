@@ -52,7 +52,7 @@ async function succeed({ clusterState }: Memory, ...tasks: string[]) {
   }
 }
 
-test('a first state has nothing to take away; a changed one is cleaned up on every host, once', async () => {
+test('a first state has nothing to remove; a changed one is cleaned up on every host, once', async () => {
   const store = memory();
   expect(await planned(store, 'a')).toEqual([]);
   expect(await planned(store, 'a')).toEqual([]);
@@ -63,7 +63,7 @@ test('a first state has nothing to take away; a changed one is cleaned up on eve
   expect(await planned(store, 'b')).toEqual([]);
 });
 
-test('a cluster of a version without these notes is cleaned up once', async () => {
+test('a cluster of a version without this record is cleaned up once', async () => {
   const store = memory({ 'etcd/formed': 'x' });
   expect(await planned(store, 'a')).toEqual(all);
   await succeed(store, 'prune cp-1', 'cleanup cp-1', 'cleanup worker-1', 'cleanup worker-2');
@@ -78,7 +78,7 @@ test('back to the state of before a build that failed half-way is a change too',
   expect(await planned(store, 'a')).toEqual(all);
 });
 
-test('a dry run and a build of some phases note nothing as done', async () => {
+test('a dry run and a build of some phases record nothing as done', async () => {
   const store = memory();
   await planned(store, 'a');
   const before = new Map(store.map);

@@ -7,14 +7,14 @@ import { planOf } from '../../support/temporal-plan.ts';
 
 const plan = planOf('sample', [{ name: 'one', hosts: ['a'] }], { heartbeatTimeoutMs: 15_000 });
 
-it('keeps what the phases say unless a ceiling is given', () => {
+it('keeps the timeouts of the phases unless a ceiling is given', () => {
   expect(withTimeouts(plan, DEFAULT_TIMEOUTS)).toEqual(plan);
   const short = withTimeouts(plan, { heartbeatMs: 6_000, taskMs: 20_000, sshIdleMs: 1 });
   expect([short.heartbeatTimeoutMs, short.phases[0]?.startToCloseMs]).toEqual([6_000, 20_000]);
   expect(withTimeouts(plan, { ...DEFAULT_TIMEOUTS, taskMs: 90_000 }).phases[0]?.startToCloseMs).toBe(60_000);
 });
 
-it('is told by the environment, the same to both processes', () => {
+it('comes from the environment, the same for both processes', () => {
   const env = {
     TEMPORAL_ADDRESS: '127.0.0.1:7233',
     KUBEWRIGHT_HEARTBEAT_TIMEOUT_MS: '6000',

@@ -104,7 +104,7 @@ describe('plans with hosts in quarantine', () => {
     expect(named.plan.quarantined).toEqual([]);
   });
 
-  it('a heal is about them, and of cluster-wide phases takes only those that speak of nodes', () => {
+  it('a heal plans only its hosts, and of the cluster-wide phases only those that act per node', () => {
     const { plan, hosts } = hostsOf({ kind: 'heal' });
     expect(hosts).toEqual({ everywhere: ['worker-2'], 'per-node': ['cp-1'], here: ['cluster'] });
     expect(plan.focus).toEqual(['worker-2']);
@@ -112,7 +112,7 @@ describe('plans with hosts in quarantine', () => {
     expect(plan.phases.find(({ name }) => name === 'per-node')?.clusterWide).toBe(true);
   });
 
-  it('a heal with a new machine tells those that let others in by their addresses', () => {
+  it('a heal with a new machine runs the phases that allow peers by their addresses', () => {
     const admitting = [phase('everywhere'), phase('time', { allowlistsPeers: 'time-server' })];
     const heal: OperationInput = { ...input, kind: 'heal', quarantine };
     const timeHosts = (more: Partial<OperationInput>) =>
@@ -196,7 +196,7 @@ describe('several control planes', () => {
     expect(hostsOf(out('cp-2')).objects).toEqual([['cp-1'], ['cp-3']]);
   });
 
-  it('take every cluster-wide phase again when the first is healed, and tell all where it is now', () => {
+  it('run every cluster-wide phase again when the first control plane is healed, and update its address on all hosts', () => {
     const heal = { ...out('cp-1'), kind: 'heal' as const };
     expect(hostsOf({ ...heal, replaced: ['cp-1'] })).toEqual({
       everywhere: [['cp-1', 'cp-2', 'cp-3', 'w-1'], undefined],
@@ -228,7 +228,7 @@ describe('what quarantine must leave', () => {
     });
   const everywhere = [phase('everywhere')];
 
-  it('is said by the plan: majority, control planes, registry, time', () => {
+  it('comes with the plan: majority, control planes, registry, time', () => {
     expect(makePlan(input, cluster(), everywhere).quorum).toEqual([
       { what: 'etcd members', hosts: ['cp-1', 'cp-2', 'cp-3'], least: 2 },
       { what: 'control planes', hosts: ['cp-1', 'cp-2', 'cp-3'], least: 1 },

@@ -54,7 +54,7 @@ test('a rollout is waited for in pieces that a pause can end between', async () 
   expect(asked()).toEqual(Array.from({ length: 3 }, () => expect.stringMatching(/deployment\/coredns --timeout 15s$/)));
 });
 
-test('the last piece tells what is wrong', async () => {
+test('the last part of the script reports the cause', async () => {
   const { run, asked } = running(LATE);
   await expect(waitForDeployments(run, ['coredns'], 5_000)).rejects.toThrow(
     /WORKLOAD_NOT_READY: coredns did not become ready\nerror: timed out.*\n.*get pods/,
@@ -62,7 +62,7 @@ test('the last piece tells what is wrong', async () => {
   expect(asked()).toEqual([expect.stringMatching(/--timeout 5s$/)]);
 });
 
-test('what waiting does not mend is told at once', async () => {
+test('errors that waiting does not solve are thrown at once', async () => {
   const { run, asked } = running('error: deployment "coredns" exceeded its progress deadline');
   await expect(waitForDeployments(run, ['coredns'], 60_000)).rejects.toThrow(/exceeded its progress deadline/);
   expect(asked()).toHaveLength(1);

@@ -111,7 +111,7 @@ describe('a task', () => {
     expect(deps.remote.commands.at(-1)?.argv.some((word) => word.endsWith('/verified.sample'))).toBe(true);
   });
 
-  it('that only looks changes nothing where something differs, and is done where nothing does', async () => {
+  it('that only verifies changes nothing when something differs, and succeeds when nothing does', async () => {
     const seen: string[] = [];
     const phase = definePhase({
       ...base,
@@ -181,7 +181,7 @@ describe('a task', () => {
     });
   });
 
-  it('waits within bounds, and says what was still missing', async () => {
+  it('waits within its timeout, and reports what was still missing', async () => {
     const phase = definePhase({
       ...base,
       hooks: {
@@ -217,7 +217,7 @@ describe('a task', () => {
     expect(ran).toBe(true);
   });
 
-  it('says nothing of a secret that it touched: not in changes, steps or errors', async () => {
+  it('shows no secret in changes, steps or errors', async () => {
     const secret = 'Zx81-secret-of-the-pki';
     const leak = { ca: 'ca', cert: 'cert', key: { secret: true as const, value: secret } };
     const steps: string[] = [];

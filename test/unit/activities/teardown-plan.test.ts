@@ -30,7 +30,7 @@ describe('the plan of a teardown', () => {
     expect([second, rest]).toEqual(['forget: cluster', []]);
   });
 
-  it('of one host drains its node first, through a control plane, and knows which host it is about', () => {
+  it('of one host drains its node first, through a control plane, with the name of the host', () => {
     const worker = cluster.spec.hosts.find(
       ({ roles }) => !roles.includes('control-plane') && roles.includes('worker'),
     )!.name;

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 
 describe('a token of some clusters', () => {
-  it('sees and builds its own, and has never heard of others', async () => {
+  it('reads and builds its own clusters, and gets 404 for others', async () => {
     const listed = await api.call('GET', '/clusters', as(limited));
     expect((listed.body['items'] as Json[]).map(({ name }) => name)).toEqual(['mine']);
     expect((await api.call('GET', '/clusters/mine', as(limited))).status).toBe(200);
@@ -87,7 +87,7 @@ describe('tokens', () => {
     expect((await api.call('GET', '/clusters', as(other.token))).status).toBe(401);
   });
 
-  it('that fail are counted per address, also those that look right; valid ones pass meanwhile', async () => {
+  it('that fail are counted per address, also well-formed ones; valid ones succeed meanwhile', async () => {
     const own = await testApi();
     const guess = (remoteAddress: string, n: number) =>
       own.app.inject({
@@ -132,7 +132,7 @@ describe('a kubeconfig of one person', () => {
   const issue = (body: Json, role: 'viewer' | 'operator' | 'admin', cluster = 'demo') =>
     api.call('POST', `/clusters/${cluster}/kubeconfig`, { body, as: role });
 
-  it('is for oneself, as a viewer, for a day, unless said otherwise', async () => {
+  it('is by default for the caller, as a viewer, for one day', async () => {
     const answer = await issue({}, 'viewer');
     expect(answer.status).toBe(200);
     expect(answer.text).toBe('# viewer kubewright:viewers 86400000\n');
@@ -167,7 +167,7 @@ describe('a kubeconfig of one person', () => {
     expect((await issue({ expiresIn: '30d' }, 'admin')).status).toBe(200);
   });
 
-  it('needs a built cluster; the admin one is no longer than an admin away', async () => {
+  it('needs a built cluster; the admin kubeconfig needs an admin', async () => {
     expect((await issue({}, 'viewer', 'mine')).status).toBe(409);
     expect((await issue({}, 'viewer', 'absent')).status).toBe(404);
     expect((await api.call('GET', '/clusters/demo/kubeconfig', { as: 'operator' })).status).toBe(403);
@@ -197,7 +197,7 @@ describe('/codec', () => {
     expect((await api.call('POST', '/codec/decode', { body: sealed.body, as: 'operator' })).body).toEqual(open.body);
   });
 
-  it('is closed to viewers, to tokens of some clusters, and to nobody in particular', async () => {
+  it('is closed to viewers, to tokens of some clusters, and to callers without a token', async () => {
     const body = await sealedBody();
     expect((await api.call('POST', '/codec/decode', { body, as: 'viewer' })).status).toBe(403);
     expect((await api.call('POST', '/codec/decode', { body, as: null })).status).toBe(401);
@@ -205,7 +205,7 @@ describe('/codec', () => {
     expect((await api.call('POST', '/codec/decode', { body, as: null, headers: own })).status).toBe(403);
   });
 
-  it('says what is wrong with what we did not seal', async () => {
+  it('reports why a foreign payload cannot be decrypted', async () => {
     const { payloads } = await sealedBody();
     for (const data of ['', 'AAAA', payloads[0]!.data.replace(/^..../, 'AAAA')]) {
       const answer = await api.call('POST', '/codec/decode', { body: { payloads: [{ ...payloads[0]!, data }] } });
@@ -243,7 +243,7 @@ describe('/codec', () => {
   });
 });
 
-it('POST /secrets/rotate is for admins, and says what it did', async () => {
+it('POST /secrets/rotate is for admins, and returns counts', async () => {
   expect((await api.call('POST', '/secrets/rotate', { as: 'operator' })).status).toBe(403);
   // The keys of this test are given: there is no file in which to put a new one.
   expect((await api.call('POST', '/secrets/rotate')).body).toMatchObject({ code: 'CONFLICT' });

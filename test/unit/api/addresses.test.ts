@@ -69,7 +69,7 @@ it('a name and the number that it stands for are one machine, in either order', 
   expect(await post(other({ address: '127.0.0.1', ssh: { port: 2302 } }))).toBe('accepted');
   const third = spec({}, [host({ address: 'localhost', ssh: { port: 2302 } })], { name: 'third' });
   expect(await post(third)).toBe('409 ADDRESS_IN_USE');
-  // A name that nobody knows is compared as it is.
+  // A name that does not resolve is compared as it is.
   expect(await post(spec({}, [host({ address: 'nowhere.invalid' })], { name: 'third' }))).toBe('accepted');
   expect(await post(spec({}, [host({ address: 'nowhere.invalid' })], { name: 'fourth' }))).toBe('409 ADDRESS_IN_USE');
 });
@@ -100,7 +100,7 @@ it('what Temporal refused holds nothing; what it did not answer may be under way
   expect(await post(spec({}, [host({ address: '10.6.6.6' })], { name: 'second' }))).toBe('accepted');
 });
 
-it('a cluster that was removed has no machine; built again on its last spec it asks anew', async () => {
+it('a removed cluster owns no machine; a build on its last spec checks addresses again', async () => {
   await post(spec());
   const status = (await api.store.projections.latestOperation('demo'))!;
   await api.store.projections.saveOperation({ ...status, state: 'succeeded' });

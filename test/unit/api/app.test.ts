@@ -69,7 +69,7 @@ describe('tokens', () => {
     expect(expired.status).toBe(401);
   });
 
-  it('guessing is slowed down, and does not lock out who has one', async () => {
+  it('failed logins are rate limited, and do not lock out callers with a valid token', async () => {
     const guess = () => api.call('GET', '/clusters', { as: null, headers: { authorization: 'Bearer kw_guess' } });
     const statuses = [];
     for (let n = 0; n < 40; n += 1) statuses.push((await guess()).status);
@@ -112,7 +112,7 @@ it('unknown routes are 404, unknown methods 405 with Allow', async () => {
   expect((await api.call('HEAD', '/clusters/demo/events')).status).toBe(405);
 });
 
-it('what is not there is 404 for every command, whatever runs', async () => {
+it('an unknown operation is 404 for every action, also while another runs', async () => {
   for (const path of ['pause', 'resume', 'cancel', 'hosts/cp-1/retry']) {
     expect(await api.call('POST', `/clusters/nobody/${path}`)).toMatchObject({
       status: 404,
@@ -146,7 +146,7 @@ it('request ids are taken when they are harmless', async () => {
   expect(await id('a b\u0009')).not.toContain(' ');
 });
 
-it('readiness says what is missing', async () => {
+it('readiness names the failed checks', async () => {
   expect((await api.call('GET', '/readyz')).body).toEqual({
     ...{ status: 'ready', store: 'ok', temporal: 'ok', worker: 'ok', disk: 'ok' },
     causes: {},
@@ -173,7 +173,7 @@ it('phases carry the JSON schema of their options', async () => {
   });
 });
 
-it('what breaks inside is not told outside', async () => {
+it('internal errors are not shown to callers', async () => {
   const thrower = () => {
     throw new Error('secret path /x/y');
   };

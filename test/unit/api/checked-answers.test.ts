@@ -13,7 +13,7 @@ import { type Json, type TestApi, testApi } from './support.ts';
 const item = z.object({ name: z.string(), at: z.iso.datetime().optional() });
 const AT = '2026-01-02T03:04:05.000Z';
 
-describe('an answer that is not what OpenAPI says', () => {
+describe('an answer that differs from its OpenAPI schema', () => {
   let app: FastifyInstance;
   let answer: unknown;
   let type: string | undefined;

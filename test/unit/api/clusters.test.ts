@@ -28,7 +28,7 @@ const task = (phase: string, state: TaskStatus['state'], more: Partial<TaskStatu
 });
 
 describe('POST /clusters', () => {
-  it('starts one build and says where to look', async () => {
+  it('starts one build and returns its links', async () => {
     const answer = await post(spec());
     expect(answer).toMatchObject({
       status: 202,
@@ -119,7 +119,7 @@ describe('POST /clusters', () => {
     expect(api.temporal.submitted).toHaveLength(2);
   });
 
-  it('says 503 and when to try again, and the same key then works', async () => {
+  it('answers 503 with Retry-After, and the same key works later', async () => {
     const headers = { 'idempotency-key': 'k-1' };
     api.temporal.down = true;
     const refused = await post(spec(), headers);
@@ -180,7 +180,7 @@ describe('a dry run', () => {
     expect((await api.call('GET', '/clusters')).body).toMatchObject({ items: [] });
   });
 
-  it('that blocks is ended and says why', async () => {
+  it('that blocks is ended with the cause', async () => {
     ending('blocked', [task('prepare', 'blocked', { error: { code: 'SSH_UNREACHABLE', message: 'no route' } })]);
     const answer = await post(spec(), {}, '?dryRun=true');
     expect(answer).toMatchObject({ status: 200, body: { state: 'blocked', errors: [{ code: 'SSH_UNREACHABLE' }] } });

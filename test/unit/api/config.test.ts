@@ -15,7 +15,7 @@ it('needs nothing: loopback, port 8080, ./.kubewright', () => {
   expect(parseConfig({ KUBEWRIGHT_DATABASE_URL: '', TEMPORAL_ADDRESS: '' }).temporal.address).toBeUndefined();
 });
 
-it('tells every problem at once', () => {
+it('reports all problems together', () => {
   const wrong = {
     KUBEWRIGHT_PORT: 'x',
     KUBEWRIGHT_LOG_LEVEL: 'loud',
@@ -70,12 +70,12 @@ it('the first start writes an admin token that works; the next start leaves it',
     expect(JSON.stringify(items)).not.toContain(token);
 
     await store.tokens.revoke(first!.id);
-    // One that is good for some clusters only gives nobody the others.
+    // A token of some clusters does not give access to the others.
     await store.tokens.create('team', 'admin', { clusters: ['mine'] });
     await ensureAdminToken(dataDir, store);
     expect(await store.tokens.verify(readFileSync(file, 'utf8').trim())).toMatchObject({ actor: { role: 'admin' } });
 
-    // A token whose file cannot be written is nobody's, and the next start makes another.
+    // A token whose file cannot be written is revoked, and the next start creates another.
     const nowhere = join(dataDir, 'nowhere');
     for (const { id, name } of await store.tokens.list()) if (name === 'admin') await store.tokens.revoke(id);
     await expect(ensureAdminToken(nowhere, store)).rejects.toThrow('ENOENT');

@@ -65,7 +65,7 @@ describe('commands to an operation', () => {
     ]);
   });
 
-  it('are refused without an event when nothing runs, or something else is meant', async () => {
+  it('are refused without an event when nothing runs, or another operation is named', async () => {
     expect(await code(post('pause'))).toBe('409 CONFLICT'); // It waits in the queue.
     await now({ state: 'running' });
     expect(await code(post('pause', { operation: 'op-2' }))).toBe('404 NOT_FOUND');
@@ -78,7 +78,7 @@ describe('commands to an operation', () => {
     expect(api.temporal.commands).toEqual([]);
   });
 
-  it('say on which view they were decided: in the body, or as If-Match of the ETag', async () => {
+  it('name the view that they are based on: in the body, or as If-Match of the ETag', async () => {
     await blockedOn('w-1');
     const { headers, body } = await api.call('GET', '/clusters/demo');
     expect(body['version']).toBe(7);
@@ -145,7 +145,7 @@ describe('decisions about a host', () => {
     expect(api.temporal.commands).toEqual([]);
   });
 
-  it('a correction is made anew when another one came in between', async () => {
+  it('a correction is repeated after a concurrent one', async () => {
     const { specRef: before } = await blockedOn('w-1');
     const other = structuredClone(await api.store.specs.get(before));
     other.spec.hosts[2]!.address = '10.0.0.33';

@@ -16,7 +16,7 @@ afterAll(() => api.close());
 const items = (body: Json) => body['items'] as Json[];
 const auditRecord = async (cluster: string) => (await api.store.journal.list({ cluster, limit: 100 })).items;
 
-describe('the trail of requests', () => {
+describe('the records of requests', () => {
   it('holds what was asked, by whom, and what we answered', async () => {
     const made = await api.call('POST', '/clusters', { body: spec(), as: 'operator' });
     expect(made.status).toBe(202);
@@ -79,7 +79,7 @@ describe('history', () => {
     expect(csv.text.split('\r\n')).toHaveLength(3);
   });
 
-  it('acts on nothing that shows it, and says the same, whatever the form', async () => {
+  it('is shown without control characters, with the same text in each format', async () => {
     const evil = '\u009b31m\u202egnp.exe\u2028{"level":30}\u2029\u0085\u007f\ufeff\u001b[2J\r\n=cmd()';
     await api.store.journal.record(
       begun('demo', {
@@ -156,7 +156,7 @@ describe('a followed history', () => {
     expect((await api.call('GET', url)).text).toContain('"argv":["close"]');
   });
 
-  it('is of a cluster, not of refusals that name one: they are in the trail of the installation', async () => {
+  it('is of a cluster, without refused requests that name it: those are in the history of the installation', async () => {
     await api.call('POST', '/clusters/ghost/pause', { body: {} });
     expect((await api.call('GET', '/clusters/ghost/history')).status).toBe(404);
     const { text } = await api.call('GET', '/audit/history?order=newest');
@@ -164,7 +164,7 @@ describe('a followed history', () => {
     expect((await api.call('GET', '/clusters/ghost/history?follow=true')).status).toBe(404);
   });
 
-  it('is read by nobody when only its headers are asked for', async () => {
+  it('is not read for a HEAD request', async () => {
     const { journal } = api.store;
     const [follow, list] = [vi.spyOn(journal, 'follow'), vi.spyOn(journal, 'list')];
     for (const query of ['follow=true', 'format=ndjson', 'format=csv']) {

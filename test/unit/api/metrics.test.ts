@@ -18,7 +18,7 @@ const scrape = async () => {
   return parseMetrics(text);
 };
 
-it('is for tokens that are good for all clusters', async () => {
+it('is for tokens of all clusters', async () => {
   expect((await api.call('GET', '/metrics', { as: null })).status).toBe(401);
   const { token } = await api.store.tokens.create('team', 'admin', { clusters: ['team-a'] });
   const answer = await api.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${token}` } });
@@ -41,7 +41,7 @@ it('counts requests by route, and makes no series of what callers invent', async
   expect(valueOf(samples, 'kubewright_http_request_duration_seconds_count', { route: '/clusters/:name' })).toBe(2);
 });
 
-it('tells states, queue, blocked hosts and the size of the journal as they are now', async () => {
+it('has the present states, queue, blocked hosts and size of the journal', async () => {
   const before = await scrape();
   expect(valueOf(before, 'kubewright_operations', { state: 'blocked' })).toBe(0);
   await api.call('POST', '/clusters', { body: spec() });

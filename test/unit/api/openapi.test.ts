@@ -35,7 +35,7 @@ const VERBS = [
   .split(' ');
 
 describe('the OpenAPI document', () => {
-  it('says with a verb what each request does, and what each answer means', () => {
+  it('has a verb in each summary and a description of each answer', () => {
     for (const { path, method, operation } of operations()) {
       const where = `${method} ${path}`;
       expect(VERBS, `${where}: ${operation.summary}`).toContain(operation.summary?.split(' ')[0]);

@@ -18,7 +18,7 @@ async function removed(): Promise<void> {
   await api.store.projections.saveOperation({ ...status, operationId: 'op-z', kind: 'teardown', state: 'succeeded' });
 }
 
-it('a removed cluster that an admin builds anew is theirs before the build begins: no operator adds a control plane', async () => {
+it('a removed cluster that an admin builds again is protected before the build begins: no operator adds a control plane', async () => {
   await removed();
   expect((await api.call('POST', '/clusters', { body: spec() })).status).toBe(202);
   const { status, body } = await api.call('POST', '/clusters', { body: more, as: 'operator' });
@@ -26,7 +26,7 @@ it('a removed cluster that an admin builds anew is theirs before the build begin
   expect(body['errors']).toEqual([expect.objectContaining({ path: 'spec.hosts[1] (control-plane cp-2)' })]);
 });
 
-it('a removed cluster that nobody builds anew is a new one', async () => {
+it('a removed cluster is a new one', async () => {
   await removed();
   expect((await api.call('POST', '/clusters', { body: more, as: 'operator' })).status).toBe(202);
 });

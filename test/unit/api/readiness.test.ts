@@ -23,7 +23,7 @@ it('a part that hangs is named, holds up nothing, and is not asked again meanwhi
   expect(hanging).toHaveBeenCalledTimes(1);
 });
 
-it('probes at once, and those soon after, share one look', async () => {
+it('simultaneous probes, and those soon after, share one check', async () => {
   const look = vi.fn(async () => ok);
   const readiness = createReadiness([check('store', look)], { freshMs: 60_000 });
   await Promise.all(Array.from({ length: 100 }, () => readiness.look()));
@@ -50,7 +50,7 @@ it('what a part threw goes to the log, once, and not into the answer', async () 
   expect(info).toHaveBeenCalledTimes(1);
 });
 
-it('a store that answers and takes no writes is told from one that is away', async () => {
+it('a store that answers but refuses writes is not reported as unreachable', async () => {
   const failed = () => Promise.reject(new KubewrightError('STORE_FAILED', 'read-only'));
   const fine = () => Promise.resolve();
   const processes = (report: () => Promise<void>) => ({ report, list: async () => [], remove: fine });
@@ -65,7 +65,7 @@ it('a store that answers and takes no writes is told from one that is away', asy
   expect(await storeCheck({ ping: fine, processes: processes(fine) }).look()).toEqual(ok);
 });
 
-it('a worker is there while its row changes, whatever its clock says', async () => {
+it('a worker counts as alive while its row changes, independent of its clock', async () => {
   let now = 0;
   let rows: (ProcessReport & { seenAt: string })[] = [];
   const row = (seenAt: number, state: ProcessReport['state'] = 'working') => ({
@@ -86,7 +86,7 @@ it('a worker is there while its row changes, whatever its clock says', async () 
   expect(await worker.look()).toEqual({ state: 'missing', cause: 'no worker reaches Temporal' });
 });
 
-it('what the first look finds is judged by its own time', async () => {
+it('the first check uses its own time limit', async () => {
   const old = { id: 'w', kind: 'worker' as const, state: 'working' as const };
   const seenAt = new Date(Date.now() - 60_000).toISOString();
   const worker = workerCheck({ processes: { list: async () => [{ ...old, seenAt }] } });

@@ -29,7 +29,7 @@ describe('operations that Temporal has lost', () => {
   });
   afterEach(() => api.close());
 
-  it('are closed as lost, with a record, and sealed; others are left alone', async () => {
+  it('are closed as lost, with a record, and sealed; others are not changed', async () => {
     await save('op-1', 'blocked', {
       blockedHosts: ['cp-1'],
       tasks: [{ phase: 'prepare', host: 'cp-1', state: 'running', attempt: 1, decision: 0 }],
@@ -56,7 +56,7 @@ describe('operations that Temporal has lost', () => {
     expect(await reconciler.sweep()).toEqual([]);
   });
 
-  it('leave the cluster incomplete, and it can be built again with what is known of it', async () => {
+  it('leave the cluster incomplete, and it can be built again with its known hosts', async () => {
     await save('op-5', 'running', {
       quarantinedHosts: ['w-2'],
       quarantine: [
@@ -81,7 +81,7 @@ describe('operations that Temporal has lost', () => {
     });
   });
 
-  it('and operations that only Temporal knows are cancelled there, with a record', async () => {
+  it('and operations that only Temporal has are cancelled there, with a record', async () => {
     await save('op-1', 'running');
     api.temporal.live = new Set(['op-1']);
     api.temporal.running = [

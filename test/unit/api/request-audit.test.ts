@@ -87,7 +87,7 @@ describe('every route that changes something', () => {
       expect(answer.records, where).toMatchObject([
         {
           actor: more.as === null ? 'anonymous' : 'admin',
-          // Whoever asks, what is asked of a cluster is in the trail of that cluster.
+          // A request about a cluster is in the history of that cluster, for every caller.
           cluster: path.startsWith('/clusters/{name}') ? 'demo' : '',
           exitCode: answer.status,
           ...(answer.status < 400 ? { result: 'ok' } : { result: 'refused', error: answer.body['code'] }),
@@ -96,7 +96,7 @@ describe('every route that changes something', () => {
     }
   });
 
-  it('leaves a record of who may not', async () => {
+  it('leaves a record of a caller without the role', async () => {
     let refused = 0;
     for (const { method, path } of changing()) {
       const where = `${method} ${path}`;
@@ -201,7 +201,7 @@ describe('requests that go nowhere', () => {
     expect(answer.records).toMatchObject([{ exitCode: status, result: 'refused' }]);
   });
 
-  it('nor does one whose body never comes whole', async () => {
+  it('nor does one with an incomplete body', async () => {
     const url = new URL(await api.app.listen({ host: '127.0.0.1', port: 0 }));
     const socket = connect(Number(url.port), url.hostname);
     const head = [
@@ -218,7 +218,7 @@ describe('requests that go nowhere', () => {
       .toMatchObject([{ actor: 'admin', cluster: 'demo', result: 'refused' }]);
   });
 
-  it('a cluster that nobody knows gets no trail from callers without a token', async () => {
+  it('callers without a token leave no record under a cluster that does not exist', async () => {
     const answer = await ask('POST', '/clusters/invented/pause', { as: null });
     expect(answer.records).toMatchObject([{ cluster: '' }]);
     expect((await api.call('GET', '/clusters/invented/history')).status).toBe(404);

@@ -37,7 +37,7 @@ function parts(start: (n: number) => void = () => undefined) {
   };
 }
 
-it('starts a part that ended again, and says meanwhile that it is away', async () => {
+it('restarts a part that ended, and reports it as down meanwhile', async () => {
   let open: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => {
     open = resolve;
@@ -95,7 +95,7 @@ it('counts ends soon after a start, not those after a steady run', async () => {
   }
 });
 
-it('starts nothing once it was told to stop', async () => {
+it('starts nothing after it was stopped', async () => {
   const given = parts();
   const kept = await supervise({ name: 'x', start: given.start, logger, pace, onGiveUp: () => undefined });
   await kept.stop();

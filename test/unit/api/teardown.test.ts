@@ -52,7 +52,7 @@ describe('DELETE /clusters/:name', () => {
     expect(await api.store.approvals.has('demo', first)).toBe(true);
   });
 
-  it('starts one teardown per key, behind what runs or not at all', async () => {
+  it('starts one teardown per key, queued behind the running operation or refused', async () => {
     const headers = { 'idempotency-key': 'k' };
     const [first, second] = [
       await del('demo?confirm=demo&ifBusy=refuse', { headers }),
@@ -68,7 +68,7 @@ describe('DELETE /clusters/:name', () => {
     expect(api.temporal.submitted[1]!.hosts).toBeUndefined();
   });
 
-  it('ends in a cluster that is removed, whose operations can be read, and that can be built anew', async () => {
+  it('ends in a removed cluster, whose operations can be read, and that can be built again', async () => {
     await del('demo?confirm=demo');
     await ends('op-2', { state: 'running', startedAt: '2026-01-01T00:00:00.000Z' });
     expect((await cluster()).state).toBe('removing');
@@ -79,7 +79,7 @@ describe('DELETE /clusters/:name', () => {
     expect((await api.call('POST', '/clusters', { body: spec({}, hosts) })).status).toBe(202);
   });
 
-  it('as a dry run needs no word and changes nothing of the cluster', async () => {
+  it('as a dry run needs no confirmation and changes nothing of the cluster', async () => {
     api.temporal.onSubmit = async (name, operationId, { kind, mode, specRef }) => {
       if (kind !== 'teardown') return;
       const head = { operationId, cluster: name, kind, mode, specRef, actor: 'admin' };
@@ -143,7 +143,7 @@ describe('DELETE /clusters/:name/hosts/:host', () => {
     expect(after.hosts).toHaveLength(5);
   });
 
-  it('is not to be had through POST operations, which asks for no word', async () => {
+  it('is not possible through POST operations, which needs no confirmation', async () => {
     const answer = await api.call('POST', '/clusters/demo/operations', { body: { kind: 'teardown', hosts: ['w-1'] } });
     expect(answer).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } });
   });

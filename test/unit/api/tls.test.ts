@@ -10,7 +10,7 @@ import { buildApp } from '../../../api/app.ts';
 import { readTls, watchTls } from '../../../api/tls.ts';
 import { testApi } from './support.ts';
 
-it('with a certificate the API speaks TLS alone, tells browsers to stay with it, and its cookie is for TLS', async () => {
+it('with a certificate the API serves only TLS, sends HSTS, and marks its cookie as secure', async () => {
   const now = new Date();
   const ca = await issueCa('test', now);
   const leaf = {

@@ -56,7 +56,7 @@ const pack = (entries: readonly Entry[]): Buffer =>
   ]);
 
 describe('a bundle', () => {
-  it('that nobody touched is found to be so, and says what it holds', () => {
+  it('that is unchanged passes, with its contents', () => {
     expect(verifyBundle(file)).toMatchObject({
       ...{ problems: [], cluster: 'demo', operation: 'op-1', links: 37, openRecords: 1 },
       ...{ histories: 1, anchors: 4, outputs: 10, fingerprint: sample.signer.fingerprint },
@@ -64,7 +64,7 @@ describe('a bundle', () => {
     expect(pack(entriesOf(bytes)).equals(bytes)).toBe(true);
   });
 
-  it('can be checked with standard tools, as its README says', () => {
+  it('can be checked with the standard tools of its README', () => {
     const out = join(folder, 'by-hand');
     mkdirSync(out);
     execFileSync('tar', ['xf', file, '-C', out]);
@@ -115,7 +115,7 @@ describe('a bundle', () => {
     expect(judge(pack(entries.toSpliced(output, 0, entries[output]!)))[0]).toMatch(/^outputs\/.*a second time/);
   });
 
-  it('names the part whose header was changed, also before the manifest is known', () => {
+  it('names the part whose header was changed, also before the manifest is read', () => {
     let at = 0;
     for (const { name, content } of entriesOf(bytes)) {
       for (const place of [0, 108, 136, 156, 300, 511]) {
@@ -153,7 +153,7 @@ describe('a bundle', () => {
     }
   });
 
-  it('whose chain was written anew by somebody with a key of their own is betrayed by history', async () => {
+  it('whose chain was rewritten and signed with another key is detected by the workflow history', async () => {
     const forger = await sampleOperation();
     // The same operation as it might have been: other hashes, properly chained and signed.
     forger.histories.splice(0, 1, ...sample.histories);

@@ -86,7 +86,7 @@ const flipped = (value: SQLInputValue, at: number, mask: number): SQLInputValue 
 };
 
 describe('a database', () => {
-  it('that nobody touched is found to be so', async () => {
+  it('that is unchanged passes', async () => {
     expect(await verifyDatabase(sample.store, join(sample.folder, 'spool'))).toEqual({
       ...{ problems: [], chains: 3, links: 41, outputs: 10, specs: 1, bundles: 1, tokens: 1, operations: 1 },
       anchors: { count: 2, since: expect.any(String), before: 2, unsigned: 0, sink: null },
@@ -106,7 +106,7 @@ describe('a database', () => {
     );
   });
 
-  it('written anew from some point on no longer agrees with its signed bundle', async () => {
+  it('rewritten from some point on differs from its signed bundle', async () => {
     const problems = await after(() => {
       const last = raw.prepare('select max(pos) as pos from links').get() as { pos: number };
       raw.exec(`delete from journal where id = (select record from links where pos = ${last.pos})`);

@@ -14,7 +14,7 @@ import { verifyBundle } from '../../../audit/verify-bundle.ts';
 import { canonicalJson, sha256 } from '../../../store/canonical.ts';
 import { NO_HASH } from '../../../store/journal-record.ts';
 
-/** Bundles, anchors and marks by somebody who has a key of their own and time. */
+/** Bundles, anchors and marks of an attacker with a key of their own. */
 
 const folder = mkdtempSync(join(tmpdir(), 'kubewright-hostile-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,7 +51,7 @@ const history = (events: readonly object[]) => ({
   content: Buffer.from(JSON.stringify({ events })),
 });
 
-describe('a bundle of somebody else', () => {
+describe('an untrusted bundle', () => {
   it('with 200,000 anchors that do not hold overflows nothing', () => {
     const data = Buffer.from(JSON.stringify({ chainHead: `7:${'a'.repeat(64)}`, commands: 3 })).toString('base64');
     const events = Array.from({ length: 200_000 }, (_, index) => ({
@@ -95,7 +95,7 @@ describe('a bundle of somebody else', () => {
     }
   });
 
-  it('says nothing that acts on a terminal, and no second line', () => {
+  it('is printed without control characters, in one line', () => {
     const evil = 'x\u001b[2K\u001b[1A\nsigned by SHA256:trusted\u009b31m\u202e';
     const { cluster, signer } = verifyBundle(forged([], { cluster: evil }));
     expect(signer).toBe('unknown');
@@ -105,7 +105,7 @@ describe('a bundle of somebody else', () => {
     }
   });
 
-  it('of any bytes behind a good beginning never throws', () => {
+  it('of any bytes behind a valid beginning never throws', () => {
     const name = fc.constantFrom(
       'chain.jsonl',
       'requests.jsonl',

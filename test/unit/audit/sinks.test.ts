@@ -145,7 +145,7 @@ describe('the webhook', () => {
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
 
-  it('must have a certificate of the given authority, or of one that Node knows', async () => {
+  it('must have a certificate of the given authority, or of one that Node trusts', async () => {
     const { address, got } = await webhook(status(204));
     await expect(sink({ webhook: address }, null).send(ENTRIES)).rejects.toThrow(/certificate/);
     const other = readFileSync(certificateAuthority(join(folder, 'other'), 'other').ca, 'utf8');
@@ -156,7 +156,7 @@ describe('the webhook', () => {
     expect(got).toEqual([]);
   });
 
-  it('that is away, or ends the connection, fails', async () => {
+  it('that is unreachable, or ends the connection, fails', async () => {
     const { address } = await webhook((response) => response.destroy());
     await expect(sink({ webhook: address }).send(ENTRIES)).rejects.toThrow();
     await expect(sink({ webhook: 'https://127.0.0.1:9/' }).send(ENTRIES)).rejects.toThrow('ECONNREFUSED');
@@ -281,7 +281,7 @@ describe('syslog', () => {
     expect(messages.map((message) => /^<85>1 .* kubewright .* anchor .*?(\{.*)$/.exec(message)?.[1])).toEqual(AWKWARD);
   });
 
-  it('that nobody listens at fails, where that can be known', async () => {
+  it('without a listener fails, where the protocol shows it', async () => {
     await expect(sink({ syslog: 'tcp://127.0.0.1:9' }).send(ENTRIES)).rejects.toThrow('ECONNREFUSED');
     await expect(sink({ syslog: 'tls://127.0.0.1:9' }).send(ENTRIES)).rejects.toThrow('ECONNREFUSED');
     await expect(sink({ syslog: `unix://${join(folder, 'absent')}` }).send(ENTRIES)).rejects.toThrow('ENOENT');

@@ -54,7 +54,7 @@ describe('the judge of chaos builds', () => {
     expect(repeatedAfterSuccess([probe, { ...probe, attempt: 2 }], [])).toEqual([]);
   });
 
-  it('knows what changes a host', () => {
+  it('recognizes commands that change a host', () => {
     const apt = createHash('sha256').update(scriptInput(APT_INSTALL)).digest('hex');
     expect(changesOf(row({ kind: 'script', stdinSha256: apt, argv: ['sh', '-eu', '-s', '--', 'chrony'] }))).toEqual([
       'packages chrony',
@@ -77,7 +77,7 @@ describe('the judge of chaos builds', () => {
   });
 });
 
-it('finds commands that only sshd knows', () => {
+it('finds commands that only sshd logged', () => {
   const sessions = new Map([['cp-1', 3]]);
   expect(untold(sessions, new Map(), [row(), row({ seq: 2 }), row({ seq: 3 })])).toEqual([]);
   expect(untold(sessions, new Map(), [row(), row({ seq: 2 })])).toHaveLength(1);

@@ -43,14 +43,14 @@ const rows = (speeds: number[]): Row[] =>
 const commands = commandsOf(rows([1, 2, 3]), tasks);
 
 describe('the points of a chaos run', () => {
-  it('follow from the seed, whatever the times of the reference build were', () => {
+  it('follow from the seed, independent of the times of the reference build', () => {
     const places = (speeds: number[], seed: number) =>
       choosePoints(commandsOf(rows(speeds), tasks), seed, 40).map(({ atMs: _atMs, ...point }) => point);
     expect(places([3, 1, 2], 7)).toEqual(places([1, 2, 3], 7));
     expect(places([1, 2, 3], 8)).not.toEqual(places([1, 2, 3], 7));
   });
 
-  it('are at commands of tasks: how often health is looked at is different in every run', () => {
+  it('are at commands of tasks: the number of health checks differs in every run', () => {
     const [first] = rows([1, 1, 1]);
     const health = { ...first!, id: 'h', phase: 'health', activityId: 'health:2' };
     expect(commandsOf([...rows([1, 2, 3]), health], tasks)).toEqual(commands);

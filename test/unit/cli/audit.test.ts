@@ -28,7 +28,7 @@ const file = (name: string, content: string | Uint8Array): string => {
   return path;
 };
 
-it('`audit verify` exits with 0 for what nobody touched, 1 otherwise, naming the first bad record', () => {
+it('`audit verify` exits with 0 for an unchanged bundle, otherwise with 1, and names the first bad record', () => {
   const key = file('key.pem', sample.signer.publicKey);
   expect(kubewright('audit', 'verify', bundle, '--key', key)).toMatchObject({ code: 0, err: '' });
   const { fingerprint } = sample.signer;
@@ -49,7 +49,7 @@ it('`audit verify` exits with 0 for what nobody touched, 1 otherwise, naming the
   expect(changed.out.split('\n')[0]).toMatch(new RegExp(`^CHANGED: chain\\.jsonl: link \\d+, record ${id} `));
 });
 
-it('`audit verify` tells a bundle that it cannot read, or a wrong key file, from one that was changed', () => {
+it('`audit verify` reports an unreadable bundle or key file differently from a changed bundle', () => {
   expect(kubewright('audit', 'verify', join(sample.folder, 'absent'))).toMatchObject({ code: 1, out: '' });
   const noKey = kubewright('audit', 'verify', bundle, '--key', file('no-key.pem', 'x'));
   expect(noKey).toMatchObject({ code: 1, out: '' });
@@ -77,7 +77,7 @@ it('`audit check` does the same for a database', () => {
   expect(kubewright('audit', 'check', '--data', join(folder, 'absent'))).toMatchObject({ code: 1, out: '' });
 });
 
-it('help says what the exit codes mean', () => {
+it('help explains the exit codes', () => {
   expect(kubewright('audit', 'verify', '--help')).toMatchObject({
     code: 0,
     out: expect.stringContaining('Exit code 0'),

@@ -67,7 +67,7 @@ it('longest chain follows what each task waited for', () => {
   expect(longestChain(tasks, phases)).toEqual({ ms: 1105, tasks: ['prepare on a', 'nodes on a', 'verify on a'] });
 });
 
-it('the table has a line per phase and says what runs', () => {
+it('the table has a line per phase and the running tasks', () => {
   const lines = progressTable(
     status([task('prepare', 'a', { state: 'running', startedAt: new Date(0).toISOString() })]),
     phases,
@@ -79,7 +79,7 @@ it('the table has a line per phase and says what runs', () => {
   expect(clock(65_000)).toBe('1:05');
 });
 
-it('tells the health of a build: one line, and one for each reason', () => {
+it('prints the health of a build: one line, and one for each reason', () => {
   const health = { state: 'degraded', at: '2026-11-30T12:00:00.000Z', operationId: 'op', reasonCount: 3 } as const;
   const reasons = [
     { code: 'DISK_PRESSURE', subject: 'node w-1', reason: 'w-1 has DiskPressure', evidence: 'df' } as const,

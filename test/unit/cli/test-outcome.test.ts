@@ -46,7 +46,7 @@ describe('the second run of failed files', () => {
   });
 });
 
-it('the reporter tells time, failures, and what passed at a second try', async () => {
+it('the reporter prints time, failures, and tests that passed at a second run', async () => {
   const report = join(folder, 'report.json');
   symlinkSync(join(checkoutRoot, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(
@@ -105,7 +105,7 @@ describe('the end of .ci/run', () => {
     });
   });
 
-  it('ends processes that carry the mark of the run, and no others', async () => {
+  it('ends processes with the marker of the run, and no others', async () => {
     const mark = `test-${process.pid}-${Date.now()}`;
     const child = (run: string) =>
       spawn('sleep', ['600'], { detached: true, stdio: 'ignore', env: { ...process.env, KUBEWRIGHT_RUN: run } });

@@ -37,7 +37,7 @@ it('shows nothing but the encoding, the id of the key and a digest of the place'
   expect(textOf(sealed!)).not.toMatch(/telling|host|json/);
 });
 
-it('deflates what shrinks, and leaves alone what does not', async () => {
+it('compresses data that shrinks, and no other', async () => {
   const codec = payloadCodec(ring(1));
   const plan = { hosts: Array.from({ length: 1000 }, (_, index) => ({ name: `worker-${index}`, state: 'pending' })) };
   const [small] = await codec.encode([payload(plan)]);

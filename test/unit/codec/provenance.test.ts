@@ -24,7 +24,7 @@ async function seenAt(place: SerializationContext | undefined, payload: Payload)
 }
 
 describe("a worker's codec", () => {
-  it('knows what an API sealed for this place, and when', async () => {
+  it('recognizes what an API sealed for this place, and when', async () => {
     const before = Date.now();
     const [sealed] = await api.encode([plain()], at('cluster/a'));
     const { value, proof } = await seenAt(at('cluster/a'), sealed!);
@@ -33,7 +33,7 @@ describe("a worker's codec", () => {
     expect((proof as { at: number }).at).toBeGreaterThanOrEqual(before);
   });
 
-  it('knows what a worker sealed for this place', async () => {
+  it('recognizes what a worker sealed for this place', async () => {
     const [sealed] = await worker.encode([plain()], activity('cluster/a', '7'));
     expect((await seenAt(activity('cluster/a', '7'), sealed!)).proof).toEqual({ by: 'worker' });
   });
@@ -56,7 +56,7 @@ describe("a worker's codec", () => {
     expect((await seenAt(place, sealed!)).proof).toMatchObject({ by: 'none' });
   });
 
-  it('takes nothing that was not sealed, and still tells what it claims', async () => {
+  it('refuses a payload that was not sealed, and reports what it claims to be', async () => {
     const { value, proof } = await seenAt(at('cluster/a'), plain());
     expect(proof).toEqual({ by: 'none', why: 'not sealed' });
     expect(value).toMatchObject(message);
@@ -64,7 +64,7 @@ describe("a worker's codec", () => {
     expect((await seenAt(at('cluster/a'), forged)).proof).toEqual({ by: 'none', why: 'not sealed' });
   });
 
-  it('throws for nothing that a stranger can send', async () => {
+  it('does not throw for any foreign input', async () => {
     const [sealed] = await api.encode([plain()], at('cluster/a'));
     const strange: Payload[] = [
       {},
@@ -86,7 +86,7 @@ describe("a worker's codec", () => {
     expect(payloadConverter.fromPayload((await people.decode([sealed!]))[0]!)).toEqual(message);
   });
 
-  it('tells a signature of nobody it knows, or over something else, from one of an API', async () => {
+  it('distinguishes a signature of an unknown key, or over other data, from one of an API', async () => {
     const place = at('cluster/a');
     const stranger = apiCodec(TEST_KEYS, { ...TEST_SIGNER, fingerprint: `SHA256:${'A'.repeat(43)}` });
     const [unknown] = await stranger.encode([plain()], place);

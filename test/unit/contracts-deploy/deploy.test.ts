@@ -31,7 +31,7 @@ describe('docker-compose.yml', () => {
     expect(compose.services['temporal']?.environment?.['NUM_HISTORY_SHARDS']).toBe('512');
   });
 
-  it('gives API and worker an environment that they accept, whatever characters the password has', () => {
+  it('gives API and worker an environment that they accept, with any characters in the password', () => {
     const secrets: Record<string, string> = {
       KUBEWRIGHT_DB_PASSWORD: 'a/b@c:d%',
       KUBEWRIGHT_SECRET_KEY: Buffer.alloc(32).toString('base64'),
@@ -87,7 +87,7 @@ describe('docker-compose.yml', () => {
     expect(environment?.['VISIBILITY_POSTGRES_PWD']).toContain('${TEMPORAL_VISIBILITY_DB_PASSWORD:');
   });
 
-  it('checks the health of every service that goes on, by asking it something', () => {
+  it('has a health check with a request for every long-running service', () => {
     for (const [name, { restart, healthcheck }] of Object.entries(compose.services)) {
       if (restart !== 'unless-stopped') continue;
       expect(healthcheck?.test.length, name).toBeGreaterThan(1);
@@ -95,13 +95,13 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('publishes on loopback only, unless told otherwise', () => {
+  it('publishes on loopback only by default', () => {
     const ports = Object.values(compose.services).flatMap((service) => service.ports ?? []);
     expect(ports.length).toBe(2);
     for (const port of ports) expect(port).toMatch(/:-127\.0\.0\.1:/);
   });
 
-  it('has no secret in it, and says what to fill in', () => {
+  it('contains no secret, and names the values to fill in', () => {
     const example = read('deploy/.env.example');
     const used = [...read('docker-compose.yml').matchAll(/\$\{(\w+):[-?]/g)].map((match) => match[1]!);
     for (const name of used) expect(example, name).toContain(`${name}=`);
@@ -124,7 +124,7 @@ describe('create-namespace.sh', () => {
     );
   });
 
-  it('keeps closed workflows as long as we say', () => {
+  it('keeps closed workflows for the configured time', () => {
     expect(script).toContain(`retention=${RETENTION_DAYS}d`);
     expect(compose.services['temporal-namespace']?.environment?.['NAMESPACE']).toBe(NAMESPACE);
   });

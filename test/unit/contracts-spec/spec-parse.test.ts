@@ -126,7 +126,7 @@ describe('malformed documents', () => {
   });
 });
 
-describe('unknown words name the nearest known one', () => {
+describe('the error of an unknown word names the nearest known one', () => {
   it.each<[string, Json, string]>([
     ['key', spec({}, [host({ rolse: [] })]), 'spec.hosts[0]: unknown key `rolse`; did you mean `roles`?'],
     ['key above', { ...spec(), metdata: {} }, ': unknown key `metdata`; did you mean `metadata`?'],
@@ -193,7 +193,7 @@ describe('unions are readable', () => {
   });
 });
 
-it('what is missing is said to be required', () => {
+it('a missing field is reported as required', () => {
   const { address: _address, ...without } = host();
   expect(refused(spec({}, [without])).errors).toEqual(['spec.hosts[0].address: is required']);
   expect(refused({}).errors).toContain('spec: is required');
@@ -276,7 +276,7 @@ describe('what an attacker or a tired person sends', () => {
     ).toHaveLength(100);
   });
 
-  it('says in words that a document is too deep, or that there are two', () => {
+  it('reports a document that is nested too deeply, or two documents, with a sentence', () => {
     expect(refused('- '.repeat(10_000), 'application/yaml').message).toMatch(/nested too deeply$/);
     expect(refused('a: 1\n---\nb: 2\n', 'application/yaml').message).toContain('a second document begins');
   });
@@ -316,7 +316,7 @@ describe('what an attacker or a tired person sends', () => {
     expect(() => parseClusterSpec(JSON.stringify(spec({}, [host(more)])), 'application/json')).not.toThrow();
   });
 
-  it('lets SSH go through loopback when the other hosts are told another address', () => {
+  it('allows SSH through loopback when the other hosts have another address', () => {
     const forwarded = spec({}, [host({ address: '127.0.0.1', internalAddress: '10.0.0.1' })]);
     expect(() => parseClusterSpec(JSON.stringify(forwarded), 'application/json')).not.toThrow();
   });
@@ -353,7 +353,7 @@ describe('what an attacker or a tired person sends', () => {
     },
   );
 
-  it('speaks of sizes in words, and of a credential by the nearest key', () => {
+  it('describes sizes with a sentence, and a credential with the nearest key', () => {
     expect(refused(spec({ ssh: { credential: { name: 'a' }, port: 65_536 } })).message).toBe(
       'spec.ssh.port must be at most 65535',
     );

@@ -175,7 +175,7 @@ describe('a field of another type', () => {
     expect(problems(document({ ssh: { credential: 'correct-horse' } })).join()).not.toContain('correct-horse');
   });
 
-  it('is said of a long text without the text', () => {
+  it('is reported for a long text without the text', () => {
     expect(problems(document({}, [host({ roles: 'x'.repeat(5_000) })])).join().length).toBeLessThan(300);
   });
 });

@@ -22,7 +22,7 @@ test('so is it on a host, line by line', () => {
   expect(stdout).toBe(`short\n${keepEnds(EVENT, 300)}\n`);
 });
 
-test('evidence of an error ends with what was said last', () => {
+test('evidence of an error ends with the last lines of output', () => {
   const { evidence } = new KubewrightError('COMMAND_FAILED', 'x', { evidence: `${EVENT}\n`.repeat(9) });
   expect(evidence).toHaveLength(LIMITS.evidenceChars);
   expect(evidence).toMatch(/^\.\.\.[^]*no such file\n$/);

@@ -40,7 +40,7 @@ describe('networks', () => {
     );
   });
 
-  it('contain what lies between their first and last address', () => {
+  it('contain the addresses from first to last', () => {
     fc.assert(
       fc.property(network, fc.integer({ min: 0, max: 2 ** 32 - 1 }), (range, ip) => {
         expect(cidrContains(range.text, dotted(ip))).toBe(ip >= range.first && ip <= range.last);

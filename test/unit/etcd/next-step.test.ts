@@ -42,13 +42,13 @@ const step = (seen: EtcdView, more: Partial<EtcdIntent> = {}) =>
 const founded = (token: string, id: string | null = null) => ({ data: { founded: true, token, id } });
 
 describe('a host without data', () => {
-  it('founds while nobody has formed a cluster yet, and never again', () => {
+  it('founds a cluster only while none was formed', () => {
     expect(step(view(null, []), { formed: null })).toEqual({ do: 'found' });
     expect(step(view(null, []))).toMatchObject({ do: 'refuse', why: expect.stringContaining('data of this member') });
     expect(step(view(null, []), { others: [] })).toMatchObject({ do: 'refuse' });
   });
 
-  it('joins as the founder that the others wait for, also before the note is written', () => {
+  it('joins as the founder that the others wait for, also before the founding is recorded', () => {
     const members = [member(1), member(2), member(3, { clientUrls: [] })];
     expect(step(view(members, [1, 2]))).toEqual({ do: 'join', members });
     expect(step(view(members, [1, 2]), { formed: null })).toEqual({ do: 'join', members });
@@ -59,7 +59,7 @@ describe('a host without data', () => {
     expect(step(view(members, [1, 2]))).toMatchObject({ do: 'remove', member: { id: '3' } });
   });
 
-  it('is removed first when it comes with another address, started or not', () => {
+  it('is removed first when it returns with another address, started or not', () => {
     for (const clientUrls of [['https://10.0.0.9:2379'], []]) {
       const old = member(3, { peerUrls: ['https://10.0.0.9:2380'], clientUrls });
       expect(step(view([member(1), member(2), old], [1, 2]))).toMatchObject({ do: 'remove', member: { id: '3' } });
@@ -72,7 +72,7 @@ describe('a host without data', () => {
     expect(step(view(members, [1, 2]))).toEqual({ do: 'join', members });
   });
 
-  it('clears away what was added for an address that nobody has any more', () => {
+  it('removes a member that was added for an address without a host', () => {
     const orphan = member(3, { ...UNSTARTED, peerUrls: ['https://10.0.0.9:2380'], learner: true });
     expect(step(view([member(1), member(2), orphan], [1, 2]))).toMatchObject({ do: 'remove', member: { id: '3' } });
   });
@@ -88,7 +88,7 @@ describe('a host without data', () => {
     expect(step(copying, { others, waitedMs: 600_000 })).toMatchObject({ do: 'wait' });
   });
 
-  it('refuses to remove its old member when that would leave the majority sick', () => {
+  it('refuses to remove its old member when that would leave an unhealthy majority', () => {
     const [others, members] = [[1, 2, 4, 5].map(peer), [1, 2, 3, 4, 5].map((index) => member(index))];
     expect(step(view(members, [1, 2, 4]), { others })).toMatchObject({ do: 'remove' });
     expect(step(view(members, [1, 2]), { others })).toMatchObject({
@@ -99,7 +99,7 @@ describe('a host without data', () => {
 });
 
 describe('a host with data', () => {
-  it('is left alone while it runs, while nobody answers, and while the cluster lists it', () => {
+  it('is not changed while it runs, while no member answers, and while the cluster lists it', () => {
     expect(step(view(null, [], { ...founded('here'), running: true }))).toEqual({ do: 'none' });
     expect(step(view(null, [], founded('here')))).toEqual({ do: 'none' });
     expect(step(view(null, [], founded('here')), { formed: null })).toEqual({ do: 'none' });
@@ -109,7 +109,7 @@ describe('a host with data', () => {
     expect(step(view([member(1), member(2), fresh], [1, 2], joined))).toEqual({ do: 'none' });
   });
 
-  it('begins anew when the cluster has removed it', () => {
+  it('starts again when the cluster has removed it', () => {
     expect(step(view([member(1), member(2)], [1, 2], founded('here')))).toMatchObject({ do: 'put-aside' });
     // Another machine has taken its name: the data is known by its id.
     const taken = [member(1), member(2), member(3, { id: 'ab' })];
@@ -117,7 +117,7 @@ describe('a host with data', () => {
     expect(step(view(taken, [1, 2], founded('here', 'ab')))).toEqual({ do: 'none' });
   });
 
-  it('begins anew when it is of a founding with other members that came to nothing', () => {
+  it('starts again when it belongs to an unfinished founding with other members', () => {
     expect(step(view(null, [], founded('old')), { formed: null })).toMatchObject({ do: 'put-aside' });
     const waiting = member(3, { clientUrls: [] });
     expect(step(view([member(1), member(2), waiting], [1, 2], founded('old')))).toMatchObject({ do: 'put-aside' });
@@ -125,7 +125,7 @@ describe('a host with data', () => {
   });
 });
 
-it('no step ever takes a vote away while fewer than a majority of the others are healthy', () => {
+it('no step removes a vote while fewer than a majority of the others are healthy', () => {
   const members = fc.array(
     fc.record({ started: fc.boolean(), learner: fc.boolean(), moved: fc.boolean(), healthy: fc.boolean() }),
     { minLength: 1, maxLength: 7 },
@@ -158,7 +158,7 @@ it('no step ever takes a vote away while fewer than a majority of the others are
 });
 
 describe('what the host prints', () => {
-  it('is read: data, how it began, who is healthy, who is a member', () => {
+  it('is read: data, initial state, healthy members, all members', () => {
     const seen = parseView(
       [
         'data yes',
@@ -201,7 +201,7 @@ describe('what the host prints', () => {
     const seen = ['data no', 'asked', 'healthy https://10.0.0.1:2379'];
     const line = '8211f1d0f64f3269, started, cp-1, https://10.0.0.1:2380, https://10.0.0.1:2379, false';
     expect(parseView([...seen, 'members', line, 'end'].join('\n')).members).toHaveLength(1);
-    // Without its last lines this would be a host that may found a cluster, or whose data belongs to nobody.
+    // Without its last lines this would be a host that may found a cluster, or whose data has no owner.
     for (const cut of [
       [],
       seen,

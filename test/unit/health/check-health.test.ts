@@ -72,7 +72,7 @@ async function look(more: Partial<HealthInput> = {}) {
   return { state: health.state, reasons: health.reasons.map(({ code, subject }) => `${code} ${subject}`), health };
 }
 
-describe('a look at the health', () => {
+describe('a health check', () => {
   it('asks one control plane and every host once, and claims nothing', async () => {
     host('cp-1').on(CLUSTER_HEALTH_SCRIPT, well());
     expect(await look()).toMatchObject({ state: 'healthy', reasons: [] });
@@ -117,7 +117,7 @@ describe('a look at the health', () => {
     expect(opened.map(({ name }) => name)).toEqual(['cp-1']);
   });
 
-  it('after a change looks again for what passes by itself, not for what has held for long', async () => {
+  it('after a change repeats its checks for transient reasons only', async () => {
     const soon = new Date().toISOString();
     host('cp-1').once(CLUSTER_HEALTH_SCRIPT, notReady(soon)).on(CLUSTER_HEALTH_SCRIPT, well());
     expect(await look({ settle: true })).toMatchObject({ state: 'healthy' });

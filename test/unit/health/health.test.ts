@@ -109,7 +109,7 @@ describe('nodes', () => {
     if (type === 'DiskPressure') expect(health.reasons[0]!.evidence).toMatch(disks);
   });
 
-  test('a node that is cordoned, one that is missing; those of others are nobody’s business', async () => {
+  test('a cordoned node and a missing one are reasons; nodes of others are ignored', async () => {
     const health = await seen({
       rows: (rows) => [
         ...without(
@@ -154,7 +154,7 @@ describe('workloads', () => {
   const starved = (rows: string[][]) =>
     rows.map((row) => (row[2] === 'coredns' ? ['workload', 'Deployment', 'coredns', '2', '1', '2', ''] : row));
 
-  test('one that lacks pods says why, from the end of the newest message', async () => {
+  test('one that lacks pods is reported with the cause, from the end of the newest message', async () => {
     const long = `network: ${'x'.repeat(600)} plugin type="other-cni" failed (add): the culprit`;
     const health = await seen({
       rows: (rows) => [
@@ -176,7 +176,7 @@ describe('workloads', () => {
     expect(evidence).not.toMatch(/older|coredns-other/);
   });
 
-  test('one whose rollout is stuck while former pods serve is a fault; one that is gone too', async () => {
+  test('one whose rollout is stuck while old pods serve is a reason; a missing one too', async () => {
     const pod = ['pod', 'metrics-server-1f-x', 'ReplicaSet/metrics-server-1f', 'Pending', '2026-11-30T11:50:00Z', ''];
     const health = await seen({ rows: (rows) => [...without('workload', 'coredns')(rows), pod] });
     expect(codes(health)).toEqual([
@@ -200,7 +200,7 @@ describe('workloads', () => {
 });
 
 describe('control planes and etcd', () => {
-  test('an API server that is not ready, and a lease that nobody renews', async () => {
+  test('an API server that is not ready, and a lease that is not renewed', async () => {
     const rows = (all: string[][]) =>
       all.map((row) => {
         if (row[0] === 'readyz' && row[1] === 'cp-1') return ['readyz', 'cp-1', '[-]etcd failed: reason withheld'];
@@ -213,7 +213,7 @@ describe('control planes and etcd', () => {
     ]);
   });
 
-  test('an API that does not answer is told once, not as missing nodes and workloads', async () => {
+  test('an API that does not answer is one reason, not many missing nodes and workloads', async () => {
     const health = await seen({
       rows: () => [
         ['now', '2026-11-30T12:00:00Z'],
@@ -241,7 +241,7 @@ describe('control planes and etcd', () => {
       'ETCD_SPACE',
       /in use 5 MiB/,
     ],
-  ])('etcd that says %s', async (well, status, code, evidence) => {
+  ])('etcd that reports %s', async (well, status, code, evidence) => {
     const health = await seen({
       rows: (rows) => rows.map((row) => (row[0] === 'etcd' ? ['etcd', 'cp-1', well, status] : row)),
     });
@@ -325,7 +325,7 @@ test('no control plane could be asked, or no cluster is there yet: unknown', asy
   expect(await seen({ rows: () => [['absent'], ['end']] })).toMatchObject({ state: 'unknown', reasons: [] });
 });
 
-test('the list is bounded, and its true number told', async () => {
+test('the list is bounded, with the true number of reasons', async () => {
   const taints = Array.from({ length: 80 }, (_, n) => ['taint', 'cp-1', `t${n}`, '', 'NoSchedule', '']);
   const health = await seen({ rows: (rows) => [...rows, ...taints] });
   expect(health.reasons).toHaveLength(HEALTH_REASONS);

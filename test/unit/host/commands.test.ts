@@ -100,7 +100,7 @@ test('a very fast command loses nothing', async () => {
   for (let n = 0; n < 30; n += 1) expect((await host.exec(['echo', String(n)])).stdout).toBe(`${n}\n`);
 });
 
-test('output on stderr is no failure, a code is; the evidence is what it said last', async () => {
+test('output on stderr is no failure, an exit code is; the evidence has the last output', async () => {
   expect((await host.exec(['sh', '-c', 'echo warning >&2'])).stderr).toBe('warning\n');
   const error = await failure(host.exec(['sh', '-c', 'echo out; echo bad >&2; exit 9']));
   expect(error).toMatchObject({ code: 'COMMAND_FAILED', host: 'host-1', evidence: 'bad' });
@@ -168,7 +168,7 @@ test('endless output neither fills the memory nor escapes the timeout', async ()
   expect(running(`kw-endless-${OWN}`)).toEqual([]);
 });
 
-test('a command that ends by a signal says so', async () => {
+test('a command that ends by a signal is reported with the signal', async () => {
   const result = await host.exec(['sh', '-c', 'kill -KILL $$'], { okCodes: 'any' });
   expect(result).toMatchObject({ code: 137, signal: 'SIGKILL' });
   const error = await failure(host.exec(['sh', '-c', 'kill -TERM $$'], { okCodes: [143] }));
@@ -203,7 +203,7 @@ test('an abort ends the command, and what was queued behind it does not start', 
   expect((await failure(session.host.exec(['true']))).code).toBe('COMMAND_ABORTED');
 });
 
-test('a command that is stopped in the moment it starts leaves nothing behind', async () => {
+test('a command that is stopped at its start leaves nothing behind', async () => {
   for (let n = 0; n < 10; n += 1) {
     const controller = new AbortController();
     const session = await made.open({}, { signal: controller.signal });
@@ -263,7 +263,7 @@ test('a host that never gives the channel does not hold us', async () => {
   await own.close();
 });
 
-test('a left-behind process that holds the output open does not hold us', async () => {
+test('a background process that holds the output open does not block the command', async () => {
   const result = await host.exec(['sh', '-c', 'echo done; setsid sleep 5 &']);
   expect(result.stdout).toBe('done\n');
 });
@@ -282,7 +282,7 @@ test('noise of shell start-up files is not output', async () => {
   expect((await host.exec(['with-noise'])).stdout).toBe('real output\n');
 });
 
-test('a login shell that runs nothing is a failure with what it said', async () => {
+test('a login shell that runs nothing is a failure with its output', async () => {
   sshd.when(/nologin-user/, (channel) => {
     channel.write('This account is currently not available.\n');
     channel.exit(1);
@@ -294,7 +294,7 @@ test('a login shell that runs nothing is a failure with what it said', async () 
   expect(error.evidence).toMatch(/not available/);
 });
 
-test('scripts: arguments as words, stops at the first failure, unset names and stray readers', async () => {
+test('scripts: arguments as words, stops at the first failure, unset names and reads of standard input', async () => {
   const result = await host.script('printf "%s\\n" "$#" "$@"', ['a b', "c'd", '', '-x']);
   expect(result.stdout).toBe("4\na b\nc'd\n\n-x\n");
   expect((await failure(host.script('echo one\nfalse\necho two'))).message).toBe(
@@ -346,7 +346,7 @@ test('upload: content, mode and owner, atomically, leaving nothing else', async 
   expect(readdirSync(folder)).toEqual(['file']);
 });
 
-test('upload: what cannot work says why and leaves the old file', async () => {
+test('upload: a failure names its cause and leaves the old file', async () => {
   const path = join(dir, 'kept');
   writeFileSync(path, 'old');
   const missing = await failure(host.upload(join(dir, 'no/such/file'), 'x', { owner: me }));
@@ -376,7 +376,7 @@ test('upload: a connection lost on the way does not replace the file by half of 
   await own.close();
 });
 
-test('another user goes through sudo, unless told not to', async () => {
+test('another user uses sudo by default', async () => {
   const session = await made.open({ user: 'admin' });
   await session.host.exec(['true']);
   expect(sshd.lines.at(-1)).toMatch(/\nexec sudo -n -- \/usr\/bin\/env -i .* sh -c /);
@@ -405,7 +405,7 @@ test('sudo with a password: on standard input only, and never left to the comman
   }
 });
 
-test('a sudo that refuses is told apart from a command that fails', async () => {
+test('a refusal of sudo is not reported as a failed command', async () => {
   const server = await start('ask');
   const { open, pool: own } = pool(server);
   const session = await open({ user: 'admin' });

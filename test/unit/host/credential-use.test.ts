@@ -42,7 +42,7 @@ const failure = (promise: Promise<unknown>): Promise<KubewrightError> =>
 const pinned = (key: TestKey) => key.public.split(' ').slice(0, 2).join(' ');
 const fingerprintOf = (key: TestKey) => pinnedFingerprint(pinned(key));
 
-test('no password goes to a host whose key nobody confirmed, by no method, also on the way through a jump host', async () => {
+test('no password is sent to a host with an unconfirmed key, by any method, also through a jump host', async () => {
   for (const method of ['password', 'keyboard-interactive'] as const) {
     const sshd = await server({ password: 'right one', passwordMethods: [method] });
     const { open, hostKeys } = pool(sshd);
@@ -112,7 +112,7 @@ test('a credential for some networks is used at those addresses of a name only, 
   expect(sshd.connections).toBe(2);
 });
 
-test('a connection that is open already is not used after the credential was taken away', async () => {
+test('an open connection is not used after the credential was revoked', async () => {
   const sshd = await server();
   let clusters = ['test'];
   const made = createSshPool({

@@ -108,7 +108,7 @@ test('files and sockets of the worker need an approval or an allowed path, and l
       if (path !== 'allowed') messages.push(`${error.message.replace(join(dir, path), 'X')} ${String(error.evidence)}`);
     }
   }
-  // What is there and what is not cannot be told apart.
+  // Existing and missing files get the same answer.
   expect(new Set(messages).size).toBe(1);
   const none = createCredentialResolver({});
   await expect(none.check!('test', use({ keyFile: join(allowed, 'key') }))).rejects.toMatchObject({

@@ -20,7 +20,7 @@ const options = (more: { patienceMs?: number; signal?: AbortSignal } = {}) => ({
   ...more,
 });
 
-test('a host that comes back in time is forgiven', async () => {
+test('a host that answers within the time limit is connected', async () => {
   let tries = 0;
   const dialed = dial(async () => {
     tries += 1;
@@ -31,7 +31,7 @@ test('a host that comes back in time is forgiven', async () => {
   expect(await dialed).toBe('in');
 });
 
-test('one that stays away is named, with how long it was tried; no try gets longer than what is left', async () => {
+test('one that does not answer is reported with the time of all tries; no try gets more than the remaining time', async () => {
   const began = performance.now();
   const left: number[] = [];
   const verdict = dial((leftMs) => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FakeHost } from '../../fakes/fake-host.ts';
 
-test('answers what it was told, judges codes, and fails on anything else', async () => {
+test('gives the prepared answers, checks exit codes, and fails on any other command', async () => {
   const host = new FakeHost().on('hostname', 'cp-1\n').on(/^false/, { code: 1, stderr: 'no' });
   expect((await host.exec(['hostname'])).stdout).toBe('cp-1\n');
   await expect(host.exec(['false'])).rejects.toMatchObject({ code: 'COMMAND_FAILED', evidence: 'no' });

@@ -126,7 +126,7 @@ describe('the report of the wrapper', () => {
     for (const line of sshd.lines.slice(before + 1)) expect(line).not.toMatch(/NaN|Infinity|reboot|'-1'|1\.5/);
   });
 
-  test('comes once: another one is output like any other', async () => {
+  test('is read once: another one is ordinary output', async () => {
     const { host, word } = await behaving((channel, line) => {
       const mark = markIn(line);
       channel.write(`${mark} ${REPORT}\n${mark} 1 1 1 1 1\n`);
@@ -137,7 +137,7 @@ describe('the report of the wrapper', () => {
   });
 });
 
-describe('what it says of itself', () => {
+describe('facts that it reports', () => {
   test('an exit signal of its own invention is not passed on', async () => {
     const signal = `EVIL\n${EVIL}`.toUpperCase();
     // ssh2's server is more honest than hosts are: it sends the names that it knows.
@@ -338,7 +338,7 @@ describe('a connection', () => {
   });
 });
 
-test('a recorder sees an end of every command that it saw begin, whatever the host did', () => {
+test('a recorder gets an end for every begin, with any behaviour of the host', () => {
   expect(made.recorder).toBeInstanceOf(MemoryRecorder);
   expect(made.recorder.entries.filter(({ end }) => end === null)).toEqual([]);
 });

@@ -4,28 +4,28 @@ import { createRedactor, MASK } from '../../../activities/host/redact.ts';
 import { redactError } from '../../../activities/host/redact-error.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 
-test('what is learnt while the task runs is masked from then on', () => {
+test('secrets that are read while the task runs are masked from then on', () => {
   const secrets = new KnownSecrets(['first-value']);
   expect(secrets.redactor.text('first-value second-value')).toBe(`${MASK} second-value`);
   secrets.add('second-value');
   expect(secrets.redactor.text('first-value second-value')).toBe(`${MASK} ${MASK}`);
 });
 
-test('values of one command are masked in it alone', () => {
+test('values of one command are masked only in that command', () => {
   const secrets = new KnownSecrets(['first-value']);
   expect(secrets.with(['once-only']).text('first-value once-only')).toBe(`${MASK} ${MASK}`);
   expect(secrets.redactor.text('once-only')).toBe('once-only');
   expect(secrets.with(['first-value'])).toBe(secrets.redactor);
 });
 
-test('every kind of login says what must not be shown', () => {
+test('every kind of login lists its secrets', () => {
   expect(credentialSecrets({ kind: 'key', privateKey: 'PEM', passphrase: 'words' })).toEqual(['PEM', 'words']);
   expect(credentialSecrets({ kind: 'key', privateKey: 'PEM' })).toEqual(['PEM']);
   expect(credentialSecrets({ kind: 'password', password: 'p' })).toEqual(['p']);
   expect(credentialSecrets({ kind: 'agent', socket: '/run/agent' })).toEqual([]);
 });
 
-test('an error loses its secrets in every part, and keeps the rest', () => {
+test('secrets are masked in every part of an error, the rest stays', () => {
   const redactor = createRedactor(['hunter22-and-more']);
   const root = new TypeError('root says hunter22-and-more');
   const error = new KubewrightError('COMMAND_FAILED', 'login --password=hunter22-and-more failed', {

@@ -13,7 +13,7 @@ const anyWord = fc.oneof(
 );
 const anyLine = fc.array(anyWord, { minLength: 1, maxLength: 6 });
 
-test('a line holds nothing that any login shell reads in its own way, and words that csh takes', () => {
+test('a line has no syntax that login shells read differently, and words that csh accepts', () => {
   fc.assert(
     fc.property(anyLine, fc.constantFrom('none', 'sudo'), (words, kind) => {
       const { line } = commandLine(['printf', '%s\\0', ...words], { kind });
@@ -40,7 +40,7 @@ test('commands take the guard off standard input first, and do not run without i
   }
 });
 
-test('the guard ends a shell that would run what comes on standard input', () => {
+test('the guard ends a shell that would run its standard input', () => {
   for (const shell of ['sh', 'bash']) {
     const run = spawnSync(shell, [], { input: `${STDIN_GUARD}echo ran\n`, encoding: 'utf8' });
     expect(run).toMatchObject({ status: 97, stdout: '' });
@@ -54,7 +54,7 @@ test('lines that end a command have the same form', () => {
   expect(stdin).toBe(`${STDIN_GUARD}secret\n`);
 });
 
-test('standard error begins after the mark, wherever packets are cut; without a mark all of it counts', () => {
+test('standard error begins after the marker, for any packet boundaries; without a marker all of it counts', () => {
   const noise = 'stty: standard input: Inappropriate ioctl for device\nkw-1 5 5\n';
   const read = (text: string, at: number): string => {
     const passed: Buffer[] = [];
@@ -113,7 +113,7 @@ test.each([
   ['sh: 2: exec: sudo: not found\n', 127, true, 'SUDO_REFUSED', /not installed/],
   ['sudo: something new\n', 1, true, 'SUDO_REFUSED', /sudo refused/],
   ['', 1, true, 'LOGIN_SHELL_UNUSABLE', /ended \(code 1\)/],
-] as const)('a login that says %j (code %s) is named', (output, code, elevated, verdict, says) => {
+] as const)('a login with the output %j (code %s) has its own error', (output, code, elevated, verdict, says) => {
   const error = notStartedBecause({ where: 'n1 (ops@10.0.0.1, port 22)', command: 'a script', elevated, code, output });
   expect(error.code).toBe(verdict);
   expect(error.message).toMatch(/^n1 \(ops@10\.0\.0\.1, port 22\) does not run our commands: /);

@@ -67,7 +67,7 @@ describe('two factors', () => {
     expect(sshd.offered).toEqual(['right one']);
   });
 
-  test('a key alone is told apart from a key that is refused, and the second method is named', async () => {
+  test('an accepted key without a second factor is not reported as a refused key, and the second method is named', async () => {
     const sshd = await server({ authenticate: keyThen('password'), password: 'right one' });
     const error = await failure(poolTo(sshd).open({ credential: { name: 'key' } }));
     expect(error).toMatchObject({ code: 'SSH_AUTH_FAILED', host: 'host-1' });
@@ -83,7 +83,7 @@ describe('two factors', () => {
     expect(sshd.offered).toEqual([]);
   });
 
-  test('a password beside a key goes to no host whose key nobody has confirmed', async () => {
+  test('a password beside a key is not sent to a host with an unconfirmed key', async () => {
     const sshd = await server();
     const made = poolTo(sshd);
     made.hostKeys.sure.clear();
@@ -154,7 +154,7 @@ describe('an expired password', () => {
   });
 });
 
-describe('a refused login says what the server takes', () => {
+describe('a refused login lists the methods of the server', () => {
   test('no passwords, no keys', async () => {
     const keysOnly = await server();
     const noPassword = await failure(poolTo(keysOnly).open({ credential: { name: 'wrong' } }));

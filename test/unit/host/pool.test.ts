@@ -125,7 +125,7 @@ test('a host that gives no channel at all is a lost connection, after some tries
   expect(sshd.connections).toBe(4);
 });
 
-test('a reset of an idle connection harms nobody: the next command connects again', async () => {
+test('a reset of an idle connection is harmless: the next command reconnects', async () => {
   const sshd = await server();
   const { host } = await pool(sshd).open();
   for (const how of ['reset', 'end'] as const) {
@@ -136,7 +136,7 @@ test('a reset of an idle connection harms nobody: the next command connects agai
   expect(sshd.connections).toBe(3);
 });
 
-test('commands racing with a reset either run or say that the connection was lost', async () => {
+test('commands during a reset either run or fail with CONNECTION_LOST', async () => {
   const sshd = await server();
   const { host } = await pool(sshd).open();
   const running = Promise.allSettled(Array.from({ length: 10 }, () => host.exec(['sh', '-c', 'sleep 0.02'])));
@@ -147,7 +147,7 @@ test('commands racing with a reset either run or say that the connection was los
   await host.exec(['true']);
 });
 
-test('a dead link is noticed by keepalives, on idle connections and under commands', async () => {
+test('keepalives detect a broken link, on idle connections and during commands', async () => {
   const sshd = await server();
   const { host } = await pool(sshd, { keepaliveMs: 20, keepaliveCount: 2 }).open();
   const running = failure(host.exec(['sleep', '5']));
@@ -212,7 +212,7 @@ test('passwords work by both methods; a wrong one is an authentication failure',
   }
 });
 
-test('a port where nothing listens, a silent server and a stranger protocol are unreachable, with the cause', async () => {
+test('a closed port, a server without an answer and another protocol are unreachable, with the cause', async () => {
   const sshd = await server();
   const { open } = pool(sshd, { readyTimeoutMs: 60 });
   const closed = await failure(open({ port: 1 }));
@@ -233,7 +233,7 @@ test('a port where nothing listens, a silent server and a stranger protocol are 
   expect(unknown.code).toBe('SSH_UNREACHABLE');
 });
 
-test('a host that restarts its sshd is waited for; one that stays away has one verdict for all who ask', async () => {
+test('commands wait for a restart of sshd; a host that does not answer has one error for all callers', async () => {
   const port = await freePort();
   const made = testPool({ login: { kind: 'key', privateKey: login.private } }, { port }, { patienceMs: 10_000 });
   cleanups.push(() => made.pool.close());
@@ -249,7 +249,7 @@ test('a host that restarts its sshd is waited for; one that stays away has one v
   for (const { message } of errors)
     expect(message).toMatch(/refuses connections: nothing listens there \(tried for 1 s\)/);
   const before = other.tries();
-  // Known as down: one try, in the hope that somebody has put it right.
+  // Known as down: one try, in case it is reachable again.
   const again = await failure(other.open());
   expect(again.message).not.toMatch(/tried for/);
   expect(other.tries()).toBe(before + 1);

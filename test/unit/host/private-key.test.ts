@@ -52,7 +52,7 @@ describe.each(Object.entries(KEYS))('a key of type %s', (type, key) => {
     expect(read.verify('data', used(text).sign('data') as Buffer)).toBe(true);
   });
 
-  test('that is encrypted says what is missing', () => {
+  test('that is encrypted needs its passphrase', () => {
     expect(why(pkcs8(key, PASSPHRASE))).toMatch(/encrypted, and the credential has no passphrase/);
     expect(why(pkcs8(key, PASSPHRASE), 'wrong')).toMatch(/passphrase does not open it/);
   });

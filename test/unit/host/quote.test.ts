@@ -59,7 +59,7 @@ test('NUL is refused, and so are malformed variables and programs', () => {
   for (const program of ['', '-x', 'A=b']) expect(() => withEnv([program])).toThrow(/program|empty/);
 });
 
-test('env runs the program with the variables, whatever their values', () => {
+test('env runs the program with the variables, for any values', () => {
   const argv = withEnv(['printenv', 'B', 'A'], { A: "x'y\nz", B: '$HOME' });
   expect(argv.slice(0, 3)).toEqual(['env', "A=x'y\nz", 'B=$HOME']);
   expect(spawnSync('sh', ['-c', quoteArgv(argv)], { encoding: 'utf8' }).stdout).toBe("$HOME\nx'y\nz\n");

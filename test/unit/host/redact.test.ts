@@ -19,7 +19,7 @@ test('no value survives, wherever it stands', () => {
   );
 });
 
-test('base64 of any text around the value is masked, whatever the alignment', () => {
+test('base64 of any text around the value is masked, at each alignment', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'grapheme', minLength: 12, maxLength: 40 }),
@@ -97,7 +97,7 @@ test('pieces of a value at the edges of a cut text are masked', () => {
   expect(redactor.cut('...horse-battery was refused')).toBe(`...${MASK} was refused`);
 });
 
-test('values too short to tell anything are left alone, no values change nothing', () => {
+test('very short values are not masked, no values change nothing', () => {
   expect(createRedactor(['', 'a', 'abc']).text('abcabc')).toBe('abcabc');
   expect(createRedactor([]).text('abc')).toBe('abc');
   expect(createRedactor(['first-one']).with(['second-one']).text('first-one second-one')).toBe(`${MASK} ${MASK}`);

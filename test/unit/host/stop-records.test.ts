@@ -98,7 +98,7 @@ test('a stop that cannot be recorded is not run; that is logged, and in the evid
   complete();
 });
 
-test('a stop whose connection goes is recorded as one that nobody knows the end of', async () => {
+test('a stop whose connection is lost is recorded with an unknown end', async () => {
   const { host } = await made.open();
   sshd.when(/list\(\)/, (_channel, _line, server) => server.drop());
   const error = await failure(host.exec(['sleep', '2.5'], { timeoutMs: 300 }));
@@ -108,7 +108,7 @@ test('a stop whose connection goes is recorded as one that nobody knows the end 
     .toMatchObject([{ end: { code: null, error: 'SSH_CONNECTION_LOST', delivery: 'unknown' } }]);
 });
 
-test('what never reached the host is told apart from what ran there', async () => {
+test('a command that never reached the host is not reported as one that ran there', async () => {
   const controller = new AbortController();
   const { host } = await made.open({}, { signal: controller.signal });
   const all = Array.from({ length: 8 }, () => failure(host.exec(['sleep', '600.75'])));
@@ -123,7 +123,7 @@ test('what never reached the host is told apart from what ran there', async () =
   complete();
 });
 
-test('of what was sent and never heard of, nobody knows whether it ran', async () => {
+test('a command that was sent without an answer has an unknown result', async () => {
   const { host } = await made.open();
   sshd.when(/unheard/, (_channel, _line, server) => server.drop());
   await failure(host.exec(['unheard']));

@@ -103,7 +103,7 @@ describe('versions that a spec leaves open', () => {
     expect(found(before, { ...before, spec })).toEqual([]);
   });
 
-  it('are not touched where the spec says them', () => {
+  it('are not changed when the spec has them', () => {
     const before = cluster('1.35.4', { etcd: { version: '3.5.9' } });
     const given = document('1.36.3', { etcd: { version: '3.6.14' } }, {}, 1);
     const { spec } = pin(clusterSpec.parse(given), before, given);

@@ -95,7 +95,7 @@ describe('the removal of a node', () => {
   const remove = async () =>
     removeNode.run!(await of(removeNode, { targetHosts: ['w-1'], options: { drainSeconds: 5 } }));
 
-  it.each(AWAY)('is not left out because the API server cannot say whether there is one: %s', async (words) => {
+  it.each(AWAY)('is not skipped when the API server cannot answer whether there is one: %s', async (words) => {
     program(
       'kubectl',
       `case "$*" in 'get node w-1 --ignore-not-found -o name') [ "$n" -gt 2 ] || { echo '${words}' >&2; exit 1; }; echo node/w-1 ;;
@@ -105,7 +105,7 @@ describe('the removal of a node', () => {
     expect(asked(/^kubectl delete node w-1/)).toBe(1);
   });
 
-  it('is nothing where there is none, and fails where nobody says so', async () => {
+  it('is null when there is none, and fails when no answer shows it', async () => {
     program('kubectl', ':');
     expect(await remove()).toEqual([]);
     program('kubectl', `echo '${REFUSED}' >&2; exit 1`);
@@ -143,13 +143,13 @@ esac`,
     expect(asked(/readyz/)).toBe(2);
   });
 
-  it('asks for metrics also where the API server could not say at first that there are any', async () => {
+  it('asks for metrics also when the API server could not answer at first', async () => {
     kubectl(`echo '${REFUSED}' >&2; exit 1`, LIST);
     expect(await nodesWithoutMetrics({ remote }, ['w-1', 'w-2'])).toEqual([]);
     expect(asked(/--raw/)).toBe(1);
   });
 
-  it('fails where nobody lists its pods, or not all of them', async () => {
+  it('fails when its pods are not listed, or not all of them', async () => {
     kubectl('echo apiservice', `echo '${REFUSED}' >&2; exit 1`);
     expect((await smoke()).stdout).toMatch(/failed\tapi\t.*refused/);
     kubectl('echo apiservice', 'echo "w-1 smoke-1 10.244.0.2"');
@@ -157,7 +157,7 @@ esac`,
   });
 });
 
-describe('"refuses clients without a certificate" is what a server says', () => {
+describe('"refuses clients without a certificate" needs an answer of the server', () => {
   const answers = (code: number, then: number) =>
     program('curl', `case "$*" in *--cert*) printf 200 ;; *) [ "$n" -gt 2 ] && exit ${then}; exit ${code} ;; esac`);
 

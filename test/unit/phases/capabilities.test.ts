@@ -86,7 +86,7 @@ test('a provider is chosen for the cluster, not for one host', () => {
   ]);
 });
 
-test('what nobody provides, and a circle over a capability, are refused by name', async () => {
+test('a capability without a provider, and a cycle over a capability, are refused by name', async () => {
   await expect(withToyNetwork(`, { phase: 'quantum-link', on: 'same-host' }`)).rejects.toMatchObject({
     code: 'INTERNAL',
     message: expect.stringContaining('phase toynet needs quantum-link'),

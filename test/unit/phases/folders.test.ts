@@ -92,7 +92,7 @@ describe('a data directory', () => {
   });
 });
 
-test('without a word of folders, and with folders of their own, a spec is fine', () => {
+test('a spec without folders, or with separate folders, is valid', () => {
   expect(issues({})).toEqual([]);
   expect(issues({ etcd: { dataDir: '/data/etcd/' }, registry: { storageDir: '/data/registry' } })).toEqual([]);
   expect(
@@ -120,7 +120,7 @@ test('without a word of folders, and with folders of their own, a spec is fine',
   ).toEqual([]);
 });
 
-describe('a folder of somebody else is refused with its place', () => {
+describe('a folder of another service is refused with its place', () => {
   it.each<[string, Options, string]>([
     ['the system’s', { etcd: { dataDir: '/etc' } }, 'spec.phases.etcd.dataDir'],
     ['a bare one of all', { registry: { storageDir: '/var/lib' } }, 'spec.phases.registry.storageDir'],

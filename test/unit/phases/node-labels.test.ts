@@ -27,14 +27,14 @@ test('labels are set through the control plane; a conflict makes it read again',
   expect(patches).toBe(2);
 });
 
-test('what the API server refuses is told at once', async () => {
+test('a refusal of the API server is thrown at once', async () => {
   const host = new FakeHost('cp-1');
   host.on(/kubectl get nodes/, NODES).on(/kubectl patch node/, { code: 1, stderr: 'Forbidden' });
   await expect(run(host)).rejects.toMatchObject({ code: 'COMMAND_FAILED', evidence: 'Forbidden' });
   expect(host.commands).toHaveLength(2);
 });
 
-test('a dry run lists what is set and what is taken away, and changes nothing; without a cluster there is nothing', async () => {
+test('a dry run lists what is set and what is removed, and changes nothing; without a cluster the list is empty', async () => {
   const ours = JSON.stringify({ labels: ['tier', 'zone'], taints: ['old:NoSchedule'] });
   const node = {
     metadata: {

@@ -26,7 +26,7 @@ function patched(before: NodeObject, patch: object): NodeObject {
   };
 }
 
-test('roles and labels of the spec; a second look finds nothing to do', () => {
+test('roles and labels of the spec; a second run changes nothing', () => {
   const hosts = [worker({ labels: { tier: 'web' } })];
   const [first] = nodePatches(hosts, [node({ labels: { 'kubernetes.io/os': 'linux' } })]);
   expect(first).toMatchObject({
@@ -68,7 +68,7 @@ test('a change of taints carries the version that was read', () => {
   });
 });
 
-test('nodes that the spec does not name are left alone; an annotation that somebody broke stops nothing', () => {
+test('nodes outside the spec are not changed; a broken annotation is no error', () => {
   expect(nodePatches([worker()], [node({ name: 'other' })])).toEqual([]);
   expect(nodePatches([worker()], [node({ annotations: { 'kubewright.dev/from-spec': '{' } })])).toHaveLength(1);
 });

@@ -121,7 +121,7 @@ describe('a host is refused', () => {
 });
 
 describe('a host is taken', () => {
-  test('with thresholds of its own that let it in; whoever sets one has set them all', () => {
+  test('with own thresholds that accept the host; setting one replaces all defaults', () => {
     const full = { nodefs: { freeGiB: 8 } };
     expect(problems(full)).toHaveLength(2);
     expect(problems(full, { config: { evictionHard: { 'nodefs.available': '1%' } } })).toEqual([]);
@@ -166,7 +166,7 @@ test('unused images are deleted from imageGCHighThresholdPercent on', () => {
   expect(imageGcShortage({ ...limits, imageGcAbove: 100 }, fileSystems)).toBeNull();
 });
 
-test('links are followed to the file system behind them, and a folder to come counts as its parent', () => {
+test('links are followed to their file system, and a missing folder counts as its parent', () => {
   const root = mkdtempSync(join(tmpdir(), 'kubewright-fs-'));
   try {
     mkdirSync(join(root, 'var'));

@@ -60,7 +60,7 @@ describe('iptables', () => {
   test.each([
     ['everything that is needed is let in', [...base, ESTABLISHED, ...OPEN, REJECTS]],
     [
-      'the policy drops, and the chain of somebody else lets in',
+      'the policy drops, and a foreign chain accepts',
       [
         ':INPUT DROP [0:0]',
         ':office - [0:0]',
@@ -95,7 +95,7 @@ describe('iptables', () => {
     ).toMatch(/let in: [^;]*2380\/tcp/);
   });
 
-  test('ufw is opened by prepare, unless nobody may touch it: then its rules count like others', () => {
+  test('ufw is opened by prepare; with mode leave its rules count like others', () => {
     const rows = [
       ['tool', 'ufw'],
       ...iptables(
@@ -185,7 +185,7 @@ describe('nftables', () => {
     ],
     ['all but one address', [closed, rule(match('ip', 'saddr', '203.0.113.5', '!='), ACCEPT)]],
     [
-      'an interface that nobody knows here',
+      'an unknown interface',
       [closed, rule({ match: { op: '==', left: { meta: { key: 'iifname' } }, right: 'eth1' } }, ACCEPT)],
     ],
     [

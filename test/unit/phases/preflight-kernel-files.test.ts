@@ -74,7 +74,7 @@ test("ufw's settings count while it is on, and those of the kernel are not a con
   expect(sysctls([panic], { facts: { virtualization: 'lxc' } })).toEqual([]);
 });
 
-test('a setting that the spec wants otherwise is no problem', () => {
+test('a setting that the spec overrides is no problem', () => {
   const row = 'set /etc/sysctl.conf 1 net.ipv4.conf.all.rp_filter 1';
   const phases = { prepare: { sysctls: { 'net.ipv4.conf.all.rp_filter': '1' } } };
   expect(sysctls([row], { phases })).toEqual([]);

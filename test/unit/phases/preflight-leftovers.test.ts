@@ -38,7 +38,7 @@ describe('data of an earlier etcd', () => {
     ['name', 'old-cp-1'],
   ];
 
-  test('is named with its age, its member and cluster, and whose it is', () => {
+  test('is reported with its age, member, cluster and owner', () => {
     const [problem, ...more] = etcdData.evaluate(input(), rows());
     expect(more).toEqual([]);
     expect(problem).toMatchObject({
@@ -56,7 +56,7 @@ describe('data of an earlier etcd', () => {
     }
   });
 
-  test('is looked for in the folder of the option, and told where it really is', () => {
+  test('is searched in the folder of the option, and reported with its real path', () => {
     const of = input({}, { etcd: { dataDir: '/data/etcd/' } });
     expect(etcdData.probe!.args(of)).toEqual(['/data/etcd/']);
     const [problem] = etcdData.evaluate(of, rows('/disk2/etcd/member'));

@@ -22,7 +22,7 @@ function problemsOf(rows: string[][], sample: Parameters<typeof sampleCluster>[0
   return check.evaluate({ ...input, askedAtMs: 0, answeredAtMs: 0 } as never, rows);
 }
 
-/** A port that nobody listens on. */
+/** A port without a listener. */
 async function closedPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -48,7 +48,7 @@ test('a proxy of the spec that takes no connection is named with its place', asy
   ]);
 });
 
-test('one that takes connections is fine, whatever it speaks', async () => {
+test('one that accepts connections passes, with any protocol', async () => {
   const server = createServer((socket) => socket.end());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };

@@ -119,7 +119,7 @@ test.each<[string, string, RegExp, Case]>([
     { lines: ['ports\t2379\t127.0.0.1:2379\t77\tetcd\t/usr/bin/etcd'] },
   ],
   [
-    "somebody else's address",
+    "another machine's address",
     'NETWORK_UNREACHABLE',
     /internalAddress 10\.20\.0\.11/,
     { without: 'internal-address\taddress\t10.20' },
@@ -137,7 +137,7 @@ test.each<[string, string, RegExp, Case]>([
   expect(found[0]?.evidence).toMatch(evidence);
 });
 
-test('what the plan does not want does not matter', () => {
+test('features outside the plan are not checked', () => {
   const elsewhere: Case['sample'] = {
     hosts: [
       { name: 'cp-1', address: '10.20.0.11', roles: ['registry'] },
@@ -273,7 +273,7 @@ describe('machines', () => {
   const at = (host: Host, operation: string, of = cluster) => ({ cluster: of, host, operation });
   const ID = 'a'.repeat(32);
 
-  test('that two hosts share are seen by the second one, whoever that is', async () => {
+  test('that two hosts share are reported on the second one, in either order', async () => {
     const clusterState = clusterStateOf(memoryClusterState(), 'sample', 'apply');
     expect(await recordMachine(clusterState, at(first, 'op-1'), ID)).toBeNull();
     expect(await recordMachine(clusterState, at(second, 'op-1'), ID)).toEqual({ host: first, fresh: true });

@@ -41,7 +41,7 @@ describe('spec.proxy', () => {
     expect(Object.hasOwn(sampleCluster().spec, 'proxy')).toBe(false);
   });
 
-  it('takes addresses of http proxies, and says what is wrong with others', () => {
+  it('accepts addresses of http proxies, and names the error of others', () => {
     expect(
       issues({ http: HTTP, https: 'https://10.0.0.1:8443/', noProxy: ['.corp', '*.x.example', '10.0.0.0/8', 'a'] }),
     ).toEqual([]);
@@ -119,7 +119,7 @@ describe('the login', () => {
 });
 
 describe('the file on hosts', () => {
-  it('means the same to sh, and to systemd, whatever the password', async () => {
+  it('means the same to sh and to systemd, for any password', async () => {
     const cluster = clusterSpec.parse(withProxy({ https: HTTP, credential: { name: 'corp' } }));
     const proxy = await proxyUrls(
       cluster,

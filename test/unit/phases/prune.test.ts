@@ -93,6 +93,6 @@ test('every object of ours carries its owner', async () => {
   }
 });
 
-test('what a list says is read by line; an object that is listed twice counts once', () => {
+test('a list is read by line; an object that is listed twice counts once', () => {
   expect(parseFound(`noise\n${FOUND}${FOUND}`)).toHaveLength(5);
 });

@@ -33,7 +33,7 @@ test('phases that do not fit together are refused', () => {
   expect(() => sortPhases([phase('a', ['b']), phase('b', ['a']), phase('c')])).toThrow(/in a circle: a, b$/);
 });
 
-test('adding a phase is adding a file; files without one are left alone', async () => {
+test('a phase is added as a file; files without one are ignored', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'kubewright-phases-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const source = `export default { name: 'calico', title: 'Calico', hosts: 'nodes', needs: [], options: {} };\n`;

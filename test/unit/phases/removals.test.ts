@@ -51,7 +51,7 @@ test('etcd does not leave a host', () => {
   ]);
 });
 
-test('roles that come, and roles whose phases can be taken away, are no removal', () => {
+test('added roles, and roles whose phases can be torn down, are no removal', () => {
   expect(refusals(changed('w-1', 'worker', 'time-server'))).toEqual([]);
   expect(refusals(changed('cp-2', 'control-plane', 'etcd'))).toEqual([]);
   expect(refusals(changed('w-2', 'worker', 'time-server'))).toEqual([]);

@@ -16,7 +16,7 @@ import { missingNodes, TOP_SCRIPT } from '../../../activities/phases/verify/top.
 
 const line = (...words: string[]) => words.join('\t');
 
-test('all nodes Ready at the version: nothing to say', () => {
+test('all nodes Ready at the version: no problems', () => {
   const output = [line('node', 'cp-1', 'v1.36.3', 'True', 'ok'), line('node', 'w-1', 'v1.36.3', 'True', ''), 'end'];
   expect(unreadyNodes(output.join('\n'), { wanted: ['cp-1', 'w-1'], version: '1.36.3' })).toEqual([]);
 });
@@ -60,7 +60,7 @@ test.each([SMOKE_SCRIPT, NODES_SCRIPT, TOP_SCRIPT])('scripts are sound shell', (
   execFileSync('sh', ['-n'], { input });
 });
 
-test('a node that refuses is heard, one that cannot be reached is silent', () => {
+test('a node that refuses a connection is reachable, one without any answer is not', () => {
   const input = `set -eu\n${SILENT_FUNCTION}silent "$1" | sed 's/^/silent\\t/'; echo end\n`;
   const unreachable = (nodes: string) =>
     unreachableNodes(execFileSync('sh', ['-s', nodes], { input, encoding: 'utf8' }));

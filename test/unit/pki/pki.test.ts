@@ -106,7 +106,7 @@ describe.skipIf(!OPENSSL)('leaf', () => {
     expect(() => openssl('verify', '-CAfile', join(folder, 'ca.crt'), certFile)).toThrow();
   });
 
-  it('is the same for everybody who asks, at once or later, in any order of names', async () => {
+  it('is the same for all callers, at once or later, in any order of names', async () => {
     const fresh = new MemorySecrets();
     const many = await Promise.all(
       Array.from({ length: 8 }, () => createPki({ secrets: fresh, cluster: 'demo', mode: 'apply' }).leaf(request)),
@@ -118,7 +118,7 @@ describe.skipIf(!OPENSSL)('leaf', () => {
     expect((await again.leaf(turned)).cert).toBe(many[0]!.cert);
   });
 
-  it('is issued anew when its request changes or a fifth of its life is left, and then stays', async () => {
+  it('is issued again when its request changes or a fifth of its life is left, and then stays', async () => {
     const first = await pki.leaf(request);
     const moved = await pki.leaf({ ...request, ipAddresses: ['10.0.0.9'] });
     expect(moved.cert).not.toBe(first.cert);

@@ -16,7 +16,7 @@ const of = (resource: Resource, output: string) =>
     FACTS,
   ).changes;
 
-it('open ufw by rules of their own, and take back those that nobody wants any more', () => {
+it('open ufw with their own rules, and remove those that are no longer needed', () => {
   const resource = ufwRules({
     openings: [
       { protocol: 'tcp', port: 6443, what: 'kube-apiserver', sources: ['10.0.0.2', '0.0.0.0/0'] },
@@ -62,7 +62,7 @@ it('name each unit that brings swap back once, with its file', () => {
   expect(of(swapUnitsMasked(), 'known\n')).toEqual([]);
 });
 
-it('see an account whose group or shadow entry is gone, or whose home moved', () => {
+it('show an account without group or shadow entry, or with another home', () => {
   const account = 'etcd:x:9:9::/nonexistent:/usr/sbin/nologin\n';
   expect(of(user('etcd'), `${account}etcd:x:9:\netcd\n`)).toEqual([]);
   for (const less of [`${account}absent\n`, `${account}etcd:x:9:\nabsent\n`]) {

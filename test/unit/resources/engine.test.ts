@@ -26,7 +26,7 @@ const run = (resources: readonly Resource[], mode: 'apply' | 'check' = 'apply') 
     retries: { totalMs: 300, pauseMs: 10 },
   });
 
-/** systemctl with a memory: what it was told goes to the log, what it says comes from files. */
+/** A fake systemctl: its arguments go to the log, its output comes from files. */
 const SYSTEMCTL = `
 state=${'$'}{0%/bin/*}/systemd; mkdir -p "$state"
 case "$*" in
@@ -78,7 +78,7 @@ describe.skipIf(!RUNS_HERE)('converge', () => {
     expect(host.ran).toHaveLength(3);
   });
 
-  it('changes nothing in mode check, and tells the same as apply does', async () => {
+  it('changes nothing in mode check, and lists the same changes as apply', async () => {
     host.program('systemctl', SYSTEMCTL);
     const resources = [file(host.path('conf'), 'x'), service('etcd', { restartOn: [host.path('conf')] })];
     const check = await run(resources, 'check');
@@ -89,7 +89,7 @@ describe.skipIf(!RUNS_HERE)('converge', () => {
     expect(apply.changes).toEqual(check.changes);
   });
 
-  it('puts back mode, type and content that somebody changed', async () => {
+  it('restores mode, type and content after a change by others', async () => {
     const resources = [
       file(host.path('a'), 'a', { mode: 0o640 }),
       file(host.path('b'), 'b'),
@@ -154,7 +154,7 @@ describe.skipIf(!RUNS_HERE)('converge', () => {
     expect((await run(resources)).verified).toBe(true);
     writeFileSync(host.path('conf'), 'y');
     expect((await run(resources)).changes).toHaveLength(1);
-    // The change was applied, but nobody verified after it.
+    // The change was applied, but not verified afterwards.
     expect((await run(resources)).verified).toBe(false);
   });
 
@@ -188,7 +188,7 @@ describe.skipIf(!RUNS_HERE)('converge', () => {
     expect((await run(resources)).changes).toEqual([]);
   });
 
-  it('refuses lists that cannot be meant', async () => {
+  it('refuses contradictory lists', async () => {
     await expect(run([file('/a/b', ''), file('/a/b', 'x')])).rejects.toThrow('two resources named file:/a/b');
     host.program('systemctl', SYSTEMCTL);
     await expect(run([service('x', { restartOn: ['/nowhere'] })])).rejects.toThrow('/nowhere');

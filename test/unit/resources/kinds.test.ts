@@ -198,7 +198,7 @@ describe.skipIf(!RUNS_HERE)('every kind', () => {
 });
 
 describe.skipIf(!RUNS_HERE)('probe', () => {
-  it('keeps fragments apart, even one that fails, leaves, or prints what looks like the end', async () => {
+  it('separates fragments, also one that fails, exits, or prints the end marker', async () => {
     const fragments = [
       'echo one',
       'false; echo $nothing; exit 7',

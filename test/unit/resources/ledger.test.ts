@@ -44,7 +44,7 @@ const takeBack = async () => {
 const keys = async () => (await readLedger(host)).entries.map(({ kind, id }) => `${kind}:${id.replace(host.root, '')}`);
 
 describe.skipIf(!RUNS_HERE)('the ledger of a host', () => {
-  it('knows what we made, in its order, with the folders on the way', async () => {
+  it('lists what we made, in order, with the parent folders', async () => {
     await run([
       directory(host.path('a/b'), { mode: 0o700 }),
       file(host.path('a/b/c/x'), 'x'),
@@ -118,7 +118,7 @@ describe.skipIf(!RUNS_HERE)('the ledger of a host', () => {
     expect(host.ran).toHaveLength(3);
   });
 
-  it('says when a version without a ledger was there before', async () => {
+  it('reports a host that a version without a ledger built', async () => {
     mkdirSync(host.path('state/kubewright/stamps'), { recursive: true });
     writeFileSync(host.path('state/kubewright/stamps/unit.x.service'), '');
     expect(await readLedger(host)).toEqual({ entries: [], complete: false });
@@ -126,7 +126,7 @@ describe.skipIf(!RUNS_HERE)('the ledger of a host', () => {
     expect(await readLedger(host)).toMatchObject({ complete: false });
   });
 
-  it('remembers what a witness saw, once', async () => {
+  it('records a baseline once', async () => {
     const seen = () => [baseline('tables', 'echo "$(date +%N) tables"')];
     expect((await run(seen())).changes).toHaveLength(1);
     const { entries } = await readLedger(host);
@@ -177,7 +177,7 @@ describe.skipIf(!RUNS_HERE)('the ledger of a host', () => {
     );
   });
 
-  it('names what cannot be taken back, takes the rest, and goes on from there', async () => {
+  it('reports what cannot be undone, undoes the rest, and continues from there', async () => {
     await run([file(host.path('a'), 'a'), file(host.path('b'), 'b')]);
     host.program('rm', `case "$*" in *"/b") echo 'rm: it is stuck' >&2; exit 1 ;; esac\nexec /bin/rm "$@"`);
     await expect(takeBack()).rejects.toMatchObject({

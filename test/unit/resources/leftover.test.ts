@@ -132,7 +132,7 @@ describe.skipIf(!RUNS_HERE)('what daemons filled', () => {
     expect([readdirSync(host.path('was')), readdirSync(host.path('is'))]).toEqual([[], []]);
   });
 
-  it('is kept behind a link to a folder of the system or of somebody, or to nothing, and the answer says so', async () => {
+  it('is kept behind a link to a folder of the system or of a user, or to nothing, and reported as kept', async () => {
     mkdirSync(host.path('home'));
     chownSync(host.path('home'), 54_321, 54_321);
     symlinkSync('home', host.path('a'));

@@ -9,7 +9,7 @@ const host = new LocalHost();
 afterEach(() => host.dispose());
 
 describe.runIf(RUNS_HERE)('a batch whose connection is lost', () => {
-  it('leaves no folder of contents behind when nobody reads its messages any more', async () => {
+  it('removes its temporary folder when its output has no reader any more', async () => {
     const parts = [
       { key: 'first', fragment: { script: 'sleep 0.3' } },
       { key: 'second', fragment: { script: 'sleep 0.3' } },

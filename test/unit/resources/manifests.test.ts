@@ -64,7 +64,7 @@ it.skipIf(!RUNS_HERE)('waits for an API server that is starting, and applies not
   expect(readFileSync(host.path('log'), 'utf8')).toBe('tried\ntried\ntried\n');
 });
 
-it.skipIf(!RUNS_HERE)('waits while an API server that has just started does not know our own rights', async () => {
+it.skipIf(!RUNS_HERE)('waits while an API server that has just started does not have our roles yet', async () => {
   const forbidden = 'Error from server (Forbidden): configmaps is forbidden: User x cannot get resource configmaps';
   kubectl(`echo tried >>"$LOG"; [ "$(grep -c tried "$LOG")" -gt 1 ] || { echo "${forbidden}" >&2; exit 2; }`);
   expect((await run()).changes).toEqual([]);
@@ -72,7 +72,7 @@ it.skipIf(!RUNS_HERE)('waits while an API server that has just started does not 
 });
 
 it.skipIf(!RUNS_HERE)(
-  'changes nothing when the server says so, and everything where it has no place for it yet',
+  'changes nothing when the server reports no difference, and everything when its kinds do not exist yet',
   async () => {
     kubectl('exit 0');
     expect((await run()).changes).toEqual([]);
@@ -83,7 +83,7 @@ it.skipIf(!RUNS_HERE)(
   },
 );
 
-it.skipIf(!RUNS_HERE)('applies nothing on the word of a server that cannot answer, and says what it said', async () => {
+it.skipIf(!RUNS_HERE)('applies nothing when the server cannot answer, and reports its output', async () => {
   kubectl('echo "error: unknown flag: --server-side" >&2; exit 1');
   await expect(run()).rejects.toMatchObject({
     code: 'STATE_UNKNOWN',
@@ -145,7 +145,7 @@ it.each(
   expect(parseDiff(output).compared).toBe(compared);
 });
 
-it.skipIf(!RUNS_HERE)('tries again while the API server comes up, and tells a refusal at once', async () => {
+it.skipIf(!RUNS_HERE)('retries while the API server starts, and throws a refusal at once', async () => {
   kubectl(
     `${NO_NAMESPACE}; exit 1`,
     `n=$(wc -l <"$LOG"); [ "$n" -ge 2 ] || { echo "The connection to the server was refused: connection refused" >&2; exit 1; }`,

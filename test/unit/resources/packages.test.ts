@@ -69,13 +69,13 @@ describe.skipIf(!RUNS_HERE)('apt', () => {
     expect(log()).toEqual(['dpkg --configure', 'install chrony socat']);
   });
 
-  it('repairs an interrupted dpkg when apt says so', async () => {
+  it('repairs an interrupted dpkg when apt reports one', async () => {
     apt('echo "E: dpkg was interrupted, you must manually run \'dpkg --configure -a\'" >&2; exit 100', ok());
     await run();
     expect(log()).toEqual(['install chrony socat', 'dpkg --configure', 'install chrony socat']);
   });
 
-  it('that was killed is made up for, even when every package looks installed', async () => {
+  it('that was killed is completed, also when every package looks installed', async () => {
     const kill = 'kill -KILL $PPID; sleep 1';
     apt(`${ok()}; ${kill}`, ok());
     await expect(run()).rejects.toBeDefined();
@@ -84,7 +84,7 @@ describe.skipIf(!RUNS_HERE)('apt', () => {
     expect((await run()).changes).toEqual([]);
   });
 
-  it('tells a held lock from a failure, with the words of apt', async () => {
+  it('distinguishes a held lock from a failure, with the output of apt', async () => {
     const lock = 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 77';
     apt(`echo "${lock}" >&2; exit 100`);
     await expect(run()).rejects.toMatchObject({

@@ -158,7 +158,7 @@ it.skipIf(!RUNS_HERE)('finds the manifest behind an index', async () => {
   expect(sha256(stored.get('/v2/tools/pause/manifests/3.10')!)).toBe(digest.slice(7));
 });
 
-it.skipIf(!RUNS_HERE)('tells what the registry answered', async () => {
+it.skipIf(!RUNS_HERE)('reports the answer of the registry', async () => {
   refuseManifest = true;
   await expect(run()).rejects.toMatchObject({
     code: 'IMAGE_PUSH_FAILED',

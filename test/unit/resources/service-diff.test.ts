@@ -14,7 +14,7 @@ describe('service', () => {
       FACTS,
     ).changes.map(({ action, detail }) => `${action} ${detail}`);
 
-  it('wants what is asked for and no more', () => {
+  it('restarts only what a change asks for', () => {
     expect(
       of(service('a', { running: false, enabled: false }), 'ActiveState=inactive\nUnitFileState=disabled\n'),
     ).toEqual([]);

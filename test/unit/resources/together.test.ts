@@ -58,7 +58,7 @@ describe.skipIf(!RUNS_HERE)('resources of a kind read together', () => {
     expect(nothing).toEqual(resources.map(() => ''));
   });
 
-  it('folders: also behind a link, and what is none', async () => {
+  it('folders: also behind a link, and non-folders', async () => {
     mkdirSync(host.path('a/b'), { recursive: true, mode: 0o700 });
     symlinkSync('a', host.path('link'));
     symlinkSync('nowhere', host.path('dangling'));

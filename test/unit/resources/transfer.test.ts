@@ -69,7 +69,7 @@ function tarGz(members: Record<string, string>): Buffer {
 }
 
 describe.skipIf(!RUNS_HERE)('artifact', () => {
-  it('is pulled once, checked, and hashed again only when size, mtime or inode say so', async () => {
+  it('is pulled once, checked, and hashed again only when size, mtime or inode differ', async () => {
     const path = host.path('usr/tool');
     const resources = [artifact(serve('/tool', Buffer.from('binary 1')), { path })];
     expect((await run(resources)).changes).toMatchObject([{ action: 'create', detail: 'tool 1.0.0' }]);
@@ -98,7 +98,7 @@ describe.skipIf(!RUNS_HERE)('artifact', () => {
     expect(requests).toHaveLength(3);
   });
 
-  it('refuses another content, keeps what was there, and tells both sums', async () => {
+  it('refuses other content, keeps the old file, and reports both checksums', async () => {
     const path = host.path('tool');
     const good = serve('/tool', Buffer.from('good'));
     await run([artifact(good, { path })]);
@@ -111,7 +111,7 @@ describe.skipIf(!RUNS_HERE)('artifact', () => {
     expect(readdirSync(host.root).filter((name) => name.includes('kubewright-new'))).toEqual([]);
   });
 
-  it('says in the words of curl why a mirror cannot be reached', async () => {
+  it('reports the message of curl when a mirror cannot be reached', async () => {
     const lost = { ...serve('/x', Buffer.from('x')), url: `${serve('/x', Buffer.from('x')).url}-not-there` };
     await expect(run([artifact(lost, { path: host.path('x') })])).rejects.toMatchObject({
       code: 'ARTIFACT_UNREACHABLE',
@@ -129,7 +129,7 @@ describe.skipIf(!RUNS_HERE)('artifact', () => {
     expect(requests).toEqual([]);
   });
 
-  it('pulls neighbours in one round trip, keeps what arrived, and tells the first failure', async () => {
+  it('pulls adjacent files in one round trip, keeps completed ones, and throws the first failure', async () => {
     const good = artifact(serve('/good', Buffer.from('good')), { path: host.path('good') });
     const bad = artifact({ ...serve('/bad', Buffer.from('bad')), sha256: sha256('?') }, { path: host.path('bad') });
     await expect(run([bad, good])).rejects.toMatchObject({ code: 'ARTIFACT_CHECKSUM_MISMATCH' });

@@ -21,7 +21,7 @@ describe.skipIf(!RUNS_HERE)('taking back', () => {
     { kind: 'unit-state', id: 'x.service', phase: 'test', prior: { active: 'active', enabled: 'enabled' } },
   ];
 
-  it('does not take a systemd that is silent for units that are stopped', async () => {
+  it('does not take a systemd without an answer for stopped units', async () => {
     failing('systemctl', 'Failed to connect to bus: Connection refused', 1);
     await expect(undo(host, unit, { stage: 'first', facts: FACTS })).rejects.toMatchObject({
       evidence: expect.stringContaining('Failed to connect to bus'),
@@ -31,7 +31,7 @@ describe.skipIf(!RUNS_HERE)('taking back', () => {
     });
   });
 
-  it('has nothing to do with units that systemd does not know', async () => {
+  it('skips units that systemd does not have', async () => {
     host.program(
       'systemctl',
       `case $1 in is-active) echo inactive; exit 3 ;; show) echo not-found ;; *) echo "$*" >>"$LOG" ;; esac`,

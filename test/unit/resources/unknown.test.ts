@@ -83,7 +83,7 @@ describe.skipIf(!RUNS_HERE)('a path that cannot be read is unknown', () => {
     expect(readFileSync(host.path('a'), 'utf8')).toBe('x');
   });
 
-  it('and is told from those that are read with it', async () => {
+  it('and does not affect those that are read with it', async () => {
     host.program(
       'stat',
       `case "$*" in *bad*) echo "stat: cannot statx 'bad': Input/output error" >&2; exit 1 ;; esac; exec /usr/bin/stat "$@"`,
@@ -110,7 +110,7 @@ describe.skipIf(!RUNS_HERE)('a path that cannot be read is unknown', () => {
 });
 
 describe.skipIf(!RUNS_HERE)('a package database that cannot be read is unknown', () => {
-  it('of dpkg, where a package that it does not know is not installed', async () => {
+  it('of dpkg, where a missing package is not installed', async () => {
     const resource = packages({ apt: ['chrony'], dnf: [] }, []);
     failing('dpkg-query', 'dpkg-query: no packages found matching chrony', 1);
     expect(await ask(resource)).toMatchObject({ known: true });
@@ -179,14 +179,14 @@ printf 'ActiveState=%s\\nSubState=start\\nUnitFileState=enabled\\n' "$now" ;; *)
     expect(existsSync(host.path('log.verbs'))).toBe(false);
   });
 
-  it('and one that goes on starting is started anew when the time is up', async () => {
+  it('and one that is still starting after the timeout is restarted', async () => {
     states('activating', 'start');
     const { changes } = await run([service('x', { enabled: false })]);
     expect(changes).toMatchObject([{ action: 'start', detail: 'was activating' }]);
   });
 });
 
-describe.skipIf(!RUNS_HERE)('an image is pushed again only where the registry says that it lacks it', () => {
+describe.skipIf(!RUNS_HERE)('an image is pushed again only when the registry reports that it is missing', () => {
   const image = (tag: string) =>
     registryImage({
       file: FILE,
@@ -207,7 +207,7 @@ describe.skipIf(!RUNS_HERE)('an image is pushed again only where the registry sa
       `printf 'HTTP/2 ${status}\\r\\nDocker-Content-Digest: sha256:${'d'.repeat(64)}\\r\\n\\r\\n--- next ${status}\\n'`,
     );
 
-  it.each(['401', '403', '429', '500', '502', '503', '504'])('HTTP %s says nothing of it', async (status) => {
+  it.each(['401', '403', '429', '500', '502', '503', '504'])('HTTP %s leaves its state unknown', async (status) => {
     stamp('1');
     says(status);
     expect(await ask(image('1'))).toEqual({
@@ -269,7 +269,7 @@ describe.skipIf(!RUNS_HERE)('the engine', () => {
     expect((await run(resources)).changes).toEqual([]);
   });
 
-  it('fails with the cause when the time is up, and does nothing that comes after', async () => {
+  it('fails with the cause after the timeout, and does not run later steps', async () => {
     await expect(run([file(host.path('before'), 'x'), objects(), file(host.path('after'), 'x')])).rejects.toMatchObject(
       {
         code: 'STATE_UNKNOWN',
@@ -282,7 +282,7 @@ describe.skipIf(!RUNS_HERE)('the engine', () => {
     expect(existsSync(host.path('log'))).toBe(false);
   });
 
-  it('tells in a dry run what cannot be compared, and everything else', async () => {
+  it('lists in a dry run what cannot be compared, and everything else', async () => {
     const { changes } = await run([file(host.path('before'), 'x'), objects()], 'check');
     expect(changes).toMatchObject([
       { action: 'create' },
@@ -311,7 +311,7 @@ describe.skipIf(!RUNS_HERE)('the engine', () => {
   });
 });
 
-it.skipIf(!RUNS_HERE)('an answer that breaks off anywhere says nothing of what had not been told', async () => {
+it.skipIf(!RUNS_HERE)('an answer that is cut off leaves the state of the rest unknown', async () => {
   writeFileSync(host.path('a'), 'x');
   const resources = [file(host.path('a'), 'x'), file(host.path('b'), 'x')];
   const { stdout } = await host.script(

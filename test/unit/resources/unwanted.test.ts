@@ -82,7 +82,7 @@ describe('what no desired resource owns', () => {
     expect(leaving(['directory:/etc/c', 'witness:x'], [])).toEqual(['directory:/etc/c']);
   });
 
-  it('is not what belongs to others and was only taken away, nor what this version does not know', () => {
+  it('is neither what belongs to others and was only removed, nor an entry that this version cannot read', () => {
     const cni = '/etc/cni/net.d/10-calico.conflist';
     const dropIn = '/etc/systemd/system/kubelet.service.d/10-kubeadm.conf';
     expect(
@@ -108,7 +108,7 @@ describe.skipIf(!RUNS_HERE)('taking it back on a host', () => {
     });
   const left = async (desired: readonly Resource[]) => unwanted((await readLedger(host)).entries, desired);
 
-  it('a dry run tells just what is then done, and files of before come back', async () => {
+  it('a dry run lists exactly the later changes, and earlier files are restored', async () => {
     const at = (path: string) => host.path(path);
     mkdirSync(at('etc'), { recursive: true });
     writeFileSync(at('etc/theirs'), 'before us');

@@ -58,7 +58,7 @@ export function anchorContract(fresh: () => Promise<FreshDatabase>): void {
       await database.sql('delete from anchors');
     });
 
-    it('of several processes that sign and write at once are one row, each behind the one before', async () => {
+    it('of several processes that sign and write at the same time are one chain without gaps', async () => {
       const signers = [process(), process(), process()];
       for (let round = 0; round < 4; round += 1) {
         await Promise.all([...signers.map((each) => each.sign()), ...['a', 'b', 'c'].map((name) => write(name))]);

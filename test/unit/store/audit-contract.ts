@@ -60,7 +60,7 @@ export function auditContract(fresh: () => Promise<FreshDatabase>): void {
       });
     });
 
-    it('keeps large files in pieces, whatever the chunks', async () => {
+    it('keeps large files in pieces, for any chunk size', async () => {
       const { bundles } = sample.store;
       const file = randomBytes(2_500_000);
       const { id } = await bundles.save('other', OPERATION, chunks(file, 70_001));
@@ -71,7 +71,7 @@ export function auditContract(fresh: () => Promise<FreshDatabase>): void {
       await database.sql(`delete from bundles where id = '${id}'`);
     });
 
-    it('does not mind a save that was cut off, and does mind a bundle whose row is gone', async () => {
+    it('ignores an interrupted save, and reports a bundle without its row', async () => {
       const { bundles } = sample.store;
       const { id: torn } = await bundles.save('torn', OPERATION, chunks(randomBytes(4_000_000)));
       await database.sql(`delete from bundles where id = '${torn}'`);
@@ -100,7 +100,7 @@ export function auditContract(fresh: () => Promise<FreshDatabase>): void {
       expect(await problems()).toMatch(new RegExp(`record ${id} .*its content is not what was written`));
     });
 
-    it('names a record whose end was taken back', async () => {
+    it('names a record whose end was removed', async () => {
       const { id } = await recordOf('w-3', 1);
       await database.sql(`update journal set ended_at = null, result = 'open' where id = '${id}'`);
       expect(await problems()).toContain(`record ${id}`);

@@ -86,7 +86,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       expect(await store.secrets.delete(scope, 'a')).toBe(false);
     });
 
-    it('are made once, whoever asks first', async () => {
+    it('are created once, for any first caller', async () => {
       const scope = unique('scope');
       const values = await Promise.all(
         Array.from({ length: 8 }, (_, index) => store.secrets.createIfAbsent(scope, 'ca', () => `made by ${index}`)),
@@ -130,7 +130,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     expect(await store.hostKeys.get(cluster, 'cp-1')).toBe('ssh-ed25519 BBBB');
   });
 
-  it('tokens may be good for some clusters only', async () => {
+  it('tokens may be limited to some clusters', async () => {
     const clusters = ['one', 'two'];
     const { token, info } = await store.tokens.create('some', 'operator', { clusters });
     expect(await store.tokens.verify(token)).toEqual({
@@ -216,7 +216,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     expect(await store.blobs.get('0'.repeat(64))).toBeNull();
   });
 
-  it('payload keys: one for all who ask first, further ones seal, all of them open', async () => {
+  it('payload keys: the first one is shared, later ones seal, all of them open', async () => {
     const other = await open(testKey(1));
     const [first, same] = await Promise.all([store.payloadKeys.current(), other.payloadKeys.current()]);
     expect(Buffer.from(first.key).equals(same.key)).toBe(true);
@@ -307,7 +307,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       expect(rest.items.map(({ name }) => name)).not.toContain(page.items[0]!.name);
     });
 
-    it('keep tasks in the order of the plan, whatever is written later', async () => {
+    it('keep tasks in the order of the plan, after any later write', async () => {
       const cluster = unique('tasks');
       const phases = ['etcd', 'chrony', 'prepare', 'binaries'];
       await store.projections.saveOperation(
@@ -346,7 +346,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       expect(items).toEqual([expect.objectContaining({ tasks: [], taskCounts: { pending: 1_200 } })]);
     });
 
-    it('tell followers what changed, resumable by id', async () => {
+    it('send changes to followers, resumable by id', async () => {
       const cluster = unique('events');
       const heard: string[] = [];
       const stop = store.projections.onChange((name) => heard.push(name));
@@ -370,7 +370,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     });
   });
 
-  it('notes: written, replaced, listed by prefix, forgotten one by one or all', async () => {
+  it('cluster state: written, replaced, listed by prefix, deleted one by one or all', async () => {
     const { clusterState } = store;
     const [cluster, other] = [unique('noted'), unique('noted')];
     await clusterState.set(cluster, 'machine/cp-1', 'a');

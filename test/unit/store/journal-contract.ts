@@ -43,7 +43,7 @@ export const ended = (more: Partial<RecordEnded> = {}): RecordEnded => ({
 
 const CHANGE = { resource: 'file:/etc/hosts', action: 'update', detail: 'content' } as const;
 
-/** As anybody would compute it: keys sorted, no spaces. */
+/** As any reader would compute it: keys sorted, no spaces. */
 const lineSha = (line: object): string => createHash('sha256').update(canonicalJson(line)).digest('hex');
 
 /** What the journal must do on every engine; part of the store's contract. */
@@ -97,7 +97,7 @@ export function journalContract(
       expect(result).toBe('failed');
     });
 
-    it('takes no second end, and goes on after what it refused', async () => {
+    it('refuses a second end, and works after that', async () => {
       const cluster = unique('chain');
       const [one, two] = await Promise.all([
         current().journal.begin(begun(cluster)),
@@ -125,7 +125,7 @@ export function journalContract(
       expect(heads).toEqual([1, 2, 3, 4, 5, 6]);
     });
 
-    it('says which open records nobody will end', async () => {
+    it('lists open records that will get no end', async () => {
       const cluster = unique('chain');
       await current().journal.begin(begun(cluster, { startedAt: at(0) }));
       await current().journal.begin(begun(cluster, { startedAt: at(1), host: 'w-1', activityId: 'etcd:w-1:0' }));
@@ -159,7 +159,7 @@ export function journalContract(
       expect((await current().journal.follow({ cluster, host: 'w-9' }, from, 10)).items).toEqual([]);
     });
 
-    it('filters by who, what, how and when, from either end', async () => {
+    it('filters by actor, kind, result and time, from either end', async () => {
       const cluster = unique('filter');
       const add = (minute: number, more: Partial<RecordBegun>) =>
         current().journal.record(begun(cluster, { startedAt: at(minute), seq: minute, ...more }), ended());

@@ -48,13 +48,13 @@ export function ownershipContract(
       expect(await reserve(specOf(one, '10.61.0.1'))).toEqual(['10.61.0.1:22']);
     });
 
-    it('of a dry run are nobody’s', async () => {
+    it('of a dry run are not owned', async () => {
       const [one, two] = [unique('one'), unique('two')];
       await operation(specOf(one, '10.62.0.1'), { kind: 'check', mode: 'check' });
       expect(await reserve(specOf(two, '10.62.0.1'))).toEqual([]);
     });
 
-    it('count with their port; internal ones with any; those behind another bastion not at all', async () => {
+    it('count with their port; internal ones with any port; those behind another jump host are ignored', async () => {
       const [one, two] = [unique('one'), unique('two')];
       await operation(specOf(one, '10.63.0.1', { internalAddress: '192.168.63.1' }), {});
       const jump = { address: 'bastion', port: 22, user: 'root', credential: { name: 'key' } };

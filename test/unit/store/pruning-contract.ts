@@ -88,7 +88,7 @@ export function pruningContract(fresh: () => Promise<FreshDatabase>): void {
       expect(await problems()).toEqual([]);
     });
 
-    it('again puts the new mark in place of the old one', async () => {
+    it('again replaces the old mark', async () => {
       expect(await prune(8)).toBe(4);
       expect(await numbers()).toEqual([]);
       expect((await store.chains.marks('', 10)).map(({ n }) => n)).toEqual([8]);
@@ -106,7 +106,7 @@ export function pruningContract(fresh: () => Promise<FreshDatabase>): void {
       expect(await problems()).toEqual([]);
     });
 
-    it('is told from a deletion by the signature of the mark', async () => {
+    it('is distinguished from a deletion by the signature of the mark', async () => {
       const [{ entry } = { entry: '' }] = await store.chains.marks('', 10);
       await database.sql(`update chain_marks set entry = '${entry.replace('a test', 'a tesT')}'`);
       expect((await problems()).join()).toContain('chain_marks: cluster/pruned: its signature does not hold');

@@ -6,7 +6,7 @@ import type { Store } from '../../../store/index.ts';
 export function quarantineContract(
   at: (cluster: string, more: Partial<OperationStatus>) => Promise<{ store: Store; status: OperationStatus }>,
 ): void {
-  it('show who is in quarantine, and that a cluster without them is degraded', async () => {
+  it('show the hosts in quarantine, and that a cluster without them is degraded', async () => {
     const cluster = 'with-quarantine';
     const save = async (more: Partial<OperationStatus>) => {
       const { store, status } = await at(cluster, more);
@@ -22,7 +22,7 @@ export function quarantineContract(
     expect(await projections.cluster(cluster)).toMatchObject({ state: 'degraded' });
     expect(await projections.activeOperation(cluster)).toBeNull();
     const heal = { operationId: 'op-2', kind: 'heal' as const };
-    // Neither a waiting operation nor a check speaks for the cluster, and a heal that fails leaves it as it was.
+    // Neither a waiting operation nor a check determines the state of the cluster, and a heal that fails leaves it as it was.
     await save({ ...heal, state: 'queued', quarantine: [] });
     await save({ operationId: 'c', mode: 'check', quarantine: [] });
     expect(await projections.quarantine(cluster)).toEqual([out]);

@@ -49,7 +49,7 @@ export function retentionContract(fresh: () => Promise<FreshDatabase>): void {
       expect(await check()).toEqual([]);
     });
 
-    it('removes what is old and sealed, and the audit tells it from what was taken away', async () => {
+    it('removes expired sealed records, and the audit distinguishes that from a deletion', async () => {
       const file = await sample.bundle();
       await sample.store.bundles.save(
         CLUSTER,
@@ -67,14 +67,14 @@ export function retentionContract(fresh: () => Promise<FreshDatabase>): void {
       expect(await Promise.all([count('links', OPS), count('events'), count('blobs')])).toEqual([0, 0, 0]);
       expect(await count('bundles')).toBe(1);
       expect(await check()).toEqual([]);
-      // A chain without its mark was taken away by somebody else.
+      // A chain without its mark was not removed by retention.
       await sql('create table kept as select * from chain_marks; delete from chain_marks');
       expect(await check()).not.toEqual([]);
       await sql('insert into chain_marks select * from kept; drop table kept');
       expect(await check()).toEqual([]);
     });
 
-    it('keeps the bundle of the operation that speaks for the cluster, and removes the others', async () => {
+    it('keeps the bundle of the operation that determines the state of the cluster, and removes the others', async () => {
       await sample.store.plans.save(OPERATION, planOf(CLUSTER, [{ name: 'one', hosts: ['cp-1'] }]));
       await sample.store.plans.save('op-2', planOf(CLUSTER, [{ name: 'one', hosts: ['cp-1'] }]));
       expect((await janitor(ALL).sweep(LATER)).bundles).toBe(0);
@@ -87,7 +87,7 @@ export function retentionContract(fresh: () => Promise<FreshDatabase>): void {
       expect(await check()).toEqual([]);
     });
 
-    it('removes tokens that are good for nothing, and says so in the trail', async () => {
+    it('removes expired and revoked tokens, with a record', async () => {
       const { store } = sample;
       const make = async (expiresAt: Date | null) => {
         const { info, digest } = await store.tokens.create('someone', 'viewer', { expiresAt });

@@ -88,7 +88,7 @@ describe('a secret that cannot be had', () => {
     }
   });
 
-  it('is told together with everything else that is wrong, and is not called missing', () => {
+  it('is reported together with all other problems, and not as missing', () => {
     const given = {
       KUBEWRIGHT_PORT: 'x',
       KUBEWRIGHT_DATABASE_URL: 'postgres://db/kw',

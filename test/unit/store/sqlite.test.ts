@@ -58,7 +58,7 @@ describe('store on SQLite', () => {
     await again.close();
   });
 
-  it('rotation with the key file: renews it, survives its process, and drops the old key when told', async () => {
+  it('rotation with the key file: renews it, survives its process, and drops the old key on request', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kubewright-rotate-'));
     const open = () => openStore({ dataDir: folder, keyring: openKeyring(folder) });
     const service = await open();
@@ -87,7 +87,7 @@ describe('store on SQLite', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('says STORE_FAILED when it cannot be opened', async () => {
+  it('fails with STORE_FAILED when it cannot be opened', async () => {
     await expect(openStore({ dataDir: '/dev/null/x', keyring: keyring(testKey(1)) })).rejects.toMatchObject({
       code: 'STORE_FAILED',
     });

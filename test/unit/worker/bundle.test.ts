@@ -24,7 +24,7 @@ describe('a bundle that is there', () => {
     expect(statSync(path).mtimeMs).toBeGreaterThan(OLD.getTime());
   });
 
-  it.skipIf(process.getuid?.() !== 0)('is used as it is when it belongs to somebody else', async () => {
+  it.skipIf(process.getuid?.() !== 0)('is used unchanged when it belongs to another user', async () => {
     chownSync(path, ANOTHER, ANOTHER);
     expect(await workflowBundlePath({ cacheDir: folder })).toBe(path);
     expect(statSync(path).mtimeMs).toBe(OLD.getTime());

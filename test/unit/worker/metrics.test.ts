@@ -24,7 +24,7 @@ const serve = async (token: string | undefined, sdkUrl: string | null = null) =>
   return { server, metrics, warnings };
 };
 
-it('tells tasks by phase and result, commands, logins, connections and heartbeats', async () => {
+it('counts tasks by phase and result, commands, logins, connections and heartbeats', async () => {
   const { server, metrics } = await serve(undefined);
   metrics.task('etcd')('succeeded');
   const end = metrics.task('etcd');
@@ -57,7 +57,7 @@ it('tells tasks by phase and result, commands, logins, connections and heartbeat
   expect(valueOf(after, 'kubewright_tasks_running')).toBe(0);
 });
 
-it('adds what the SDK exports, and says so when that cannot be read', async () => {
+it('adds the metrics of the SDK, or a comment when they cannot be read', async () => {
   const sdk = createServer((_request, response) => {
     response.end('# TYPE temporal_x counter\ntemporal_x{a="b"} 4\n');
   });
@@ -73,7 +73,7 @@ it('adds what the SDK exports, and says so when that cannot be read', async () =
   expect(warnings).toHaveLength(1);
 });
 
-it('with a token answers only who sends it, and has nothing but metrics', async () => {
+it('with a token answers only callers that send it, and serves only metrics', async () => {
   const token = 'a-token-of-some-length';
   const { server } = await serve(token);
   const status = async (authorization?: string, path = '/metrics', method = 'GET') =>

@@ -12,7 +12,7 @@ const groups = fc
   ]);
 
 describe('quorum', () => {
-  it('is never broken by the policy, whatever fails in whatever order, nor is its ceiling passed', () => {
+  it('is never lost by the policy, for any failures in any order, nor is its ceiling passed', () => {
     fc.assert(
       fc.property(
         groups,
@@ -52,7 +52,7 @@ describe('quorum', () => {
     );
   });
 
-  it('says the numbers', () => {
+  it('names the numbers', () => {
     const etcd = { what: 'etcd members', hosts: ['a', 'b', 'c'], least: 2 };
     expect(quorumProblem([etcd], new Set(['a']))).toBeNull();
     expect(quorumProblem([etcd], new Set(['a', 'c']))).toEqual({

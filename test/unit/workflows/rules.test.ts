@@ -63,7 +63,7 @@ it('remembers the last request ids only', () => {
   expect(memory.all).toHaveLength(LIMITS.requestIds);
 });
 
-it('requests are told apart by what they ask, not by who asks', () => {
+it('requests are compared by their content, not by their actor', () => {
   const request = { kind: 'build', specRef: 'a', mode: 'apply' };
   expect(requestDigest(request)).toBe(requestDigest({ ...request, phases: undefined }));
   expect(requestDigest(request)).not.toBe(requestDigest({ ...request, phases: [] }));

@@ -47,7 +47,7 @@ describe('slices of a plan', () => {
     expect(gatesOf(slices[0]!.plan).map(gateOf)).toEqual(['pki/every-host', 'master/any-host']);
   });
 
-  it('leave hosts with the operation whose phase goes out in steps', () => {
+  it('leave hosts of a phase with a staged rollout to the operation', () => {
     const plan = build(7, 6);
     plan.phases[1]!.maxParallel = 2;
     expect(slicesOf(plan)).toEqual([]);
@@ -70,14 +70,14 @@ describe('slices of a plan', () => {
     );
   });
 
-  it('run to the end, each task once and only after what it needs, whatever ends first and whenever it is told', () => {
+  it('run to the end, each task once and only after its needs, for any order of ends and reports', () => {
     fc.assert(
       fc.property(plans, fc.infiniteStream(fc.nat(1_000_000)), (plan, choices) => {
         const choose = (count: number) => choices.next().value % count;
         const slices = slicesOf(plan);
         const away = new Set(slices.flatMap(({ hosts }) => hosts));
         const whole = new TaskGraph(plan, { away });
-        // What the operation knows, and what batches were told, both lag behind what is done.
+        // The status of the operation, and the orders of batches, both lag behind the work.
         const told = slices.map(() => new Set<string>());
         const parts = slices.map(
           ({ plan: slice }, index) => new TaskGraph(slice, { gate: (need) => told[index]!.has(gateOf(need)) }),
@@ -121,7 +121,7 @@ describe('slices of a plan', () => {
 describe('slots', () => {
   const uses = fc.array(fc.record({ slots: fc.nat(20), demand: fc.nat(120) }), { maxLength: 12 });
 
-  it('are never more than there are, never taken away, and never more than a batch can use', () => {
+  it('are never more than there are, never taken back, and never more than a batch can use', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), fc.nat(20), uses, (more, reserved, batches) => {
         const given = batches.reduce((sum, { slots }) => sum + slots, 0);
@@ -136,7 +136,7 @@ describe('slots', () => {
     );
   });
 
-  it('go to somebody whenever nobody works and somebody could', () => {
+  it('go to a batch whenever none runs and one could', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), fc.array(fc.nat(120), { minLength: 1 }), (total, demands) => {
         const reserved = reservedSlots(total, { demand: 0, hosts: 3, finished: false });
@@ -151,7 +151,7 @@ describe('slots', () => {
     );
   });
 
-  it('are kept for the hosts that everybody waits for', () => {
+  it('are reserved for the hosts that all others wait for', () => {
     expect(reservedSlots(100, { demand: 4, hosts: 4, finished: false })).toBe(12);
     expect(reservedSlots(10, { demand: 4, hosts: 4, finished: false })).toBe(2);
     expect(reservedSlots(10, { demand: 0, hosts: 4, finished: false })).toBe(1);

@@ -131,7 +131,7 @@ describe('one control plane at a time', () => {
     expect(graph.next().map(({ key }) => key)).toEqual(['master:h3']);
   });
 
-  it('a host whose look alone fails takes a place too: it may be the member that is missing', () => {
+  it('a host whose verification fails takes a place too: it may be the missing member', () => {
     const fails = (key: string) => key === 'master:h1';
     const graph = play(plan, { differ: (key) => !fails(key), fails });
     expect([graph.changed, graph.failed]).toEqual([[], ['master:h1']]);
