@@ -151,7 +151,9 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    */
   folders?(options: z.output<Schema>): readonly PhaseFolder[];
   /** What it needs of its hosts and of the cluster; read by `prepare`, `preflight`, `binaries`, `registry` and `master`. Pure. */
-  requires?(view: RequiresView<z.output<Schema>>): Requirements;
+  requires?: (view: RequiresView<z.output<Schema>>) => Requirements;
+  /** What its hosts need where the phase is off, for something else does its work there. Pure. */
+  requiresWhenOff?: (view: RequiresView<z.output<Schema>>) => Requirements;
   /** Options that only role admin, or a policy of the cluster, may set, change or take out. */
   guarded?: readonly Guard[];
   resources?(context: PhaseContext<z.output<Schema>>): readonly Resource[] | Promise<readonly Resource[]>;

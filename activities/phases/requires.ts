@@ -16,11 +16,13 @@ export interface RequiredModule {
   load?: true;
 }
 
-/** A feature of the kernel, built in or as a module: how it is recognised where neither /proc/modules nor a file names it. */
-export interface RequiredFeature {
-  name: string;
+/**
+ * A part of the kernel that has to be there before anything is built, as a module of this name or built in. The rest is how it
+ * is recognised where neither /proc/modules nor a file names it: in containers, and when it is built in.
+ */
+export interface RequiredFeature extends RequiredModule {
   /** A symbol (/proc/kallsyms) that the kernel has when the feature is built in or loaded. */
-  symbol: string;
+  symbol?: string;
   /** A path that exists only with the feature. */
   sign?: string;
   /** Words after `ip link add NAME type`, when it is a type of interface. */
@@ -34,12 +36,25 @@ export interface RequiredSysctl {
   value: string;
   /** More is as good. */
   atLeast?: true;
+  /** Other values that do as well, where another file sets them. */
+  alsoGood?: readonly string[];
   /** It belongs to the kernel, not to a network namespace: in a container it is the owner's of the machine. */
   kernelWide?: true;
 }
 
-/** Who sends packets: hosts of a role, all hosts, all nodes, pods, and clients beyond the cluster that the spec allows. */
-export type PacketSource = Role | 'all' | 'nodes' | 'pods' | 'api-clients';
+/** Control groups. */
+export interface RequiredCgroups {
+  /** Controllers that have to be on. */
+  controllers: readonly string[];
+  /** Only the unified hierarchy (v2) will do: what refuses v1, and what to set to use v1 all the same. */
+  v2?: { refusedBy: string; otherwise: string };
+}
+
+/**
+ * Who sends packets: hosts of a role, all hosts, all nodes, pods, and clients beyond the cluster that the spec allows: those of
+ * the API servers, and those of services of type NodePort.
+ */
+export type PacketSource = Role | 'all' | 'nodes' | 'pods' | 'api-clients' | 'node-port-clients';
 
 /** A port on which something listens. */
 export interface RequiredPort {
@@ -53,6 +68,16 @@ export interface RequiredPort {
   from: readonly PacketSource[];
   /** Where it listens, when that is not on the hosts of the phase: pods with the network of their node, say. */
   on?: PhaseHosts;
+}
+
+/** Rules that the phase's programs make in the packet filter by themselves: preflight reads none of them as those of a firewall. */
+export interface OwnRules {
+  /** How the names of its iptables chains begin. */
+  chains?: readonly string[];
+  /** Names of its nft tables; `*` stands for any characters. */
+  tables?: readonly string[];
+  /** It accepts packets of pods at the end of the iptables chain FORWARD, so that the policy of the chain drops none. */
+  acceptsForwarded?: true;
 }
 
 /** A file of the catalogue that the phase installs. */
@@ -73,11 +98,11 @@ export interface Requirements {
   sysctls?: Readonly<Record<string, RequiredSysctl>>;
   /** Swap has to be off. */
   swapOff?: boolean;
-  /** The host has to have the unified cgroup hierarchy (v2). */
-  cgroupV2?: boolean;
+  cgroups?: RequiredCgroups;
   ports?: readonly RequiredPort[];
-  /** Sources whose packets to pods a host has to pass on, beside those of pods. */
+  /** Whose packets a host has to pass on: those of `pods` to anywhere, those of others to pods. */
   forwards?: readonly PacketSource[];
+  ownRules?: OwnRules;
   /** Downloaded before the phase's own turn. */
   artifacts?: readonly RequiredArtifact[];
   /** Images of the catalogue that it runs: the cluster's registry is filled with them. */
@@ -94,25 +119,26 @@ export interface RequiresView<Options> {
   options: Options;
 }
 
-/** Requirements of one phase on a host. */
+/** Requirements of one phase on a host. Each port says where it listens. */
 export interface PhaseRequirements extends Requirements {
   phase: string;
+  ports?: readonly (RequiredPort & { on: PhaseHosts })[];
 }
 
 /**
- * What the enabled phases require of a host, in the order of `phases`: all of a phase that runs there, and of others the
- * ports that they open `on` it. Throws SPEC_INVALID on wrong options. Pure.
+ * What the phases require of a host, in the order of `phases`: all of an enabled phase that runs there, of others the ports
+ * that they open `on` it, and what a phase requires though it is off. Throws SPEC_INVALID on wrong options. Pure.
  */
 export function requirementsOn(cluster: ClusterSpec, host: Host, phases: Iterable<Phase>): PhaseRequirements[] {
   const found: PhaseRequirements[] = [];
   for (const phase of phases) {
-    if (!phase.requires || !builds(phase) || !isEnabled(cluster, phase)) continue;
-    const all = phase.requires({ cluster, host, options: phaseOptions(cluster, phase, host) });
-    const placed = isPlaced(cluster, phase, host);
-    const ports = (all.ports ?? []).filter(({ on }) =>
-      on === undefined ? placed : isPlaced(cluster, { hosts: on }, host),
-    );
-    if (placed) found.push({ ...all, ports, phase: phase.name });
+    const requires = builds(phase) && (isEnabled(cluster, phase) ? phase.requires : phase.requiresWhenOff);
+    if (!requires) continue;
+    const all = requires({ cluster, host, options: phaseOptions(cluster, phase, host) });
+    const ports = (all.ports ?? [])
+      .map((port) => ({ ...port, on: port.on ?? phase.hosts }))
+      .filter(({ on }) => isPlaced(cluster, { hosts: on }, host));
+    if (isPlaced(cluster, phase, host)) found.push({ ...all, ports, phase: phase.name });
     else if (ports.length > 0) found.push({ phase: phase.name, ports });
   }
   return found;

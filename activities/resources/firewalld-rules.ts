@@ -1,5 +1,5 @@
-import { type FirewallNeeds, portsBySource } from '../kube/openings.ts';
 import { digestOfParts } from './digest.ts';
+import { type FirewallNeeds, portsBySource } from './firewall-needs.ts';
 import { entryKey } from './ledger.ts';
 import { LEDGER } from './paths.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';

@@ -1,6 +1,6 @@
-import type { FirewallNeeds } from '../kube/openings.ts';
-import { portsBySource } from '../kube/openings.ts';
 import { digestOfParts } from './digest.ts';
+import type { FirewallNeeds } from './firewall-needs.ts';
+import { portsBySource } from './firewall-needs.ts';
 import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
 
 export interface UfwRulesResource extends Resource {

@@ -20,12 +20,8 @@ const AGAINST: Record<string, readonly string[]> = {
   'activities/phases/options.ts': [
     'activities/kube/choices.ts',
     'activities/kube/eviction.ts',
-    'activities/kube/openings.ts',
     'activities/kube/proxy.ts',
   ],
-  'activities/phases/metrics/manifests.ts': ['activities/kube/openings.ts'],
-  // The firewall's needs of a cluster are the data of two kinds of resources.
-  'activities/kube/openings.ts': ['activities/resources/firewalld-rules.ts', 'activities/resources/ufw-rules.ts'],
   // One kind of resource looks for what other clusters left, with the scripts of preflight.
   'activities/kube/packet-filter.ts': ['activities/resources/foreign-leftovers.ts'],
   'activities/leftovers/found.ts': ['activities/resources/foreign-leftovers.ts'],

@@ -14,9 +14,11 @@ import { phaseOptions } from '../../activities/phases/options.ts';
 import type { Phase, PhaseContext } from '../../activities/phases/phase.ts';
 import { loadPhases } from '../../activities/phases/phase-loader.ts';
 import { placementOf } from '../../activities/phases/placement.ts';
+import { type PhaseRequirements, requirementsOn } from '../../activities/phases/requires.ts';
 import type { Pki } from '../../activities/pki/types.ts';
 import { type Resource, secretText, type Text } from '../../activities/resources/resource.ts';
 import { type ClusterSpec, clusterSpec } from '../../contracts/cluster.ts';
+import type { Host } from '../../contracts/host.ts';
 
 const FILES = fileURLToPath(new URL('./files', import.meta.url));
 const MIRROR = 'http://mirror.test:8081';
@@ -79,6 +81,12 @@ export const sampleFacts: HostFacts = {
   virtualization: 'kvm',
 };
 
+const loaded = await loadPhases();
+
+/** What our phases require of a host. */
+export const requirementsOf = (cluster: ClusterSpec, host: Host): PhaseRequirements[] =>
+  requirementsOn(cluster, host, loaded);
+
 /** Certificates as fixed texts: golden files show which certificate goes where, never a real one. */
 export const fakePki: Pki = {
   ca: (authority) => Promise.resolve(`FAKE CA ${authority}\n`),
@@ -137,7 +145,7 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
       : cluster.spec.hosts.find((each) => each.name === sample.host);
   if (!host) throw new Error(`the sample has no host ${sample.host ?? `for ${phase.name}`}`);
   // In their order: what phases require is read in it.
-  const phases = new Map((await loadPhases()).map((each) => [each.name, each]));
+  const phases = new Map(loaded.map((each) => [each.name, each]));
   return {
     cluster,
     operation: 'op',

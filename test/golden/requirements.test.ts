@@ -7,14 +7,26 @@ import { scanChecks } from '../../activities/phases/preflight/checks.ts';
 import prepare from '../../activities/phases/prepare/phase.ts';
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { Host } from '../../contracts/host.ts';
-import { expectGoldenFiles, type GoldenCase, sampleCluster, sampleContext, sampleFacts } from './golden.ts';
+import {
+  expectGoldenFiles,
+  type GoldenCase,
+  requirementsOf,
+  sampleCluster,
+  sampleContext,
+  sampleFacts,
+} from './golden.ts';
 
 /** What the phases of a cluster ask of each kind of host: what prepare sets up, and what preflight asks for. */
 
 const checks = await scanChecks();
 const checkOf = (name: string) => checks.find((each) => each.name === name)!;
 
-const checkHost = (cluster: ClusterSpec, host: Host): CheckHost<never> => ({ cluster, host, options: {} as never });
+const checkHost = (cluster: ClusterSpec, host: Host): CheckHost<never> => ({
+  cluster,
+  host,
+  requirements: requirementsOf(cluster, host),
+  options: {} as never,
+});
 
 const container = { virtualization: 'systemd-nspawn' } as const;
 const separate = [
@@ -55,8 +67,8 @@ async function asked(golden: Omit<GoldenCase, 'name'>, cluster: ClusterSpec, hos
   return {
     prepare: prepared,
     preflight: {
-      'kernel-features': args('kernel-features'),
-      'none of the features': problems('kernel-features', [], /^$/),
+      'kernel-features': args('kernel-features')?.toSorted() ?? null,
+      'none of the features': problems('kernel-features', [], /^$/)?.sort() ?? null,
       'module-files': args('module-files')?.toSorted(),
       'sysctl-files': problems(
         'sysctl-files',

@@ -9,12 +9,17 @@ import { file } from '../../resources/file.ts';
 import { packages } from '../../resources/packages.ts';
 import { service } from '../../resources/service.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import type { RequiredPort } from '../requires.ts';
 import { chronyConf, chronyEnvironment } from './config.ts';
 
 /** A folder that Debian's AppArmor profile lets chronyd read. */
 const DIRECTORY = '/etc/chrony';
 const CONFIG = `${DIRECTORY}/kubewright.conf`;
 const ENVIRONMENT = `${DIRECTORY}/kubewright.env`;
+
+const PACKAGES = { apt: ['chrony'], dnf: ['chrony'] };
+/** NTP of the time servers. */
+const TIME: RequiredPort = { protocol: 'udp', port: 123, what: 'chronyd', from: ['all'], on: 'time-server' };
 
 const options = z.strictObject({
   provider: z
@@ -40,6 +45,9 @@ export default definePhase({
   timeouts: { applyMs: 5 * 60_000, verifyMs: 60_000 },
   expectedMs: 3_000,
   options,
+  requires: () => ({ packages: PACKAGES, ports: [TIME] }),
+  // With provider `none` another service answers there.
+  requiresWhenOff: () => ({ ports: [TIME] }),
   // The second is that of the package.
   folders: () => [{ path: DIRECTORY }, { path: '/var/lib/chrony' }],
   enabled: (_cluster, { provider }) => provider === 'chrony',
@@ -53,7 +61,7 @@ export default definePhase({
       directory(DIRECTORY),
       file(CONFIG, chronyConf({ ...sourcesOf(context), steersClock })),
       file(ENVIRONMENT, chronyEnvironment({ configFile: CONFIG, steersClock, distribution })),
-      packages({ apt: ['chrony'], dnf: ['chrony'] }, directServers(context.cluster)),
+      packages(PACKAGES, directServers(context.cluster)),
       service(unit, {
         dropIns: { 'kubewright.conf': systemdUnit({ Service: { EnvironmentFile: ENVIRONMENT } }) },
         restartOn: [CONFIG, ENVIRONMENT],

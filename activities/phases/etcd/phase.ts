@@ -31,6 +31,7 @@ const BOOTSTRAP = `${ETCD_DIR}/bootstrap.env`;
 const FORMED = 'etcd/formed';
 const CA = `${ETCD_PKI}/ca.crt`;
 const GIB = 1024 ** 3;
+const PORT = { protocol: 'tcp', what: 'etcd', holder: `${BIN_DIR}/etcd` } as const;
 
 const options = z.strictObject({
   version: version.default(defaultVersion('etcd')),
@@ -62,6 +63,12 @@ export default definePhase({
   expectedMs: 6_000,
   keepsRunning: { units: ['etcd'] },
   options,
+  requires: () => ({
+    ports: [
+      { ...PORT, port: ETCD_CLIENT_PORT, from: ['etcd', 'control-plane'] },
+      { ...PORT, port: ETCD_PEER_PORT, from: ['etcd'] },
+    ],
+  }),
   upgrades: [{ component: 'etcd', option: 'version' }],
   folders: ({ dataDir }) => [{ path: dataDir, option: ['dataDir'] }, { path: ETCD_DIR }],
   resources: async (context) => {

@@ -19,6 +19,7 @@ import { undoByScript } from '../../resources/undo.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { CNI_CONFLIST, cniConfigScript, FLANNEL_BACKENDS, flannelNetConf } from './config.ts';
 import { otherBackendsLinks } from './other-backends.ts';
+import { FLANNEL_PACKAGES, flannelRequirements } from './requirements.ts';
 import { FLANNEL_TEARDOWN } from './teardown-script.ts';
 
 const CONFIG_DIR = `${KUBEWRIGHT_DIR}/flannel`;
@@ -59,6 +60,7 @@ export default definePhase({
   expectedMs: 3_000,
   keepsRunning: { units: ['flanneld'] },
   options,
+  requires: ({ options }) => flannelRequirements(options),
   folders: () => [{ path: CONFIG_DIR }, { path: '/run/flannel' }],
   resources: async (context) => {
     const { cluster, host, options, pki } = context;
@@ -73,7 +75,7 @@ export default definePhase({
       key: client.key,
     });
     return [
-      packages({ apt: ['iptables'], dnf: ['iptables-nft'] }, directServers(context.cluster)),
+      packages(FLANNEL_PACKAGES, directServers(context.cluster)),
       await install(context, 'flannel', { version: options.version }),
       waitUrl(),
       ...client.resources,

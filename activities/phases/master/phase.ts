@@ -12,6 +12,7 @@ import { service } from '../../resources/service.ts';
 import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
 import { extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase } from '../phase.ts';
+import type { RequiredPort } from '../requires.ts';
 import { POD_SECURITY_LEVELS } from './admission-config.ts';
 import { editorsObjects } from './editors.ts';
 import { ENCRYPTION_PROVIDERS } from './encryption-config.ts';
@@ -59,6 +60,13 @@ export default definePhase({
   expectedMs: 9_000,
   keepsRunning: { units: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] },
   options,
+  requires: () => ({
+    ports: [
+      listens('kube-apiserver', API_SERVER_PORT, ['all', 'pods', 'api-clients']),
+      listens('kube-controller-manager', CONTROLLER_MANAGER_PORT, []),
+      listens('kube-scheduler', SCHEDULER_PORT, []),
+    ],
+  }),
   folders: ({ apiServer, controllerManager, scheduler }) => [
     ...[AUDIT_DIR, KUBERNETES_DIR, VOLUME_PLUGINS].map((path) => ({ path })),
     ...flagFolders(apiServer.extraArgs, ['apiServer', 'extraArgs'], [AUDIT_DIR]),
@@ -150,6 +158,14 @@ export default definePhase({
       `${stderr}\n${await unitJournal(`${sick}.service`, 12)}`,
     );
   },
+});
+
+const listens = (binary: string, port: number, from: RequiredPort['from']): RequiredPort => ({
+  protocol: 'tcp',
+  port,
+  what: binary,
+  holder: `${BIN_DIR}/${binary}`,
+  from,
 });
 
 /** Where volume plugins are looked for. */

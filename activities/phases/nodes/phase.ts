@@ -25,6 +25,7 @@ import { definePhase, type PhaseContext } from '../phase.ts';
 import { kubeProxyConfig, PROXY_MODES, proxyMode } from './kube-proxy.ts';
 import { kubeletConfig } from './kubelet.ts';
 import { otherModesRules } from './other-modes.ts';
+import { NODE_PACKAGES, nodeRequirements } from './requirements.ts';
 import { NODE_TEARDOWN } from './teardown-script.ts';
 
 const options = z.strictObject({
@@ -52,6 +53,7 @@ export default definePhase({
   expectedMs: 4_000,
   keepsRunning: { units: ['kubelet', 'kube-proxy'] },
   options,
+  requires: ({ options }) => nodeRequirements(options),
   folders: ({ kubelet, kubeProxy }) => [
     ...[...FILLED, KUBERNETES_DIR].map((path) => ({ path })),
     ...kubeletFolders(kubelet),
@@ -77,10 +79,7 @@ export default definePhase({
         ...pair,
       });
     return [
-      packages(
-        { apt: ['conntrack', 'iptables', 'nftables'], dnf: ['conntrack-tools', 'iptables-nft', 'nftables'] },
-        directServers(cluster),
-      ),
+      packages(NODE_PACKAGES, directServers(cluster)),
       ...(await installKubernetes(context, NODE_BINARIES)),
       waitUrl(),
       chooseResolvConf().resource,

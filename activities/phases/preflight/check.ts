@@ -3,6 +3,7 @@ import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { ErrorCode } from '../../../contracts/errors.ts';
 import type { Host } from '../../../contracts/host.ts';
 import type { HostFacts } from '../../host/types.ts';
+import type { PhaseRequirements } from '../requires.ts';
 
 /** What a check is about; the order in which problems of a host are listed, the most basic first. */
 export const SUBJECTS = ['system', 'identity', 'clock', 'kernel', 'memory', 'disk', 'leftovers', 'network'] as const;
@@ -20,6 +21,8 @@ export interface Problem<Code extends ErrorCode = ErrorCode> {
 export interface CheckHost<Options = unknown> {
   cluster: ClusterSpec;
   host: Host;
+  /** What the phases of the cluster require of the host. */
+  requirements: readonly PhaseRequirements[];
   /** The options of this check, parsed. */
   options: Options;
 }

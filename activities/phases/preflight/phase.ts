@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Host } from '../../../contracts/host.ts';
 import { readFacts } from '../../host/facts.ts';
 import { definePhase, type PhaseRun } from '../phase.ts';
+import { requirementsOn } from '../requires.ts';
 import { optionShapes, scanChecks } from './checks.ts';
 import { isMachineId, recordMachine } from './machines.ts';
 import { evaluate, evidenceOf, probeScript, readAnswers, unanswered } from './probe.ts';
@@ -41,7 +42,7 @@ async function duplicateOf(run: PhaseRun<unknown>, machineId: string): Promise<H
 
 async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const { cluster, host, remote, options, fail } = run;
-  const of = { cluster, host, options };
+  const of = { cluster, host, options, requirements: requirementsOn(cluster, host, run.phases.values()) };
   const { text, args } = probeScript(checks, of);
   const askedAtMs = Date.now();
   // Facts anew: those of the session are as old as its connection, and a retry is there to see what was put right.

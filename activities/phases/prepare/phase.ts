@@ -1,17 +1,14 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { Host } from '../../../contracts/host.ts';
-import { cidr, ipv4 } from '../../../contracts/primitives.ts';
+import { ipv4 } from '../../../contracts/primitives.ts';
 import { CLUSTER_MARK, formatMark, markOf } from '../../host/cluster-mark.ts';
-import { kubeChoices } from '../../kube/choices.ts';
 import { isContainer } from '../../kube/container-host.ts';
 import { apiServersInTurn, hasApiServersName } from '../../kube/network.ts';
-import { firewallNeeds } from '../../kube/openings.ts';
 import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, PROXY_ENV, REGISTRY_HOSTNAME } from '../../kube/paths.ts';
 import { directServers, proxyEnvironment } from '../../kube/proxy.ts';
-import { EARLIER_SYSCTL_FILE, kubeSysctls, LOWER_BOUNDS, SYSCTL_FILE } from '../../kube/sysctls.ts';
 import { unitsOf } from '../../leftovers/units.ts';
 import { absent } from '../../resources/absent.ts';
 import { directory } from '../../resources/directory.ts';
@@ -27,52 +24,23 @@ import { swapOff } from '../../resources/swap-off.ts';
 import { swapUnitsMasked } from '../../resources/swap-units.ts';
 import { sysctls } from '../../resources/sysctls.ts';
 import { ufwRules } from '../../resources/ufw-rules.ts';
+import { firewallNeeds } from '../firewall.ts';
 import { SYSCTLS_FREE } from '../free-flags.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import { modulesToLoad, requiredPackages } from '../required.ts';
+import { type PhaseRequirements, requirementsOn } from '../requires.ts';
 import { distrustCluster } from './firewalld.ts';
-import { basePackages } from './packages.ts';
+import { prepareOptions } from './options.ts';
+import { EARLIER_SYSCTL_FILE, SYSCTL_FILE, settingsOf } from './settings.ts';
 
-const options = z.strictObject({
-  hostname: z.boolean().default(true).describe('True: set the host name to the name in the spec'),
-  packages: z
-    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{0,99}$/, 'must be the name of a package'))
-    .max(50)
-    .default([])
-    .describe('More packages of the distribution'),
-  sysctls: z
-    .record(
-      z.string().regex(/^[a-z0-9_][a-zA-Z0-9_./-]{0,199}$/, 'must be the name of a kernel setting'),
-      z
-        .string()
-        .max(200)
-        .regex(/^[\w .:,+-]*$/, 'must be the value of a kernel setting'),
-    )
-    .default({})
-    .describe('More kernel settings; they override those of Kubewright'),
-  firewall: z
-    .strictObject({
-      mode: z
-        .enum(['open', 'leave'])
-        .default('open')
-        .describe(
-          'open: Kubewright adds rules for the cluster to an active ufw or firewalld; leave: firewalls stay as they are, and preflight reports what they block',
-        ),
-      apiFrom: z
-        .array(cidr)
-        .max(64)
-        .default([])
-        .describe('Networks outside the cluster that may reach the API servers; only an active firewall enforces this'),
-      nodePortsFrom: z
-        .array(cidr)
-        .max(64)
-        .default([])
-        .describe(
-          'Networks outside the cluster that may reach services of type NodePort; only an active firewall enforces this',
-        ),
-    })
-    .prefault({}),
-});
-type Options = z.output<typeof options>;
+type Options = z.output<typeof prepareOptions>;
+
+/** What Kubewright's own commands and scripts run, on every host. */
+const BASE = {
+  apt: ['ca-certificates', 'curl', 'iproute2', 'kmod', 'mount', 'procps'],
+  // The RHEL family has curl from the start, as curl-minimal, which excludes the full one.
+  dnf: ['ca-certificates', 'iproute', 'kmod', 'procps-ng', 'util-linux'],
+};
 
 /** What every later phase counts on: names, packages, kernel modules and settings. */
 export default definePhase({
@@ -84,7 +52,10 @@ export default definePhase({
   needs: [{ phase: 'preflight', on: 'same-host' }],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 10_000 },
   expectedMs: 8_000,
-  options,
+  options: prepareOptions,
+  requires: ({ options }) => ({
+    packages: { apt: [...BASE.apt, ...options.packages], dnf: [...BASE.dnf, ...options.packages] },
+  }),
   guarded: [
     // Installed as root, from wherever the host takes its packages.
     { option: 'packages' },
@@ -93,9 +64,8 @@ export default definePhase({
     { option: 'firewall', free: ['mode'] },
   ],
   resources: async (context) => {
-    const { cluster, host, facts } = context;
-    const kube = isKubeHost(context);
-    const wanted = basePackages(cluster, host, context.options.packages);
+    const { cluster, host } = context;
+    const requirements = requirementsOn(cluster, host, context.phases.values());
     return [
       ...(context.options.hostname ? [hostnameIs(host.name)] : []),
       hostsEntries([...clusterNames(cluster), ...apiServersName(cluster, host)]),
@@ -104,25 +74,12 @@ export default definePhase({
       ...(context.optionsOf<{ leftovers: string }>('preflight').leftovers === 'clean'
         ? [foreignLeftovers(unitsOf(host))]
         : []),
-      ...firewallRules(context),
+      ...firewallRules(context, requirements),
       // Before the first package.
       await proxyEnvironment(context, PROXY_ENV),
-      packages(wanted, directServers(cluster)),
-      ...(kube
-        ? [
-            kernelModules(['overlay', 'br_netfilter', 'nf_conntrack'], { file: '/etc/modules-load.d/kubewright.conf' }),
-            sysctls(
-              { ...kubeSysctls(isContainer(facts)), ...context.options.sysctls },
-              { file: SYSCTL_FILE, atLeast: LOWER_BOUNDS.filter((key) => !(key in context.options.sysctls)) },
-            ),
-            // Where versions up to 0.1 had it: /etc/sysctl.d/99-*.conf won over it.
-            absent(EARLIER_SYSCTL_FILE),
-            // Units first: one that runs again between the two would bring swap back. A container's swap is its machine's.
-            ...(kubeChoices(cluster, host).swapAllowed
-              ? []
-              : [swapUnitsMasked(), swapOff({ ofOthers: isContainer(facts) })]),
-          ]
-        : []),
+      // One run of the package manager for all phases. Each asks for its own as well: this saves time, nothing depends on it.
+      packages(requiredPackages(requirements), directServers(cluster)),
+      ...kernel(context, requirements),
     ];
   },
   hooks: {
@@ -131,14 +88,37 @@ export default definePhase({
 });
 
 /** Both tools: which of them is on is found out on the host. */
-function firewallRules({ cluster, host, options }: PhaseContext<Options>): Resource[] {
+function firewallRules(
+  { cluster, host, options }: PhaseContext<Options>,
+  requirements: readonly PhaseRequirements[],
+): Resource[] {
   if (options.firewall.mode === 'leave') return [];
-  const needs = firewallNeeds(cluster, host);
+  const needs = firewallNeeds(cluster, host, requirements, options.firewall);
   return [ufwRules(needs), firewalldRules(needs, internalAddress(host))];
 }
 
-const isKubeHost = ({ host }: PhaseContext<Options>): boolean =>
-  host.roles.includes('worker') || host.roles.includes('control-plane');
+/** Modules, settings and swap, on hosts whose phases require something of the kernel. */
+function kernel({ facts, options }: PhaseContext<Options>, requirements: readonly PhaseRequirements[]): Resource[] {
+  const container = isContainer(facts);
+  const modules = modulesToLoad(requirements);
+  const settings = settingsOf(requirements, options.sysctls, { container });
+  // Those of the kernel too where it is another's: a host of an earlier version was verified with them.
+  const all = settingsOf(requirements, options.sysctls, { container: false });
+  const atLeast = [...all].flatMap(([key, setting]) => (setting.atLeast && !(key in options.sysctls) ? [key] : []));
+  const values = Object.fromEntries([...settings].map(([key, { value }]) => [key, value]));
+  return [
+    ...(modules.length > 0 ? [kernelModules(modules, { file: '/etc/modules-load.d/kubewright.conf' })] : []),
+    ...(settings.size > 0
+      ? [
+          sysctls(values, { file: SYSCTL_FILE, atLeast: atLeast.sort() }),
+          // Where versions up to 0.1 had it: /etc/sysctl.d/99-*.conf won over it.
+          absent(EARLIER_SYSCTL_FILE),
+        ]
+      : []),
+    // Units first: one that runs again between the two would bring swap back. A container's swap is its machine's.
+    ...(requirements.some(({ swapOff }) => swapOff) ? [swapUnitsMasked(), swapOff({ ofOthers: container })] : []),
+  ];
+}
 
 /** /etc/hosts: every host by its name in the spec, and the registry. Hosts known by a DNS name resolve by DNS. */
 function clusterNames(cluster: ClusterSpec): { address: string; names: string[] }[] {

@@ -1,2 +1,3 @@
 /** What other phases may use of the folder of prepare. */
-export { basePackages } from './packages.ts';
+export { preparedWith } from './options.ts';
+export { SYSCTL_FILE, settingsOf } from './settings.ts';

@@ -60,6 +60,9 @@ export default definePhase({
   expectedMs: 6_000,
   keepsRunning: { units: ['registry'] },
   options,
+  requires: () => ({
+    ports: [{ protocol: 'tcp', port: REGISTRY_PORT, what: 'registry', holder: `${BIN_DIR}/registry`, from: ['all'] }],
+  }),
   folders: ({ storageDir }) => [{ path: storageDir, option: ['storageDir'] }, { path: REGISTRY_DIR }],
   resources: async (context) => {
     const { host, pki, options } = context;

@@ -69,6 +69,9 @@ export default definePhase({
   expectedMs: 5_000,
   keepsRunning: { units: ['containerd'] },
   options,
+  requires: () => ({
+    features: [{ name: 'overlay', symbol: 'ovl_fill_super', load: true, reason: 'container images' }],
+  }),
   // Not runc and the plugins: containerd runs them anew for each container, and restarts nothing for them.
   upgrades: [{ component: 'containerd', option: 'version' }],
   folders: ({ containerd }) => [

@@ -11,7 +11,7 @@ import {
   parseFileSystems,
 } from '../../../activities/kube/eviction.ts';
 import eviction from '../../../activities/phases/preflight/checks/eviction.ts';
-import { sampleCluster, sampleFacts } from '../../golden/golden.ts';
+import { requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 const GIB = 1024 * 1024;
 
@@ -59,6 +59,7 @@ function problems(
   const input = {
     cluster,
     host,
+    requirements: requirementsOf(cluster, host),
     options: {} as never,
     facts: sampleFacts,
     duplicateHost: null,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import firewall from '../../../activities/phases/preflight/checks/firewall.ts';
-import { type GoldenCase, sampleCluster, sampleFacts } from '../../golden/golden.ts';
+import { type GoldenCase, requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 function problems(rows: readonly (readonly string[])[], sample: Omit<GoldenCase, 'name'> = {}) {
   const cluster = sampleCluster(sample);
@@ -8,6 +8,7 @@ function problems(rows: readonly (readonly string[])[], sample: Omit<GoldenCase,
   const input = {
     cluster,
     host,
+    requirements: requirementsOf(cluster, host),
     options: {} as never,
     facts: sampleFacts,
     duplicateHost: null,

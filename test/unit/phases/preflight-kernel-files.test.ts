@@ -2,13 +2,14 @@ import { expect, test } from 'vitest';
 import type { CheckInput } from '../../../activities/phases/preflight/check.ts';
 import moduleFiles from '../../../activities/phases/preflight/checks/module-files.ts';
 import sysctlFiles from '../../../activities/phases/preflight/checks/sysctl-files.ts';
-import { type GoldenCase, sampleCluster, sampleFacts } from '../../golden/golden.ts';
+import { type GoldenCase, requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 function input(sample: Omit<GoldenCase, 'name'> = {}): CheckInput<never> {
   const cluster = sampleCluster(sample);
   return {
     cluster,
     host: cluster.spec.hosts[0]!,
+    requirements: requirementsOf(cluster, cluster.spec.hosts[0]!),
     options: {} as never,
     facts: { ...sampleFacts, ...sample.facts },
     duplicateHost: null,

@@ -8,7 +8,7 @@ import folderLinks from '../../../activities/phases/preflight/checks/folder-link
 import leftovers from '../../../activities/phases/preflight/checks/leftovers.ts';
 import networkOverlap from '../../../activities/phases/preflight/checks/network-overlap.ts';
 import { walMember } from '../../../activities/phases/preflight/wal-member.ts';
-import { sampleCluster, sampleFacts } from '../../golden/golden.ts';
+import { requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 const NOW = Date.UTC(2026, 10, 30);
 
@@ -18,6 +18,7 @@ const input = (options: Record<string, unknown> = {}, phases: Record<string, Rec
   return {
     cluster,
     host: cluster.spec.hosts[0]!,
+    requirements: requirementsOf(cluster, cluster.spec.hosts[0]!),
     options: options as never,
     facts: sampleFacts,
     duplicateHost: null,

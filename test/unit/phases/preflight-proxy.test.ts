@@ -3,13 +3,18 @@ import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import check from '../../../activities/phases/preflight/checks/proxy.ts';
 import { probeScript, readAnswers } from '../../../activities/phases/preflight/probe.ts';
-import { sampleCluster, sampleFacts } from '../../golden/golden.ts';
+import { requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 /** What the check says of this machine, where the spec has these proxies. */
 function problemsHere(proxy: { http?: string; https?: string }) {
   const cluster = sampleCluster({ proxy });
   const host = cluster.spec.hosts[0]!;
-  const { text, args } = probeScript([check], { cluster, host, options: {} });
+  const { text, args } = probeScript([check], {
+    cluster,
+    host,
+    requirements: requirementsOf(cluster, host),
+    options: {},
+  });
   const { stdout } = spawnSync('sh', ['-u', '-s', '--', ...args], { input: text, encoding: 'utf8' });
   const rows = readAnswers(stdout).get('proxy');
   expect(rows).toBeDefined();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CHOOSE_RESOLV_CONF, RESOLV_CONFS } from '../../../activities/kube/resolv-conf.ts';
 import resolvConf from '../../../activities/phases/preflight/checks/resolv-conf.ts';
-import { type GoldenCase, sampleCluster, sampleFacts } from '../../golden/golden.ts';
+import { type GoldenCase, requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 const FILE = 'file /etc/resolv.conf /etc/resolv.conf';
 
@@ -15,6 +15,7 @@ function problems(rows: readonly string[], sample: Omit<GoldenCase, 'name'> = {}
   const input = {
     cluster,
     host,
+    requirements: requirementsOf(cluster, host),
     options: {} as never,
     facts: sampleFacts,
     duplicateHost: null,

@@ -1,13 +1,19 @@
 import { expect, test } from 'vitest';
-import { kubeChoices } from '../../../activities/kube/choices.ts';
 import check from '../../../activities/phases/preflight/checks/swap.ts';
-import { sampleCluster, sampleFacts } from '../../golden/golden.ts';
+import { requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 const cluster = sampleCluster();
+const host = cluster.spec.hosts[0]!;
 const of = (facts: Partial<typeof sampleFacts>, rows: string[][]) =>
   check.evaluate(
     {
-      ...{ cluster, host: cluster.spec.hosts[0]!, options: {}, facts: { ...sampleFacts, ...facts } },
+      ...{
+        cluster,
+        host,
+        requirements: requirementsOf(cluster, host),
+        options: {},
+        facts: { ...sampleFacts, ...facts },
+      },
       ...{ duplicateHost: null, askedAtMs: 0, answeredAtMs: 0 },
     },
     rows,
@@ -41,6 +47,6 @@ test.each([
 ])('a kubelet may run with swap: %s', (_what, nodes, allowed) => {
   const own = sampleCluster({ phases: { nodes } });
   const host = own.spec.hosts[0]!;
-  expect(kubeChoices(own, host).swapAllowed).toBe(allowed);
-  expect(check.probe?.args({ cluster: own, host, options: {} }) === null).toBe(allowed);
+  const requirements = requirementsOf(own, host);
+  expect(check.probe?.args({ cluster: own, host, requirements, options: {} }) === null).toBe(allowed);
 });

@@ -14,7 +14,7 @@ import type { Host } from '../../../contracts/host.ts';
 import { LIMITS } from '../../../contracts/limits.ts';
 import { FakeHost } from '../../fakes/fake-host.ts';
 import { memoryClusterState } from '../../fakes/memory-cluster-state.ts';
-import { type GoldenCase, sampleCluster, sampleContext, sampleFacts } from '../../golden/golden.ts';
+import { type GoldenCase, requirementsOf, sampleCluster, sampleContext, sampleFacts } from '../../golden/golden.ts';
 
 const NOW = 1_790_000_000_000;
 
@@ -67,6 +67,7 @@ function problems({ sample = {}, lines = [], without, facts, options, duplicateH
     {
       cluster,
       host,
+      requirements: requirementsOf(cluster, host),
       facts: { ...sampleFacts, ...facts },
       duplicateHost: cluster.spec.hosts.find((each) => each.name === duplicateHost) ?? null,
       options: z.strictObject(optionShapes(checks)).parse(options ?? {}),
@@ -216,7 +217,7 @@ test('the phase asks for facts and checks once, and names all problems with the 
   expect(good.commands).toHaveLength(2);
   expect(good.commands[1]?.argv).toEqual(
     expect.arrayContaining([
-      '2379 2380 5000 6443 10257 10259 10250 10248 10249 10256',
+      '2379 2380 5000 6443 10248 10249 10250 10256 10257 10259',
       '/usr/local',
       '10.20.0.12:22',
       '10.20.0.13:22',
@@ -248,7 +249,7 @@ test('the script takes its values as arguments, and each check gets its own', ()
   const [host] = sampleCluster().spec.hosts as [Host];
   const { text, args } = probeScript(
     [check('one', ['a b', '$(id)']), check('two', null), check('three-four', ["'", ''])],
-    { cluster: sampleCluster(), host, options: {} },
+    { cluster: sampleCluster(), host, requirements: [], options: {} },
   );
   const run = spawnSync('sh', ['-eu', '-s', '--', ...args], { input: text, encoding: 'utf8' });
   expect(run.stderr).toBe('');

@@ -1,13 +1,15 @@
-import { kubeChoices } from '../../../kube/choices.ts';
-import { runsPods } from '../../placement.ts';
-import { defineCheck, type Problem } from '../check.ts';
+import type { RequiredCgroups } from '../../requires.ts';
+import { type CheckHost, defineCheck, type Problem } from '../check.ts';
+
+const cgroupsOf = ({ requirements }: CheckHost): RequiredCgroups[] =>
+  requirements.flatMap(({ cgroups }) => (cgroups ? [cgroups] : []));
 
 export default defineCheck({
   name: 'cgroups',
   about: 'kernel',
   title: 'Control groups',
   inspects:
-    '/sys/fs/cgroup/cgroup.controllers, or /proc/cgroups with cgroup v1, on control planes and workers: cpu, cpuset, memory and pids must be on.',
+    '/sys/fs/cgroup/cgroup.controllers, or /proc/cgroups with cgroup v1: the controllers that the phases of the host require are on (those of the kubelet: cpu, cpuset, memory and pids).',
   codes: ['CGROUPS_UNUSABLE'],
   probe: {
     script: `
@@ -16,21 +18,27 @@ if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
 else
   say "$(while read -r name _ _ on; do [ "$on" != 1 ] || printf '%s ' "$name"; done </proc/cgroups)"
 fi`,
-    args: ({ host }) => (runsPods(host) ? [] : null),
+    args: (of) => (cgroupsOf(of).length > 0 ? [] : null),
   },
-  evaluate({ cluster, host, facts }, [row]) {
+  evaluate(of, [row]) {
     const problem = (message: string, evidence: string): Problem<'CGROUPS_UNUSABLE'> => ({
       code: 'CGROUPS_UNUSABLE',
       message,
       evidence,
     });
+    const required = cgroupsOf(of);
     const controllers = (row?.[0] ?? '').split(' ');
-    const missing = ['cpu', 'cpuset', 'memory', 'pids'].filter((name) => !controllers.includes(name));
+    const missing = [...new Set(required.flatMap((each) => each.controllers))].filter(
+      (name) => !controllers.includes(name),
+    );
     if (missing.length > 0) {
       return [problem(`cgroup controllers are off: ${missing.join(', ')}`, `on: ${controllers.join(' ')}`)];
     }
-    if (facts.cgroup === 2 || kubeChoices(cluster, host).cgroupV1Allowed) return [];
-    const wanted = 'spec.phases.nodes.kubelet.config.failCgroupV1: false, cgroupDriver: cgroupfs';
-    return [problem('the host has cgroup v1, which the kubelet refuses', `to use it all the same: ${wanted}`)];
+    if (of.facts.cgroup === 2) return [];
+    return required.flatMap(({ v2 }) =>
+      v2
+        ? [problem(`the host has cgroup v1, which ${v2.refusedBy} refuses`, `to use it all the same: ${v2.otherwise}`)]
+        : [],
+    );
   },
 });

@@ -1,6 +1,7 @@
 import { internalAddress } from '../../../../contracts/cluster.ts';
 import { cidrAddress } from '../../../../contracts/primitives.ts';
-import { firewallNeeds, firewallOptions } from '../../../kube/openings.ts';
+import { firewallNeeds } from '../../firewall.ts';
+import { preparedWith } from '../../prepare/public.ts';
 import { type CheckHost, defineCheck } from '../check.ts';
 import { iptablesChains } from '../firewall/iptables.ts';
 import { type Chain, outcomeOf, type Packet } from '../firewall/model.ts';
@@ -25,8 +26,12 @@ const MAX_SHOWN = 12;
 const unique = <T>(list: readonly T[]): T[] => [...new Set(list)];
 const one = (range: string): string => (range.includes('/') ? cidrAddress(range, 10) : range);
 
-function wantedOf({ cluster, host }: CheckHost): Wanted[] {
-  const { openings, passages } = firewallNeeds(cluster, host);
+/** Chains of Calico, which the check `leftovers` names. */
+const FOREIGN_CHAINS = ['cali-'];
+
+function wantedOf({ cluster, host, requirements }: CheckHost): Wanted[] {
+  const { firewall } = preparedWith(cluster, host);
+  const { openings, passages } = firewallNeeds(cluster, host, requirements, firewall);
   const destination = internalAddress(host);
   const asks = openings.flatMap(({ protocol, port, what, sources }) =>
     sources.slice(0, MAX_SOURCES).map((source) => ({
@@ -56,12 +61,14 @@ export default defineCheck({
   about: 'network',
   title: 'Firewalls',
   inspects:
-    'Rules and policies of iptables and nftables at the hooks input and forward, on every host: none certainly drops what the roles of the host need of the other hosts and of pods. ufw and firewalld are opened by the phase `prepare`, unless `spec.phases.prepare.firewall.mode` is `leave`; then they are looked at like others.',
+    'Rules and policies of iptables and nftables at the hooks input and forward, on every host: none certainly drops what the phases of the host ([phases.md](phases.md)) need of the other hosts and of pods. ufw and firewalld are opened by the phase `prepare`, unless `spec.phases.prepare.firewall.mode` is `leave`; then they are looked at like others.',
   codes: ['FIREWALL_BLOCKS'],
   probe: {
     // Single writes per line: sed -u. JSON of nft is one line, longer than a pipe takes at once.
     script: `
+set -f
 tab=$(printf '\\t')
+ours=$1 tables=$2
 if grep -qsx 'ENABLED=yes' /etc/ufw/ufw.conf && command -v ufw >/dev/null; then say tool ufw; fi
 systemctl is-active --quiet firewalld 2>/dev/null && say tool firewalld
 filter=
@@ -80,14 +87,17 @@ $($each -t filter 2>/dev/null)"
 fi
 case $filter in
   *:INPUT*)
-    printf '%s\\n' "$filter" | grep -E '^(:|-A )' | grep -vE '^(:|-A )(KUBE-|cali-|CNI-)' | cut -c 1-1000 |
+    printf '%s\\n' "$filter" | grep -E '^(:|-A )' | grep -vE "^(:|-A )($ours)" | cut -c 1-1000 |
       head -n 1000 | sed -u "s/^/$check\${tab}iptables$tab/" ;;
   *) filter= ;;
 esac
 command -v nft >/dev/null || return 0
 nft list tables 2>/dev/null | head -n 40 | while read -r _ family table _; do
+  for own in $tables; do
+    case $table in $own) continue 2 ;; esac
+  done
   case "$family $table" in
-    'ip nat' | 'ip mangle' | 'ip raw' | 'ip security' | *' kube-proxy' | *' flannel-'*) continue ;;
+    'ip nat' | 'ip mangle' | 'ip raw' | 'ip security') continue ;;
     'ip filter') [ -z "$filter" ] || continue ;;
     'ip '* | 'inet '*) ;;
     *) continue ;;
@@ -95,10 +105,14 @@ nft list tables 2>/dev/null | head -n 40 | while read -r _ family table _; do
   nft -j list table "$family" "$table" 2>/dev/null | head -c 400000 | fold -b -w 3000 |
     sed -u "s/^/$check\${tab}nft$tab$family $table$tab/"
 done`,
-    args: () => [],
+    args: ({ requirements }) => {
+      const own = requirements.flatMap(({ ownRules }) => (ownRules ? [ownRules] : []));
+      const chains = [...FOREIGN_CHAINS, ...own.flatMap((each) => each.chains ?? [])];
+      return [chains.join('|'), own.flatMap(({ tables = [] }) => tables).join(' ')];
+    },
   },
   evaluate(of, rows) {
-    const opens = firewallOptions(of.cluster, of.host).mode === 'open';
+    const opens = preparedWith(of.cluster, of.host).firewall.mode === 'open';
     const tools = rows.flatMap(([word, tool = '']) => (word === 'tool' ? [tool] : []));
     const managed = (tool: string) => opens && tools.includes(tool);
     const tables: ReadonlyMap<string, Chain>[] = [];
@@ -114,15 +128,16 @@ done`,
       if (chains) tables.push(chains);
     }
     const wanted = wantedOf(of);
+    const accepts = of.requirements.some(({ ownRules }) => ownRules?.acceptsForwarded);
     return tables.flatMap((chains) =>
       [...chains.values()].flatMap((chain) => {
         const lost = wanted.flatMap((each): Lost[] => {
           const { packet } = each;
           if (packet.hook !== chain.hook) return [];
           const outcome = outcomeOf(chain, chains, packet);
-          // flannel puts its own rules at the end of this chain.
-          const flannels = chain.table === 'ip filter' && chain.name === 'FORWARD' && outcome.by === null;
-          return outcome.end === 'drop' && !flannels ? [{ ...each, by: outcome.by }] : [];
+          // The policy comes after the last rule, and that is one of the pod network's.
+          const accepted = accepts && chain.table === 'ip filter' && chain.name === 'FORWARD' && outcome.by === null;
+          return outcome.end === 'drop' && !accepted ? [{ ...each, by: outcome.by }] : [];
         });
         const [first] = lost;
         if (!first) return [];

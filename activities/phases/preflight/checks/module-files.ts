@@ -1,32 +1,12 @@
-import type { ClusterSpec } from '../../../../contracts/cluster.ts';
-import type { Host } from '../../../../contracts/host.ts';
-import { kubeChoices } from '../../../kube/choices.ts';
-import { runsPods } from '../../placement.ts';
+import { requiredModules } from '../../required.ts';
 import { defineCheck } from '../check.ts';
-
-const PROXY: Readonly<Record<string, readonly string[]>> = {
-  nftables: ['nf_tables', 'nft_ct', 'nft_nat', 'nft_masq'],
-  iptables: ['ip_tables', 'iptable_nat', 'iptable_filter', 'xt_conntrack', 'xt_comment'],
-  ipvs: ['ip_vs', 'ip_vs_rr', 'ip_set'],
-};
-const NETWORK: Readonly<Record<string, readonly string[]>> = { vxlan: ['vxlan', 'udp_tunnel'], udp: ['tun'] };
-
-/** Modules that containers, services and the pod network load, by name. */
-function modulesOf({ cluster, host }: { cluster: ClusterSpec; host: Host }): string[] {
-  const { proxyMode, flannelBackend } = kubeChoices(cluster, host);
-  return [
-    ...['overlay', 'br_netfilter', 'bridge', 'veth', 'nf_conntrack', 'nf_nat'],
-    ...(PROXY[proxyMode] ?? []),
-    ...(NETWORK[flannelBackend] ?? []),
-  ];
-}
 
 export default defineCheck({
   name: 'module-files',
   about: 'kernel',
   title: 'Kernel modules that are kept from loading',
   inspects:
-    '`blacklist` and `install NAME /bin/true` in modprobe.d, `module_blacklist` on the command line of the kernel and `kernel.modules_disabled`, for modules that the cluster needs and that are not built in; on control planes and workers.',
+    '`blacklist` and `install NAME /bin/true` in modprobe.d, `module_blacklist` on the command line of the kernel and `kernel.modules_disabled`, for modules that the phases of the host require ([phases.md](phases.md)) and that are not built in.',
   codes: ['KERNEL_MODULE_BLOCKED'],
   probe: {
     script: `
@@ -55,7 +35,10 @@ read -r off 2>/dev/null </proc/sys/kernel/modules_disabled && [ "$off" = 1 ] || 
 for name; do
   [ -d "/sys/module/$name" ] || grep -qs "^$name " /proc/modules || grep -qs "/$name[.]ko" "$builtin" || say disabled "$name"
 done`,
-    args: (of) => (runsPods(of.host) ? modulesOf(of) : null),
+    args: ({ requirements }) => {
+      const modules = requiredModules(requirements);
+      return modules.length > 0 ? modules : null;
+    },
   },
   evaluate(_of, rows) {
     const problem = (message: string, evidence: string) => ({

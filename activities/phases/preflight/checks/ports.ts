@@ -1,41 +1,27 @@
-import type { ClusterSpec } from '../../../../contracts/cluster.ts';
-import type { Host, Role } from '../../../../contracts/host.ts';
-import * as paths from '../../../kube/paths.ts';
-import { runsPods } from '../../placement.ts';
-import { defineCheck } from '../check.ts';
+import { requiredPorts } from '../../required.ts';
+import { type CheckHost, defineCheck } from '../check.ts';
 
-/** Port → the binary of ours that may hold it, on this host. */
-function portsOf({ host }: { cluster: ClusterSpec; host: Host }): Map<number, string> {
-  const has = (role: Role) => host.roles.includes(role);
-  const ports = new Map<number, string>();
-  const port = (binary: string, ...numbers: number[]) => {
-    for (const number of numbers) ports.set(number, `${paths.BIN_DIR}/${binary}`);
-  };
-  if (has('etcd')) port('etcd', paths.ETCD_CLIENT_PORT, paths.ETCD_PEER_PORT);
-  if (has('registry')) port('registry', paths.REGISTRY_PORT);
-  if (has('control-plane')) {
-    port('kube-apiserver', paths.API_SERVER_PORT);
-    port('kube-controller-manager', paths.CONTROLLER_MANAGER_PORT);
-    port('kube-scheduler', paths.SCHEDULER_PORT);
-  }
-  if (runsPods(host)) {
-    port('kubelet', paths.KUBELET_PORT, paths.KUBELET_HEALTH_PORT);
-    port('kube-proxy', paths.KUBE_PROXY_METRICS_PORT, paths.KUBE_PROXY_HEALTH_PORT);
-  }
-  return ports;
-}
+/** Port, as the probe says it → the binary that may hold it, on this host. */
+const portsOf = ({ requirements }: CheckHost): Map<string, string> =>
+  new Map(
+    requiredPorts(requirements).flatMap(({ protocol, port, holder }) =>
+      holder === undefined ? [] : [[protocol === 'udp' ? `${port}/udp` : String(port), holder] as const],
+    ),
+  );
 
 export default defineCheck({
   name: 'ports',
   about: 'network',
   title: 'Listening ports',
-  inspects: '`ss -l -t -n -p`, on every host: the ports of its roles are free, or held by the binary of ours.',
+  inspects:
+    '`ss -l -t -u -n -p`, on every host: the ports of its phases ([phases.md](phases.md)) are free, or held by the binary of ours.',
   codes: ['PORT_IN_USE'],
   probe: {
     script: `
 command -v ss >/dev/null || return 0
-ss -H -l -t -n -p 2>/dev/null | while read -r _ _ _ local _ process; do
+ss -H -l -t -u -n -p 2>/dev/null | while read -r protocol _ _ _ local _ process; do
   port=\${local##*:}
+  [ "$protocol" != udp ] || port=$port/udp
   case " $1 " in *" $port "*) ;; *) continue ;; esac
   name=\${process#*'(("'} name=\${name%%'"'*}
   pid=\${process#*pid=} pid=\${pid%%[!0-9]*}
@@ -46,8 +32,7 @@ done`,
   },
   evaluate(of, rows) {
     const ports = portsOf(of);
-    return rows.flatMap(([text, local, pid, name, exe = '']) => {
-      const port = Number(text);
+    return rows.flatMap(([port = '', local, pid, name, exe = '']) => {
       const ours = ports.get(port);
       // A binary that was upgraded under its running process.
       if (ours === undefined || exe.replace(/ \(deleted\)$/, '') === ours) return [];

@@ -1,5 +1,4 @@
-import { rawPhaseOptions } from '../../options.ts';
-import { basePackages } from '../../prepare/public.ts';
+import { requiredPackages } from '../../required.ts';
 import { defineCheck } from '../check.ts';
 
 /** sh word that parts the packages of apt from those of dnf among the arguments. */
@@ -68,10 +67,9 @@ fi
   wanted=$(missing "$@" | tr '\\n' ' ')
   [ -z "$wanted" ] || printf '%s\\n%s\\n' "$dead" "$(say packages "$wanted")"
 }`,
-    args: ({ cluster, host }) => {
+    args: ({ cluster, requirements }) => {
       const { http = '', https = '' } = cluster.spec.proxy ?? {};
-      const more = rawPhaseOptions(cluster, 'prepare', host)['packages'];
-      const { apt, dnf } = basePackages(cluster, host, Array.isArray(more) ? more.map(String) : []);
+      const { apt, dnf } = requiredPackages(requirements);
       return [http, https, ...apt, APART, ...dnf];
     },
   },

@@ -1,6 +1,4 @@
-import { kubeChoices } from '../../../kube/choices.ts';
 import { isContainer } from '../../../kube/container-host.ts';
-import { runsPods } from '../../placement.ts';
 import { defineCheck } from '../check.ts';
 
 /** What each kind of row means, in a sentence. */
@@ -18,7 +16,7 @@ export default defineCheck({
   about: 'memory',
   title: 'Swap',
   inspects:
-    'On control planes and workers whose kubelet wants no swap: /etc/rc.local, /etc/crontab, /etc/cron.d and root’s crontab for swapon, /etc/waagent.conf, and in a container the swap of its machine (/proc/swaps). Swap in use, /etc/fstab, swap units, zram and services that switch swap on are prepare’s to switch off.',
+    'On hosts with a phase that requires swap to be off, such as a kubelet: /etc/rc.local, /etc/crontab, /etc/cron.d and root’s crontab for swapon, /etc/waagent.conf, and in a container the swap of its machine (/proc/swaps). Swap in use, /etc/fstab, swap units, zram and services that switch swap on are prepare’s to switch off.',
   codes: ['SWAP_STAYS'],
   probe: {
     script: `
@@ -27,7 +25,7 @@ grep -nHEs '^[^#]*(^|[[:space:]/;&])swapon([[:space:];&]|$)' /etc/rc.local /etc/
 grep -nHEis '^[[:space:]]*ResourceDisk\\.EnableSwap[[:space:]]*=[[:space:]]*y' /etc/waagent.conf |
   while IFS=: read -r file line text; do say waagent "$file, line $line" "$text"; done
 sed 1d /proc/swaps 2>/dev/null | while read -r device _; do say active "$device"; done`,
-    args: ({ cluster, host }) => (runsPods(host) && !kubeChoices(cluster, host).swapAllowed ? [] : null),
+    args: ({ requirements }) => (requirements.some(({ swapOff }) => swapOff) ? [] : null),
   },
   evaluate({ facts }, rows) {
     const found = rows.flatMap(([kind = '', place = '', text = '']) => {

@@ -1,10 +1,8 @@
-import type { ClusterSpec } from '../../../../contracts/cluster.ts';
-import type { Host } from '../../../../contracts/host.ts';
 import { isContainer } from '../../../kube/container-host.ts';
-import { kubeSysctls, LOWER_BOUNDS, SYSCTL_FILE } from '../../../kube/sysctls.ts';
-import { rawPhaseOptions } from '../../options.ts';
-import { runsPods } from '../../placement.ts';
-import { defineCheck } from '../check.ts';
+import { preparedWith, SYSCTL_FILE, settingsOf } from '../../prepare/public.ts';
+import { isGoodValue, requiredModules } from '../../required.ts';
+import type { RequiredSysctl } from '../../requires.ts';
+import { type CheckHost, defineCheck } from '../check.ts';
 
 /** One assignment of a kernel setting in a file. */
 interface Assignment {
@@ -18,15 +16,17 @@ interface Assignment {
 /** Folders of systemd-sysctl: of several files of one name, that of the first folder counts. */
 const FOLDERS = ['/etc/sysctl.d/', '/run/sysctl.d/', '/usr/local/lib/sysctl.d/', '/usr/lib/sysctl.d/'];
 
-/** What every kernel setting should be, further names of the same setting included. */
-function settings({ cluster, host }: { cluster: ClusterSpec; host: Host }, container: boolean): Map<string, string> {
-  const more = rawPhaseOptions(cluster, 'prepare', host)['sysctls'];
-  const values = { ...kubeSysctls(container), ...(more as Record<string, string> | undefined) };
-  const map = new Map(Object.entries(values).map(([key, value]) => [dotted(key), plain(String(value))]));
+/** What every kernel setting should be, further names of the same setting included; empty: nothing is required of the host. */
+function settings({ cluster, host, requirements }: CheckHost, container: boolean): Map<string, RequiredSysctl> {
+  const chosen = settingsOf(requirements, preparedWith(cluster, host).sysctls, { container });
+  const map = new Map([...chosen].map(([key, setting]) => [dotted(key), { ...setting, value: plain(setting.value) }]));
   // Two names of one setting (Documentation/networking/ip-sysctl.rst).
-  map.set('net.ipv4.conf.all.forwarding', map.get('net.ipv4.ip_forward') ?? '1');
-  // Modules that kube-proxy and the pod network load later would stay away.
-  if (!map.has('kernel.modules_disabled')) map.set('kernel.modules_disabled', '0');
+  const forward = map.get('net.ipv4.ip_forward');
+  if (forward) map.set('net.ipv4.conf.all.forwarding', forward);
+  // Modules that are loaded later, when they are used, would stay away.
+  if (requiredModules(requirements).length > 0 && !map.has('kernel.modules_disabled')) {
+    map.set('kernel.modules_disabled', { value: '0' });
+  }
   return map;
 }
 
@@ -45,18 +45,11 @@ function matches(pattern: string, key: string): boolean {
   return new RegExp(`^${text}$`).test(key);
 }
 
-/** Does the value do as well as the one that we want? */
-function good(key: string, wanted: string, value: string): boolean {
-  if (value === wanted) return true;
-  if (LOWER_BOUNDS.includes(key)) return Number(value) >= Number(wanted);
-  // Only strict filtering (1) drops packets of pods.
-  return key === 'net.ipv4.conf.all.rp_filter' && wanted === '2' && value === '0';
-}
-
 /** The key of ours that an assignment spoils; null when it does no harm. */
-function spoils({ key, value }: Assignment, settingsNeeded: ReadonlyMap<string, string>): string | null {
-  for (const [ours, wanted] of settingsNeeded) if (matches(key, ours) && !good(ours, wanted, value)) return ours;
-  return /^net\.ipv4\.conf\..+\.forwarding$/.test(key) && value === '0' ? key : null;
+function spoils({ key, value }: Assignment, settingsNeeded: ReadonlyMap<string, RequiredSysctl>): string | null {
+  for (const [ours, wanted] of settingsNeeded) if (matches(key, ours) && !isGoodValue(wanted, value)) return ours;
+  const forwards = settingsNeeded.get('net.ipv4.ip_forward')?.value === '1';
+  return forwards && /^net\.ipv4\.conf\..+\.forwarding$/.test(key) && value === '0' ? key : null;
 }
 
 const nameOf = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
@@ -73,7 +66,7 @@ export default defineCheck({
   name: 'sysctl-files',
   about: 'kernel',
   title: 'Files with kernel settings',
-  inspects: `Files of systemd-sysctl, \`sysctl --system\` and ufw that take back a setting of ${SYSCTL_FILE} or switch off the loading of modules, on control planes and workers. A file that sorts before ours is no problem.`,
+  inspects: `Files of systemd-sysctl, \`sysctl --system\` and ufw that take back a setting of ${SYSCTL_FILE} or switch off the loading of modules, on hosts whose phases require settings or modules ([phases.md](phases.md)). A file that sorts before ours is no problem.`,
   codes: ['SYSCTL_OVERRIDDEN'],
   probe: {
     script: `
@@ -105,7 +98,10 @@ awk -v "keys= $keys " '
     if (index(keys, " " key " ") || key ~ /[*?]/ || key ~ /^net[.]ipv4[.]conf[.].*[.]forwarding$/)
       printf "%s\\t%s\\t%s\\t%s\\n", FILENAME, FNR, key, value
   }' "$@" | while IFS='\t' read -r file line key value; do say set "$file" "$line" "$key" "$value"; done`,
-    args: (of) => (runsPods(of.host) ? [[...settings(of, false).keys()].join(' ')] : null),
+    args: (of) => {
+      const keys = [...settings(of, false).keys()];
+      return keys.length > 0 ? [keys.join(' ')] : null;
+    },
   },
   evaluate(of, rows) {
     const settingsNeeded = settings(of, isContainer(of.facts));
@@ -122,7 +118,7 @@ awk -v "keys= $keys " '
       const spoilt = spoils(assignment, settingsNeeded);
       const wins = spoilt === null ? null : winsBy(assignment, ufw);
       if (spoilt === null || wins === null) return [];
-      const wanted = settingsNeeded.get(spoilt) ?? '1';
+      const wanted = settingsNeeded.get(spoilt)?.value ?? '1';
       return [
         {
           code: 'SYSCTL_OVERRIDDEN' as const,
