@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { checkAnswersOfRun } from './test/support/answers.ts';
 import { LongestFirst } from './test/support/longest-first.ts';
 
-// Services that tests start, from any process, compare each of their answers with the OpenAPI document.
-process.env['KUBEWRIGHT_CHECK_ANSWERS'] ??= '1';
+checkAnswersOfRun();
 
 /**
  * Runs of tests that talk to real servers and hosts, beside whatever else the machine does: CI asks a failed one once
@@ -39,6 +39,8 @@ export default defineConfig({
   test: {
     // The Temporal core is a native module: worker threads run it out of wasm memory.
     pool: 'forks',
+    globalSetup: ['test/support/answers-global-setup.ts'],
+    setupFiles: ['test/support/answers-setup.ts'],
     // Bounds on a hang, not on speed: the machine may be busy with anything.
     testTimeout: 60_000,
     sequence: { sequencer: LongestFirst },

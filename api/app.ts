@@ -26,8 +26,8 @@ export interface AppOptions {
   https?: { cert: string; key: string } | undefined;
   /** Addresses and CIDRs of proxies whose X-Forwarded-* headers count. Default: none. */
   trustProxy?: readonly string[] | undefined;
-  /** Compare every answer with the OpenAPI document; one that differs becomes a 500. For tests. */
-  checkAnswers?: boolean | undefined;
+  /** Compare every answer with the OpenAPI document; one that differs becomes a 500 and a line of this file. For tests. */
+  checkAnswers?: string | undefined;
 }
 
 /** Request ids that a caller may choose: what is safe in a log line. */
@@ -92,7 +92,8 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   limitStreams(app, deps.store.tokens, limits);
   const api = validate(app);
   await documentApi(app);
-  if (options.checkAnswers === true) (await import('./plugins/checked-answers.ts')).checkAnswers(app);
+  const { checkAnswers: file } = options;
+  if (file !== undefined) (await import('./plugins/checked-answers.ts')).checkAnswers(app, file);
   await app.register(async (scope) => {
     for (const add of await scanRoutes()) add(scope.withTypeProvider() as typeof api, deps);
   });

@@ -45,7 +45,7 @@ const environment = z.object({
   ...sinkEnvironment,
   KUBEWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   KUBEWRIGHT_ALLOW_PLAINTEXT: z.enum(['0', '1', 'true', 'false', '']).default('0'),
-  KUBEWRIGHT_CHECK_ANSWERS: z.enum(['0', '1', '']).default('0'),
+  KUBEWRIGHT_CHECK_ANSWERS: optional,
   KUBEWRIGHT_MIN_FREE_MIB: optional.refine(
     (text) => text === undefined || /^\d{1,9}$/.test(text),
     'must be a number of MiB',
@@ -119,8 +119,8 @@ export interface ApiConfig {
   temporal: TemporalTarget;
   /** Whose pages may call /codec; embedded, it is our own UI by itself. */
   temporalUiOrigin: string | undefined;
-  /** Compare every answer with the OpenAPI document. Tests set it. */
-  checkAnswers: boolean;
+  /** Compare every answer with the OpenAPI document; this file gets a line for each that differs. Tests set it. */
+  checkAnswers: string | undefined;
 }
 
 /** Parse the environment, secrets from files included. Throws one Error that names every problem. */
@@ -162,7 +162,7 @@ export function parseConfig(given: Environment): ApiConfig {
     anchors: anchorConfig(data),
     temporal: target,
     temporalUiOrigin: data.KUBEWRIGHT_TEMPORAL_UI_ORIGIN,
-    checkAnswers: data.KUBEWRIGHT_CHECK_ANSWERS === '1',
+    checkAnswers: data.KUBEWRIGHT_CHECK_ANSWERS,
   };
 }
 

@@ -260,6 +260,26 @@ export const kubeconfigRequest = z
   })
   .prefault({});
 
+const certificate = z.string().max(65_536).describe('PEM, in base64');
+/** A kubeconfig of one user in one cluster, as it reads once its YAML is parsed. */
+export const kubeconfigDocument = z.object({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('Config'),
+  clusters: z
+    .array(z.object({ name: text, cluster: z.object({ server: text, 'certificate-authority-data': certificate }) }))
+    .length(1),
+  users: z
+    .array(
+      z.object({
+        name: text,
+        user: z.object({ 'client-certificate-data': certificate, 'client-key-data': certificate }),
+      }),
+    )
+    .length(1),
+  contexts: z.array(z.object({ name: text, context: z.object({ cluster: text, user: text }) })).length(1),
+  'current-context': text,
+});
+
 const reason = z.string().max(500).optional();
 const onOperation = {
   operation: operationId

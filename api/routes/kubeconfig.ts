@@ -1,5 +1,5 @@
-import { z } from 'zod';
-import { kubeconfigRequest } from '../../contracts/api.ts';
+import type { z } from 'zod';
+import { kubeconfigDocument, kubeconfigRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Actor } from '../../contracts/operation.ts';
 import { actorFor, giverOf } from '../plugins/auth.ts';
@@ -29,7 +29,7 @@ export default defineRoutes((api, deps) => {
     params: clusterParams,
     produces: ['application/yaml'],
     // As its reader sees it once the YAML is parsed.
-    response: responses({ 200: z.looseObject({ apiVersion: z.literal('v1'), kind: z.literal('Config') }) }),
+    response: responses({ 200: kubeconfigDocument }),
   };
   api.get(
     '/clusters/:name/kubeconfig',

@@ -55,7 +55,8 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-fuzz-'));
   // It asks as fast as it can, and the limits are not what is tried.
   for (const name of Object.keys(limitEnvironment)) process.env[name] = '1000000';
-  process.env['KUBEWRIGHT_CHECK_ANSWERS'] = '1';
+  const answers = join(folder, 'answers.log');
+  process.env['KUBEWRIGHT_CHECK_ANSWERS'] = answers;
   try {
     const service = await ensureService(folder, (line) => console.error(line), 0);
     const admin = readFileSync(service.tokenFile, 'utf8').trim();
@@ -83,7 +84,7 @@ async function main(): Promise<number> {
     );
     if (!alive) problems.push('the service no longer answers');
     await stopService(folder);
-    problems.push(...serviceProblems(service.logFile), ...(await journalProblems(folder)));
+    problems.push(...serviceProblems(service.logFile), ...differences(answers), ...(await journalProblems(folder)));
     for (const problem of problems) console.error(`fuzz: ${problem}`);
     console.log(problems.length > 0 ? `fuzz: failed (--seed ${seed})` : `fuzz: nothing found (seed ${seed})`);
     return problems.length > 0 ? 1 : 0;
@@ -143,6 +144,10 @@ async function install(): Promise<string> {
   }
   return program;
 }
+
+/** Answers that differed from the OpenAPI document. */
+const differences = (file: string): string[] =>
+  existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').slice(0, 20) : [];
 
 /** Lines of the service's log that say that something of ours was not caught. */
 function serviceProblems(logFile: string): string[] {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../cli/dev/api-client.ts';
 import { type Lab, labDown, labUp } from '../../lab/lab.ts';
+import { ANSWERS, addDifferences, requireChecked } from '../support/answers.ts';
 import { type DockerHost, dockerHost, put } from '../support/docker-host.ts';
 import { composeImages } from '../support/docker-images.ts';
 
@@ -35,6 +36,14 @@ describe('docker compose up', () => {
     }
     const { stdout } = await promisify(execFile)('git', ['ls-files', 'docker-compose.yml', 'deploy'], { cwd: ROOT });
     await docker.copy(stdout.trim().split('\n'), FOLDER, ROOT);
+    const environment = { [ANSWERS]: '/data/answers.log' };
+    await put(
+      docker,
+      JSON.stringify({ services: { api: { environment } } }),
+      FOLDER,
+      'docker-compose.override.yml',
+      scratch,
+    );
   });
 
   afterAll(async () => {
@@ -187,5 +196,8 @@ describe('docker compose up', () => {
     expect(await api.commands(LAB, { operation })).toHaveLength(commands);
     const again = await api.request<{ operation: string }>('POST', `/clusters/${LAB}/operations`, { kind: 'check' });
     expect((await api.follow(LAB, again.operation)).state).toBe('succeeded');
+    await requireChecked(`http://${docker.host.address}:8080`);
+    const { stdout } = await compose('exec -T api sh -c "cat /data/answers.log 2>/dev/null"');
+    addDifferences(stdout.split('\n').filter(Boolean));
   });
 });

@@ -10,6 +10,7 @@ import { checkoutRoot } from '../../cli/dev/paths.ts';
 import type { OperationStatus } from '../../contracts/operation.ts';
 import { addonChecks } from './addons/checks.ts';
 import { CIS_CHECKS, cisScript } from './cis-checks.ts';
+import { requireChecked } from '../support/answers.ts';
 import { ssh } from './support.ts';
 
 /** What a newcomer gets from one command, judged from outside: kubectl, OpenSSH and the official client. */
@@ -43,6 +44,7 @@ describe('npm run demo', () => {
     await demo('--down');
     const { stdout } = await demo('--exit', '--json');
     answer = demoAnswer.parse(JSON.parse(stdout.trim().split('\n').at(-1)!));
+    await requireChecked(answer.api);
     api = new ApiClient(answer.api, readFileSync(answer.tokenFile, 'utf8').trim());
     controlPlane = answer.hosts[0]!;
     kubectl = async (...args) =>

@@ -6,6 +6,7 @@ import { demoRootOf } from '../../cli/dev/paths.ts';
 import { ensureService, type RunningService, stopService } from '../../cli/dev/services.ts';
 import { type Lab, labDown, labUp } from '../../lab/lab.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
+import { requireChecked } from '../support/answers.ts';
 
 const quiet = () => undefined;
 export const run = promisify(execFile);
@@ -33,6 +34,7 @@ export async function freshBench(name: string, hosts = 3): Promise<Bench> {
   const lab = await labUp({ name, hosts, onProgress: quiet });
   const start = async () => {
     bench.service = await ensureService(folder, quiet, 0);
+    await requireChecked(bench.service.url);
     bench.api = new ApiClient(bench.service.url, readFileSync(bench.service.tokenFile, 'utf8').trim());
   };
   const bench: Bench = {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, labDown, labUp } from '../../lab/lab.ts';
 import { run, tryRun } from '../../lab/run.ts';
+import { ANSWERS, addDifferences } from '../support/answers.ts';
 import { type AssembledImage, assembleImage } from '../support/image.ts';
 import { DATABASE_PASSWORDS, type Postgres, setupRoles, startPostgres } from '../support/postgres.ts';
 import { createNamespace, type ProductionTemporal, startProductionTemporal } from '../support/production-temporal.ts';
@@ -13,6 +14,7 @@ import { createNamespace, type ProductionTemporal, startProductionTemporal } fro
 const LAB = 'kwps';
 const ROOT = join(import.meta.dirname, '../..');
 const say = (line: string) => process.stderr.write(`${line}\n`);
+const ANSWERS_LOG = '/var/lib/kubewright/answers.log';
 const UNITS = ['kubewright-api', 'kubewright-worker'];
 
 /** deploy/systemd on a host with systemd; PostgreSQL and Temporal at its loopback, through a tunnel to this machine. */
@@ -61,6 +63,7 @@ describe('the systemd units', () => {
       [
         'install -D -m 0644 /tmp/units/kubewright.sysusers /etc/sysusers.d/kubewright.conf && systemd-sysusers',
         'install -d -m 0700 /etc/kubewright && cp /tmp/units/kubewright.env.example /etc/kubewright/kubewright.env',
+        `echo ${ANSWERS}=${ANSWERS_LOG} >>/etc/kubewright/kubewright.env`,
         `umask 077; openssl rand -base64 32 >/etc/kubewright/secret-key 2>/dev/null || head -c 32 /dev/urandom | base64 >/etc/kubewright/secret-key`,
         `printf '%s\\n' '${DATABASE_PASSWORDS.KUBEWRIGHT_DB_PASSWORD}' >/etc/kubewright/database-password`,
         'systemctl daemon-reload',
@@ -113,6 +116,7 @@ describe('the systemd units', () => {
       expect(environment).toMatch(/^KUBEWRIGHT_SECRET_KEY_FILE=\/run\/credentials\//m);
       expect((await ssh(`nsenter -t ${pid} -m touch /opt/kubewright/x`)).stderr).toContain('Read-only file system');
     }
+    expect(await must('curl -fsSi http://127.0.0.1:8080/healthz')).toContain('x-answers-checked: 1');
     expect(await must('stat -c "%a %U" /var/lib/kubewright /var/lib/kubewright/admin-token')).toBe(
       '700 kubewright\n600 kubewright\n',
     );
@@ -135,6 +139,10 @@ describe('the systemd units', () => {
     for (const unit of UNITS) {
       expect([await shown(unit, 'Result'), await shown(unit, 'ExecMainStatus')]).toEqual(['success', '0']);
     }
+  });
+
+  it('send answers that match the OpenAPI document', async () => {
+    addDifferences((await must(`cat ${ANSWERS_LOG} 2>/dev/null || true`)).split('\n').filter(Boolean));
   });
 
   it('do not restart with a wrong configuration, and log the error', async () => {

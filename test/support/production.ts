@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { freePort } from '../../cli/dev/services.ts';
+import { ANSWERS, addDifferences, differences, requireChecked } from './answers.ts';
 import { type AssembledImage, assembleImage, runInImage, startInImage } from './image.ts';
 import { DATABASE_PASSWORDS, type Postgres, setupRoles, startPostgres } from './postgres.ts';
 import {
@@ -84,13 +85,18 @@ export async function startProduction(onProgress: (line: string) => void): Promi
       ...(process.env['KUBEWRIGHT_RUN'] ? { KUBEWRIGHT_RUN: process.env['KUBEWRIGHT_RUN'] } : {}),
     });
     const apiData = await data('api');
+    parts.push(async () => addDifferences(differences(join(apiData, 'answers.log')).lines));
     const api = service({
       image,
       argv: command('api'),
-      env: environment('api'),
+      env: { ...environment('api'), [ANSWERS]: '/data/answers.log' },
       data: apiData,
       log: join(folder, 'api.log'),
-      healthy: async () => (await fetch(`${url}/readyz`)).ok,
+      healthy: async () => {
+        if (!(await fetch(`${url}/readyz`)).ok) return false;
+        await requireChecked(url);
+        return true;
+      },
     });
     const workerOptions = { env: environment('worker'), data: await data('worker') };
     const worker = service({

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openStore, type Store } from '../../store/index.ts';
 import { openKeyring } from '../../store/keyring.ts';
+import { ANSWERS, answersFile, requireChecked } from './answers.ts';
 
 /** A service that runs as a process of its own. */
 export interface ServiceProcess {
@@ -68,6 +69,7 @@ export async function startServiceProcess(first: Record<string, string> = {}): P
         KUBEWRIGHT_DATA: dataDir,
         KUBEWRIGHT_PORT: String(port),
         TEMPORAL_ADDRESS: NO_TEMPORAL,
+        [ANSWERS]: answersFile(),
         ...env,
       },
     });
@@ -80,7 +82,9 @@ export async function startServiceProcess(first: Record<string, string> = {}): P
         log = (log + text).slice(-LOG_LENGTH);
       });
     }
-    return addressOf(started, () => own);
+    const address = await addressOf(started, () => own);
+    await requireChecked(address);
+    return address;
   }
 
   async function stop(): Promise<void> {

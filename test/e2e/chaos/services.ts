@@ -7,6 +7,7 @@ import { checkoutRoot } from '../../../cli/dev/paths.ts';
 import { freePort } from '../../../cli/dev/services.ts';
 import { endProcess, type ProcessId, processId } from '../../../lab/processes.ts';
 import { startTemporalServer } from '../../../worker/temporal-server/start.ts';
+import { requireChecked } from '../../support/answers.ts';
 
 /** What can be killed. */
 export const PROCESSES = ['worker', 'api', 'temporal'] as const;
@@ -157,7 +158,7 @@ export class Services {
     const deadline = Date.now() + READY_MS;
     for (;;) {
       const answer = await fetch(`${this.apiUrl}/healthz`, { signal: AbortSignal.timeout(3_000) }).catch(() => null);
-      if (answer?.ok && existsSync(join(this.dataDir, 'admin-token'))) return;
+      if (answer?.ok && existsSync(join(this.dataDir, 'admin-token'))) return requireChecked(this.apiUrl);
       if (Date.now() > deadline) throw new Error(`the API does not get ready:\n${this.logTail('api')}`);
       await sleep(25);
     }

@@ -1,7 +1,7 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { payloadCodec } from '../../../codec/payload-codec.ts';
-import { type Json, spec, type TestApi, testApi } from './support.ts';
+import { type Json, KUBECONFIG, spec, type TestApi, testApi } from './support.ts';
 
 let api: TestApi;
 /** Good for `mine` alone, with every right there. */
@@ -135,7 +135,7 @@ describe('a kubeconfig of one person', () => {
   it('is by default for the caller, as a viewer, for one day', async () => {
     const answer = await issue({}, 'viewer');
     expect(answer.status).toBe(200);
-    expect(answer.text).toBe('# viewer kubewright:viewers 86400000\n');
+    expect(answer.text).toBe(`# viewer kubewright:viewers 86400000\n${KUBECONFIG}`);
     expect(answer.headers).toMatchObject({ 'cache-control': 'no-store', 'x-certificate-serial': '0a' });
     expect((await issue({ expiresIn: '30m' }, 'viewer')).text).toContain(' 1800000');
   });

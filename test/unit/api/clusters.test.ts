@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
 import { planOf } from '../../support/temporal-plan.ts';
-import { host, type Json, spec, type TestApi, testApi } from './support.ts';
+import { host, type Json, KUBECONFIG, spec, type TestApi, testApi } from './support.ts';
 
 let api: TestApi;
 beforeEach(async () => {
@@ -320,7 +320,7 @@ describe('operations and commands', () => {
 
   it('the admin kubeconfig is for admins', async () => {
     const answer = await api.call('GET', '/clusters/demo/kubeconfig');
-    expect(answer).toMatchObject({ status: 200, text: 'apiVersion: v1\nkind: Config\n' });
+    expect(answer).toMatchObject({ status: 200, text: KUBECONFIG });
     expect((await api.call('GET', '/clusters/demo/kubeconfig', { as: 'operator' })).status).toBe(403);
     await post(spec({}, undefined, { name: 'other' }));
     expect((await api.call('GET', '/clusters/other/kubeconfig')).status).toBe(409);

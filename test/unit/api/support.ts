@@ -6,6 +6,7 @@ import { Registry } from '@prometheus-io/client';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { definePhase } from '../../../activities/phases/phase.ts';
+import { kubeconfigYaml } from '../../../activities/pki/kubeconfig.ts';
 import { buildApp } from '../../../api/app.ts';
 import { createBundleBuilder } from '../../../api/bundle-builder.ts';
 import type { ApiDeps } from '../../../api/deps.ts';
@@ -20,6 +21,7 @@ import type { ClusterState, SubmitOperation } from '../../../contracts/actions.t
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { openStore, type Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
+import { answersFile } from '../../support/answers.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -154,6 +156,11 @@ export interface Answer {
   headers: Record<string, unknown>;
 }
 
+/** What a cluster named demo answers as its kubeconfig. */
+export const KUBECONFIG = kubeconfigYaml({
+  ...{ cluster: 'demo', user: 'admin', server: 'https://192.0.2.1:6443', ca: 'ca', cert: 'cert', key: 'key' },
+});
+
 export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
   const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-api-'));
   const store = await openStore({ dataDir, keyring: parseKeyring(Buffer.alloc(32, 7).toString('base64')) });
@@ -174,10 +181,12 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
     ),
     bundleBuilder: createBundleBuilder({ store, temporal, signer, spool: join(dataDir, 'spool') }),
     phases,
-    kubeconfig: (cluster) => Promise.resolve(cluster === 'demo' ? 'apiVersion: v1\nkind: Config\n' : null),
+    kubeconfig: (cluster) => Promise.resolve(cluster === 'demo' ? KUBECONFIG : null),
     personalKubeconfig: (cluster, _spec, { person, group, lifeMs }) =>
       Promise.resolve(
-        cluster === 'demo' ? { text: `# ${person} ${group} ${lifeMs}\n`, serial: '0a', expiresAt: 'then' } : null,
+        cluster === 'demo'
+          ? { text: `# ${person} ${group} ${lifeMs}\n${KUBECONFIG}`, serial: '0a', expiresAt: 'then' }
+          : null,
       ),
     codec: payloadCodec(store.payloadKeys),
     temporalUiOrigin: 'http://127.0.0.1:8233',
@@ -189,7 +198,7 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
     limits: { ...DEFAULT_LIMITS, requestsPerMinute: 1_000_000, recordsPerMinute: 1_000_000, dryRuns: 1_000 },
     ...more,
   };
-  const app = await buildApp(deps, { checkAnswers: true });
+  const app = await buildApp(deps, { checkAnswers: answersFile() });
   const make = async (role: 'viewer' | 'operator' | 'admin') => (await store.tokens.create(role, role)).token;
   const token = { viewer: await make('viewer'), operator: await make('operator'), admin: await make('admin') };
   return {
