@@ -96,6 +96,8 @@ export const undoFunctions = (nonce: string): string => `set +e
 export LC_ALL=C
 KW_N=${nonce}
 KW_DRY=
+KW_GOING=
+KW_GOING_TREES=
 KW_KEPT=
 kw_tell() {
   printf '%s %s %s\\t%s\\n' "$KW_N" "$1" "$KW_KEY" "$2"
@@ -125,8 +127,19 @@ kw_take_back() {
 kw_remove_folder() {
   if [ -L "$1" ]; then kw_tell kept "it is a link by now, to $(readlink -m -- "$1")"; return 0; fi
   [ -d "$1" ] || return 0
-  if rmdir -- "$1" 2>/dev/null; then kw_tell removed "$1"; return 0; fi
-  [ -n "$(ls -A -- "$1")" ] || { rmdir -- "$1"; return 1; }
+  if [ -n "$KW_DRY" ]; then
+    kw_left=$(kw_tree "$1" | kw_staying "$1" yes | head -n 1)
+    if [ -z "$kw_left" ]; then kw_tell removed "$1"; return 0; fi
+  else
+    if rmdir -- "$1" 2>/dev/null; then kw_tell removed "$1"; return 0; fi
+    [ -n "$(ls -A -- "$1")" ] || { rmdir -- "$1"; return 1; }
+  fi
   kw_tell kept "it holds what Kubewright did not place: $(ls -A -- "$1" | head -n 5 | tr '\n\t' '  ')"
 }
 ${LEFTOVER_FUNCTIONS}`;
+
+/** Paths that an entry is about; none of a package, an account or a setting. A service's own file is `<unit>#<path>`. */
+export function pathsOf({ kind, id }: LedgerEntry): string[] {
+  if (kind === 'service') return id.includes('#') ? [id.slice(id.indexOf('#') + 1)] : [];
+  return id.startsWith('/') ? [id] : [];
+}

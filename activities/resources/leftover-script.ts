@@ -91,10 +91,30 @@ kw_let_go() {
 kw_ours_in() {
   if [ -s "$2" ]; then kw_tree "$1" | awk 'NR == FNR { before[$0]; next } !($0 in before)' "$2" -; else kw_tree "$1"; fi
 }
+# kw_staying <folder> <yes: the leftover of this very folder counts>: of the names below it (standard input), those that no other
+# entry takes away. KW_GOING: paths that entries of this run take away, a line each; KW_GOING_TREES: with all that is below them.
+# In a real run they are gone by then.
+kw_staying() {
+  if [ -z "$KW_DRY" ]; then cat; return 0; fi
+  KW_GOING=$KW_GOING KW_GOING_TREES=$KW_GOING_TREES awk -v own="\${2:-}" '
+    BEGIN {
+      folder = ARGV[1]; ARGV[1] = ""
+      count = split(ENVIRON["KW_GOING"], list, "\\n")
+      for (i = 1; i <= count; i++) going[list[i]]
+      trees = split(ENVIRON["KW_GOING_TREES"], tree, "\\n")
+    }
+    {
+      path = folder "/" $0
+      if (path in going) next
+      for (i = 1; i <= trees; i++)
+        if ((tree[i] == folder && own != "") || (index(tree[i], folder "/") == 1 && index(path "/", tree[i] "/") == 1)) next
+      print
+    }' "$1"
+}
 # kw_clear <folder> <list> <words>
 kw_clear() {
   kw_gone=$(kw_let_go "$1")
-  if [ -z "$(kw_ours_in "$1" "$2" | head -n 1)" ] && [ "$kw_gone" = 0 ]; then return 1; fi
+  if [ -z "$(kw_ours_in "$1" "$2" | kw_staying "$1" | head -n 1)" ] && [ "$kw_gone" = 0 ]; then return 1; fi
   if [ -z "$KW_DRY" ]; then
     ( cd -P -- "$1" && kw_ours_in . "$2" | tr '\\1\\n' '\\n\\0' | xargs -0 -r rm -d -f -- ) || exit 1
   fi

@@ -276,9 +276,9 @@ export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
     return [
       ...(ours.length > 0 ? [{ key: 'service:*', script: `${STOP}\nkw_stop_units ${names}` }] : []),
       ...ours.map((entry) => ({ key: entryKey(entry), script: disable(quote(entry.id)) })),
-      ...files.map(({ id }) => ({
-        key: `service:${id.slice(0, id.indexOf('#'))}`,
-        script: `kw_take_back ${quote(id.slice(id.indexOf('#') + 1))}`,
+      ...files.map((entry) => ({
+        key: entryKey(entry),
+        script: `kw_take_back ${quote(entry.id.slice(entry.id.indexOf('#') + 1))}`,
       })),
       {
         key: 'service:*',

@@ -6,7 +6,7 @@ import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
 import { quote } from '../host/quote.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
-import { entryKey, type LedgerEntry, undoFunctions } from './ledger.ts';
+import { entryKey, type LedgerEntry, pathsOf, undoFunctions } from './ledger.ts';
 import { LEDGER } from './paths.ts';
 import { undoingOf } from './resource-kinds.ts';
 
@@ -65,7 +65,7 @@ export async function previewUndo(
       ({ key, script }) => `( KW_KEY=${quote(key)}\n${script}\n) </dev/null || exit 1`,
     ),
   );
-  for (const change of await undoByScript(remote, ['KW_DRY=yes', ...steps].join('\n'))) {
+  for (const change of await undoByScript(remote, [dryHead([]), ...steps].join('\n'))) {
     reports.get(change.resource)?.push(change);
   }
   return reports;
@@ -88,12 +88,19 @@ export async function foretellTogether(
       ({ key, script }) => `( KW_KEY=${quote(key)}\n${script}\n) </dev/null || exit 1`,
     ),
   );
-  const reports = steps.length > 0 ? await undoByScript(remote, ['KW_DRY=yes', ...steps].join('\n')) : [];
+  const reports = steps.length > 0 ? await undoByScript(remote, [dryHead(entries), ...steps].join('\n')) : [];
   const others = groups
     .filter((group) => !asked.includes(group))
     .flat()
     .map((entry): Change => ({ resource: entryKey(entry), action: 'remove', detail: `placed by ${entry.phase}` }));
   return [...others, ...reports];
+}
+
+/** Makes the functions report without changing anything, as if these entries were taken back one after the other. */
+function dryHead(entries: readonly LedgerEntry[]): string {
+  const paths = (some: readonly LedgerEntry[]) => quote(some.flatMap(pathsOf).join('\n'));
+  const trees = entries.filter(({ kind }) => kind === 'leftover');
+  return `KW_DRY=yes\nKW_GOING=${paths(entries)}\nKW_GOING_TREES=${paths(trees)}`;
 }
 
 /** Run a script of a phase's teardown: as a step of `undo`, with arguments. Returns its reported changes. */

@@ -1,4 +1,4 @@
-import { entryKey, type LedgerEntry, type Trace } from './ledger.ts';
+import { entryKey, type LedgerEntry, pathsOf, type Trace } from './ledger.ts';
 import type { Resource } from './resource.ts';
 import { kindOf, undoingOf } from './resource-kinds.ts';
 
@@ -18,7 +18,8 @@ export function unwanted(entries: readonly LedgerEntry[], desired: readonly Reso
     return undoing?.undo !== undefined && !undoing.outlives?.(entry) && !isWanted(entry);
   });
   const kept = new Set(left.map(entryKey));
-  for (const entry of entries) if (!kept.has(entryKey(entry))) for (const path of pathsOf(entry)) paths.add(path);
+  for (const entry of entries)
+    if (!kept.has(entryKey(entry))) if (entry.kind !== 'directory') for (const path of pathsOf(entry)) paths.add(path);
   const holds = (folder: string) => [...paths].some((path) => path === folder || path.startsWith(`${folder}/`));
   return left.filter(({ kind, id }) => kind !== 'directory' || !holds(id));
 }
@@ -37,9 +38,3 @@ function tracesOf(resource: Resource): { key: string; paths: string[] }[] {
 }
 
 const keyOf = (resource: Resource, { kind = resource.kind, id = resource.id }: Trace): string => `${kind}:${id}`;
-
-/** Paths that an entry covers. A service's own file is `<unit>#<path>`. */
-const pathsOf = ({ kind, id }: LedgerEntry): string[] => {
-  if (kind === 'service') return id.includes('#') ? [id.slice(id.indexOf('#') + 1)] : [];
-  return kind !== 'directory' && id.startsWith('/') ? [id] : [];
-};

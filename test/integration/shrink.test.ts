@@ -49,6 +49,7 @@ const off = toy('off', () => [
   packages({ apt: ['tree', 'hello'] }, []),
   user(UNIT, { home: ROOT }),
   directory(`${ROOT}/own`),
+  directory(`${ROOT}/empty`),
   file(`${ROOT}/own/conf`, 'own'),
   file('/etc/kubewright-shrink-theirs', 'ours\n'),
   sysctls({ [KEY]: 1 }, { file: `/etc/sysctl.d/90-${UNIT}.conf` }),
@@ -120,7 +121,7 @@ async function cleanUp(options: Record<string, { enabled: boolean }>, mode: 'app
 const state = async () =>
   (
     await session.host.script(
-      `for f in ${ROOT}/own ${ROOT}/own/conf ${ROOT}/shared/conf /etc/systemd/system/${UNIT}.service /var/lib/kubewright-shrink /etc/sysctl.d/90-${UNIT}.conf; do [ ! -e "$f" ] || echo "there $f"; done
+      `for f in ${ROOT}/own ${ROOT}/empty ${ROOT}/own/conf ${ROOT}/shared/conf /etc/systemd/system/${UNIT}.service /var/lib/kubewright-shrink /etc/sysctl.d/90-${UNIT}.conf; do [ ! -e "$f" ] || echo "there $f"; done
 cat /etc/kubewright-shrink-theirs /proc/sys/${KEY.replaceAll('.', '/')}
 getent passwd ${UNIT} >/dev/null && echo user
 systemctl is-active --quiet ${UNIT} && echo running
@@ -145,6 +146,8 @@ test('of a phase that is switched off everything goes that no other phase desire
       `remove service:${UNIT}.service`,
       `remove user:${UNIT}`,
       `remove file:${ROOT}/own/conf`,
+      `remove directory:${ROOT}/own`,
+      `remove directory:${ROOT}/empty`,
       `update sysctls:${KEY}`,
       'update file:/etc/kubewright-shrink-theirs',
       'remove leftover:/var/lib/kubewright-shrink',
@@ -153,7 +156,7 @@ test('of a phase that is switched off everything goes that no other phase desire
   expect(foretold.filter((each) => /tree|shared/.test(each))).toEqual([]);
   expect(await state()).toEqual(built);
 
-  await cleanUp({ off: { enabled: false } }, 'apply');
+  expect(await cleanUp({ off: { enabled: false } }, 'apply')).toEqual(foretold);
   expect(await state()).toEqual([`there ${ROOT}/shared/conf`, 'theirs', '0', 'tree']);
   expect(await cleanUp({ off: { enabled: false } }, 'apply')).toEqual([]);
 
