@@ -119,6 +119,7 @@ async function start(
   const spool = join(dataDir, 'spool');
   const bundleBuilder = createBundleBuilder({ store, temporal, signer, spool, sign: () => anchorer.sign(), logger });
   const tls = config.tls && readTls(config.tls);
+  const phases = await loadPhases();
   const app = await buildApp(
     {
       store,
@@ -128,8 +129,8 @@ async function start(
       readiness: readinessOf({ config, store, temporal, embedded, logger }),
       bundleBuilder,
       limits: config.limits,
-      phases: await loadPhases(),
-      ...clusterAccess(store),
+      phases,
+      ...clusterAccess(store, phases),
       codec: payloadCodec(store.payloadKeys),
       loginPaths: config.loginPaths,
       temporalUiOrigin: config.temporalUiOrigin ?? embedded?.temporalUiOrigin,

@@ -1,7 +1,7 @@
-import { hasApiServersName } from '../activities/kube/network.ts';
-import { rawPhaseOptions } from '../activities/phases/options.ts';
+import { controlPlaneEndpoint } from '../activities/phases/capabilities/control-plane-endpoint.ts';
+import { offerOf } from '../activities/phases/offers.ts';
 import type { Phase } from '../activities/phases/phase.ts';
-import { type ClusterSpec, hostsWithRole } from '../contracts/cluster.ts';
+import { type ClusterSpec, hostsWithRole, internalAddress } from '../contracts/cluster.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { validateClusterSpec } from '../contracts/spec-parse.ts';
 import { phaseValidator } from './validate-phases.ts';
@@ -30,9 +30,9 @@ export function requireRemovable(cluster: ClusterSpec, name: string, phases: rea
     refuse('QUORUM_WOULD_BREAK', `etcd would have ${left} members, and a quorum needs an odd number`);
   }
   if (host.roles.includes('registry')) refuse('SPEC_INVALID', 'the others pull their images from its registry');
-  const isFirst = controlPlanes[0]?.name === name;
-  if (isFirst && !hasApiServersName(cluster) && rawPhaseOptions(cluster, 'master')['endpoint'] === undefined) {
-    refuse('SPEC_INVALID', 'the others reach the API server through it (spec.phases.master.endpoint is not set)');
+  const endpoint = offerOf({ cluster, phases }, controlPlaneEndpoint).host;
+  if ([internalAddress(host), host.address].includes(endpoint)) {
+    refuse('SPEC_INVALID', `the others reach the API server through it: its address ${endpoint} is the endpoint`);
   }
   validateClusterSpec(withoutHost(cluster, name), phaseValidator(phases));
 }

@@ -1,8 +1,7 @@
 import { type ClusterSpec, hostsWithRole, internalAddress } from '../../contracts/cluster.ts';
 import type { Host } from '../../contracts/host.ts';
 import { cidrAddress, ipv4 } from '../../contracts/primitives.ts';
-import type { PhaseContext } from '../phases/phase.ts';
-import { API_SERVER_PORT, API_SERVERS_HOSTNAME } from './paths.ts';
+import { API_SERVERS_HOSTNAME } from './paths.ts';
 
 /** ClusterIP of the service `kubernetes`: the API server takes the first address of the range. */
 export const apiServiceAddress = (cluster: ClusterSpec): string => cidrAddress(cluster.spec.network.serviceCidr, 1);
@@ -12,18 +11,12 @@ export const dnsServiceAddress = (cluster: ClusterSpec): string => cidrAddress(c
 export const NODE_CIDR_BITS = 24;
 
 /**
- * Where kubelets, kube-proxies and flannel reach the API: the endpoint of the options of phase `master`, else the one
- * control plane, else a name for all of them: a client tries its addresses in turn, so none of them is special. The first
- * control plane where their addresses are DNS names, which /etc/hosts cannot take.
+ * Where hosts reach the API servers without a load balancer: the one control plane, or a name for all of them: a client
+ * tries its addresses in turn, so none of them is special. The first control plane where their addresses are DNS names,
+ * which /etc/hosts cannot take.
  */
-export function apiServerHost(context: Pick<PhaseContext<unknown>, 'cluster' | 'optionsOf'>): string {
-  const { endpoint } = context.optionsOf<{ endpoint?: string | undefined }>('master');
-  if (endpoint !== undefined) return endpoint;
-  const { cluster } = context;
-  return hasApiServersName(cluster)
-    ? API_SERVERS_HOSTNAME
-    : internalAddress(hostsWithRole(cluster, 'control-plane')[0]!);
-}
+export const apiServersHost = (cluster: ClusterSpec): string =>
+  hasApiServersName(cluster) ? API_SERVERS_HOSTNAME : internalAddress(hostsWithRole(cluster, 'control-plane')[0]!);
 
 /** Several control planes, all of them with addresses that /etc/hosts can say. */
 export function hasApiServersName(cluster: ClusterSpec): boolean {
@@ -42,8 +35,6 @@ export function apiServersInTurn(cluster: ClusterSpec, host: Host): string[] {
   const start = own >= 0 ? own : place % all.length;
   return [...all.slice(start), ...all.slice(0, start)];
 }
-export const apiServerUrl = (context: Pick<PhaseContext<unknown>, 'cluster' | 'optionsOf'>): string =>
-  `https://${apiServerHost(context)}:${API_SERVER_PORT}`;
 
 /** The host's address inside the cluster, where it is known before a name is resolved. */
 export function internalIpv4(host: Host): string | undefined {

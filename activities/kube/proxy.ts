@@ -1,8 +1,7 @@
 import { type ClusterSpec, internalAddress } from '../../contracts/cluster.ts';
 import { proxyUses } from '../../contracts/credential-use.ts';
 import type { ProxyLogin } from '../host/credentials.ts';
-import { rawPhaseOptions } from '../phases/options.ts';
-import type { PhaseContext } from '../phases/phase.ts';
+import type { Pki } from '../pki/types.ts';
 import { absent } from '../resources/absent.ts';
 import { file } from '../resources/file.ts';
 import { type Resource, secretText } from '../resources/resource.ts';
@@ -44,18 +43,17 @@ export async function proxyUrls(
 }
 
 /**
- * What is reached directly: the cluster's ranges, hosts by names and addresses, its domain, registry, endpoint and mirror,
- * then what the spec adds. Names count with everything below them where they begin with a dot; clients that know no
+ * What is reached directly: the cluster's ranges, hosts by names and addresses, its domain, registry, endpoint of the API
+ * servers (name or address) and mirror, then what the spec adds. Names count with everything below them where they begin with a dot; clients that know no
  * networks (curl before 7.86) find hosts by their own addresses.
  */
-export function directPlaces(cluster: ClusterSpec): string[] {
+export function directPlaces(cluster: ClusterSpec, endpoint: string): string[] {
   const { hosts, network, artifacts, proxy } = cluster.spec;
-  const { endpoint } = rawPhaseOptions(cluster, 'master');
   const own = [
     ...['localhost', '127.0.0.0/8', '127.0.0.1', network.podCidr, network.serviceCidr],
     ...['.svc', `.${network.clusterDomain}`, network.clusterDomain, API_SERVERS_HOSTNAME, REGISTRY_HOSTNAME],
     ...hosts.flatMap((each) => [each.address, internalAddress(each), each.name]),
-    ...(typeof endpoint === 'string' ? [endpoint] : []),
+    endpoint,
     ...(artifacts.mirror === undefined ? [] : [new URL(artifacts.mirror).hostname]),
   ];
   // curl reads no wildcard; Go and curl read a leading dot as all names below.
@@ -74,11 +72,11 @@ export function directServers({ spec }: ClusterSpec): string[] {
  * away. Its values need no quotes. Always all variables: an empty one wins over one that a drop-in of others sets.
  */
 export async function proxyEnvironment(
-  { cluster, proxy, pki }: Pick<PhaseContext<unknown>, 'cluster' | 'proxy' | 'pki'>,
-  path: string,
+  { cluster, proxy, pki }: { cluster: ClusterSpec; proxy: ProxyUrls | null; pki: Pki },
+  { path, endpoint }: { path: string; endpoint: string },
 ): Promise<Resource> {
   if (!proxy) return absent(path);
-  const values = { http: proxy.http ?? '', https: proxy.https ?? '', no: directPlaces(cluster).join(',') };
+  const values = { http: proxy.http ?? '', https: proxy.https ?? '', no: directPlaces(cluster, endpoint).join(',') };
   const variables = Object.entries(values).flatMap(([which, value]) => [
     `${which.toUpperCase()}_PROXY=${value}\n`,
     `${which}_proxy=${value}\n`,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { binariesOf, installKubernetes } from '../kube/binaries.ts';
 import { install } from '../kube/install.ts';
+import { phaseOptions } from './options.ts';
 import { definePhase } from './phase.ts';
 
 /**
@@ -17,6 +18,9 @@ export default definePhase({
   options: z.strictObject({}),
   resources: async (context) => [
     ...(await installKubernetes(context, binariesOf(context.host))),
-    await install(context, 'flannel', { version: context.optionsOf<{ version: string }>('flannel').version }),
+    await install(context, 'flannel', {
+      version: (phaseOptions(context.cluster, context.phases.get('flannel')!, context.host) as { version: string })
+        .version,
+    }),
   ],
 });

@@ -2,21 +2,19 @@ import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { type FieldIssue, formatPath } from '../../contracts/issues.ts';
 import { builds, isEnabled } from './desired.ts';
 import type { Phase } from './phase.ts';
-import { providesOf } from './provides.ts';
+import { choicesOf, providesOf } from './provides.ts';
 
 /** The phases among these that provide something and that the cluster's spec leaves switched on. Throws SPEC_INVALID on wrong options. */
 export const enabledProviders = (cluster: ClusterSpec, phases: readonly Phase[]): Phase[] =>
   phases.filter((phase) => phase.provides !== undefined && builds(phase) && isEnabled(cluster, phase));
 
 /**
- * Where the spec chooses not exactly one provider of a capability, or chooses one on a single host. A capability that
- * is no phase's name is a choice; its providers are all phases that declare it. Empty: every choice is made. Pure.
+ * Where the spec chooses not exactly one provider of a choice, or chooses one on a single host. The providers of a
+ * capability are all phases that declare it. Empty: every choice is made. Pure.
  */
 export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
-  const names = new Set(phases.map(({ name }) => name));
-  const capabilities = new Set(phases.flatMap(({ provides = [] }) => provides).filter((each) => !names.has(each)));
   const chosen = enabledProviders(cluster, phases);
-  const choices = [...capabilities].sort().flatMap((capability) => {
+  const choices = choicesOf(phases).flatMap((capability) => {
     const providers = chosen.filter((phase) => providesOf(phase).includes(capability)).map(({ name }) => name);
     if (providers.length === 1) return [];
     const known = phases.filter((phase) => providesOf(phase).includes(capability)).map(({ name }) => name);

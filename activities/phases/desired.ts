@@ -19,13 +19,12 @@ export const isPlaced = (cluster: ClusterSpec, phase: Pick<Phase, 'hosts'>, host
 
 /** What another phase's functions are given, for a look at what it desires on a host. It changes nothing. */
 export function contextOf(run: PhaseRun<unknown>, phase: Phase, host: Host = run.host): PhaseContext<unknown> {
-  const optionsOf = <T>(name: string, other: Host = host): T => run.optionsOf<T>(name, other);
   return {
     ...run,
     host,
     peers: phase.hosts === 'one-control-plane' ? [host] : placementOf(run.cluster, phase.hosts),
-    optionsOf,
-    options: optionsOf(phase.name),
+    offer: (capability, other = host) => run.offer(capability, other),
+    options: phaseOptions(run.cluster, phase, host),
     mode: 'check',
   };
 }

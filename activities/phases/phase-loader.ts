@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { needsOf } from './needs.ts';
 import type { Phase } from './phase.ts';
-import { providesOf } from './provides.ts';
+import { offeredCapabilities, providesOf } from './provides.ts';
 
 /** Every phase, ordered so that each comes after what it needs. Throws INTERNAL when the phases do not fit together. */
 export async function loadPhases(): Promise<Phase[]> {
@@ -44,6 +44,7 @@ export function sortPhases(phases: readonly Phase[]): Phase[] {
     byName.set(phase.name, phase);
   }
   const provided = new Set(phases.flatMap(providesOf));
+  const offered = offeredCapabilities(phases);
   for (const phase of phases) {
     for (const { phase: needed } of phase.needs) {
       if (!byName.has(needed) && !provided.has(needed)) {
@@ -52,6 +53,14 @@ export function sortPhases(phases: readonly Phase[]): Phase[] {
           `phase ${phase.name} needs ${needed}, which is no phase and which no phase provides`,
         );
       }
+    }
+    for (const capability of phase.provides ?? []) {
+      const offers = phase.offers?.filter((each) => each.capability.name === capability).length ?? 0;
+      if (offers === 1 || (offers === 0 && !offered.has(capability))) continue;
+      throw new KubewrightError(
+        'INTERNAL',
+        `phase ${phase.name} provides ${capability} and ${offers === 0 ? 'offers nothing for it: others read its offer' : 'offers it twice'}`,
+      );
     }
     for (const other of phase.conflicts ?? []) {
       if (!byName.has(other)) {

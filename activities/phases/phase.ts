@@ -10,6 +10,7 @@ import type { ProxyUrls } from '../kube/proxy.ts';
 import type { Pki } from '../pki/types.ts';
 import type { ObjectRef } from '../resources/manifests.ts';
 import type { Resource } from '../resources/resource.ts';
+import type { GetOffer, Offer } from './capability.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { PhaseFolder } from './folders.ts';
 import type { Guard } from './guard.ts';
@@ -35,8 +36,11 @@ export interface PhaseContext<Options> {
   peers: Host[];
   /** This phase's options on this host: defaults, spec.phases, then the host's own. */
   options: Options;
-  /** Another phase's parsed options on a host (default: this one). */
-  optionsOf: <T>(phase: string, host?: Host) => T;
+  /**
+   * What the enabled provider of a capability offers on a host (default: this one). Throws INTERNAL, with the names of both,
+   * for a provider that offers nothing or something of another shape.
+   */
+  offer: GetOffer;
   facts: HostFacts;
   pki: Pki;
   /** Every phase by its name, in their order: for phases that depend on the others. */
@@ -93,7 +97,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   operations?: readonly string[];
   hosts: PhaseHosts;
   /**
-   * Capabilities that others find in it, whichever phase it is: `pod-network`, `container-runtime`. Default: its own name.
+   * What it tells others of capabilities that it provides: `podNetwork.offer(...)`. They are added to `provides`.
+   */
+  offers?: readonly Offer<z.output<Schema>>[];
+  /**
+   * Capabilities that others find in it, whichever phase it is, and for which it offers nothing. Default: its own name.
    * One that is no phase's name is a choice: a cluster has exactly one provider of it.
    */
   provides?: readonly string[];
@@ -187,7 +195,9 @@ export type Phase = PhaseSpec<z.ZodType>;
 
 /** Declare a phase: one file under activities/phases/, default export. */
 export function definePhase<Schema extends z.ZodType>(spec: PhaseSpec<Schema>): Phase {
-  const phase = spec as unknown as Phase;
+  const given = spec as unknown as Phase;
+  const offered = given.offers?.map(({ capability }) => capability.name) ?? [];
+  const phase = offered.length > 0 ? { ...given, provides: [...(given.provides ?? []), ...offered] } : given;
   return phase.optional ? switchable(phase) : phase;
 }
 

@@ -17,6 +17,7 @@ import type { ProxyUrls } from '../kube/proxy.ts';
 import { type ActivityMetrics, counted } from '../metrics.ts';
 import { clusterStateOf } from '../phases/cluster-state.ts';
 import { ownedBy } from '../phases/desired.ts';
+import { offerOf } from '../phases/offers.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase, PhaseContext } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
@@ -139,11 +140,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       host,
       peers: phase.hosts === 'one-control-plane' ? [host] : placementOf(cluster, phase.hosts),
       options: phaseOptions(cluster, phase, host),
-      optionsOf: <T>(name: string, other: Host = host) => {
-        const found = deps.phases.get(name);
-        if (!found) throw new Error(`no phase named ${name}`);
-        return phaseOptions(cluster, found, other) as T;
-      },
+      offer: (capability, other = host) => offerOf({ cluster, phases: deps.phases.values() }, capability, other),
       facts,
       pki,
       phases: deps.phases,

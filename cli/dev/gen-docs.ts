@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Phase } from '../../activities/phases/phase.ts';
 import { loadPhases } from '../../activities/phases/phase-loader.ts';
 import { scanChecks } from '../../activities/phases/preflight/public.ts';
-import { providesOf, resolveNeeds } from '../../activities/phases/provides.ts';
+import { offeredCapabilities, providesOf, resolveNeeds } from '../../activities/phases/provides.ts';
 import { ERRORS } from '../../contracts/errors.ts';
 import { HEALTH_CODES } from '../../contracts/health.ts';
 import { checkoutRoot } from './paths.ts';
@@ -59,6 +59,26 @@ function phasesPicture(phases: readonly Phase[]): string[] {
   return ['```mermaid', 'graph TD', ...boxes, ...lines, '```', ''];
 }
 
+/** What each capability's provider tells other phases, by its schema. */
+function capabilitiesPart(phases: readonly Phase[]): string[] {
+  const rows = [...offeredCapabilities(phases).values()].map(({ name, choice, bound, data }) => {
+    const { properties = {} } = z.toJSONSchema(data);
+    const fields = Object.entries(properties).map(([field, schema]) => {
+      const text = typeof schema === 'object' ? schema.description : undefined;
+      return `\`${field}\`${text === undefined ? '' : ` (${text})`}`;
+    });
+    const providers = phases.filter((phase) => providesOf(phase).includes(name)).map((phase) => phase.name);
+    const kind = `${choice ? 'exactly one' : 'any number'}${bound === undefined ? '' : ', the same while the cluster runs'}`;
+    return `| \`${name}\` | ${providers.join(', ')} | ${kind} | ${fields.join('; ')} |`;
+  });
+  return [
+    '| capability | phases that provide it | providers in a cluster | what the provider tells others |',
+    '| --- | --- | --- | --- |',
+    ...rows.sort(),
+    '',
+  ];
+}
+
 async function phasesPage(): Promise<string> {
   const phases = await loadPhases();
   const sections = phases.map((phase) => {
@@ -84,10 +104,11 @@ async function phasesPage(): Promise<string> {
     GENERATED,
     '',
     'One phase is one file under `activities/phases/`. A task (one phase on one host) starts as soon as its needs are met.',
-    'Needs name phases or capabilities. A capability that is no phase (below the name in the picture) has exactly one provider in a cluster.',
+    'Needs name phases or capabilities, which stand below the name in the picture, and in the table behind it.',
     'Phases that take away what a spec no longer has come after all others and are not in the picture.',
     '',
     ...phasesPicture(phases),
+    ...capabilitiesPart(phases),
     ...sections,
   ].join('\n');
 }

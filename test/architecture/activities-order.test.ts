@@ -13,15 +13,9 @@ const AGAINST: Record<string, readonly string[]> = {
     'activities/kube/binaries.ts',
     'activities/kube/images.ts',
     'activities/kube/install.ts',
-    'activities/kube/network.ts',
-    'activities/kube/proxy.ts',
     'activities/kube/rollout.ts',
   ],
-  'activities/phases/options.ts': [
-    'activities/kube/choices.ts',
-    'activities/kube/eviction.ts',
-    'activities/kube/proxy.ts',
-  ],
+  'activities/phases/options.ts': ['activities/kube/choices.ts', 'activities/kube/eviction.ts'],
   // One kind of resource looks for what other clusters left, with the scripts of preflight.
   'activities/kube/packet-filter.ts': ['activities/resources/foreign-leftovers.ts'],
   'activities/leftovers/found.ts': ['activities/resources/foreign-leftovers.ts'],
@@ -69,11 +63,16 @@ const upward = (files: readonly File[]): Import[] =>
     ({ path, target }) => target.startsWith('activities/') && lineOf(target) < lineOf(path),
   );
 
-/** Imports from outside a phase's folder of anything in it but `public.ts`. Tests look inside. */
+/** Imports from outside a phase's folder (it has a `phase.ts`) of anything in it but `public.ts`. Tests look inside. */
 const intruding = (files: readonly File[]): Import[] =>
   importsOf(files.filter(({ path }) => !path.startsWith('test/'))).filter(({ path, target }) => {
     const [, folder] = /^(activities\/phases\/[^/]+\/)/.exec(target) ?? [];
-    return folder !== undefined && !path.startsWith(folder) && target !== `${folder}public.ts`;
+    return (
+      folder !== undefined &&
+      existsSync(join(root, folder, 'phase.ts')) &&
+      !path.startsWith(folder) &&
+      target !== `${folder}public.ts`
+    );
   });
 
 const excepted = ({ path, target }: Import) => AGAINST[target]?.includes(path) ?? false;

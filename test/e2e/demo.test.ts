@@ -8,9 +8,9 @@ import { image } from '../../activities/artifacts/images.ts';
 import { ApiClient } from '../../cli/dev/api-client.ts';
 import { checkoutRoot } from '../../cli/dev/paths.ts';
 import type { OperationStatus } from '../../contracts/operation.ts';
+import { requireChecked } from '../support/answers.ts';
 import { addonChecks } from './addons/checks.ts';
 import { CIS_CHECKS, cisScript } from './cis-checks.ts';
-import { requireChecked } from '../support/answers.ts';
 import { ssh } from './support.ts';
 
 /** What a newcomer gets from one command, judged from outside: kubectl, OpenSSH and the official client. */

@@ -10,6 +10,7 @@ import { type ImageName, image } from '../../activities/artifacts/images.ts';
 import type { ArtifactSource } from '../../activities/artifacts/source.ts';
 import type { HostFacts } from '../../activities/host/types.ts';
 import { proxyUrls } from '../../activities/kube/proxy.ts';
+import { offerOf } from '../../activities/phases/offers.ts';
 import { phaseOptions } from '../../activities/phases/options.ts';
 import type { Phase, PhaseContext } from '../../activities/phases/phase.ts';
 import { loadPhases } from '../../activities/phases/phase-loader.ts';
@@ -152,11 +153,7 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
     host,
     peers,
     options: phaseOptions(cluster, phase, host) as never,
-    optionsOf: <T>(name: string, other = host) => {
-      const found = phases.get(name);
-      if (!found) throw new Error(`no phase named ${name}`);
-      return phaseOptions(cluster, found, other) as T;
-    },
+    offer: (capability, other = host) => offerOf({ cluster, phases: phases.values() }, capability, other),
     facts: { ...sampleFacts, hostname: host.name, ...sample.facts },
     pki: fakePki,
     artifacts: fakeArtifacts(sample.mirror !== false),

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import type { HostSession } from '../../activities/host/types.ts';
 import { cleanUpHost } from '../../activities/phases/cleanup/host.ts';
-import { phaseOptions } from '../../activities/phases/options.ts';
 import { definePhase, type Phase } from '../../activities/phases/phase.ts';
 import { directory } from '../../activities/resources/directory.ts';
 import { converge } from '../../activities/resources/engine.ts';
@@ -111,7 +110,6 @@ async function cleanUp(options: Record<string, { enabled: boolean }>, mode: 'app
         facts: session.facts,
         phases: PHASES,
         mode,
-        optionsOf: <T>(name: string) => phaseOptions(cluster, PHASES.get(name)!) as T,
       },
       { phase: 'cleanup', remote: session.host, changes: [], verified: false, signal },
     ),

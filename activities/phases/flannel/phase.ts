@@ -4,7 +4,7 @@ import { port, version } from '../../../contracts/primitives.ts';
 import { flannelClient } from '../../kube/identities.ts';
 import { defaultVersion, install } from '../../kube/install.ts';
 import { LIB_DIR, WAIT_URL, waitUrl } from '../../kube/lib.ts';
-import { apiServerUrl, internalIpv4 } from '../../kube/network.ts';
+import { internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { BIN_DIR, FLANNEL_VXLAN_PORT, KUBERNETES_PKI, KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
@@ -16,6 +16,9 @@ import { file } from '../../resources/file.ts';
 import { packages } from '../../resources/packages.ts';
 import { service } from '../../resources/service.ts';
 import { undoByScript } from '../../resources/undo.ts';
+import { containerRuntime } from '../capabilities/container-runtime.ts';
+import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
+import { podNetwork } from '../capabilities/pod-network.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { CNI_CONFLIST, cniConfigScript, FLANNEL_BACKENDS, flannelNetConf } from './config.ts';
 import { otherBackendsLinks } from './other-backends.ts';
@@ -48,7 +51,7 @@ export default definePhase({
   name: 'flannel',
   title: 'Pod network (flannel)',
   hosts: 'nodes',
-  provides: ['pod-network'],
+  offers: [podNetwork.offer(() => ({ mtu: null, enforcesPolicies: false, needsPodCidr: true }))],
   optional: true,
   needs: [
     { phase: 'nodes', on: 'same-host' },
@@ -138,7 +141,7 @@ function unit(context: PhaseContext<Options>, client: { cert: string; key: strin
         'ip-masq': options.ipMasq,
       }),
     ],
-    after: ['containerd.service'],
+    after: [context.offer(containerRuntime).unit],
     service: {
       Type: 'notify',
       Environment: `NODE_NAME=${host.name}`,

@@ -18,6 +18,7 @@ import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
 import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { type Resource, secretText } from '../../resources/resource.ts';
+import { podNetwork } from '../capabilities/pod-network.ts';
 import type { PhaseContext } from '../phase.ts';
 import { admissionConfig } from './admission-config.ts';
 import { auditPolicy } from './audit-policy.ts';
@@ -154,6 +155,7 @@ export async function controlPlaneFiles(
         clusterName: cluster.metadata.name,
         podCidr,
         nodeCidrBits: NODE_CIDR_BITS,
+        allocatesNodeCidrs: context.offer(podNetwork).needsPodCidr,
         serviceCidr,
         ca: { cert: paths.ca, key: paths.caKey },
         serviceAccountPrivateKey: paths.serviceAccountPrivate,

@@ -33,6 +33,8 @@ export interface ControllerManagerConfig extends LoopbackDaemon {
   clusterName: string;
   podCidr: string;
   nodeCidrBits: number;
+  /** Each node gets a part of the pods' range from it; otherwise the pod network assigns addresses itself. */
+  allocatesNodeCidrs: boolean;
   serviceCidr: string;
   ca: { cert: string; key: string };
   serviceAccountPrivateKey: string;
@@ -45,7 +47,7 @@ export function controllerManagerCommand(config: ControllerManagerConfig): strin
     ...flags({
       ...common(config),
       'cluster-name': config.clusterName,
-      'allocate-node-cidrs': true,
+      'allocate-node-cidrs': config.allocatesNodeCidrs,
       'cluster-cidr': config.podCidr,
       'node-cidr-mask-size': config.nodeCidrBits,
       'service-cluster-ip-range': config.serviceCidr,

@@ -3,12 +3,14 @@ import { address } from '../../../contracts/primitives.ts';
 import { CURL } from '../../host/direct.ts';
 import { CONTROL_PLANE_BINARIES, installKubernetes } from '../../kube/binaries.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
-import { internalIpv4 } from '../../kube/network.ts';
+import { apiServersHost, internalIpv4 } from '../../kube/network.ts';
 import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, KUBERNETES_DIR, SCHEDULER_PORT } from '../../kube/paths.ts';
 import { bootstrapRbac } from '../../kube/rbac.ts';
 import { daemonUnit } from '../../render/unit.ts';
 import { manifests } from '../../resources/manifests.ts';
 import { service } from '../../resources/service.ts';
+import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
+import type { OfferView } from '../capability.ts';
 import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
 import { extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase } from '../phase.ts';
@@ -49,7 +51,13 @@ export default definePhase({
   name: 'master',
   title: 'Control plane',
   hosts: 'control-plane',
-  provides: ['control-plane-endpoint'],
+  offers: [
+    controlPlaneEndpoint.offer(({ cluster, options }: OfferView<MasterOptions>) => ({
+      host: options.endpoint ?? apiServersHost(cluster),
+      port: API_SERVER_PORT,
+      forClients: options.endpoint !== undefined,
+    })),
+  ],
   needs: [
     { phase: 'binaries', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },

@@ -4,11 +4,11 @@ import { installKubernetes, NODE_BINARIES } from '../../kube/binaries.ts';
 import { isContainer } from '../../kube/container-host.ts';
 import * as identities from '../../kube/identities.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
-import { apiServerUrl, dnsServiceAddress, internalIpv4 } from '../../kube/network.ts';
+import { dnsServiceAddress, internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES as FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { desiredTaints } from '../../kube/node-taints.ts';
 import { PACKET_FILTER_BASELINE, packetFilterBaseline } from '../../kube/packet-filter.ts';
-import { BIN_DIR, CONTAINERD_SOCKET, KUBERNETES_DIR, KUBERNETES_PKI } from '../../kube/paths.ts';
+import { BIN_DIR, KUBERNETES_DIR, KUBERNETES_PKI } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
 import { directServers } from '../../kube/proxy.ts';
 import { chooseResolvConf } from '../../kube/resolv-conf.ts';
@@ -19,6 +19,8 @@ import { file } from '../../resources/file.ts';
 import { packages } from '../../resources/packages.ts';
 import { service } from '../../resources/service.ts';
 import { undoByScript } from '../../resources/undo.ts';
+import { containerRuntime } from '../capabilities/container-runtime.ts';
+import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { KUBELET_CONFIG_FREE, KUBELET_FLAGS_FREE, PROXY_CONFIG_FREE, PROXY_FLAGS_FREE } from '../free-flags.ts';
 import { configFolders, configOverrides, extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
@@ -163,14 +165,15 @@ systemctl is-active --quiet kube-proxy.service || { echo kube-proxy; exit 1; }
 
 function renderKubelet(context: PhaseContext<Options>, serving: { cert: string; key: string }): string {
   const { cluster, host, facts, options } = context;
+  const runtime = context.offer(containerRuntime);
   return kubeletConfig({
     clientCa: FILES.ca,
     serving: { cert: serving.cert, key: serving.key },
     clusterDomain: cluster.spec.network.clusterDomain,
     dnsAddress: dnsServiceAddress(cluster),
-    runtimeSocket: CONTAINERD_SOCKET,
+    runtimeSocket: runtime.socket,
     resolvConf: FILES.resolvConf,
-    systemdCgroup: context.optionsOf<{ config: { systemdCgroup: boolean } }>('runtime').config.systemdCgroup,
+    systemdCgroup: runtime.cgroupDriver === 'systemd',
     ownKernel: !isContainer(facts),
     taints: desiredTaints(host),
     overrides: options.kubelet.config,
@@ -179,6 +182,7 @@ function renderKubelet(context: PhaseContext<Options>, serving: { cert: string; 
 
 function kubeletUnit(context: PhaseContext<Options>): string {
   const { host, options } = context;
+  const runtime = context.offer(containerRuntime);
   const readyz = `${apiServerUrl(context)}/readyz`;
   const client = FILES.kubeletClient;
   return daemonUnit({
@@ -194,8 +198,8 @@ function kubeletUnit(context: PhaseContext<Options>): string {
         ...options.kubelet.extraArgs,
       }),
     ],
-    after: ['containerd.service'],
-    wants: ['containerd.service'],
+    after: [runtime.unit],
+    wants: [runtime.unit],
     service: {
       Type: 'notify',
       // The second may fail: without an API server there is still a node to look after.

@@ -24,9 +24,11 @@ import { swapOff } from '../../resources/swap-off.ts';
 import { swapUnitsMasked } from '../../resources/swap-units.ts';
 import { sysctls } from '../../resources/sysctls.ts';
 import { ufwRules } from '../../resources/ufw-rules.ts';
+import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
 import { firewallNeeds } from '../firewall.ts';
 import { SYSCTLS_FREE } from '../free-flags.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import { cleansLeftovers } from '../preflight/public.ts';
 import { modulesToLoad, requiredPackages } from '../required.ts';
 import { type PhaseRequirements, requirementsOn } from '../requires.ts';
 import { distrustCluster } from './firewalld.ts';
@@ -71,12 +73,10 @@ export default definePhase({
       hostsEntries([...clusterNames(cluster), ...apiServersName(cluster, host)]),
       directory(KUBEWRIGHT_DIR),
       file(CLUSTER_MARK, formatMark(await markOf(cluster, context.pki))),
-      ...(context.optionsOf<{ leftovers: string }>('preflight').leftovers === 'clean'
-        ? [foreignLeftovers(unitsOf(host))]
-        : []),
+      ...(cleansLeftovers(cluster, host) ? [foreignLeftovers(unitsOf(host))] : []),
       ...firewallRules(context, requirements),
       // Before the first package.
-      await proxyEnvironment(context, PROXY_ENV),
+      await proxyEnvironment(context, { path: PROXY_ENV, endpoint: context.offer(controlPlaneEndpoint).host }),
       // One run of the package manager for all phases. Each asks for its own as well: this saves time, nothing depends on it.
       packages(requiredPackages(requirements), directServers(cluster)),
       ...kernel(context, requirements),

@@ -13,6 +13,7 @@ import {
   CONTAINERD_CONFIG,
   CONTAINERD_DIR,
   CONTAINERD_PROXY_ENV,
+  CONTAINERD_SOCKET,
   REGISTRY_ENDPOINT,
 } from '../../kube/paths.ts';
 import { proxyEnvironment } from '../../kube/proxy.ts';
@@ -22,6 +23,9 @@ import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { service } from '../../resources/service.ts';
 import { undoByScript } from '../../resources/undo.ts';
+import { containerRuntime } from '../capabilities/container-runtime.ts';
+import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
+import type { OfferView } from '../capability.ts';
 import { configFolders, isTable } from '../option-types.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { containerdConfig, registryHosts } from './config.ts';
@@ -58,7 +62,13 @@ export default definePhase({
   name: 'runtime',
   title: 'Container runtime',
   hosts: 'nodes',
-  provides: ['container-runtime'],
+  offers: [
+    containerRuntime.offer(({ options }: OfferView<Options>) => ({
+      socket: CONTAINERD_SOCKET,
+      unit: 'containerd.service',
+      cgroupDriver: options.config.systemdCgroup ? 'systemd' : 'cgroupfs',
+    })),
+  ],
   optional: true,
   needs: [
     { phase: 'prepare', on: 'same-host' },
@@ -98,7 +108,10 @@ export default definePhase({
       directory(CONTAINERD_CERTS_D),
       ...files,
       file(CONTAINERD_CONFIG, config),
-      await proxyEnvironment(context, CONTAINERD_PROXY_ENV),
+      await proxyEnvironment(context, {
+        path: CONTAINERD_PROXY_ENV,
+        endpoint: context.offer(controlPlaneEndpoint).host,
+      }),
       // Not on runc, the plugins or certs.d: containerd reads those anew for every container and every pull.
       service('containerd', {
         unit: unit(options, context.proxy !== null),

@@ -1,24 +1,26 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { refusedSwitches } from '../../../activities/operations/switches.ts';
+import { podNetwork } from '../../../activities/phases/capabilities/pod-network.ts';
+import { defineCapability } from '../../../activities/phases/capability.ts';
 import { definePhase } from '../../../activities/phases/phase.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { sampleCluster } from '../../golden/golden.ts';
 
 const real = await loadPhases();
-const provider = (name: string, capability: string, isDefault: boolean) =>
+const provider = (name: string, isDefault: boolean) =>
   definePhase({
     name,
     title: name,
     hosts: 'nodes',
-    provides: [capability],
+    offers: [podNetwork.offer(() => ({ mtu: null, enforcesPolicies: false, needsPodCidr: true }))],
     needs: [],
     timeouts: { applyMs: 1, verifyMs: 1 },
     expectedMs: 1,
     options: z.strictObject({ on: z.boolean().default(isDefault) }),
     enabled: (_cluster, { on }) => on,
   });
-const choice = [provider('net-a', 'pod-network', true), provider('net-b', 'pod-network', false)];
+const choice = [provider('net-a', true), provider('net-b', false)];
 
 test('another pod network is refused by name, with the reason and the way', () => {
   const after = sampleCluster({ phases: { 'net-a': { on: false }, 'net-b': { on: true } } });
@@ -52,4 +54,21 @@ test('what cuts off no pod may be switched', () => {
     flannel: { backend: 'host-gw' },
   };
   expect(refusedSwitches(sampleCluster(), sampleCluster({ phases }), real)).toEqual([]);
+});
+
+test('what is bound is data of the capability: one that is not may be switched', () => {
+  const lamp = (bound?: string) =>
+    defineCapability({ name: 'lamp', choice: true, data: z.null(), ...(bound ? { bound } : {}) });
+  const lit = (name: string, isDefault: boolean, bound?: string) => ({
+    ...provider(name, isDefault),
+    provides: ['lamp'],
+    offers: [lamp(bound).offer(() => null)],
+  });
+  const after = sampleCluster({ phases: { 'lamp-a': { on: false }, 'lamp-b': { on: true } } });
+  const refused = (bound?: string) =>
+    refusedSwitches(sampleCluster(), after, [lit('lamp-a', true, bound), lit('lamp-b', false, bound)]);
+  expect(refused()).toEqual([]);
+  expect(refused('all pods see by it')).toEqual([
+    { path: 'spec.phases.lamp-a', message: expect.stringContaining('lamp-a is its lamp, and all pods see by it.') },
+  ]);
 });

@@ -169,6 +169,7 @@ it('phases carry the JSON schema of their options', async () => {
         hosts: 'nodes',
         options: { type: 'object', properties: { backend: { enum: ['vxlan', 'host-gw'] } } },
       },
+      { name: 'master', hosts: 'control-plane' },
     ],
   });
 });

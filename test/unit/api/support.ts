@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { apiServersHost } from '../../../activities/kube/network.ts';
+import { controlPlaneEndpoint } from '../../../activities/phases/capabilities/control-plane-endpoint.ts';
 import { definePhase } from '../../../activities/phases/phase.ts';
 import { kubeconfigYaml } from '../../../activities/pki/kubeconfig.ts';
 import { buildApp } from '../../../api/app.ts';
@@ -46,6 +48,22 @@ export const phases = [
     timeouts,
     expectedMs: 200,
     options: z.strictObject({ backend: z.enum(['vxlan', 'host-gw']).default('vxlan') }),
+  }),
+  definePhase({
+    name: 'master',
+    title: 'Control plane',
+    hosts: 'control-plane',
+    needs: [{ phase: 'prepare', on: 'same-host' }],
+    offers: [
+      controlPlaneEndpoint.offer(({ cluster }) => ({
+        host: apiServersHost(cluster),
+        port: 6443,
+        forClients: false,
+      })),
+    ],
+    timeouts,
+    expectedMs: 100,
+    options: z.strictObject({}),
   }),
 ];
 

@@ -1,13 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { makeBuildPlan } from '../../../activities/operations/build.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
-import { loadPhases, scanPhases, sortPhases } from '../../../activities/phases/phase-loader.ts';
+import { loadPhases, sortPhases } from '../../../activities/phases/phase-loader.ts';
 import { phaseValidator } from '../../../api/validate-phases.ts';
-import { checkoutRoot } from '../../../cli/dev/paths.ts';
 import { sampleCluster } from '../../golden/golden.ts';
+import { toyNetwork } from '../../support/toy-phase.ts';
 
 const real = await loadPhases();
 const input = {
@@ -16,23 +13,8 @@ const input = {
 } as Parameters<typeof makeBuildPlan>[0];
 
 /** A pod network as one new folder, which no file of ours knows, beside our own phases. */
-async function withToyNetwork(more = ''): Promise<Phase[]> {
-  const folder = await mkdtemp(join(checkoutRoot, 'node_modules/.toy-phases-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  await mkdir(join(folder, 'toynet'));
-  const shape = pathToFileURL(join(checkoutRoot, 'activities/phases/phase.ts')).href;
-  const source = `import { z } from 'zod';
-import { definePhase } from '${shape}';
-export default definePhase({
-  name: 'toynet', title: 'Toy pod network', hosts: 'nodes', provides: ['pod-network'], optional: 'when-named',
-  needs: [{ phase: 'nodes', on: 'same-host' }${more}],
-  timeouts: { applyMs: 1000, verifyMs: 1000 }, expectedMs: 1000,
-  options: z.strictObject({ mtu: z.int().min(1280).max(9000).default(1450) }),
-});
-`;
-  await writeFile(join(folder, 'toynet/phase.ts'), source);
-  return sortPhases([...real, ...(await scanPhases(pathToFileURL(`${folder}/`)))]);
-}
+const withToyNetwork = async (...needs: [string?]): Promise<Phase[]> =>
+  sortPhases([...real, ...(await toyNetwork(...needs))]);
 
 test('the plan has names of phases in its needs', () => {
   const plan = makeBuildPlan(input, sampleCluster(), real);

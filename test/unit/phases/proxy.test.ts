@@ -127,7 +127,10 @@ describe('the file on hosts', () => {
       () => {},
     );
     const { pki } = await sampleContext(prepare);
-    const resource = (await proxyEnvironment({ cluster, proxy, pki }, PROXY_ENV)) as FileResource;
+    const resource = (await proxyEnvironment(
+      { cluster, proxy, pki },
+      { path: PROXY_ENV, endpoint: 'x.test' },
+    )) as FileResource;
     expect(resource).toMatchObject({ kind: 'file', mode: 0o600, owner: 'root', content: { secret: true } });
     const text = plainText(resource.content);
     // EnvironmentFile= takes a value as it stands when it has nothing to unquote.
@@ -141,7 +144,7 @@ describe('the file on hosts', () => {
   it('leaves out all that is of the cluster', () => {
     const phases = { master: { endpoint: 'api.example.com' } };
     const cluster = sampleCluster({ proxy: { http: HTTP, noProxy: ['*.Corp.example.com'] }, phases });
-    const places = directPlaces(cluster);
+    const places = directPlaces(cluster, 'api.example.com');
     expect(places).toEqual([...new Set(places)]);
     for (const each of [
       ...['localhost', '127.0.0.1', '10.244.0.0/16', '10.96.0.0/16', '.svc', '.cluster.local', 'cluster.local'],

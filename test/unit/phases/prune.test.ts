@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import dashboard from '../../../activities/phases/dashboard/phase.ts';
 import { builds, ownedBy } from '../../../activities/phases/desired.ts';
-import { phaseOptions } from '../../../activities/phases/options.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { parseFound, refName } from '../../../activities/phases/prune/objects.ts';
 import prune from '../../../activities/phases/prune/phase.ts';
@@ -22,13 +21,9 @@ const FOUND = [
 
 async function run(host: FakeHost, mode: 'apply' | 'check', options: object) {
   const context = await sampleContext(prune, { phases: options as never });
-  const optionsOf = <T>(name: string) => phaseOptions(context.cluster, phases.get(name)!) as T;
   const signal = new AbortController().signal;
   return prune.run!(
-    phaseRun(
-      { ...context, phases, optionsOf, mode },
-      { phase: 'prune', remote: host, changes: [], verified: false, signal },
-    ),
+    phaseRun({ ...context, phases, mode }, { phase: 'prune', remote: host, changes: [], verified: false, signal }),
   );
 }
 const answering = () =>

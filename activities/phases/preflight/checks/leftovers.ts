@@ -5,6 +5,14 @@ import { LEFTOVERS, OURS } from '../../../leftovers/scripts.ts';
 import { unitsOf } from '../../../leftovers/units.ts';
 import { defineCheck } from '../check.ts';
 
+/** The option of this check; `clean` is what phase prepare does. */
+export const leftoversOption = z
+  .enum(['refuse', 'clean'])
+  .default('refuse')
+  .describe(
+    'clean: phase prepare removes such network configurations and drop-ins (copies stay in the ledger), links, chains and tables. Data and processes of another cluster are never removed',
+  );
+
 export default defineCheck({
   name: 'leftovers',
   about: 'leftovers',
@@ -12,14 +20,7 @@ export default defineCheck({
   inspects:
     'On control planes and workers without a kubelet of ours: network configurations in /etc/cni/net.d, links, chains of iptables and tables of nft of other clusters. On every host, in all folders of systemd: drop-ins that replace what a unit of ours starts.',
   codes: ['LEFTOVERS_FOUND'],
-  options: {
-    leftovers: z
-      .enum(['refuse', 'clean'])
-      .default('refuse')
-      .describe(
-        'clean: phase prepare removes such network configurations and drop-ins (copies stay in the ledger), links, chains and tables. Data and processes of another cluster are never removed',
-      ),
-  },
+  options: { leftovers: leftoversOption },
   probe: {
     script: `${OURS}\n${LEFTOVERS}`,
     args: ({ host }: { host: Host }) => unitsOf(host),
