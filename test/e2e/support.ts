@@ -54,23 +54,23 @@ export async function freshBench(name: string, hosts = 3): Promise<Bench> {
   return bench;
 }
 
-/** A command on a lab host over plain OpenSSH: independent of the code under test. */
+/** A command on a lab host over plain OpenSSH, with this text on its standard input: independent of the code under test. */
 export async function ssh(
   host: { address: string; port: number; user: string; sshKey: string },
   command: string,
+  input = '',
 ): Promise<string> {
-  const { stdout } = await run('ssh', [
-    ...[
-      '-i',
-      host.sshKey,
-      '-p',
-      String(host.port),
-      '-o',
-      'StrictHostKeyChecking=no',
-      '-o',
-      'UserKnownHostsFile=/dev/null',
+  const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=10'];
+  const running = run(
+    'ssh',
+    [
+      ...['-i', host.sshKey, '-p', String(host.port)],
+      ...options.flatMap((option) => ['-o', option]),
+      `${host.user}@${host.address}`,
+      command,
     ],
-    ...['-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=10', `${host.user}@${host.address}`, command],
-  ]);
-  return stdout;
+    { maxBuffer: 64 * 1024 * 1024 },
+  );
+  running.child.stdin?.end(input);
+  return (await running).stdout;
 }

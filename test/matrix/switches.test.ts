@@ -1,25 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Change, OperationStatus } from '../../contracts/operation.ts';
 import { type Bench, freshBench, ssh } from '../e2e/support.ts';
+import { loadStandIn, removeStandIn } from './switches/stand-in-image.ts';
+import { networkOf, objectsOf } from './switches/state.ts';
 
 /**
  * One cluster whose choices are switched, one after the other: the dry run lists what goes, the build takes just that away,
- * and objects and rules are as they were once the choice is switched back.
+ * and all objects of the cluster, and the rules and routes of its hosts, are as they were once the choice is switched back.
  */
 
 const ADMIN = '/etc/kubewright/admin.kubeconfig';
-/** Our objects, by kind and name; of what controllers add, nothing. */
-const OURS = `for kind in deployments services serviceaccounts configmaps secrets poddisruptionbudgets roles rolebindings clusterroles clusterrolebindings apiservices; do
-  kubectl --kubeconfig ${ADMIN} get "$kind" -A -o name -l kubewright.dev/cluster --ignore-not-found
-done | sort`;
-/** All objects of kube-system and of no namespace that people would see, but for those that come and go by themselves. */
-const ALL = `kubectl --kubeconfig ${ADMIN} get deployments,services,serviceaccounts,configmaps,secrets,poddisruptionbudgets,roles,rolebindings -n kube-system -o name | sort
-kubectl --kubeconfig ${ADMIN} get clusterroles,clusterrolebindings,apiservices -o name | sort`;
-/** Tables and chains of the packet filter, but for those of single services and endpoints, which follow the pods' addresses. */
-// The kubelet makes KUBE-FIREWALL, and the chains that lead to it, some time after its start.
-const RULES = `nft -s list ruleset | awk '
-  /^table/ { table = $2 " " $3; print table }
-  /chain/ { name = $2; if (sub(/^KUBE-(SVC|SVL|SEP|EXT|FW)-.*/, "KUBE-SERVICE", name) || name !~ /-.*\\//) print table, name }' | grep -Ev ' filter (INPUT|FORWARD|OUTPUT|KUBE-FIREWALL)$' | sort -u`;
 const SYSCTL = 'net.core.somaxconn';
 
 type Phases = Record<string, Record<string, unknown>>;
@@ -66,6 +56,16 @@ async function dryRun(spec: object): Promise<Change[]> {
 /** `remove object:Service kube-system/dashboard`; without what a build writes of itself. */
 const words = (changes: readonly Change[], pick = ({ action }: Change) => action === 'remove') =>
   [...new Set(changes.filter(pick).map(({ action, resource }) => `${action} ${resource}`))].sort();
+/** The objects of before without those that these words say are removed. */
+function without(objects: Record<string, unknown>, removed: readonly string[]): Record<string, unknown> {
+  const gone = new Set(
+    removed.flatMap((line) => {
+      const [, kind, name] = /^remove object:(\w+)\S* (\S+)$/.exec(line) ?? [];
+      return kind === undefined ? [] : [`${kind} ${name}`];
+    }),
+  );
+  return Object.fromEntries(Object.entries(objects).filter(([name]) => !gone.has(name)));
+}
 const lines = async (script: string, host = controlPlane()) =>
   (await ssh(host, script)).split('\n').filter((line) => line.trim() !== '');
 
@@ -91,7 +91,7 @@ describe('what is switched off or over goes, and nothing else', () => {
   it('a second build of the same spec has nothing to do', () => isSettled(specOf(nothing)));
 
   it('dashboard off, and on again', async () => {
-    const before = await lines(ALL);
+    const before = await objectsOf(controlPlane());
     const foretold = words(await dryRun(dashboardOff()));
     expect(foretold).toEqual(
       expect.arrayContaining([
@@ -101,21 +101,74 @@ describe('what is switched off or over goes, and nothing else', () => {
         'remove object:ServiceAccount kube-system/dashboard',
       ]),
     );
-    expect(await lines(ALL)).toEqual(before);
+    expect(await objectsOf(controlPlane())).toEqual(before);
     expect(words((await build(dashboardOff())).changes)).toEqual(foretold);
-    const left = await lines(ALL);
-    expect(left.filter((line) => line.includes('dashboard'))).toEqual([]);
-    expect(before.filter((line) => !left.includes(line)).every((line) => line.includes('dashboard'))).toBe(true);
+    const left = await objectsOf(controlPlane());
+    expect(left).toEqual(without(before, foretold));
+    expect(Object.keys(left).filter((name) => name.includes('dashboard'))).toEqual([]);
     expect((await lines(`kubectl --kubeconfig ${ADMIN} get pods -n kube-system -o name`)).join()).not.toContain(
       'dashboard',
     );
     await isSettled(dashboardOff());
     await build(specOf(nothing));
-    expect(await lines(ALL)).toEqual(before);
+    expect(await objectsOf(controlPlane())).toEqual(before);
+  });
+
+  it('the dashboard of another flavour, whose image cannot be pulled at first, and back', async () => {
+    const before = await objectsOf(controlPlane());
+    const headlamp = specOf(({ phases }) => {
+      phases['dashboard'] = { ...phases['dashboard'], flavour: 'headlamp' };
+    });
+    const foretold = words(await dryRun(headlamp));
+    // What the other flavour's account was allowed.
+    expect(foretold).toEqual(['remove object:ClusterRoleBinding.rbac.authorization.k8s.io kubewright:dashboard:view']);
+    expect(await objectsOf(controlPlane())).toEqual(before);
+
+    // No mirror of a lab has this image: its pods cannot start, and the former one goes on serving.
+    const { operation } = await bench.api.request<{ operation: string }>('POST', '/clusters', headlamp);
+    const waiting = `kubectl --kubeconfig ${ADMIN} get pods -n kube-system -l app=dashboard -o jsonpath='{.items[*].status.containerStatuses[*].state.waiting.reason}'`;
+    await expect.poll(() => ssh(controlPlane(), waiting), { timeout: 120_000, interval: 2_000 }).toMatch(/ImagePull/);
+    await bench.api.request('POST', `/clusters/${bench.name}/cancel`, { operation });
+    const cancelled = await bench.api.follow(bench.name, operation);
+    expect(cancelled.state).toBe('cancelled');
+    expect(cancelled.health).toMatchObject({ state: 'degraded' });
+    expect(cancelled.health?.reasons).toContainEqual(
+      expect.objectContaining({
+        code: 'WORKLOAD_UNAVAILABLE',
+        subject: 'deployment kube-system/dashboard',
+        evidence: expect.stringMatching(/headlamp/) as string,
+      }),
+    );
+
+    await loadStandIn(bench.lab);
+    const { status, changes } = await build(headlamp);
+    expect(words(changes)).toEqual(foretold);
+    expect(status.health?.state ?? 'healthy').toBe('healthy');
+    const switched = await objectsOf(controlPlane());
+    expect(Object.keys(switched)).toEqual(Object.keys(without(before, foretold)));
+    const different = Object.keys(switched).filter(
+      (name) => JSON.stringify(switched[name]) !== JSON.stringify(before[name]),
+    );
+    expect(different).toEqual([
+      'ClusterRole kubewright:dashboard',
+      'Deployment kube-system/dashboard',
+      'Service kube-system/dashboard',
+    ]);
+    const page = await ssh(
+      controlPlane(),
+      `kubectl --kubeconfig ${ADMIN} get --raw /api/v1/namespaces/kube-system/services/dashboard:80/proxy/`,
+    );
+    expect(page.trim()).toBe('stand-in');
+    await isSettled(headlamp);
+
+    await build(specOf(nothing));
+    expect(await objectsOf(controlPlane())).toEqual(before);
+    await removeStandIn(bench.lab);
+    await isSettled(specOf(nothing));
   });
 
   it('metrics off and on', async () => {
-    const before = await lines(OURS);
+    const before = await objectsOf(controlPlane());
     const off = specOf(({ phases }) => {
       phases['metrics'] = { enabled: false };
     });
@@ -130,10 +183,10 @@ describe('what is switched off or over goes, and nothing else', () => {
     const { status, changes } = await build(off);
     expect(words(changes)).toEqual(foretold);
     expect(status.health?.state ?? 'healthy').toBe('healthy');
-    expect((await lines(ALL)).filter((line) => line.includes('metrics-server'))).toEqual([]);
+    expect(await objectsOf(controlPlane())).toEqual(without(before, foretold));
     await isSettled(off);
     await build(specOf(nothing));
-    expect(await lines(OURS)).toEqual(before);
+    expect(await objectsOf(controlPlane())).toEqual(before);
     expect(await lines(`kubectl --kubeconfig ${ADMIN} top nodes --no-headers`)).toHaveLength(2);
   });
 
@@ -177,9 +230,10 @@ describe('what is switched off or over goes, and nothing else', () => {
   });
 
   it('kube-proxy from nftables to iptables and back', async () => {
-    const before = await Promise.all(bench.lab.hosts.map((host) => lines(RULES, host)));
+    const networks = () => Promise.all(bench.lab.hosts.map(networkOf));
+    const [before, objects] = [await networks(), await objectsOf(controlPlane())];
     for (const [mode, has, hasNot] of [
-      ['iptables', /nat KUBE-SERVICES/, /kube-proxy|KUBE-LOAD-BALANCER/],
+      ['iptables', /nat KUBE-SERVICES/, / kube-proxy |KUBE-LOAD-BALANCER/],
       ['nftables', /^ip kube-proxy/m, /KUBE-(SERVICES?|NODEPORTS|POSTROUTING|MARK-MASQ|PROXY)/],
     ] as const) {
       const spec = specOf(({ phases }) => {
@@ -190,13 +244,13 @@ describe('what is switched off or over goes, and nothing else', () => {
       expect(foretold).toContain('remove residue:kube-proxy-modes');
       expect(words((await build(spec)).changes)).toEqual(foretold);
       for (const host of bench.lab.hosts) {
-        await expect.poll(async () => (await lines(RULES, host)).join('\n')).toMatch(has);
-        expect((await lines(RULES, host)).join('\n'), `${host.name} in mode ${mode}`).not.toMatch(hasNot);
+        await expect.poll(async () => (await networkOf(host)).join('\n')).toMatch(has);
+        expect((await networkOf(host)).join('\n'), `${host.name} in mode ${mode}`).not.toMatch(hasNot);
       }
       await isSettled(spec);
     }
-    const after = await Promise.all(bench.lab.hosts.map((host) => lines(RULES, host)));
-    expect(after).toEqual(before);
+    await expect.poll(networks, { timeout: 30_000 }).toEqual(before);
+    expect(await objectsOf(controlPlane())).toEqual(objects);
   });
 
   it('other networks are refused with the reason and the way', async () => {
