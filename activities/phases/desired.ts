@@ -1,7 +1,7 @@
 import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
 import type { Host } from '../../contracts/host.ts';
+import { kindOf } from '../resources/engine/resource-kinds.ts';
 import type { Resource } from '../resources/resource.ts';
-import { kindOf } from '../resources/resource-kinds.ts';
 import { phaseOptions } from './options.ts';
 import type { Phase, PhaseContext, PhaseRun } from './phase.ts';
 import { placementOf } from './placement.ts';

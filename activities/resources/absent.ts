@@ -1,6 +1,6 @@
 import { sha256 } from './digest.ts';
 import { removable } from './path-check.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface AbsentResource extends Resource {
@@ -12,7 +12,7 @@ export function absent(path: string): AbsentResource {
   return { kind: 'absent', id: removable(path) };
 }
 
-export const absentKind: ResourceKind<AbsentResource, { gone: boolean }> = {
+export default defineKind<AbsentResource, { gone: boolean }>({
   kind: 'absent',
   probe: ({ id }, quote) => `if kw_stat -c %F -- ${quote(id)}; then echo present; else echo absent; fi`,
   parse(output) {
@@ -24,4 +24,4 @@ export const absentKind: ResourceKind<AbsentResource, { gone: boolean }> = {
   fragment: ({ id }, _observed, { quote }) => ({ script: `rm -rf -- ${quote(id)}` }),
   ledgerEntries: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
   digest: () => sha256('absent'),
-};
+});

@@ -3,7 +3,7 @@ import { digestOfParts, sha256, short } from './digest.ts';
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { ARTIFACT_STAMP_DIR, stampName } from './paths.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { fetchCall, TRANSFER_TIMEOUT_MS } from './transfer.ts';
 import { Unknown } from './unknown.ts';
 
@@ -42,7 +42,7 @@ export function archive(resolved: ResolvedFile, options: { into: string } & Arch
 const stampOf = ({ id }: ArchiveResource): string => `${ARTIFACT_STAMP_DIR}/${stampName(id, sha256(id))}.stamp`;
 const NOW = '--- now';
 
-export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
+export default defineKind<ArchiveResource, ArchiveState>({
   kind: 'archive',
 
   // The stamp lists every extracted file with size, mtime, inode and mode; below the line, what they are now.
@@ -125,7 +125,7 @@ export const archiveKind: ResourceKind<ArchiveResource, ArchiveState> = {
     'members' in resource
       ? [resource.id, ...Object.values(resource.members).map((name) => `${resource.into}/${name}`)]
       : [resource.id, resource.into],
-};
+});
 
 function extraction(
   resource: ArchiveResource,

@@ -3,7 +3,7 @@ import type { ResolvedFile } from '../artifacts/source.ts';
 import { digestOfParts, octal, sha256, short } from './digest.ts';
 import { absolute } from './path-check.ts';
 import { ARTIFACT_STAMP_DIR, stampName } from './paths.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { fetchCall, TRANSFER_TIMEOUT_MS } from './transfer.ts';
 import { Unknown } from './unknown.ts';
 
@@ -26,7 +26,7 @@ export function artifact(resolved: ResolvedFile, options: { path: string; mode?:
 
 const stampOf = ({ id }: ArtifactResource): string => `${ARTIFACT_STAMP_DIR}/${stampName(id, sha256(id))}.stamp`;
 
-export const artifactKind: ResourceKind<ArtifactResource, ArtifactState> = {
+export default defineKind<ArtifactResource, ArtifactState>({
   kind: 'artifact',
 
   // A binary of 100 MB is hashed only when size, mtime (ns) or inode are not those of the stamp.
@@ -85,4 +85,4 @@ export const artifactKind: ResourceKind<ArtifactResource, ArtifactState> = {
 
   ledgerEntries: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
   digest: ({ file, mode }) => digestOfParts([file.sha256, octal(mode)]),
-};
+});

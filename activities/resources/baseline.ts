@@ -1,7 +1,7 @@
 import { sha256 } from './digest.ts';
 import type { LedgerEntry } from './ledger.ts';
 import { LEDGER } from './paths.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface BaselineResource extends Resource {
@@ -31,7 +31,7 @@ export function witnessedIn(entries: readonly LedgerEntry[], id: string): string
 const RECORDED = '--- noted';
 const LOOKED = '--- looked';
 
-export const baselineKind: ResourceKind<BaselineResource, BaselineState> = {
+export default defineKind<BaselineResource, BaselineState>({
   kind: 'witness',
   probe: (resource, quote) =>
     `if kw_stat -c %F -- ${LEDGER}; then kw=$(cut -f 1 ${LEDGER}) || kw_unknown 'the ledger cannot be read'; else kw=; fi
@@ -50,4 +50,4 @@ fi`,
   ledgerEntries: (_resource, observed) => (observed === null ? [] : [{ prior: { said: observed.said } }]),
   outlives: () => true,
   digest: ({ id }) => sha256(id),
-};
+});

@@ -2,7 +2,7 @@ import { digestOfParts, octal } from './digest.ts';
 import { type FileState, fileStateProbe, fileStatesProbe, parseFileState, splitFileStates } from './file-state.ts';
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 
 export interface DirectoryResource extends Resource {
   readonly kind: 'directory';
@@ -22,7 +22,7 @@ export function directory(
 
 const inside = ({ id }: DirectoryResource): string => `${id}/.`;
 
-export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
+export default defineKind<DirectoryResource, FileState>({
   kind: 'directory',
   // Through a link: /var/lib/x may well live on another disk.
   probe: (resource, quote) => fileStateProbe(inside(resource), quote),
@@ -72,4 +72,4 @@ export const directoryKind: ResourceKind<DirectoryResource, FileState> = {
       return { key: entryKey(entry), script: lines.join('\n') };
     }),
   digest: ({ mode, owner, group }) => digestOfParts([octal(mode), owner, group]),
-};
+});

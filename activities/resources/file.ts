@@ -3,7 +3,7 @@ import { digestOfParts, octal, sha256, short } from './digest.ts';
 import { type FileState, fileStateProbe, fileStatesProbe, parseFileState, splitFileStates } from './file-state.ts';
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
-import { type Fragment, plainText, type Resource, type ResourceKind, resourceKey, type Text } from './resource.ts';
+import { defineKind, type Fragment, plainText, type Resource, resourceKey, type Text } from './resource.ts';
 
 export interface FileResource extends Resource {
   readonly kind: 'file';
@@ -26,7 +26,7 @@ export function file(
 /** Where versions up to 0.1 noted files of others that they took away, without `foreign`; prepare places none there. */
 const FOREIGN = /^\/etc\/(?:cni\/net\.d|systemd\/system\/[^/]+\.d)\//;
 
-export const fileKind: ResourceKind<FileResource, FileState> = {
+export default defineKind<FileResource, FileState>({
   kind: 'file',
   probe: ({ id }, quote) => fileStateProbe(id, quote),
   together: {
@@ -79,4 +79,4 @@ export const fileKind: ResourceKind<FileResource, FileState> = {
     entries.map((entry) => ({ key: entryKey(entry), script: `kw_take_back ${quote(entry.id)}` })),
   digest: ({ content, mode, owner, group }) => digestOfParts([plainText(content), octal(mode), owner, group]),
   secrets: ({ content }) => (typeof content === 'string' ? [] : [content.value]),
-};
+});

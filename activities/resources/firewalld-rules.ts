@@ -2,7 +2,7 @@ import { digestOfParts } from './digest.ts';
 import { type FirewallNeeds, portsBySource } from './firewall-needs.ts';
 import { entryKey } from './ledger.ts';
 import { LEDGER } from './paths.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 
 export interface FirewalldRulesResource extends Resource {
   readonly kind: 'firewalld-rules';
@@ -89,7 +89,7 @@ function calls(ids: readonly string[], verb: 'add' | 'remove', quote: (word: str
   );
 }
 
-export const firewalldRulesKind: ResourceKind<FirewalldRulesResource, FirewalldState> = {
+export default defineKind<FirewalldRulesResource, FirewalldState>({
   kind: KIND,
   // 252: firewalld does not run. Any other failure of firewall-cmd is no answer (D-Bus, a firewalld that is starting).
   probe: ({ address }, quote) => `echo looked
@@ -158,4 +158,4 @@ fi`,
     ];
   },
   digest: ({ ports, trusted }) => digestOfParts([...ports, '', ...trusted]),
-};
+});

@@ -4,7 +4,7 @@ import { isCleaned, meaningOf, type Row } from '../leftovers/found.ts';
 import { CHAINS, LEFTOVERS, OURS } from '../leftovers/scripts.ts';
 import { sha256 } from './digest.ts';
 import type { Trace } from './ledger.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 
 export interface ForeignLeftoversResource extends Resource {
   readonly kind: 'foreign-leftovers';
@@ -31,7 +31,7 @@ interface LeftoversState {
 const hiding = (unit: string, path: string): string | null =>
   /^\/(etc|run)\//.test(path) ? null : `/etc/systemd/system/${unit}.d/${path.slice(path.lastIndexOf('/') + 1)}`;
 
-export const foreignLeftoversKind: ResourceKind<ForeignLeftoversResource, LeftoversState> = {
+export default defineKind<ForeignLeftoversResource, LeftoversState>({
   kind: 'foreign-leftovers',
   probe: ({ units }, quote) =>
     `say() { (IFS=$(printf '\\t'); printf '%s\\n' "$*"); }\n${OURS}\nkw_leftovers() {\n${LEFTOVERS}\n}\nkw_leftovers ${units.map(quote).join(' ')}\necho end`,
@@ -78,4 +78,4 @@ export const foreignLeftoversKind: ResourceKind<ForeignLeftoversResource, Leftov
     });
   },
   digest: ({ units }) => sha256(units.join(' ')),
-};
+});

@@ -1,6 +1,6 @@
 import { sha256 } from './digest.ts';
 import { entryKey } from './ledger.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface HostnameResource extends Resource {
@@ -19,7 +19,7 @@ export function hostnameIs(name: string): HostnameResource {
   return { kind: 'hostname', id: 'hostname', name };
 }
 
-export const hostnameKind: ResourceKind<HostnameResource, HostnameState> = {
+export default defineKind<HostnameResource, HostnameState>({
   kind: 'hostname',
   probe: () =>
     "uname -n || kw_unknown 'uname does not say the name'; kw_stat -L -c %F -- /etc/hostname || exit 0; cat /etc/hostname || kw_unknown '/etc/hostname cannot be read'",
@@ -55,4 +55,4 @@ export const hostnameKind: ResourceKind<HostnameResource, HostnameState> = {
       };
     }),
   digest: ({ name }) => sha256(name),
-};
+});

@@ -1,6 +1,6 @@
 import { sha256 } from './digest.ts';
 import { entryKey } from './ledger.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface HostsEntry {
@@ -50,7 +50,7 @@ fi
 kw_text=$(sed "$kw_lines" ${HOSTS} && echo x) || exit 1
 printf '%s' "\${kw_text%x}" >${HOSTS} && kw_tell restored 'our block is out'`;
 
-export const hostsEntriesKind: ResourceKind<HostsEntriesResource, HostsState> = {
+export default defineKind<HostsEntriesResource, HostsState>({
   kind: 'hosts-entries',
   // The line end after it shows that the whole file was read: one that cannot be read must never be written anew.
   probe: () =>
@@ -75,4 +75,4 @@ export const hostsEntriesKind: ResourceKind<HostsEntriesResource, HostsState> = 
   ledgerEntries: () => [{ prior: {} }],
   undo: (entries) => entries.map((entry) => ({ key: entryKey(entry), script: REMOVE_BLOCK })),
   digest: (resource) => sha256(block(resource)),
-};
+});

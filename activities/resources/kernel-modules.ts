@@ -2,7 +2,7 @@ import { sha256 } from './digest.ts';
 import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { shCode } from './sh-code.ts';
 
 export interface KernelModulesResource extends Resource {
@@ -49,7 +49,7 @@ function present(name: string): string {
   ].join(' || ');
 }
 
-export const kernelModulesKind: ResourceKind<KernelModulesResource, ModulesState> = {
+export default defineKind<KernelModulesResource, ModulesState>({
   kind: 'kernel-modules',
   probe: ({ id, names }, quote) =>
     [
@@ -89,7 +89,7 @@ export const kernelModulesKind: ResourceKind<KernelModulesResource, ModulesState
   undo: (entries) =>
     entries.map((entry) => ({ key: entryKey(entry), script: "kw_tell kept 'it stays loaded until the next boot'" })),
   digest: (resource) => sha256(content(resource)),
-};
+});
 
 const asDesired = (resource: KernelModulesResource, file: FileState): boolean =>
   file.type === 'file' && file.sha256 === sha256(content(resource)) && file.mode === 0o644;

@@ -1,11 +1,11 @@
 import { entryKey, type LedgerEntry } from './ledger.ts';
-import type { Undoing } from './resource.ts';
+import { defineUndoing } from './resource.ts';
 
 /**
  * What daemons of ours wrote (`fills` of a service): goes with everything that is mounted below it, links followed. What was
  * there before stays: a folder, a link with the folder that it leads to, a disk of its own. See `leftover-script.ts`.
  */
-export const leftover: Undoing = {
+export default defineUndoing({
   kind: 'leftover',
   dry: true,
   undo: (entries, { quote }) =>
@@ -14,7 +14,7 @@ export const leftover: Undoing = {
       const words = [entry.id, folder ? 'yes' : '', at, String(held)];
       return { key: entryKey(entry), script: `kw_leftover ${words.map(quote).join(' ')}` };
     }),
-};
+});
 
 /** What the ledger says of the time before us; nothing, of a build by a version without one. */
 function before({ prior }: LedgerEntry): { folder: boolean; at: string; held: number } {

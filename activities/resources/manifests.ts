@@ -3,7 +3,7 @@ import type { Change } from '../../contracts/operation.ts';
 import { digestOfParts, sha256 } from './digest.ts';
 import { absolute } from './path-check.ts';
 import { KUBECTL_CACHE_DIR } from './paths.ts';
-import { type Owner, type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Owner, type Resource, resourceKey } from './resource.ts';
 import { shCode } from './sh-code.ts';
 import { Unknown } from './unknown.ts';
 
@@ -93,7 +93,7 @@ const list = ({ objects }: ManifestsResource): string =>
   JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
 const sideOptions = `--server-side --force-conflicts --field-manager=${FIELD_MANAGER}`;
 
-export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
+export default defineKind<ManifestsResource, ManifestsState>({
   kind: 'manifests',
 
   // base64: printf is a shell builtin, so the size of a manifest does not matter.
@@ -148,7 +148,7 @@ export const manifestsKind: ResourceKind<ManifestsResource, ManifestsState> = {
     })),
   }),
   digest: (resource) => digestOfParts([sha256(list(resource)), resource.kubeconfig]),
-};
+});
 
 /** Answers of an API server that knows what it says: the object cannot be there, or `apply` reports why it is refused. */
 const NOT_COMPARABLE =

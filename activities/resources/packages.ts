@@ -6,7 +6,7 @@ import { APT_INSTALL, APT_UNDO, aptQuery } from './apt.ts';
 import { digestOfParts } from './digest.ts';
 import { DNF_INSTALL, DNF_UNDO, rpmQuery } from './dnf.ts';
 import { PACKAGES_AT_WORK } from './paths.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface PackagesResource extends Resource {
@@ -59,7 +59,7 @@ const wanted = (resource: PackagesResource, facts: HostFacts): readonly string[]
 const missing = (resource: PackagesResource, observed: PackagesState, facts: HostFacts): string[] =>
   wanted(resource, facts).filter((name) => !observed.installed.has(name));
 
-export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
+export default defineKind<PackagesResource, PackagesState>({
   kind: 'packages',
   probe({ apt, dnf }, quote) {
     const words = (names: readonly string[]): string => names.map(quote).join(' ');
@@ -131,4 +131,4 @@ export const packagesKind: ResourceKind<PackagesResource, PackagesState> = {
     return [{ key: 'packages:*', script: lines.join('\n') }];
   },
   digest: ({ apt, dnf }) => digestOfParts([...apt, '|', ...dnf]),
-};
+});

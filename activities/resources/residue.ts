@@ -1,7 +1,7 @@
 import { quote } from '../host/quote.ts';
 import { sha256 } from './digest.ts';
 import { undoFunctions } from './ledger.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface ResidueResource extends Resource {
@@ -23,7 +23,7 @@ const ASKED = '--- asked';
 /** Pieces that a change names; the rest is counted. */
 const NAMED = 40;
 
-export const residueKind: ResourceKind<ResidueResource, readonly string[]> = {
+export default defineKind<ResidueResource, readonly string[]>({
   kind: 'residue',
   probe: ({ find }) => `${find}\necho ${quote(ASKED)}`,
   parse(output) {
@@ -43,4 +43,4 @@ export const residueKind: ResourceKind<ResidueResource, readonly string[]> = {
   }),
   // Its scripts are ways to say the same thing.
   digest: ({ id }) => sha256(id),
-};
+});

@@ -24,8 +24,8 @@ export interface Owner {
 }
 
 /**
- * What a resource kind is. Shared code never branches on a kind: the engine finds the kind's object through
- * `resource-kinds.ts` (one file per kind). A kind has `fragment` (joined with its neighbours into one round trip) or
+ * What a resource kind is: the default export of a file of this folder, or of `<name>-resource.ts` in the folder of the phase that
+ * alone has it. Shared code never branches on a kind: the engine finds the kind's object by its name (`engine/resource-kinds.ts`). A kind has `fragment` (joined with its neighbours into one round trip) or
  * `apply` (commands of its own).
  */
 export interface ResourceKind<R extends Resource, Observed> extends Undoing {
@@ -164,3 +164,10 @@ export interface UnitActions {
 
 /** `kind:id`, the name of a resource in changes, steps and stamps. */
 export const resourceKey = (resource: Resource): string => `${resource.kind}:${resource.id}`;
+
+/** A kind of resource, the default export of its file. */
+export const defineKind = <R extends Resource, Observed>(kind: ResourceKind<R, Observed>): ResourceKind<R, Observed> =>
+  kind;
+
+/** How entries of the ledger are taken back that no kind of resource is named after, the default export of its file. */
+export const defineUndoing = (undoing: Undoing): Undoing => undoing;

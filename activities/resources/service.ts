@@ -3,7 +3,7 @@ import { digestOfParts, sha256 } from './digest.ts';
 import { entryKey, type LedgerEntry } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { unitStamp } from './paths.ts';
-import { type DiffContext, type Resource, type ResourceKind, resourceKey, type UnitActions } from './resource.ts';
+import { type DiffContext, defineKind, type Resource, resourceKey, type UnitActions } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface ServiceResource extends Resource {
@@ -167,7 +167,7 @@ function filesProbe(resource: ServiceResource, quote: (word: string) => string):
 /** Before the files of each unit. */
 const NEXT = '--- files';
 
-export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
+export default defineKind<ServiceResource, ServiceState>({
   kind: 'service',
 
   probe(resource, quote) {
@@ -289,4 +289,4 @@ export const serviceKind: ResourceKind<ServiceResource, ServiceState> = {
   digest: (resource) =>
     digestOfParts([filesDigest(resource), `${resource.enabled} ${resource.running}`, ...resource.restartOn]),
   restartsOn: (resource) => ({ references: resource.restartOn, stamp: unitStamp(resource.unitName) }),
-};
+});

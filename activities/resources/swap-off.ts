@@ -1,6 +1,6 @@
 import { sha256 } from './digest.ts';
 import { entryKey } from './ledger.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface SwapOffResource extends Resource {
@@ -23,7 +23,7 @@ export function swapOff({ ofOthers = false }: { ofOthers?: boolean } = {}): Swap
 
 const FSTAB_LINE = '^[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)';
 
-export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
+export default defineKind<SwapOffResource, SwapState>({
   kind: 'swap-off',
   probe: () =>
     [
@@ -86,4 +86,4 @@ export const swapOffKind: ResourceKind<SwapOffResource, SwapState> = {
       };
     }),
   digest: () => sha256('swap-off'),
-};
+});

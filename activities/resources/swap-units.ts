@@ -1,6 +1,6 @@
 import { sha256 } from './digest.ts';
 import { entryKey } from './ledger.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface SwapUnitsResource extends Resource {
@@ -79,7 +79,7 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-export const swapUnitsKind: ResourceKind<SwapUnitsResource, SwapUnitsState> = {
+export default defineKind<SwapUnitsResource, SwapUnitsState>({
   kind: 'swap-units',
   // What runs again needs its own files back.
   undoWhen: 'last',
@@ -131,4 +131,4 @@ export const swapUnitsKind: ResourceKind<SwapUnitsResource, SwapUnitsState> = {
       ].join('\n'),
     })),
   digest: () => sha256('swap-units'),
-};
+});

@@ -1,6 +1,6 @@
 import { sha256 } from './digest.ts';
 import { absolute } from './path-check.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface SymlinkResource extends Resource {
@@ -13,7 +13,7 @@ export function symlink(path: string, target: string): SymlinkResource {
   return { kind: 'symlink', id: absolute(path), target };
 }
 
-export const symlinkKind: ResourceKind<SymlinkResource, { target: string | null }> = {
+export default defineKind<SymlinkResource, { target: string | null }>({
   kind: 'symlink',
   probe: ({ id }, quote) =>
     `kw_stat -c %F -- ${quote(id)} || { echo absent; exit 0; }
@@ -44,4 +44,4 @@ readlink -- ${quote(id)} || kw_unknown 'the link cannot be read'`,
   },
   ledgerEntries: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
   digest: ({ target }) => sha256(target),
-};
+});

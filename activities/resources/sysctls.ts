@@ -2,7 +2,7 @@ import { digestOfParts, octal, sha256 } from './digest.ts';
 import { type FileState, fileStateProbe, parseFileState } from './file-state.ts';
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { shCode } from './sh-code.ts';
 
 export interface SysctlsResource extends Resource {
@@ -81,7 +81,7 @@ function blame(others: readonly string[], key: string, value: string): string {
   return '';
 }
 
-export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
+export default defineKind<SysctlsResource, SysctlsState>({
   kind: 'sysctls',
   probe: ({ id, values }, quote) =>
     [
@@ -160,7 +160,7 @@ export const sysctlsKind: ResourceKind<SysctlsResource, SysctlsState> = {
       };
     }),
   digest: (resource) => digestOfParts([content(resource)]),
-};
+});
 
 const fileAsDesired = (resource: SysctlsResource, file: FileState, live: SysctlsState['live']): boolean =>
   file.type === 'file' &&

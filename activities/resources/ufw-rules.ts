@@ -1,7 +1,7 @@
 import { digestOfParts } from './digest.ts';
 import type { FirewallNeeds } from './firewall-needs.ts';
 import { portsBySource } from './firewall-needs.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 
 export interface UfwRulesResource extends Resource {
   readonly kind: 'ufw-rules';
@@ -62,7 +62,7 @@ const changesOf = (resource: UfwRulesResource, { active, rules }: UfwState) => {
   };
 };
 
-export const ufwRulesKind: ResourceKind<UfwRulesResource, UfwState> = {
+export default defineKind<UfwRulesResource, UfwState>({
   kind: 'ufw-rules',
   probe: () => `echo looked
 if grep -qsx 'ENABLED=yes' /etc/ufw/ufw.conf && command -v ufw >/dev/null; then
@@ -117,4 +117,4 @@ printf '%s\\n' "$kw_says" | sed -n "s/^ufw \\(.*\\) comment '${MARK}\\(: [^']*\\
 done`,
     })),
   digest: ({ rules }) => digestOfParts(rules.map(({ rule }) => rule)),
-};
+});

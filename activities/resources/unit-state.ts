@@ -1,8 +1,8 @@
 import { entryKey } from './ledger.ts';
-import type { Undoing } from './resource.ts';
+import { defineUndoing } from './resource.ts';
 
 /** A unit that was there before us: enabled and running as it was, once everything else is as it was. */
-export const unitState: Undoing = {
+export default defineUndoing({
   kind: 'unit-state',
   undoWhen: 'last',
   undo: (entries, { quote }) =>
@@ -33,4 +33,4 @@ export const unitState: Undoing = {
         ].join('\n'),
       };
     }),
-};
+});

@@ -1,7 +1,7 @@
 import { digestOfParts } from './digest.ts';
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
-import { type Resource, type ResourceKind, resourceKey } from './resource.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
 export interface UserResource extends Resource {
@@ -24,7 +24,7 @@ export function user(name: string, options: { home?: string; shell?: string; sys
   return { kind: 'user', id: name, home: absolute(home), shell: absolute(shell), system };
 }
 
-export const userKind: ResourceKind<UserResource, UserState> = {
+export default defineKind<UserResource, UserState>({
   kind: 'user',
   // The shadow entry comes last; its fields stay on the host. getent: 2 = no such entry.
   probe: ({ id }, quote) =>
@@ -83,4 +83,4 @@ if getent group -- ${name} >/dev/null; then groupdel -- ${name} || exit 1; fi`
       return { key: entryKey(entry), script };
     }),
   digest: ({ home, shell, system }) => digestOfParts([home, shell, String(system)]),
-};
+});

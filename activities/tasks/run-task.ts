@@ -23,7 +23,7 @@ import type { Phase, PhaseContext } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
 import { markSettled } from '../phases/settled.ts';
 import type { Pki } from '../pki/types.ts';
-import { type Convergence, converge, markVerified } from '../resources/engine.ts';
+import { type Convergence, converge, markVerified } from '../resources/engine/engine.ts';
 import { phaseRun } from './phase-run.ts';
 import { type AttemptRef, type TaskJournal, TaskRecorder } from './recorder.ts';
 import { stoppable, type TaskStop } from './task-stop.ts';

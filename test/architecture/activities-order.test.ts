@@ -20,9 +20,6 @@ const AGAINST: Record<string, readonly string[]> = {
   'activities/kube/packet-filter.ts': ['activities/resources/foreign-leftovers.ts'],
   'activities/leftovers/found.ts': ['activities/resources/foreign-leftovers.ts'],
   'activities/leftovers/scripts.ts': ['activities/resources/foreign-leftovers.ts'],
-  // Kinds of resources that only one phase has: found by folder once phases declare theirs.
-  'activities/phases/etcd/member-resource.ts': ['activities/resources/resource-kinds.ts'],
-  'activities/phases/registry/image-resource.ts': ['activities/resources/resource-kinds.ts'],
   // Which cluster a host belongs to is computed from the cluster's CA.
   'activities/phases/cluster-state.ts': ['activities/host/cluster-mark.ts'],
   'activities/pki/types.ts': ['activities/host/cluster-mark.ts'],
@@ -56,6 +53,9 @@ const importsOf = (files: readonly File[]): Import[] =>
       .filter(({ from }) => from.startsWith('.'))
       .map(({ from }) => ({ path, target: join(dirname(path), from) })),
   );
+
+/** A source without its imports of types, which are gone when it runs. */
+const valuesOf = (text: string): string => text.replaceAll(/^(import|export) type [^;]*;$/gm, '');
 
 /** Imports from a line to one above it. */
 const upward = (files: readonly File[]): Import[] =>
@@ -103,6 +103,21 @@ it('exceptions are still needed', () => {
       .map((path) => `${path} no longer imports ${target}: take it out of AGAINST`),
   );
   expect(stale).toEqual([]);
+});
+
+it('no kind of resource imports the engine, which waits for the kinds at its start', () => {
+  const files = new Map(sources().map(({ path, text }) => [path, text]));
+  const isEngine = (path: string) => path.startsWith('activities/resources/engine/');
+  const reached = new Map<string, string>();
+  const walk = (path: string, from: string): void => {
+    if (reached.has(path) || !files.has(path)) return;
+    reached.set(path, from);
+    for (const { target } of importsOf([{ path, text: valuesOf(files.get(path)!) }])) walk(target, path);
+  };
+  const isKind = (path: string) => /^activities\/(resources\/[^/]+|phases\/[^/]+\/[^/]+-resource)\.ts$/.test(path);
+  for (const path of files.keys()) if (isKind(path)) walk(path, path);
+  expect([...reached].filter(([path]) => isEngine(path)).map(([path, from]) => `${from} imports ${path}`)).toEqual([]);
+  expect(reached.size).toBeGreaterThan(40);
 });
 
 it('a wrong import is seen', () => {

@@ -13,7 +13,7 @@ import { archive } from '../../activities/resources/archive.ts';
 import { artifact } from '../../activities/resources/artifact.ts';
 import { sha256 } from '../../activities/resources/digest.ts';
 import { directory } from '../../activities/resources/directory.ts';
-import { type Convergence, converge, markVerified } from '../../activities/resources/engine.ts';
+import { type Convergence, converge, markVerified } from '../../activities/resources/engine/engine.ts';
 import { file } from '../../activities/resources/file.ts';
 import { hostnameIs } from '../../activities/resources/hostname.ts';
 import { hostsEntries } from '../../activities/resources/hosts-entries.ts';

@@ -5,7 +5,7 @@ import type { HostSession } from '../../activities/host/types.ts';
 import { cleanUpHost } from '../../activities/phases/cleanup/host.ts';
 import { definePhase, type Phase } from '../../activities/phases/phase.ts';
 import { directory } from '../../activities/resources/directory.ts';
-import { converge } from '../../activities/resources/engine.ts';
+import { converge } from '../../activities/resources/engine/engine.ts';
 import { file } from '../../activities/resources/file.ts';
 import { packages } from '../../activities/resources/packages.ts';
 import type { Resource } from '../../activities/resources/resource.ts';

@@ -1,9 +1,9 @@
 import type { Change } from '../../../contracts/operation.ts';
 import { witnessedIn } from '../../resources/baseline.ts';
+import { undoingOf } from '../../resources/engine/resource-kinds.ts';
+import { foretellTogether, undo } from '../../resources/engine/undo.ts';
+import { unwanted } from '../../resources/engine/unwanted.ts';
 import { type LedgerEntry, readLedger } from '../../resources/ledger.ts';
-import { undoingOf } from '../../resources/resource-kinds.ts';
-import { foretellTogether, undo } from '../../resources/undo.ts';
-import { unwanted } from '../../resources/unwanted.ts';
 import { builds, contextOf, desiredOnHost, isEnabled, isPlaced } from '../desired.ts';
 import type { Phase, PhaseRun } from '../phase.ts';
 

@@ -3,7 +3,7 @@ import { KubewrightError } from '../../../contracts/errors.ts';
 import { quote } from '../../host/quote.ts';
 import type { RemoteHost } from '../../host/types.ts';
 import { digestOfParts } from '../../resources/digest.ts';
-import { type ApplyContext, type Resource, type ResourceKind, resourceKey } from '../../resources/resource.ts';
+import { type ApplyContext, defineKind, type Resource, resourceKey } from '../../resources/resource.ts';
 import { answerOf } from '../../resources/unknown.ts';
 import { etcdBootstrap } from './environment.ts';
 import { describeMember, initialCluster } from './members.ts';
@@ -26,7 +26,7 @@ export function etcdMember(site: EtcdSite, founding: Pick<EtcdIntent, 'token' | 
 const JOIN_MS = 150_000;
 const PAUSE_MS = 2_000;
 
-export const etcdMemberKind: ResourceKind<EtcdMemberResource, EtcdView> = {
+export default defineKind<EtcdMemberResource, EtcdView>({
   kind: 'etcd-member',
   probe: (resource, quoteWord) => observeScript(resource, quoteWord),
   parse: parseView,
@@ -66,7 +66,7 @@ export const etcdMemberKind: ResourceKind<EtcdMemberResource, EtcdView> = {
   ledgerEntries: ({ bootstrapFile }) => [{ kind: 'file', id: bootstrapFile, prior: {}, replaces: [bootstrapFile] }],
   // Of what etcd.service must be restarted for when it changes, only this: another list of hosts is no reason.
   digest: ({ dataDir }) => digestOfParts([dataDir]),
-};
+});
 
 /** `begins`: the service can start. `done`: look again at once. Anything else is why it has to wait a little. */
 async function carryOut(

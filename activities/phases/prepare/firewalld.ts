@@ -1,8 +1,8 @@
 import { internalAddress } from '../../../contracts/cluster.ts';
 import type { Change } from '../../../contracts/operation.ts';
 import { ipv4 } from '../../../contracts/primitives.ts';
+import { undoByScript } from '../../resources/engine/undo.ts';
 import { LEDGER } from '../../resources/paths.ts';
-import { undoByScript } from '../../resources/undo.ts';
 import type { PhaseRun, TeardownRun } from '../phase.ts';
 
 /**

@@ -3,7 +3,7 @@ import { CURL } from '../../host/direct.ts';
 import { digestOfParts, sha256 } from '../../resources/digest.ts';
 import { absolute } from '../../resources/path-check.ts';
 import { IMAGE_STAMP_DIR, stampName } from '../../resources/paths.ts';
-import { type Resource, type ResourceKind, resourceKey } from '../../resources/resource.ts';
+import { defineKind, type Resource, resourceKey } from '../../resources/resource.ts';
 import { fetchCall, TRANSFER_TIMEOUT_MS } from '../../resources/transfer.ts';
 import { Unknown } from '../../resources/unknown.ts';
 
@@ -80,7 +80,7 @@ function byServer(resources: readonly RegistryImageResource[]): RegistryImageRes
   return [...groups.values()];
 }
 
-export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> = {
+export default defineKind<RegistryImageResource, ImageState>({
   kind: 'registry-image',
 
   probe(resource, quote) {
@@ -158,4 +158,4 @@ export const registryImageKind: ResourceKind<RegistryImageResource, ImageState> 
   },
 
   digest: ({ file, id }) => digestOfParts([file.sha256, id]),
-};
+});

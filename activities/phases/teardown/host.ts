@@ -3,10 +3,10 @@ import { CLUSTER_MARK } from '../../host/cluster-mark.ts';
 import { UNMARK } from '../../host/ownership.ts';
 import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { witnessedIn } from '../../resources/baseline.ts';
+import { kindOf } from '../../resources/engine/resource-kinds.ts';
+import { previewUndo, undo } from '../../resources/engine/undo.ts';
 import { entryKey, type LedgerEntry, readLedger } from '../../resources/ledger.ts';
 import { STATE_DIR } from '../../resources/paths.ts';
-import { kindOf } from '../../resources/resource-kinds.ts';
-import { previewUndo, undo } from '../../resources/undo.ts';
 import { contextOf, isPlaced } from '../desired.ts';
 import type { PhaseRun } from '../phase.ts';
 

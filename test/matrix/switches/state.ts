@@ -19,7 +19,8 @@ export async function objectsOf(host: Machine): Promise<Record<string, unknown>>
     .split('\n')
     .filter((kind) => kind !== '' && !PASSING.test(kind));
   const { items } = JSON.parse(await kubectl(`get ${kinds.join(',')} -A -o json`)) as { items: Json[] };
-  return Object.fromEntries(items.map((item) => [nameOf(item), desiredOf(item)]).sort());
+  const objects = items.map((item) => [nameOf(item), desiredOf(item)] as const);
+  return Object.fromEntries(objects.sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function nameOf({ kind, metadata }: Json): string {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DROP_CHAINS } from '../../../activities/kube/packet-filter.ts';
-import { undoByScript } from '../../../activities/resources/undo.ts';
+import { undoByScript } from '../../../activities/resources/engine/undo.ts';
 import { LocalHost, RUNS_HERE } from '../resources/support/local-host.ts';
 
 const SAVED = `*filter

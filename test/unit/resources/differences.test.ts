@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { diff } from '../../../activities/resources/diff.ts';
-import { readAnswer } from '../../../activities/resources/probe.ts';
+import { diff } from '../../../activities/resources/engine/diff.ts';
+import { readAnswer } from '../../../activities/resources/engine/probe.ts';
 import { type Resource, resourceKey } from '../../../activities/resources/resource.ts';
 import { swapOff } from '../../../activities/resources/swap-off.ts';
 import { swapUnitsMasked } from '../../../activities/resources/swap-units.ts';

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symli
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { absent } from '../../../activities/resources/absent.ts';
 import { directory } from '../../../activities/resources/directory.ts';
-import { converge, markVerified } from '../../../activities/resources/engine.ts';
+import { converge, markVerified } from '../../../activities/resources/engine/engine.ts';
 import { file } from '../../../activities/resources/file.ts';
 import { type Resource, secretText } from '../../../activities/resources/resource.ts';
 import { service } from '../../../activities/resources/service.ts';

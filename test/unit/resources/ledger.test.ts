@@ -13,13 +13,13 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { baseline } from '../../../activities/resources/baseline.ts';
 import { directory } from '../../../activities/resources/directory.ts';
-import { converge } from '../../../activities/resources/engine.ts';
+import { converge } from '../../../activities/resources/engine/engine.ts';
+import { undo } from '../../../activities/resources/engine/undo.ts';
 import { file } from '../../../activities/resources/file.ts';
 import { parseLedger, readLedger } from '../../../activities/resources/ledger.ts';
 import type { Resource } from '../../../activities/resources/resource.ts';
 import { service } from '../../../activities/resources/service.ts';
 import { symlink } from '../../../activities/resources/symlink.ts';
-import { undo } from '../../../activities/resources/undo.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 let host: LocalHost;

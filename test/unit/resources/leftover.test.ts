@@ -12,10 +12,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { converge } from '../../../activities/resources/engine.ts';
+import { converge } from '../../../activities/resources/engine/engine.ts';
+import { previewUndo, undo } from '../../../activities/resources/engine/undo.ts';
 import { readLedger } from '../../../activities/resources/ledger.ts';
 import { service } from '../../../activities/resources/service.ts';
-import { previewUndo, undo } from '../../../activities/resources/undo.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 let host: LocalHost;

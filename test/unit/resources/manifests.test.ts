@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { converge } from '../../../activities/resources/engine.ts';
+import { converge } from '../../../activities/resources/engine/engine.ts';
 import { manifests, parseDiff } from '../../../activities/resources/manifests.ts';
 import { Unknown } from '../../../activities/resources/unknown.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { converge } from '../../../activities/resources/engine.ts';
+import { converge } from '../../../activities/resources/engine/engine.ts';
 import { packages } from '../../../activities/resources/packages.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 

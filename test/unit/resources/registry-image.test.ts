@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type RegistryImageResource, registryImage } from '../../../activities/phases/registry/image-resource.ts';
 import { createPki } from '../../../activities/pki/pki.ts';
 import { sha256 } from '../../../activities/resources/digest.ts';
-import { converge } from '../../../activities/resources/engine.ts';
+import { converge } from '../../../activities/resources/engine/engine.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 let host: LocalHost;

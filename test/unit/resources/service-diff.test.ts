@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { diff } from '../../../activities/resources/diff.ts';
 import { sha256 } from '../../../activities/resources/digest.ts';
-import { readAnswer } from '../../../activities/resources/probe.ts';
+import { diff } from '../../../activities/resources/engine/diff.ts';
+import { readAnswer } from '../../../activities/resources/engine/probe.ts';
 import { type Resource, resourceKey } from '../../../activities/resources/resource.ts';
 import { service } from '../../../activities/resources/service.ts';
 import { FACTS } from './support/local-host.ts';

@@ -3,10 +3,10 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
 import { directory } from '../../../activities/resources/directory.ts';
+import { probeScript, readAnswer, splitProbe } from '../../../activities/resources/engine/probe.ts';
+import { kindOf } from '../../../activities/resources/engine/resource-kinds.ts';
 import { file } from '../../../activities/resources/file.ts';
-import { probeScript, readAnswer, splitProbe } from '../../../activities/resources/probe.ts';
 import type { Resource } from '../../../activities/resources/resource.ts';
-import { kindOf } from '../../../activities/resources/resource-kinds.ts';
 import { service } from '../../../activities/resources/service.ts';
 import { LocalHost, RUNS_HERE } from './support/local-host.ts';
 

@@ -16,7 +16,7 @@ import type { ResolvedFile } from '../../../activities/artifacts/source.ts';
 import { archive } from '../../../activities/resources/archive.ts';
 import { artifact } from '../../../activities/resources/artifact.ts';
 import { sha256 } from '../../../activities/resources/digest.ts';
-import { converge } from '../../../activities/resources/engine.ts';
+import { converge } from '../../../activities/resources/engine/engine.ts';
 import { file } from '../../../activities/resources/file.ts';
 import type { Resource } from '../../../activities/resources/resource.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';

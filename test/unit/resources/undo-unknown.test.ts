@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { undo } from '../../../activities/resources/engine/undo.ts';
 import type { LedgerEntry } from '../../../activities/resources/ledger.ts';
-import { undo } from '../../../activities/resources/undo.ts';
 import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 /** A teardown strikes off the ledger what is gone. What cannot be asked for is not gone. */

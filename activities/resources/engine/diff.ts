@@ -1,8 +1,8 @@
-import type { Change } from '../../contracts/operation.ts';
-import type { HostFacts } from '../host/types.ts';
-import { digestOfParts } from './digest.ts';
+import type { Change } from '../../../contracts/operation.ts';
+import type { HostFacts } from '../../host/types.ts';
+import { digestOfParts } from '../digest.ts';
+import { type DiffContext, type Resource, resourceKey } from '../resource.ts';
 import type { Observations } from './probe.ts';
-import { type DiffContext, type Resource, resourceKey } from './resource.ts';
 import { kindOf } from './resource-kinds.ts';
 
 /** What is to be done. */

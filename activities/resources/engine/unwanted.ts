@@ -1,5 +1,5 @@
-import { entryKey, type LedgerEntry, pathsOf, type Trace } from './ledger.ts';
-import type { Resource } from './resource.ts';
+import { entryKey, type LedgerEntry, pathsOf, type Trace } from '../ledger.ts';
+import type { Resource } from '../resource.ts';
 import { kindOf, undoingOf } from './resource-kinds.ts';
 
 /**

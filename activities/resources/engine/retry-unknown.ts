@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KubewrightError } from '../../contracts/errors.ts';
-import { LIMITS } from '../../contracts/limits.ts';
-import type { RemoteHost } from '../host/types.ts';
+import { KubewrightError } from '../../../contracts/errors.ts';
+import { LIMITS } from '../../../contracts/limits.ts';
+import type { RemoteHost } from '../../host/types.ts';
+import { type Resource, resourceKey } from '../resource.ts';
 import { type Observations, probe } from './probe.ts';
-import { type Resource, resourceKey } from './resource.ts';
 
 /** How long a resource of which nothing is known is asked for again. */
 export interface RetryTimes {

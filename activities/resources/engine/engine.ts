@@ -1,12 +1,12 @@
-import type { Change } from '../../contracts/operation.ts';
-import { quote } from '../host/quote.ts';
-import type { HostFacts, RemoteHost } from '../host/types.ts';
-import { type Batch, type BatchPart, MAX_PAYLOAD_BYTES, MAX_SCRIPT_BYTES, runBatch } from './batch.ts';
+import type { Change } from '../../../contracts/operation.ts';
+import { quote } from '../../host/quote.ts';
+import type { HostFacts, RemoteHost } from '../../host/types.ts';
+import { type Batch, type BatchPart, MAX_PAYLOAD_BYTES, MAX_SCRIPT_BYTES, runBatch } from '../batch.ts';
+import { ledgerLine } from '../ledger.ts';
+import { STAMP_DIR, STATE_DIR, verifiedStamp } from '../paths.ts';
+import { type ApplyContext, type Fragment, type Resource, resourceKey } from '../resource.ts';
 import { type Difference, desiredDigest, diff, resolver } from './diff.ts';
-import { ledgerLine } from './ledger.ts';
-import { STAMP_DIR, STATE_DIR, verifiedStamp } from './paths.ts';
 import { type Observations, probe } from './probe.ts';
-import { type ApplyContext, type Fragment, type Resource, resourceKey } from './resource.ts';
 import { kindOf } from './resource-kinds.ts';
 import {
   APPLY_RETRIES,

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { HOST_PATH } from '../host/host-path.ts';
-import { quote } from '../host/quote.ts';
-import type { RemoteHost } from '../host/types.ts';
-import { verifiedStamp } from './paths.ts';
-import { PROBE_FUNCTIONS } from './probe-functions.ts';
-import { type Resource, resourceKey } from './resource.ts';
+import { HOST_PATH } from '../../host/host-path.ts';
+import { quote } from '../../host/quote.ts';
+import type { RemoteHost } from '../../host/types.ts';
+import { verifiedStamp } from '../paths.ts';
+import { PROBE_FUNCTIONS } from '../probe-functions.ts';
+import { type Resource, resourceKey } from '../resource.ts';
+import { type Answer, answerOf } from '../unknown.ts';
 import { kindOf } from './resource-kinds.ts';
-import { type Answer, answerOf } from './unknown.ts';
 
 /** The present state of a task's resources on a host. */
 export interface Observations {

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { keepEnds } from '../../contracts/cut.ts';
-import { KubewrightError } from '../../contracts/errors.ts';
-import type { Change } from '../../contracts/operation.ts';
-import { makeTemporary } from '../host/fence.ts';
-import { HOST_PATH } from '../host/host-path.ts';
-import { quote } from '../host/quote.ts';
-import type { HostFacts, RemoteHost } from '../host/types.ts';
-import { entryKey, type LedgerEntry, pathsOf, undoFunctions } from './ledger.ts';
-import { LEDGER } from './paths.ts';
+import { keepEnds } from '../../../contracts/cut.ts';
+import { KubewrightError } from '../../../contracts/errors.ts';
+import type { Change } from '../../../contracts/operation.ts';
+import { makeTemporary } from '../../host/fence.ts';
+import { HOST_PATH } from '../../host/host-path.ts';
+import { quote } from '../../host/quote.ts';
+import type { HostFacts, RemoteHost } from '../../host/types.ts';
+import { entryKey, type LedgerEntry, pathsOf, undoFunctions } from '../ledger.ts';
+import { LEDGER } from '../paths.ts';
 import { undoingOf } from './resource-kinds.ts';
 
 /** Purging packages and stopping units takes its time; a single step is bounded by the activity. */
