@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { blockedHost, clusterDetail, clusterSummary } from '../contracts/api.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
-import { ERRORS } from '../contracts/errors.ts';
+import { ERRORS, isErrorCode } from '../contracts/errors.ts';
 import type { OperationStatus, QuarantinedHost, TaskStatus } from '../contracts/operation.ts';
 import type { ClusterRecord } from '../store/projections.ts';
 
@@ -66,7 +66,8 @@ export function blockedHostsOf(tasks: readonly TaskStatus[]): z.infer<typeof blo
     .filter((task) => task.state === 'blocked')
     .slice(0, 1000)
     .map(({ host, phase, error, policy }) => {
-      const code = error?.code ?? 'INTERNAL';
+      // A version before or after this one may have had other codes.
+      const code = isErrorCode(error?.code) ? error.code : 'INTERNAL';
       return {
         host,
         phase,

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { serializerCompiler, type ZodTypeProvider } from '@fastify/type-provider-zod';
+import type { ZodTypeProvider } from '@fastify/type-provider-zod';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import { z } from 'zod';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { describeIssues } from '../../contracts/issues.ts';
-import { printableJson } from '../../contracts/printable.ts';
+import { answerWriter } from './serialization.ts';
 
 /** A Fastify whose routes have zod schemas. */
 export type Api = FastifyInstance<
@@ -30,9 +30,6 @@ export function validate(app: FastifyInstance): Api {
     const message = `${first?.path ?? part} ${first?.message ?? 'is invalid'}`;
     return { error: new KubewrightError('BAD_REQUEST', message, { errors }) };
   });
-  app.setSerializerCompiler((route) => {
-    const serialize = serializerCompiler(route as Parameters<typeof serializerCompiler>[0]);
-    return (data: unknown) => printableJson(serialize(data) as string);
-  });
+  app.setSerializerCompiler(answerWriter(app.log));
   return app.withTypeProvider<ZodTypeProvider>();
 }

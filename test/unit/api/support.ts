@@ -179,8 +179,11 @@ export const KUBECONFIG = kubeconfigYaml({
   ...{ cluster: 'demo', user: 'admin', server: 'https://192.0.2.1:6443', ca: 'ca', cert: 'cert', key: 'key' },
 });
 
-export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'kubewright-api-'));
+/** `dataDir`: one with a database, which is removed at the end. `checked`: false: answers as in production. */
+export async function testApi(
+  more: Partial<ApiDeps> = {},
+  { dataDir = mkdtempSync(join(tmpdir(), 'kubewright-api-')), checked = true } = {},
+): Promise<TestApi> {
   const store = await openStore({ dataDir, keyring: parseKeyring(Buffer.alloc(32, 7).toString('base64')) });
   const temporal = new FakeTemporal();
   const signer = openSigner(dataDir);
@@ -216,7 +219,7 @@ export async function testApi(more: Partial<ApiDeps> = {}): Promise<TestApi> {
     limits: { ...DEFAULT_LIMITS, requestsPerMinute: 1_000_000, recordsPerMinute: 1_000_000, dryRuns: 1_000 },
     ...more,
   };
-  const app = await buildApp(deps, { checkAnswers: answersFile() });
+  const app = await buildApp(deps, checked ? { checkAnswers: answersFile() } : {});
   const make = async (role: 'viewer' | 'operator' | 'admin') => (await store.tokens.create(role, role)).token;
   const token = { viewer: await make('viewer'), operator: await make('operator'), admin: await make('admin') };
   return {
