@@ -6,7 +6,7 @@ type Json = Record<string, unknown>;
 const ADMIN = '/etc/kubewright/admin.kubeconfig';
 /** What comes and goes by itself: records of controllers, and objects that follow pods. */
 const PASSING =
-  /^(events|leases|pods|replicasets|controllerrevisions|endpoints|endpointslices|componentstatuses|nodes|csinodes|bindings|certificatesigningrequests|.*\.metrics\.k8s\.io)(\.|$)/;
+  /^(events|leases|pods|replicasets|controllerrevisions|endpoints|endpointslices|ipaddresses|componentstatuses|nodes|csinodes|bindings|certificatesigningrequests|.*\.metrics\.k8s\.io)(\.|$)/;
 
 /**
  * Every object of the cluster, of every kind that the API server lists and of every namespace, with its content: `kind namespace/name` to what
@@ -41,6 +41,8 @@ const ASSIGNED = new Set([
 ]);
 
 function desiredOf(object: Json): Json {
+  // A controller writes the rules of a role that others are aggregated into.
+  if ('aggregationRule' in object) return desired({ ...object, rules: [] }) as Json;
   if (object['kind'] === 'Secret')
     return desired({ ...object, data: Object.keys((object['data'] ?? {}) as Json) }) as Json;
   return desired(object) as Json;
@@ -59,7 +61,7 @@ function desired(value: unknown): unknown {
  * routing and links of a host, a line each. Left out: what the kubelet makes some time after its start, and the links of pods.
  */
 const NETWORK = `nft -s list ruleset | awk '
-  /^table/ { table = $2 " " $3; print table; next }
+  /^table/ { table = $2 " " $3; part = ""; print table; next }
   /^\\t(chain|set|map) / { part = $2; print table, part; next }
   /elements = \\{/ { inside = 1; sub(/.*elements = \\{/, "") }
   inside { if (/\\}[[:space:]]*$/) { inside = 2; sub(/\\}[[:space:]]*$/, "") }
