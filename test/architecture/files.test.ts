@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { optionShapes, scanChecks } from '../../activities/phases/preflight/checks.ts';
@@ -61,4 +61,30 @@ it('the documents that the README names exist', () => {
   for (const [, target] of readme.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
     expect(existsSync(join(root, target!)), target).toBe(true);
   }
+});
+
+it('patterns of lint and format match something', () => {
+  const read = <T>(name: string) => JSON.parse(readFileSync(join(root, name), 'utf8')) as T;
+  const lint = read<{ ignorePatterns: string[]; overrides: { files: string[] }[] }>('.oxlintrc.json');
+  const format = read<{ files: { includes: string[] } }>('biome.json');
+  const patterns = [...lint.ignorePatterns, ...lint.overrides.flatMap(({ files }) => files), ...format.files.includes];
+  expect(patterns.length).toBeGreaterThan(20);
+  const matches = (pattern: string) => globSync(pattern.replace(/^!/, ''), { cwd: root }).length > 0;
+  expect(patterns.filter((pattern) => !matches(pattern))).toEqual([]);
+});
+
+it('a script of package.json is named in a document, and a document is named in another', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object };
+  const documents = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: root })].map((path) => ({
+    path,
+    text: readFileSync(join(root, path), 'utf8'),
+  }));
+  const all = documents.map(({ text }) => text).join('\n');
+  const named = (script: string) => new RegExp(`(?:npm(?:\\s+run)?\\s+|\`)${script}(?![\\w:-])`).test(all);
+  expect(Object.keys(scripts).filter((script) => !named(script))).toEqual([]);
+  const linked = ({ path }: { path: string }) =>
+    documents.some((other) => other.path !== path && other.text.includes(`${path.split('/').at(-1)}`));
+  expect(documents.filter((each) => each.path.startsWith('docs/') && !linked(each)).map(({ path }) => path)).toEqual(
+    [],
+  );
 });
