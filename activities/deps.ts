@@ -61,6 +61,7 @@ export async function createActivityDeps(
     takeCommand: (input) => store.commands.take(input),
     projections: store.projections,
     plans: store.plans,
+    taskChanges: store.taskChanges,
     timeouts,
     close: () => pool.close(),
   };

@@ -15,6 +15,7 @@ import { type PolicyJournal, recordPolicy } from './operations/policy-record.ts'
 import { heartbeats } from './tasks/heartbeats.ts';
 import { PauseWatch } from './tasks/pause-watch.ts';
 import { runTask, type TaskDeps } from './tasks/run-task.ts';
+import { type ChangesStore, keepChanges } from './tasks/task-changes.ts';
 import { TaskStop } from './tasks/task-stop.ts';
 
 /** What the control activities write. Implemented by the store. */
@@ -31,6 +32,7 @@ export type ActivityDeps = TaskDeps & {
   projections: Projections;
   /** Keeps the plan of an operation; a repetition replaces it. */
   plans: { save(operationId: string, plan: Plan): Promise<void> };
+  taskChanges: ChangesStore;
   timeouts: Timeouts;
   /** Takes a command, once. */
   takeCommand(input: TakeCommand): Promise<TakenCommand>;
@@ -139,7 +141,7 @@ async function runPhase(
   const ended = deps.metrics?.task(input.phase);
   let outcome = 'succeeded';
   try {
-    return await runTask(deps, input, {
+    const result = await runTask(deps, input, {
       namespace: info.namespace,
       workflowId: info.workflowExecution?.workflowId ?? '',
       runId: info.workflowExecution?.runId ?? '',
@@ -149,6 +151,8 @@ async function runPhase(
       step,
       stop,
     });
+    await keepChanges(deps.taskChanges, input, info.attempt, result);
+    return result;
   } catch (error) {
     outcome = stop.signal.aborted ? 'TASK_PAUSED' : KubewrightError.is(error) ? error.code : 'INTERNAL';
     if (!stop.signal.aborted) throw error;

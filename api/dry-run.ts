@@ -4,10 +4,10 @@ import type { dryRunAnswer } from '../contracts/api.ts';
 import { type ErrorReport, KubewrightError } from '../contracts/errors.ts';
 import type { Actor, Change, OperationStatus } from '../contracts/operation.ts';
 import type { Plan } from '../contracts/plan.ts';
+import type { TaskChanges } from '../contracts/status.ts';
 import { FINAL_STATES } from '../store/changes.ts';
 import type { ApiDeps } from './deps.ts';
 import { operationLinks } from './route.ts';
-import type { OperationHistory } from './temporal-gateway.ts';
 
 /** A proxy gives up after a minute or so; so do we, before it. */
 const WAIT_MS = 60_000;
@@ -70,20 +70,20 @@ export async function answerDryRun(
     return null;
   }
   const plan = await deps.store.plans.get(cluster, operation);
-  return dryRunReport(status, plan, await deps.temporal.history(cluster, operation));
+  return dryRunReport(status, plan, await deps.store.taskChanges.of(status, status.tasks));
 }
 
 /** What would be done on which host. Pure. */
 export function dryRunReport(
   status: OperationStatus,
   plan: Plan | null,
-  history: OperationHistory,
+  found: readonly TaskChanges[],
 ): z.infer<typeof dryRunAnswer> {
   const { cluster, operationId } = status;
   const byHost = new Map<string, (Change & { phase: string })[]>();
-  for (const { phase, host, result } of history.results) {
+  for (const { phase, host, changes } of found) {
     const known = byHost.get(host) ?? [];
-    known.push(...result.changes.map((change) => ({ phase, ...change })));
+    known.push(...changes.map((change) => ({ phase, ...change })));
     byHost.set(host, known);
   }
   const errors: ErrorReport[] = status.tasks.flatMap((task) => (task.error ? [task.error] : []));
@@ -94,7 +94,7 @@ export function dryRunReport(
     state: status.state,
     plan: (plan?.phases ?? []).map(({ name, title, hosts, needs }) => ({ name, title, hosts, needs })),
     hosts: [...byHost].map(([host, changes]) => ({ host, changes })),
-    changeCount: history.results.reduce((sum, { result }) => sum + result.changeCount, 0),
+    changeCount: found.reduce((sum, task) => sum + task.changeCount, 0),
     errors: errors.slice(0, 1000),
     ...(status.health ? { health: status.health } : {}),
     links: operationLinks(cluster, operationId),

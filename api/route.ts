@@ -65,6 +65,7 @@ export const commandHeaders = idempotencyHeaders.extend({
 export const operationLinks = (cluster: string, operation: string) => ({
   cluster: `/clusters/${cluster}`,
   operation: `/clusters/${cluster}/operations/${operation}`,
+  tasks: `/clusters/${cluster}/operations/${operation}/tasks`,
   events: `/clusters/${cluster}/events`,
   history: `/clusters/${cluster}/history?operation=${operation}`,
 });

@@ -10,7 +10,6 @@ import type {
   SubmitOperation,
   SubmitResult,
 } from '../contracts/actions.ts';
-import type { TaskResult } from '../contracts/operation.ts';
 
 /** One event of an operation's workflow, as far as people and the audit need it. */
 export interface WorkflowEvent {
@@ -29,7 +28,6 @@ export interface WorkflowEvent {
 /** An operation's history, read once. */
 export interface OperationHistory {
   events: WorkflowEvent[];
-  results: { phase: string; host: string; result: TaskResult }[];
 }
 
 /**

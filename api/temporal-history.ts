@@ -5,7 +5,7 @@ import { openMessage } from '../codec/open-messages.ts';
 import { keepEnds } from '../contracts/cut.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { WORKFLOWS } from '../contracts/messages.ts';
-import type { TaskInput, TaskResult } from '../contracts/operation.ts';
+import type { TaskInput } from '../contracts/operation.ts';
 import { withoutStamp } from '../contracts/provenance.ts';
 import type { OperationHistory, WorkflowEvent } from './temporal-gateway.ts';
 
@@ -18,8 +18,7 @@ const EVENTS = 60_000;
 const TEXT_CHARS = 2_000;
 
 /**
- * The history of an operation, as events in words, with the results of its tasks. Those of its batches follow
- * in the order of their starts, their event ids marked with the batch's: `b0.12`.
+ * The history of an operation, as events in words. Those of its batches follow in the order of their starts, their event ids marked with the batch's: `b0.12`.
  */
 export async function readOperationHistory(
   client: Client,
@@ -32,7 +31,6 @@ export async function readOperationHistory(
     const mark = `b${batch.slice(batch.lastIndexOf('/') + 1)}.`;
     const more = await readHistory(client, namespace, batch, mark, EVENTS - history.events.length);
     history.events.push(...more.history.events);
-    history.results.push(...more.history.results);
   }
   return history;
 }
@@ -77,14 +75,13 @@ function throughAll(codecs: readonly PayloadCodec[]): PayloadCodec['decode'] {
 
 interface Scheduled {
   activityId: string;
-  type: string;
   phase?: string | undefined;
   host?: string | undefined;
 }
 
 /** Puts the events of an activity together: only the first of them says what it is. */
 class HistoryReader {
-  readonly history: OperationHistory = { events: [], results: [] };
+  readonly history: OperationHistory = { events: [] };
   /** Workflow ids of the batches that were started. */
   readonly batches: string[] = [];
   readonly #read: Read;
@@ -128,28 +125,13 @@ class HistoryReader {
     const child = event.childWorkflowExecutionStartedEventAttributes;
     if (child?.workflowType?.name === WORKFLOWS.phaseBatch)
       this.batches.push(child.workflowExecution?.workflowId ?? '');
-    this.#keepResult(event, of);
   }
 
   #describe(attributes: NonNullable<HistoryEvent['activityTaskScheduledEventAttributes']>): Scheduled {
-    const type = attributes.activityType?.name ?? '';
     const activityId = attributes.activityId ?? '';
     const input = this.#read(attributes.input?.payloads?.[0]) as Partial<TaskInput> | undefined;
-    return { activityId, type, phase: input?.phase, host: input?.host };
+    return { activityId, phase: input?.phase, host: input?.host };
   }
-
-  #keepResult(event: HistoryEvent, of: Scheduled | undefined): void {
-    const completed = event.activityTaskCompletedEventAttributes;
-    if (!completed || !of) return;
-    const result = this.#read(completed.result?.payloads?.[0]);
-    if (of.phase !== undefined && of.host !== undefined && isTaskResult(result)) {
-      this.history.results.push({ phase: of.phase, host: of.host, result });
-    }
-  }
-}
-
-function isTaskResult(value: unknown): value is TaskResult {
-  return typeof value === 'object' && value !== null && 'changes' in value && 'changeCount' in value;
 }
 
 /** `activityTaskScheduledEventAttributes` as `ActivityTaskScheduled`. */

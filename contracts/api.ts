@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { credentialScope } from './credential.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
 import { hostKey, ROLES, sshSettings } from './host.ts';
+import { LIMITS } from './limits.ts';
 import { ACTORS } from './messages.ts';
 import { OPERATION_STATES, TASK_STATES } from './operation.ts';
 import { need, plan } from './plan.ts';
@@ -15,6 +16,7 @@ import {
   operationStatus,
   pauseInfo,
   quarantinedHost,
+  taskChanges,
   taskStatus,
 } from './status.ts';
 
@@ -27,30 +29,31 @@ const text = z.string().max(8192);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
+const cursor = z.string().max(256);
+const inlineTasks = z
+  .array(taskStatus)
+  .max(LIMITS.tasksInline)
+  .describe('In the order of the plan; the first 1,000: GET .../tasks pages through all of them');
 const taskCounts = z.partialRecord(z.enum(TASK_STATES), z.int()).describe('Tasks per state');
 
 /** An operation in a list. */
 export const listedOperation = operationStatus.extend({
-  tasks: operationStatus.shape.tasks.describe(
-    'Empty when the operation has more than 1,000 tasks: page through them instead',
-  ),
+  tasks: inlineTasks.describe('Empty when the operation has more than 1,000 tasks: page through them instead'),
   taskCounts,
-});
-
-export const taskChanges = z.object({
-  phase: text,
-  host: text,
-  changes: z.array(change).max(200),
-  changeCount: z.int(),
 });
 
 /** One operation; `changes` and `plan` only when they are asked for. */
 export const operationDetail = operationStatus.extend({
   durationMs: z.number().optional(),
+  tasks: inlineTasks,
+  taskCounts,
+  tasksNext: cursor
+    .nullable()
+    .describe('When there are more than 1,000 tasks: the `cursor` of GET .../tasks that lists the others; else null'),
   changes: z
     .array(taskChanges)
-    .max(50_000)
-    .describe('Only with `changes=true`: what each task changed, or would change, from the journal'),
+    .max(LIMITS.tasksInline)
+    .describe('Only with `changes=true`: what each task in `tasks` changed, or in a dry run would change'),
   plan: plan
     .nullable()
     .optional()
@@ -66,7 +69,7 @@ export const clusterEvent = z.union([
   taskStatus.extend({ operationId }),
 ]);
 
-export const links = z.object({ cluster: text, operation: text, events: text, history: text });
+export const links = z.object({ cluster: text, operation: text, tasks: text, events: text, history: text });
 export const accepted = z.object({ cluster: text, operation: operationId, links });
 
 export const dryRunAnswer = z.object({
@@ -129,7 +132,7 @@ export const clusterDetail = clusterSummary.extend({
       }),
     )
     .max(1000),
-  tasks: z.array(taskStatus).max(50_000),
+  tasks: inlineTasks,
   blockedHosts: z.array(blockedHost).max(1000),
   pause: pauseInfo.optional().describe('Who paused the operation, when and why'),
   quarantinedHosts: operationStatus.shape.quarantinedHosts,
@@ -150,7 +153,16 @@ export const clusterDetail = clusterSummary.extend({
 
 /** A list and where it goes on; `next` is the `cursor` of the next page, null on the last. */
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
-  z.object({ items: z.array(item).max(1000), next: z.string().max(256).nullable() });
+  z.object({ items: z.array(item).max(1000), next: cursor.nullable() });
+
+/** A page of the tasks of an operation. */
+export const taskPage = pageOf(
+  taskStatus.extend({
+    changes: taskChanges.shape.changes
+      .optional()
+      .describe('Only with `changes=true`: the first 200 of what it changed, or in a dry run would change'),
+  }),
+);
 
 /** A record of the journal in a cluster's history. */
 export const historyRecord = journalRecord.extend({

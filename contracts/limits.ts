@@ -32,6 +32,10 @@ export const LIMITS = {
   tasksPerWorkflow: 500,
   /** Commands at once on one host: OpenSSH's MaxSessions is 10, and claims of the fence run beside them. */
   channelsPerHost: 5,
+  /** Tasks in the status of an operation, and the most of an operation in a list; pages have the others. */
+  tasksInline: 1000,
+  /** Changes that are kept and shown of one task; their number is always whole. */
+  changesPerTask: 200,
   /** Items of one page of a list. */
   pageSize: 200,
 } as const;

@@ -45,6 +45,15 @@ export const change = z.object({
 });
 export type Change = z.infer<typeof change>;
 
+/** What a task changed, or in a dry run would change; all its rounds together. */
+export const taskChanges = z.object({
+  phase: text,
+  host: text,
+  changes: z.array(change).max(LIMITS.changesPerTask),
+  changeCount: z.int().describe('Changes in all; the first 200 are listed'),
+});
+export type TaskChanges = z.infer<typeof taskChanges>;
+
 /** One task: a phase on a host. */
 export const taskStatus = z.object({
   phase: text,

@@ -31,6 +31,8 @@ import { type SecretStore, secretStore } from './secrets.ts';
 import { type SpecStore, specStore } from './specs.ts';
 import { openSqlite } from './sqlite.ts';
 import { type StatisticsReader, statisticsReader } from './statistics.ts';
+import { type TaskChangesStore, taskChangesStore } from './task-changes.ts';
+import { type TaskPages, taskPages } from './task-pages.ts';
 import { type TokenStore, tokenStore } from './tokens.ts';
 
 /** Our database: what happened, secrets, and read models. Every method throws KubewrightError; STORE_BUSY, STORE_FULL, and STORE_FAILED for the rest. */
@@ -54,6 +56,8 @@ export interface Store {
   blobs: BlobStore;
   projections: Projections;
   plans: PlanStore;
+  tasks: TaskPages;
+  taskChanges: TaskChangesStore;
   operationRows: OperationRows;
   requests: RequestStore;
   clusterState: ClusterStateStore;
@@ -152,6 +156,8 @@ function storeOn(db: Kysely<Tables>, engine: 'sqlite' | 'postgres', keyring: Key
     bundles: guarded(bundleStore(db)),
     projections: guarded(projections(db, specs)),
     plans: guarded(planStore(db)),
+    tasks: guarded(taskPages(db)),
+    taskChanges: guarded(taskChangesStore(db)),
     operationRows: guarded(operationRows(db)),
     requests: guarded(requestStore(db)),
     clusterState: guarded(clusterState(db)),

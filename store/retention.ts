@@ -28,7 +28,7 @@ export interface RetentionStore {
   /** Outputs that no record names and that were not stored again since then. */
   blobs(before: string, limit: number): Promise<number>;
   /**
-   * Operations that were sealed before then and whose chain was removed: bundle, tasks, plan, status. A cluster keeps the one
+   * Operations that were sealed before then and whose chain was removed: bundle, tasks, their changes, plan, status. A cluster keeps the one
    * that determines its state.
    */
   operations(before: string, limit: number): Promise<number>;
@@ -169,9 +169,10 @@ export function retentionStore(db: Kysely<Tables>): RetentionStore {
         .execute();
       for (const { cluster, operation, id } of rows) {
         await db.transaction().execute(async (tx) => {
-          const of = (table: 'tasks' | 'plans' | 'events') =>
+          const of = (table: 'tasks' | 'task_changes' | 'plans' | 'events') =>
             tx.deleteFrom(table).where('cluster', '=', cluster).where('operation', '=', operation);
           await of('tasks').execute();
+          await of('task_changes').execute();
           await of('plans').execute();
           await of('events').execute();
           await tx.deleteFrom('operations').where('cluster', '=', cluster).where('id', '=', operation).execute();

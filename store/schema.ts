@@ -215,6 +215,20 @@ export interface PlanRow {
   created_at: string;
 }
 
+/** What one start of a task changed, or in a dry run would change. */
+export interface TaskChangesRow {
+  cluster: string;
+  operation: string;
+  /** `<phase>:<host>` */
+  task: string;
+  /** From 1. */
+  round: number;
+  /** Of all; `data` has the first of them. */
+  change_count: number;
+  /** Change[] as deflated JSON. */
+  data: Uint8Array;
+}
+
 export interface QuarantineRow {
   cluster: string;
   host: string;
@@ -309,6 +323,7 @@ export interface Tables {
   operations: OperationRow;
   tasks: TaskRow;
   plans: PlanRow;
+  task_changes: TaskChangesRow;
   quarantine: QuarantineRow;
   events: EventRow;
   requests: RequestRow;

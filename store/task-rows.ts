@@ -1,13 +1,11 @@
 import type { Kysely } from 'kysely';
+import { LIMITS } from '../contracts/limits.ts';
 import type { OperationStatus, TaskState, TaskStatus } from '../contracts/operation.ts';
 import type { TaskChange } from './changes.ts';
 import type { Tables } from './schema.ts';
 
 /** Rows of 6 values in one statement: below the limits of bound values of PostgreSQL and SQLite. */
 const ROWS = 500;
-/** Operations of more tasks come without them in lists; a page could be hundreds of megabytes otherwise. */
-const LISTED_TASKS = 1_000;
-
 type Operation = Pick<OperationStatus, 'cluster' | 'operationId'>;
 
 /** How many tasks are in which state; states without tasks are absent. */
@@ -85,7 +83,7 @@ export async function tasksOf(db: Kysely<Tables>, { cluster, operationId }: Oper
   return rows.map((row) => JSON.parse(row.status) as TaskStatus);
 }
 
-/** Tasks and their counts, per operation; of operations too large for a list the counts only. */
+/** Tasks and their counts, per operation; of operations with more tasks than a page of operations could hold the counts only. */
 export async function listedTasks(
   db: Kysely<Tables>,
   cluster: string,
@@ -96,13 +94,13 @@ export async function listedTasks(
   for (const operationId of operationIds) {
     const taskCounts = counted.get(operationId) ?? {};
     const total = Object.values(taskCounts).reduce((sum, count) => sum + count, 0);
-    const tasks = total > LISTED_TASKS ? [] : await tasksOf(db, { cluster, operationId });
+    const tasks = total > LIMITS.tasksInline ? [] : await tasksOf(db, { cluster, operationId });
     found.set(operationId, { tasks, taskCounts });
   }
   return found;
 }
 
-async function countsOf(
+export async function countsOf(
   db: Kysely<Tables>,
   cluster: string,
   operationIds: readonly string[],

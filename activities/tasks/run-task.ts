@@ -3,6 +3,7 @@ import { type ClusterSpec, hostsWithRole, sshTarget } from '../../contracts/clus
 import { effectOf } from '../../contracts/earlier-kinds.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Host } from '../../contracts/host.ts';
+import { LIMITS } from '../../contracts/limits.ts';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { Change, TaskInput, TaskResult } from '../../contracts/operation.ts';
 import type { ClusterStateStore } from '../../store/cluster-state.ts';
@@ -162,7 +163,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
     }
 
     return {
-      changes: changes.slice(0, 200).map((change) => shownChange(change, secrets.redactor)),
+      changes: changes.slice(0, LIMITS.changesPerTask).map((change) => shownChange(change, secrets.redactor)),
       changeCount: changes.length,
       restarts,
       commands: recorder.commands,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clusterDetail, clusterSummary, pageOf } from '../../contracts/api.ts';
+import { LIMITS } from '../../contracts/limits.ts';
 import { viewTag } from '../action.ts';
 import { blockedHostsOf, hostsOf, listedOf, summaryOf, timingsOf } from '../cluster-view.ts';
 import { clusterParams, defineRoutes, operationLinks, page, requireCluster, responses } from '../route.ts';
@@ -49,7 +50,7 @@ export default defineRoutes((api, deps) => {
         ...summaryOf(record),
         spec: { ...spec },
         hosts: hostsOf(spec, tasks, quarantine),
-        tasks,
+        tasks: tasks.slice(0, LIMITS.tasksInline),
         blockedHosts: blockedHostsOf(tasks),
         quarantinedHosts: quarantine.map(({ host }) => host),
         ...(status?.version === undefined ? {} : { version: status.version }),

@@ -12,7 +12,7 @@ import { csvOf, followed, LINES_BUFFERED, listed, ndjsonOf, serverSentOf } from 
 import { clusterParams, defineRoutes, page, responses } from '../route.ts';
 import type { OperationHistory } from '../temporal-gateway.ts';
 
-const NO_HISTORY: OperationHistory = { events: [], results: [] };
+const NO_HISTORY: OperationHistory = { events: [] };
 /** A person who reads the journal does not wait longer for Temporal than this, ms. */
 const EVENTS_WAIT_MS = 1_500;
 

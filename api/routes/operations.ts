@@ -8,6 +8,7 @@ import {
   pageOf,
 } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import { LIMITS } from '../../contracts/limits.ts';
 import { viewTag } from '../action.ts';
 import { callerOf } from '../caller.ts';
 import { elapsed } from '../cluster-view.ts';
@@ -24,6 +25,7 @@ import {
   responses,
 } from '../route.ts';
 import { submitOperation } from '../submit.ts';
+import { taskCursor } from '../task-cursor.ts';
 
 /** /clusters/:name/operations */
 export default defineRoutes((api, deps) => {
@@ -107,7 +109,7 @@ export default defineRoutes((api, deps) => {
           changes: z
             .enum(['true', 'false'])
             .default('false')
-            .describe('True: also what each task changed, from the journal'),
+            .describe('True: also what each task changed, or in a dry run would change'),
           plan: z.enum(['true', 'false']).default('false').describe('True: also the plan'),
         }),
         response: responses({ 200: operationDetail }),
@@ -115,33 +117,17 @@ export default defineRoutes((api, deps) => {
     },
     async (request, reply) => {
       const { name, id } = request.params;
-      const status = await deps.store.projections.operation(name, id);
-      if (!status) throw new KubewrightError('NOT_FOUND', `the cluster ${name} has no operation ${id}`);
-      void reply.header('etag', viewTag(status));
-      const results =
-        request.query.changes === 'true'
-          ? await deps.temporal.history(name, id).then(
-              (history) => history.results,
-              (error: unknown) => {
-                // Temporal forgets after its retention; the status is ours.
-                if (KubewrightError.is(error) && error.code === 'NOT_FOUND') return [];
-                throw error;
-              },
-            )
-          : [];
+      const head = await deps.store.tasks.head(name, id);
+      if (!head) throw new KubewrightError('NOT_FOUND', `the cluster ${name} has no operation ${id}`);
+      void reply.header('etag', viewTag(head));
+      const { items: tasks, next } = await deps.store.tasks.page(head, { limit: LIMITS.tasksInline });
       return {
-        ...status,
-        ...(status.startedAt === undefined
-          ? {}
-          : { durationMs: elapsed(status.startedAt, status.endedAt, Date.now()) }),
-        changes: results
-          .filter(({ result }) => result.changeCount > 0)
-          .map(({ phase, host, result }) => ({
-            phase,
-            host,
-            changes: result.changes,
-            changeCount: result.changeCount,
-          })),
+        ...head,
+        ...(head.startedAt === undefined ? {} : { durationMs: elapsed(head.startedAt, head.endedAt, Date.now()) }),
+        tasks,
+        taskCounts: await deps.store.tasks.counts(head),
+        tasksNext: taskCursor(head, next),
+        changes: request.query.changes === 'true' ? await deps.store.taskChanges.of(head, tasks) : [],
         ...(request.query.plan === 'true' ? { plan: await deps.store.plans.get(name, id) } : {}),
       };
     },

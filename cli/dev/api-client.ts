@@ -1,4 +1,5 @@
-import type { OperationStatus } from '../../contracts/operation.ts';
+import { LIMITS } from '../../contracts/limits.ts';
+import type { OperationStatus, TaskStatus } from '../../contracts/operation.ts';
 import type { PhaseTiming } from './progress.ts';
 
 /** A command of the journal, as far as our tools look at it. */
@@ -41,8 +42,19 @@ export class ApiClient {
     return answer.items;
   }
 
-  operation(cluster: string, id: string): Promise<OperationStatus> {
-    return this.request('GET', `/clusters/${cluster}/operations/${id}`);
+  /** The operation with all its tasks: those that its status does not hold are read from their pages. */
+  async operation(cluster: string, id: string): Promise<OperationStatus> {
+    const path = `/clusters/${cluster}/operations/${id}`;
+    const status = await this.request<OperationStatus & { tasksNext: string | null }>('GET', path);
+    for (let cursor = status.tasksNext; cursor !== null; ) {
+      const page: { items: TaskStatus[]; next: string | null } = await this.request(
+        'GET',
+        `${path}/tasks?limit=${LIMITS.pageSize}&cursor=${cursor}`,
+      );
+      status.tasks.push(...page.items);
+      cursor = page.next;
+    }
+    return status;
   }
 
   /** Every command of an operation, all pages. */

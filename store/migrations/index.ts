@@ -18,6 +18,7 @@ import { retention } from './026-retention.ts';
 import { health } from './029-health.ts';
 import { operationTraits } from './039-operation-traits.ts';
 import { plans } from './043-plans.ts';
+import { taskChanges } from './044-task-changes.ts';
 
 /** Bring the database to the newest schema. Processes that do it at once wait for each other. */
 export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
@@ -66,4 +67,5 @@ const migrations = (binary: 'blob' | 'bytea'): Record<string, Migration> => ({
   '029-health': { up: health },
   '039-operation-traits': { up: operationTraits },
   '043-plans': { up: (given: Kysely<Tables>) => plans(given, binary) },
+  '044-task-changes': { up: (given: Kysely<Tables>) => taskChanges(given, binary) },
 });

@@ -49,8 +49,7 @@ it('no payload in Temporal is stored in clear, and the API reads all of them', a
     namespace: harness.namespace,
     dataConverter: TEST_CONVERTER,
   });
-  const { events, results } = await gateway.history(cluster.name, operationId);
-  expect(results).toMatchObject([{ phase: 'one', host: 'telltale-host', result: { changeCount: 1 } }]);
+  const { events } = await gateway.history(cluster.name, operationId);
   expect(events.find(({ type }) => type === 'ActivityTaskFailed')).toMatchObject({
     phase: 'two',
     host: 'telltale-host',

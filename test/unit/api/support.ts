@@ -93,7 +93,7 @@ export const spec = (more: Json = {}, hosts?: unknown, metadata: Json = { name: 
 export class FakeTemporal implements TemporalGateway {
   readonly submitted: (SubmitOperation & { cluster: string })[] = [];
   readonly commands: Json[] = [];
-  answers: OperationHistory = { events: [], results: [] };
+  answers: OperationHistory = { events: [] };
   down = false;
   onSubmit: (cluster: string, id: string, request: SubmitOperation) => Promise<void> = () => Promise.resolve();
 

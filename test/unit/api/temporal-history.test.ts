@@ -44,7 +44,7 @@ function fakeClient(pages: object[][]): Client {
   } as unknown as Client;
 }
 
-it('joins the events of an activity over pages, with its result', async () => {
+it('joins the events of an activity over pages', async () => {
   const history = await readOperationHistory(fakeClient([events.slice(0, 2), events.slice(2)]), 'kube', 'w');
   const same = { activityId: 'etcd:cp-1:0', phase: 'etcd', host: 'cp-1' };
   const time = new Date(1_795_265_288_347).toISOString();
@@ -54,7 +54,6 @@ it('joins the events of an activity over pages, with its result', async () => {
     { id: '3', time, type: 'ActivityTaskStarted', attempt: 3, error: 'etcd does not answer', ...same },
     { id: '4', time, type: 'ActivityTaskCompleted', ...same },
   ]);
-  expect(history.results).toEqual([{ phase: 'etcd', host: 'cp-1', result }]);
 });
 
 it('reads on in the batches of a large operation', async () => {
@@ -74,7 +73,6 @@ it('reads on in the batches of a large operation', async () => {
     })) as unknown as typeof client.workflowService.getWorkflowExecutionHistory;
   const history = await readOperationHistory(client, 'kube', 'w');
   expect(history.events.map(({ id }) => id)).toEqual(['1', 'b0.1', 'b0.2', 'b0.3', 'b0.4']);
-  expect(history.results).toEqual([{ phase: 'etcd', host: 'cp-1', result }]);
 });
 
 it('an empty history is NOT_FOUND', async () => {

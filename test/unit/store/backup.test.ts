@@ -16,6 +16,8 @@ import { planOf } from '../../support/temporal-plan.ts';
 import { begun, ended, testKey } from './journal-contract.ts';
 import { spec } from './sample-spec.ts';
 
+const CHANGE = { resource: 'file:/x', action: 'create', detail: 'new' } as const;
+
 describe('backup and restore', () => {
   let folder: string;
   let data: string;
@@ -30,6 +32,8 @@ describe('backup and restore', () => {
     await store.secrets.put('cluster/demo', 'ca', 'key material');
     await store.specs.put(spec('demo'));
     await store.plans.save('op-1', planOf('demo', [{ name: 'one', hosts: ['cp-1'] }]));
+    const round = { cluster: 'demo', operationId: 'op-1', phase: 'etcd', host: 'cp-1', round: 1 };
+    await store.taskChanges.save(round, { changes: [CHANGE], changeCount: 1 });
     const { info, digest } = await store.tokens.create('ci', 'viewer');
     await recordIssue(store.journal, { actor: 'admin', requestId: '' }, tokenIssue(info, digest));
     for (let n = 0; n < 20; n += 1)
@@ -48,6 +52,10 @@ describe('backup and restore', () => {
     expect(rows).toMatchObject({ journal: 21, tokens: 1, secrets: 1 });
     const store = await openStore({ dataDir: fresh, keyring: testRing() });
     expect(await store.secrets.get('cluster/demo', 'ca')).toBe('key material');
+    const operation = { cluster: 'demo', operationId: 'op-1', mode: 'check' as const };
+    expect(await store.taskChanges.of(operation, [{ phase: 'etcd', host: 'cp-1' }])).toMatchObject([
+      { changes: [CHANGE] },
+    ]);
     expect(await store.plans.get('demo', 'op-1')).toMatchObject({ phases: [{ name: 'one' }] });
     expect((await verifyDatabase(store, join(folder, 'spool'))).problems).toEqual([]);
     // It goes on where it was: the chain takes the next record.

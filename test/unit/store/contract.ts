@@ -10,6 +10,7 @@ import { ownershipContract } from './ownership-contract.ts';
 import { plansContract } from './plans-contract.ts';
 import { quarantineContract } from './quarantine-contract.ts';
 import { spec } from './sample-spec.ts';
+import { tasksContract } from './tasks-contract.ts';
 
 const task = (phase: string, state: TaskStatus['state'], more: Partial<TaskStatus> = {}): TaskStatus => ({
   phase,
@@ -285,6 +286,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
     });
 
     quarantineContract(async (cluster, more) => ({ store, status: await status(cluster, more) }));
+    tasksContract(async (cluster, more) => ({ store, status: await status(cluster, more) }));
     healthContract(async (cluster, more) => ({ store, status: await status(cluster, more) }));
 
     it('list operations newest first and clusters by name, in pages', async () => {

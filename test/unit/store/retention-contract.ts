@@ -79,11 +79,18 @@ export function retentionContract(fresh: () => Promise<FreshDatabase>): void {
       await sample.store.plans.save('op-2', planOf(CLUSTER, [{ name: 'one', hosts: ['cp-1'] }]));
       expect((await janitor(ALL).sweep(LATER)).bundles).toBe(0);
       expect(await count('plans')).toBe(2);
+      for (const operationId of [OPERATION, 'op-2']) {
+        const change = { resource: 'file:/x', action: 'create' as const, detail: 'new' };
+        const task = { cluster: CLUSTER, operationId, phase: 'etcd', host: 'cp-1', round: 1 };
+        await sample.store.taskChanges.save(task, { changes: [change], changeCount: 1 });
+      }
       await sql(`update clusters set latest_operation = 'op-2'`);
       expect((await janitor(ALL).sweep(LATER)).bundles).toBe(1);
       expect(await Promise.all([count('bundles'), count('bundle_pieces'), count('operations')])).toEqual([0, 0, 0]);
       expect(await count('plans', `operation <> 'op-2'`)).toBe(0);
       expect(await count('plans')).toBe(1);
+      expect(await count('task_changes', `operation <> 'op-2'`)).toBe(0);
+      expect(await count('task_changes')).toBe(1);
       expect(await check()).toEqual([]);
     });
 
