@@ -71,12 +71,12 @@ function problemsTogether(env: Environment): string[] {
   const tls = given('KUBEWRIGHT_TLS_CERT') && given('KUBEWRIGHT_TLS_KEY');
   const plaintext = ['1', 'true'].includes(env['KUBEWRIGHT_ALLOW_PLAINTEXT'] ?? '');
   if (!tls && (given('KUBEWRIGHT_TLS_CERT') || given('KUBEWRIGHT_TLS_KEY'))) {
-    problems.push('KUBEWRIGHT_TLS_CERT and KUBEWRIGHT_TLS_KEY go together');
+    problems.push('KUBEWRIGHT_TLS_CERT and KUBEWRIGHT_TLS_KEY must both be set');
   }
   if (given('KUBEWRIGHT_HOST') && !isLoopback(env['KUBEWRIGHT_HOST']!) && !tls && !plaintext) {
     problems.push(
-      'KUBEWRIGHT_HOST is not loopback: tokens would cross the network in clear. Give KUBEWRIGHT_TLS_CERT and ' +
-        'KUBEWRIGHT_TLS_KEY, or KUBEWRIGHT_ALLOW_PLAINTEXT=1 behind a proxy that ends TLS',
+      'KUBEWRIGHT_HOST is not loopback: tokens would cross the network in clear. Set KUBEWRIGHT_TLS_CERT and ' +
+        'KUBEWRIGHT_TLS_KEY, or KUBEWRIGHT_ALLOW_PLAINTEXT=1 behind a proxy that terminates TLS',
     );
   }
   if (given('KUBEWRIGHT_DATABASE_URL') && !given('KUBEWRIGHT_SECRET_KEY')) {

@@ -23,7 +23,7 @@ export async function takeDryRun({ store, limits = DEFAULT_LIMITS }: ApiDeps): P
   try {
     const open = await store.projections.openDryRuns(new Date(Date.now() - HOLDS_MS));
     if (open + here.count <= limits.dryRuns) return release;
-    throw new KubewrightError('RATE_LIMITED', `${open} dry runs have not ended, as many as may run at once`);
+    throw new KubewrightError('RATE_LIMITED', `${open} dry runs are running, which is the limit`);
   } catch (error) {
     release();
     throw error;

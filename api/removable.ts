@@ -19,11 +19,11 @@ export function requireRemovable(cluster: ClusterSpec, name: string, phases: rea
   const host = cluster.spec.hosts.find((each) => each.name === name);
   if (!host) throw new KubewrightError('NOT_FOUND', `the cluster ${cluster.metadata.name} has no host named ${name}`);
   const refuse = (code: 'QUORUM_WOULD_BREAK' | 'SPEC_INVALID', why: string) => {
-    throw new KubewrightError(code, `host ${name} cannot leave: ${why}`);
+    throw new KubewrightError(code, `host ${name} cannot be removed: ${why}`);
   };
   const controlPlanes = hostsWithRole(cluster, 'control-plane');
   if (host.roles.includes('control-plane') && controlPlanes.length === 1) {
-    refuse('QUORUM_WOULD_BREAK', 'the cluster would be without a control plane');
+    refuse('QUORUM_WOULD_BREAK', 'the cluster would have no control plane');
   }
   if (host.roles.includes('etcd')) {
     const left = hostsWithRole(cluster, 'etcd').length - 1;

@@ -39,7 +39,7 @@ export function requireGuarded(
 
 function needs(path: string, policy: OperatorsMay | null): FieldIssue {
   const or = policy === null ? '' : `, or ${policy} in the spec.policy.operatorsMay of the cluster as it is`;
-  return { path, message: `is set, changed and taken out by the role admin alone${or}` };
+  return { path, message: `may be set, changed and removed only with the role admin${or}` };
 }
 
 const policyOf = (cluster: ClusterSpec | null) =>

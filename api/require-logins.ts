@@ -62,13 +62,14 @@ export async function requireLogins(
 }
 
 const LOCAL =
-  "names a key file or an agent of the worker's machine: an admin of all clusters must send it, for this very address, or its folder be in KUBEWRIGHT_LOGIN_PATHS";
+  'names a key file or an agent on the machine of the worker: an admin of all clusters must send it with this exact address, or KUBEWRIGHT_LOGIN_PATHS must list its folder';
 
 /** Why a stored credential cannot be used here; null when it can. */
 function scopeProblem(scope: CredentialScope | null, cluster: string, use: CredentialUse): string | null {
   if (!scope) return 'absent';
-  if (scope.clusters && !clusterInScope(scope.clusters, cluster)) return `it is for ${scope.clusters.join(', ')}`;
-  if (addressVerdict(scope, use) === 'refused') return `it is for the addresses ${scope.addresses?.join(', ')}`;
+  if (scope.clusters && !clusterInScope(scope.clusters, cluster))
+    return `it is limited to the clusters ${scope.clusters.join(', ')}`;
+  if (addressVerdict(scope, use) === 'refused') return `it is limited to the addresses ${scope.addresses?.join(', ')}`;
   return null;
 }
 

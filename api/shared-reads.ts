@@ -16,7 +16,10 @@ export function sharedReads<T>(): (name: string, read: () => Promise<T>) => Prom
     const known = running.get(name);
     if (known) return await known;
     if (limit.pendingCount >= WAITING) {
-      throw new KubewrightError('RATE_LIMITED', 'too many histories are being read; ask again in some seconds');
+      throw new KubewrightError(
+        'RATE_LIMITED',
+        'too many histories are being read; repeat the request in some seconds',
+      );
     }
     const fresh = limit(read).finally(() => running.delete(name));
     running.set(name, fresh);

@@ -152,13 +152,13 @@ function translated(cluster: string, error: unknown): KubewrightError {
     if (isErrorCode(type)) {
       return new KubewrightError(type, report?.message ?? message, { cause: error, evidence: report?.evidence });
     }
-    return new KubewrightError('INTERNAL', `the cluster ${cluster} could not take this: ${message}`, { cause: error });
+    return new KubewrightError('INTERNAL', `the cluster ${cluster} refused the action: ${message}`, { cause: error });
   }
   const code =
     (error as { code?: unknown; cause?: { code?: unknown } }).code ??
     (error as { cause?: { code?: unknown } }).cause?.code;
   if (cluster !== '' && (error instanceof WorkflowNotFoundError || code === GRPC_NOT_FOUND)) {
-    return new KubewrightError('NOT_FOUND', `Temporal knows nothing of this in the cluster ${cluster}`, {
+    return new KubewrightError('NOT_FOUND', `Temporal has no such workflow of the cluster ${cluster}`, {
       cause: error,
     });
   }

@@ -67,7 +67,7 @@ function idleRoles(cluster: ClusterSpec, served: ReadonlySet<string>): FieldIssu
         : [
             {
               path: formatPath(['spec', 'hosts', host, 'roles', index]),
-              message: `the role ${role} has no phase in this version: nothing would be done for it; take it out`,
+              message: `the role ${role} has no phase in this version and would have no effect; remove it`,
             },
           ],
     ),

@@ -42,10 +42,10 @@ export class TarReader {
     this.started += 1;
     if (header === null) {
       if (!this.zeros('the archive', tarEnd().length - BLOCK)) {
-        throw new Unreadable({ where: 'the archive', what: 'there is something behind its end' });
+        throw new Unreadable({ where: 'the archive', what: 'it has data behind its end' });
       }
       if (this.#at !== this.#size) {
-        throw new Unreadable({ where: 'the archive', what: 'there is something behind its end' });
+        throw new Unreadable({ where: 'the archive', what: 'it has data behind its end' });
       }
     }
     return header;

@@ -222,7 +222,7 @@ class Verifier {
     if (listed && name.startsWith('outputs/') && name !== outputPart(sum)) {
       this.#say(this.#of(name, 'its content is not what its digest says'));
     }
-    if (!this.#tar.zeros(name, padding(size))) this.#say(this.#of(name, 'there is something behind its end'));
+    if (!this.#tar.zeros(name, padding(size))) this.#say(this.#of(name, 'it has data behind its end'));
     return sum;
   }
 
@@ -290,7 +290,7 @@ class Verifier {
       throw new Unreadable({ where: name, what: `it is not where it should be; ${header?.name ?? 'the end'} is` });
     }
     const content = this.#tar.whole(name, header.size, MOST_HEAD);
-    if (!this.#tar.zeros(name, padding(header.size))) this.#say(this.#of(name, 'there is something behind its end'));
+    if (!this.#tar.zeros(name, padding(header.size))) this.#say(this.#of(name, 'it has data behind its end'));
     return content;
   }
 }

@@ -43,7 +43,9 @@ export function temporalTarget(
     if ((profile.tls?.clientCert === undefined) !== (profile.tls?.clientKey === undefined)) {
       return {
         target: none,
-        problems: ['the client certificate for Temporal and its key go together: TEMPORAL_TLS_CLIENT_CERT_*, _KEY_*'],
+        problems: [
+          'the client certificate for Temporal and its key must both be set: TEMPORAL_TLS_CLIENT_CERT_*, _KEY_*',
+        ],
       };
     }
     const { connectionOptions, namespace } = toClientOptions(profile);

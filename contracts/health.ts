@@ -29,32 +29,35 @@ export const HEALTH_CODES = {
     'A node is not Ready',
     'The evidence has the message of the kubelet; a build starts units that have stopped.',
   ),
-  NODE_MISSING: entry('A host of the spec is no node of the cluster', 'Run a build; it registers the node again.'),
-  DISK_PRESSURE: entry('The kubelet of a node evicts pods for want of disk space', FREE_SPACE),
+  NODE_MISSING: entry('A host of the spec is not a node of the cluster', 'Run a build; it registers the node again.'),
+  DISK_PRESSURE: entry('The kubelet of a node evicts pods because of low disk space', FREE_SPACE),
   MEMORY_PRESSURE: entry(
-    'The kubelet of a node evicts pods for want of memory',
-    'End or move what uses the memory, or lower `evictionHard` (memory.available) of the kubelet.',
+    'The kubelet of a node evicts pods because of low memory',
+    'Stop or move the process that uses the memory, or lower `evictionHard` (memory.available) of the kubelet.',
   ),
   PID_PRESSURE: entry(
-    'A node is short of process ids',
-    'Find the process that forks; `kernel.pid_max` bounds the node.',
+    'A node has too few free process ids',
+    'Find the process that creates many others; `kernel.pid_max` is the limit of the node.',
   ),
   NETWORK_UNAVAILABLE: entry(
     'The pod network of a node is not set up',
     'Read the journal of flanneld on the node; a build starts it again.',
   ),
   NODE_UNSCHEDULABLE: entry(
-    'A node is cordoned: it takes no new pods',
-    'kubectl uncordon NODE, when the work on it is done.',
+    'A node is cordoned: no new pods are scheduled on it',
+    'Run `kubectl uncordon NODE` when the work on it is done.',
   ),
   NODE_TAINTED: entry(
-    'A taint that is not of the spec keeps pods off a node',
-    'Take it off with kubectl taint, or write it into `taints` of the host.',
+    'A taint outside the spec keeps pods away from a node',
+    'Remove it with kubectl taint, or add it to `taints` of the host.',
   ),
-  WORKLOAD_MISSING: entry('A workload of ours is not in the cluster', 'Run a build; it applies the manifests again.'),
+  WORKLOAD_MISSING: entry(
+    'A workload of Kubewright is missing in the cluster',
+    'Run a build; it applies the manifests again.',
+  ),
   WORKLOAD_UNAVAILABLE: entry(
-    'A workload of ours has fewer ready pods than it wants',
-    'The evidence has the reason of each pod that is not ready, from the end of its newest message.',
+    'A workload of Kubewright has fewer ready pods than desired',
+    'The evidence has the reason of each pod that is not ready: the end of its newest message.',
   ),
   API_SERVER_NOT_READY: entry(
     'The API server of a control plane is not ready',
@@ -62,53 +65,56 @@ export const HEALTH_CODES = {
   ),
   API_SERVICE_UNAVAILABLE: entry(
     'The metrics API is not available: kubectl top and autoscalers fail',
-    'Look at the pods of metrics-server, and at the network from control planes to pods.',
+    'Check the pods of metrics-server, and the network from control planes to pods.',
   ),
   LEADER_LOST: entry(
     'No controller manager, or no scheduler, has renewed its lease',
     'Read the journals of kube-controller-manager and kube-scheduler on the control planes.',
   ),
   ETCD_UNHEALTHY: entry(
-    'An etcd member does not answer, or is in touch with no majority',
+    'An etcd member does not answer, or cannot reach a majority',
     'Read the journal of etcd on that host; GET the cluster for its state, and replace the host if the machine is lost.',
   ),
   ETCD_ALARM: entry(
-    'etcd has raised an alarm; with NOSPACE it refuses every write',
-    'NOSPACE: compact and defragment, then etcdctl alarm disarm. CORRUPT: replace the member named.',
+    'etcd has raised an alarm; with NOSPACE it refuses all writes',
+    'NOSPACE: compact and defragment, then run `etcdctl alarm disarm`. CORRUPT: replace the member that the reason names.',
   ),
   ETCD_SPACE: entry(
-    "An etcd member's database nears its quota, or its disk is nearly full",
-    'Defragment when much of the database is not in use; raise `spec.phases.etcd.quotaBytes`, or free disk space.',
+    'The database of an etcd member is near its quota, or its disk is nearly full',
+    'Defragment when much of the database is unused. Otherwise raise `spec.phases.etcd.quotaBytes`, or free disk space.',
   ),
-  DISK_LOW: entry('A file system of a node has less free than the kubelet wants: it evicts pods', FREE_SPACE),
+  DISK_LOW: entry('A file system of a node has less free space than the kubelet requires: it evicts pods', FREE_SPACE),
   IMAGE_GC: entry(
-    'The file system of images is fuller than the kubelet wants: it deletes images that no container uses',
+    'The file system of images is above the threshold of the kubelet: it deletes unused images',
     'Free space, or raise `imageGCHighThresholdPercent` in `spec.phases.nodes.kubelet.config`.',
   ),
   MEMORY_LOW: entry(
-    'A node has less memory available than the kubelet wants: it evicts pods',
-    'End or move what uses the memory, or lower `evictionHard` (memory.available) of the kubelet.',
+    'A node has less free memory than the kubelet requires: it evicts pods',
+    'Stop or move the process that uses the memory, or lower `evictionHard` (memory.available) of the kubelet.',
   ),
   CERTIFICATE_EXPIRED: entry(
     'A certificate on a host has expired',
-    'Run a build; it puts a new one in place. Of an authority: see docs/operations.md.',
+    'Run a build; it installs a new one. For the certificate of an authority see docs/operations.md.',
   ),
   CERTIFICATE_EXPIRING: entry(
-    'A certificate on a host ends soon',
-    'Run a build; it renews certificates that have less than a fifth of their life left.',
+    'A certificate on a host expires soon',
+    'Run a build; it renews certificates with less than a fifth of their lifetime left.',
   ),
-  UNIT_NOT_RUNNING: entry('A unit of ours does not run on a host', 'Read its journal; a build starts it again.'),
+  UNIT_NOT_RUNNING: entry(
+    'A unit of Kubewright does not run on a host',
+    'Read the journal of the unit; a build starts it again.',
+  ),
   HOST_QUARANTINED: entry(
-    'The cluster goes on without a host',
+    'A host is in quarantine',
     'Repair the machine, then POST /clusters/{name}/operations {"kind":"heal"}, or replace the host.',
   ),
   NOT_LOOKED_AT: entry(
-    'The health could not be looked at',
-    'The evidence has the error; the next build or check looks again.',
+    'The health could not be checked',
+    'The evidence has the error; the next build or check repeats the health check.',
   ),
   HOST_UNREACHABLE: entry(
-    'A host did not answer while the health was looked at',
-    'Check that the machine is up and that sshd runs; the build names the cause when it runs there.',
+    'A host did not answer the health check',
+    'Check that the machine is up and that sshd runs. A build reports the exact cause.',
   ),
 } as const satisfies Record<string, HealthEntry>;
 

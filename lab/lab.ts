@@ -172,7 +172,7 @@ async function refuseToShrink(state: LabState, hosts: number, controlPlanes: num
     throw new KubewrightError(
       'CONFLICT',
       `lab ${state.name} stands with ${state.hosts.length} hosts, ${state.controlPlanes} of them control planes: ` +
-        'take it down first, or ask for as many or more',
+        'take it down first, or use at least as many hosts',
     );
   }
 }

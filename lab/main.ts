@@ -31,11 +31,11 @@ const program = new Command('lab').description('Real systemd hosts with sshd on 
 
 program
   .command('up')
-  .description('bring up a lab, or find the one that stands')
+  .description('start a lab, or find the running one')
   .option('--hosts <n>', `hosts in all, 1 to ${MAX_HOSTS}`, hostCount, 3)
   .option('--control-planes <n>', 'how many of them are control planes', hostCount, 1)
   .option('--name <name>', 'name of the lab, at most 8 characters', labName, 'kw')
-  .option('--no-mirror', 'leave out the artifact mirror')
+  .option('--no-mirror', 'do not start the artifact mirror')
   .option('--json', 'print one JSON line on standard output')
   .action(async (options: { hosts: number; controlPlanes: number; name: string; mirror: boolean; json?: true }) => {
     const lab = await labUp({ ...options, onProgress: report });
@@ -47,7 +47,7 @@ program
 
 program
   .command('down')
-  .description('take a lab down and remove every trace of it')
+  .description('stop a lab and remove all of it')
   .option('--name <name>', 'name of the lab', labName, 'kw')
   .option('--all', 'every lab of this cache')
   .action(async (options: { name: string; all?: true }) => {
@@ -55,8 +55,8 @@ program
   });
 
 for (const [verb, what, work] of [
-  ['save', 'save the disks of all hosts under a label; the hosts lose power for it', saveLab],
-  ['restore', 'take all hosts back to a saved state and start them', restoreLab],
+  ['save', 'save the disks of all hosts under a label; this powers the hosts off', saveLab],
+  ['restore', 'restore all hosts to a saved state and start them', restoreLab],
 ] as const) {
   program
     .command(`${verb} <label>`)

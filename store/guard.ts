@@ -47,7 +47,7 @@ export function asStoreError(error: unknown): KubewrightError {
   if (KubewrightError.is(error)) return error;
   const code = codeOf(error);
   const evidence = error instanceof Error ? keepEnds(error.message, 500) : undefined;
-  return new KubewrightError(code, MESSAGES[code] ?? 'the database did not do what was asked', {
+  return new KubewrightError(code, MESSAGES[code] ?? 'the database refused the statement', {
     cause: error,
     evidence,
   });

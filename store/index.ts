@@ -124,9 +124,9 @@ async function requireKeys(db: Kysely<Tables>, keyring: Keyring): Promise<void> 
   keyring.file?.removeIfNew();
   throw new KubewrightError(
     'SECRET_KEY_LOST',
-    'the database holds sealed secrets, and the key that opens them is not here',
+    'the database holds encrypted secrets, and the key that decrypts them is missing',
     {
-      evidence: `ids of the keys that seal them: ${sealing.join(', ')}; of the keys at hand: ${keyring.ids.join(', ')}`,
+      evidence: `ids of the keys that seal them: ${sealing.join(', ')}; of the available keys: ${keyring.ids.join(', ')}`,
     },
   );
 }

@@ -102,5 +102,8 @@ function copyQuietly(file: string, copy: string): void {
     if (before[1] !== '') copyFileSync(`${file}-wal`, `${copy}-wal`);
     if (before.every((each, index) => each === state()[index])) return;
   }
-  throw new KubewrightError('STORE_FAILED', `${file} is written to all the time: stop the service, or check a backup`);
+  throw new KubewrightError(
+    'STORE_FAILED',
+    `${file} is being written continuously: stop the service, or check a backup`,
+  );
 }

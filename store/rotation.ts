@@ -82,7 +82,7 @@ export function secretRotation(db: Kysely<Tables>, keyring: Keyring, payloadKeys
         if (!keyring.file) {
           throw new KubewrightError(
             'CONFLICT',
-            'every secret is sealed by the first key already: put a new one in front of KUBEWRIGHT_SECRET_KEY, and restart',
+            'all secrets are encrypted with the first key already: put a new one in front of KUBEWRIGHT_SECRET_KEY, and restart',
           );
         }
         keyring.file.renew();
@@ -128,9 +128,9 @@ export function secretRotation(db: Kysely<Tables>, keyring: Keyring, payloadKeys
       if (old.length === 0) return [];
       const inUse = await oldKeyInUse();
       if (inUse !== undefined) {
-        throw new KubewrightError('CONFLICT', `the key ${inUse} still seals secrets: rotate first`);
+        throw new KubewrightError('CONFLICT', `the key ${inUse} still encrypts secrets: rotate first`);
       }
-      if (!keyring.file) throw new KubewrightError('CONFLICT', 'take the old keys out of KUBEWRIGHT_SECRET_KEY');
+      if (!keyring.file) throw new KubewrightError('CONFLICT', 'remove the old keys from KUBEWRIGHT_SECRET_KEY');
       keyring.file.keepCurrent();
       return old;
     },

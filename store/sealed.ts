@@ -52,7 +52,7 @@ export function unsealBytes(key: Uint8Array, context: string, { nonce, sealed }:
 function keyOf(keyring: Keyring, id: string, context: string): Uint8Array {
   const key = keyring.key(id);
   if (key) return key;
-  throw new KubewrightError('SECRET_UNREADABLE', `the key of the stored secret ${context} is not at hand`, {
+  throw new KubewrightError('SECRET_UNREADABLE', `the key of the stored secret ${context} is missing`, {
     evidence: `key id ${id}; current key id ${keyring.currentId}`,
   });
 }

@@ -47,7 +47,7 @@ export function secretEnvironment(given: Environment): SecretEnvironment {
     if (!isGiven(fileVariable)) continue;
     delete env[fileVariable];
     if (isGiven(name)) {
-      problems.push(`${name} and ${fileVariable} are both set: give one of them`);
+      problems.push(`${name} and ${fileVariable} are both set: set only one of them`);
     } else if ((PATH_VARIABLES as readonly string[]).includes(name)) {
       env[name] = given[fileVariable];
     } else {
@@ -97,11 +97,11 @@ function addPassword(env: Environment, problems: string[]): void {
   if (!URL.canParse(address)) return;
   const url = new URL(address);
   if (url.password !== '') {
-    problems.push('KUBEWRIGHT_DATABASE_URL has a password already: leave KUBEWRIGHT_DATABASE_PASSWORD away');
+    problems.push('KUBEWRIGHT_DATABASE_URL has a password already: unset KUBEWRIGHT_DATABASE_PASSWORD');
     return;
   }
   if (url.username === '') {
-    problems.push('KUBEWRIGHT_DATABASE_URL names no user that KUBEWRIGHT_DATABASE_PASSWORD could belong to');
+    problems.push('KUBEWRIGHT_DATABASE_URL has no user for KUBEWRIGHT_DATABASE_PASSWORD');
     return;
   }
   url.password = encodeURIComponent(password);

@@ -48,9 +48,9 @@ async function idleQueues(): Promise<string[]> {
 
 try {
   const idle = await idleQueues();
-  process.stdout.write(idle.length === 0 ? 'takes tasks\n' : `takes no tasks from ${idle.join(', ')}\n`);
+  process.stdout.write(idle.length === 0 ? 'takes tasks\n' : `the worker takes no tasks from ${idle.join(', ')}\n`);
   process.exit(idle.length === 0 ? 0 : 1);
 } catch (error) {
-  process.stdout.write(`Temporal does not say: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stdout.write(`Temporal does not answer: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
 }

@@ -87,7 +87,7 @@ export class ClusterEntity {
     const known = this.requests.find(request.requestId);
     if (known) {
       if (known.digest === requestDigest(request)) return;
-      throw refusal('IDEMPOTENCY_KEY_REUSED', `request id ${request.requestId} stands for another request`);
+      throw refusal('IDEMPOTENCY_KEY_REUSED', `request id ${request.requestId} belongs to another request`);
     }
     this.checkQuarantine(request);
     const waiting = this.queue.length + this.entering;
@@ -135,7 +135,7 @@ export class ClusterEntity {
   async cancel(request: CancelInput): Promise<ActionResult> {
     if (isStrict()) {
       const taken = await this.accept(UPDATES.cancelOperation, request.requestId, '');
-      if (!taken.isOurs) throw refuse(`update/${UPDATES.cancelOperation}`, request, 'it was taken before');
+      if (!taken.isOurs) throw refuse(`update/${UPDATES.cancelOperation}`, request, 'it was used before');
     }
     const index = this.queue.findIndex((input) => input.operationId === request.operationId);
     if (index < 0) return await this.cancelRunning(request);

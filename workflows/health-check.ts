@@ -72,7 +72,7 @@ export class HealthCheck {
       const { health } = await scheduleActivity<HealthResult>(HEALTH_ACTIVITY, [input], {
         activityId: `health:${n}`,
         taskQueue: TASK_QUEUES.ssh,
-        summary: 'look at the health of the cluster',
+        summary: 'check the health of the cluster',
         startToCloseTimeout: LOOK_MS,
         heartbeatTimeout: this.plan.heartbeatTimeoutMs,
         retry: { maximumAttempts: 3, initialInterval: '500ms' },
@@ -80,7 +80,7 @@ export class HealthCheck {
       return health;
     } catch (error) {
       const { code, message } = reportOf(error);
-      const reason = 'the health of the cluster could not be looked at';
+      const reason = 'the health of the cluster could not be checked';
       const why = {
         code: 'NOT_LOOKED_AT' as const,
         subject: `cluster ${cluster}`,

@@ -38,7 +38,7 @@ function inbound(): WorkflowInboundCallsInterceptor {
       const [argument] = input.args;
       const why =
         commandProblem(input.name, input.args, Date.now()) ??
-        (taken.has(keyOf(input.name, argument)) ? 'it was taken before' : null);
+        (taken.has(keyOf(input.name, argument)) ? 'it was used before' : null);
       if (why !== null) throw refuse(`update/${input.name}`, argument, why);
       next({ ...input, args: input.args.map(withoutStamp) });
     },

@@ -397,8 +397,8 @@ export class OperationRun {
     if (this.end) throw refusal('CONFLICT', `operation ${operationId} has ended`);
     if (this.ending) throw refusal('CONFLICT', `operation ${operationId} is about to end`);
     if (this.commands >= LIMITS.commandsPerOperation) {
-      const much = `operation ${operationId} has taken ${this.commands} commands, as many as it can`;
-      throw refusal('CONFLICT', `${much}; cancel it, and start another: it goes on where this one stopped`);
+      const much = `operation ${operationId} has processed ${this.commands} actions, which is its limit`;
+      throw refusal('CONFLICT', `${much}; cancel it and start another one, which continues where this one stopped`);
     }
     if (expectedVersion === undefined || expectedVersion === this.version) return;
     throw refusal('STALE_VERSION', `operation ${operationId} is at version ${this.version}, not ${expectedVersion}`);

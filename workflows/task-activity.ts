@@ -69,7 +69,7 @@ export function reportOf(error: unknown): ErrorReport {
   }
   if (cause instanceof TimeoutFailure) {
     return cause.timeoutType === 'HEARTBEAT'
-      ? { code: 'INTERNAL', message: 'the worker that ran the task stopped answering, repeatedly' }
+      ? { code: 'INTERNAL', message: 'the worker that ran the task stopped answering repeatedly' }
       : { code: 'COMMAND_TIMEOUT', message: 'the task did not end within its time' };
   }
   return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) };

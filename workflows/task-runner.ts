@@ -347,7 +347,7 @@ const now = (): string => new Date().toISOString();
 
 const cancelledFromOutside = ({ host, phase }: TaskStatus): ErrorReport => ({
   code: 'COMMAND_ABORTED',
-  message: 'the task was cancelled from outside',
+  message: 'the task was cancelled in Temporal',
   host,
   phase,
 });

@@ -31,7 +31,7 @@ export function healthOf(
     ...quarantined.map(({ host, why, since }) => ({
       code: 'HOST_QUARANTINED' as const,
       subject: `host ${host}`,
-      reason: `the cluster goes on without ${host}`,
+      reason: `host ${host} is in quarantine`,
       evidence: why,
       since,
     })),

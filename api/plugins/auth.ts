@@ -79,14 +79,17 @@ function requireRouteWithin(request: FastifyRequest, clusters: readonly string[]
     request.outOfReach = !clusters.includes(name);
     if (request.outOfReach) throw new KubewrightError('NOT_FOUND', `there is no cluster named ${name}`);
   } else if (config.anyCluster !== true) {
-    throw new KubewrightError('FORBIDDEN', `the token ${token} is good for some clusters only, and this concerns all`);
+    throw new KubewrightError(
+      'FORBIDDEN',
+      `the token ${token} is limited to some clusters, and this route concerns all`,
+    );
   }
 }
 
 /** Throws FORBIDDEN when the request's token is not good for a cluster that its body names. */
 export function requireReach(request: FastifyRequest, cluster: string): void {
   if (!request.clusters || request.clusters.includes(cluster)) return;
-  throw new KubewrightError('FORBIDDEN', `the token ${actorFor(request).name} is not good for the cluster ${cluster}`);
+  throw new KubewrightError('FORBIDDEN', `the token ${actorFor(request).name} may not access the cluster ${cluster}`);
 }
 
 async function holderOf(request: FastifyRequest, tokens: Pick<TokenStore, 'verify'>): Promise<TokenHolder | null> {

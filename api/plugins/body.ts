@@ -49,7 +49,7 @@ export function parseBodies(app: FastifyInstance): void {
     if (!hasBody(request)) return;
     const { headers } = request.raw;
     if (!['', 'identity'].includes((headers['content-encoding'] ?? '').toLowerCase())) {
-      throw new KubewrightError('UNSUPPORTED_MEDIA_TYPE', 'bodies are taken without content-encoding only');
+      throw new KubewrightError('UNSUPPORTED_MEDIA_TYPE', 'the API accepts bodies only without content-encoding');
     }
     if (wantsBody(request)) return;
     const [type = ''] = (headers['content-type'] ?? '').split(';');

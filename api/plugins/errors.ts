@@ -63,7 +63,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
       ? 'the request line and headers are larger than 16 KiB'
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? 'the request did not arrive in time'
-        : 'this is not an HTTP request that we understand';
+        : 'this is not a valid HTTP request';
   const problem = problemOf(new KubewrightError('BAD_REQUEST', message).report(), randomUUID());
   const body = JSON.stringify(problem);
   const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}`;

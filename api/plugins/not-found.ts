@@ -17,7 +17,7 @@ export function handleNotFound(app: FastifyInstance): void {
     const state = await limit(request);
     if (!state.isAllowed && state.isExceeded) {
       void reply.header('retry-after', state.ttlInSeconds);
-      throw new KubewrightError('RATE_LIMITED', 'too many requests for what is not there');
+      throw new KubewrightError('RATE_LIMITED', 'too many requests for unknown routes');
     }
     const path = request.url.split('?')[0]!;
     const allowed = [...methods].filter(([url]) => matches(url, path)).flatMap(([, known]) => [...known]);

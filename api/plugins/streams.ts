@@ -41,10 +41,10 @@ export function limitStreams(
     const { id: token = '', name, role } = actorFor(request);
     const own = [...open].filter((each) => each.token === token).length;
     if (own >= streamsPerToken) {
-      throw new KubewrightError('RATE_LIMITED', `the token ${name} has ${own} streams open, as many as it may`);
+      throw new KubewrightError('RATE_LIMITED', `the token ${name} has ${own} streams open, which is its limit`);
     }
     if (open.size >= most)
-      throw new KubewrightError('RATE_LIMITED', `${open.size} streams are open, as many as may be`);
+      throw new KubewrightError('RATE_LIMITED', `${open.size} streams are open, which is the limit`);
     const over = new AbortController();
     const stream: OpenStream = {
       token,

@@ -27,8 +27,8 @@ export function diskCheck({ folders, minFreeMiB }: DiskCheckOptions): Check {
         const free = (info.bavail * info.bsize) / MIB;
         const wanted = minFreeMiB ?? Math.min(LEAST_MIB, (info.blocks * info.bsize * LEAST_PART) / MIB);
         if (free >= wanted) continue;
-        const cause = `the file system of the ${name} has less free space than the service wants`;
-        const evidence = new Error(`${path}: ${Math.floor(free)} MiB free, ${Math.ceil(wanted)} MiB wanted`);
+        const cause = `the file system of the ${name} has too little free space`;
+        const evidence = new Error(`${path}: ${Math.floor(free)} MiB free, ${Math.ceil(wanted)} MiB required`);
         return { state: 'full', cause, evidence };
       }
       return { state: 'ok' };

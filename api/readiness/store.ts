@@ -21,9 +21,9 @@ export function storeCheck({ ping, processes }: Pick<Store, 'ping' | 'processes'
         () => null,
         (error: unknown) => ({ error }),
       );
-      const failed = await Promise.race([written, sleep(WRITE_MS, { error: new Error('the write waits') })]);
+      const failed = await Promise.race([written, sleep(WRITE_MS, { error: new Error('a write is blocked') })]);
       if (failed === null) return { state: 'ok' };
-      return { state: 'not-writable', cause: 'the database answers and takes no writes', evidence: failed.error };
+      return { state: 'not-writable', cause: 'the database answers but refuses writes', evidence: failed.error };
     },
   };
 }

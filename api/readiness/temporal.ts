@@ -10,7 +10,11 @@ export function temporalCheck({ ping }: Pick<TemporalGateway, 'ping'>): Check {
         await ping();
         return { state: 'ok' };
       } catch (error) {
-        return { state: 'unreachable', cause: 'Temporal does not answer for our namespace', evidence: error };
+        return {
+          state: 'unreachable',
+          cause: 'Temporal does not answer for the namespace of the service',
+          evidence: error,
+        };
       }
     },
   };

@@ -28,7 +28,7 @@ export function workerCheck({ processes, up, now = () => performance.now() }: Wo
   return {
     name: 'worker',
     async look() {
-      if (up && !up()) return { state: 'missing', cause: 'the worker process ended and is started again' };
+      if (up && !up()) return { state: 'missing', cause: 'the worker process ended, and the API restarts it' };
       const rows = await processes.list('worker');
       for (const id of seen.keys()) if (!rows.some((row) => row.id === id)) seen.delete(id);
       const alive = rows.filter(({ id, seenAt }) => ageOf(id, seenAt) < MISSING_MS);

@@ -71,7 +71,7 @@ async function requireSameMachine(
   if (seen === null || seen.startsWith('SHA256:') || pinnedFingerprint(seen) === pinnedFingerprint(fingerprint)) return;
   throw new KubewrightError(
     'FORBIDDEN',
-    `host ${host} holds secrets of the whole cluster and was seen with another key: this needs the role admin`,
+    `host ${host} holds secrets of the whole cluster and had another key before: this needs the role admin`,
   );
 }
 

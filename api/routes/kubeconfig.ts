@@ -70,13 +70,16 @@ export default defineRoutes((api, deps) => {
       const actor = actorFor(request);
       const person = name ?? actor.name;
       if (person !== actor.name && actor.role !== 'admin') {
-        throw new KubewrightError('FORBIDDEN', `only admins issue kubeconfigs for others, such as ${person}`);
+        throw new KubewrightError('FORBIDDEN', `only admins may issue kubeconfigs for others, such as ${person}`);
       }
       if (!GROUPS[actor.role].includes(group)) {
-        throw new KubewrightError('FORBIDDEN', `the role ${actor.role} gets no kubeconfig of the group ${group}`);
+        throw new KubewrightError(
+          'FORBIDDEN',
+          `the role ${actor.role} may not issue a kubeconfig of the group ${group}`,
+        );
       }
       if (RESERVED.test(person)) {
-        throw new KubewrightError('BAD_REQUEST', `body.name: ${person} is a name of the cluster's own parts`);
+        throw new KubewrightError('BAD_REQUEST', `body.name: ${person} is reserved for components of the cluster`);
       }
       const lifeMs = lifeOf(expiresIn);
       const { specRef } = await requireCluster(deps, cluster);

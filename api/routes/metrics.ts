@@ -43,7 +43,7 @@ export default defineRoutes((api, deps) => {
       if (url === undefined) {
         throw new KubewrightError(
           'NOT_FOUND',
-          'this process runs no worker that serves metrics; ask the workers themselves',
+          'this process runs no worker that serves metrics; read the metrics of each worker',
         );
       }
       const { text, type } = await read(url);

@@ -140,7 +140,7 @@ async function requireQuarantined(
   cluster: string,
   { hosts, phases }: z.infer<typeof operationRequest>,
 ): Promise<void> {
-  if (phases) throw new KubewrightError('BAD_REQUEST', 'body.phases: a heal takes every phase of its hosts');
+  if (phases) throw new KubewrightError('BAD_REQUEST', 'body.phases: a heal always runs all phases of its hosts');
   const out = (await deps.store.projections.quarantine(cluster)).map(({ host }) => host);
   const stranger = hosts?.find((host) => !out.includes(host));
   if (stranger === undefined && out.length > 0) return;

@@ -98,7 +98,7 @@ export default defineRoutes((api, deps) => {
 /** A dry run needs no word. Throws NOT_CONFIRMED. */
 function requireConfirmed(name: string, { confirm, dryRun }: z.output<typeof query>): void {
   if (dryRun === 'true' || confirm === name) return;
-  const problem = confirm === undefined ? 'the request does not say ?confirm=' : `?confirm=${confirm} is not`;
+  const problem = confirm === undefined ? 'the request has no ?confirm=' : `?confirm=${confirm} is not`;
   throw new KubewrightError('NOT_CONFIRMED', `${problem}${confirm === undefined ? name : ` ${name}`}`);
 }
 

@@ -30,13 +30,13 @@ const several = (value: string, before: string[]): string[] => [...before, value
 /** `kubewright audit check`: the same for a whole database. Exits 1 and names the first bad record. Writes nothing. */
 export function auditCheck(): Command {
   return new Command('check')
-    .description('check a whole database: chains, signed anchors, records, outputs, bundles, and all that exists twice')
+    .description('check a whole database: chains, signed anchors, records, outputs, bundles, and all copies of data')
     .option('--data <folder>', 'data directory', process.env['KUBEWRIGHT_DATA'] ?? './.kubewright')
     .option('--url <url>', 'postgres://..., default KUBEWRIGHT_DATABASE_URL')
-    .option('--key <file>', 'a public key (PEM) that may have signed; default: the audit.key of --data', several, [])
-    .option('--fingerprint <text>', 'the fingerprint (SHA256:...) of such a key', several, [])
-    .option('--anchors <file>', 'what an external sink has kept of the signed heads')
-    .option('--temporal <address>', "compare with Temporal's histories too: host:port")
+    .option('--key <file>', 'an accepted public key (PEM); default: the audit.key of --data', several, [])
+    .option('--fingerprint <text>', 'the fingerprint (SHA256:...) of an accepted key', several, [])
+    .option('--anchors <file>', 'file with the anchors of an external sink')
+    .option('--temporal <address>', 'address (host:port) of Temporal, to compare its histories too')
     .option('--namespace <name>', 'namespace of Temporal', process.env['TEMPORAL_NAMESPACE'])
     .option('--json', 'the verdict as JSON')
     .addHelpText('after', EXIT_CODES)
@@ -94,26 +94,27 @@ function keysOf({ data, key, fingerprint }: Options): string[] {
 /** Also beside problems: what was not compared may be wrong as well. */
 function printTemporal({ compared, anchors, forgotten, running, skipped }: TemporalVerdict): void {
   print(`  Temporal: ${compared} operations compared, ${anchors} results of tasks anchored`);
-  if (forgotten > 0) print(`  not compared: ${forgotten} that Temporal no longer has`);
-  if (running > 0) print(`  not compared: ${running} that still run: ${shown(skipped.join(', '))}`);
+  if (forgotten > 0) print(`  not compared: ${forgotten} operations that Temporal no longer has`);
+  if (running > 0) print(`  not compared: ${running} operations that still run: ${shown(skipped.join(', '))}`);
 }
 
 function printAll(verdict: DatabaseVerdict): void {
   const { chains, links, outputs, specs, bundles, tokens, operations, anchors, signer, signers } = verdict;
   const found = `${links} links in ${chains} chains, ${outputs} outputs, ${specs} specs, ${bundles} bundles`;
   print(`${signer === 'unknown' ? 'internally consistent, signer unknown' : 'unchanged'}: ${found}`);
-  print(`  ${tokens} tokens and ${operations} operations are as the journal says`);
-  if (anchors.count === 0) print('  nothing is signed but bundles: the service signs when it is started');
+  print(`  ${tokens} tokens and ${operations} operations match the journal`);
+  if (anchors.count === 0)
+    print('  only bundles are signed: the database has no anchors yet, and the service signs them while it runs');
   else {
     print(`  ${anchors.count} signed anchors since ${anchors.since ?? 'an unknown time'}`);
     if (anchors.before > 0) {
       print(
-        `  unsigned history: ${anchors.before} links were there before; the first anchor holds them as they were then`,
+        `  unsigned history: ${anchors.before} links are older than the first anchor, which covers them as they were at its time`,
       );
     }
     if (anchors.unsigned > 0) print(`  ${anchors.unsigned} links are newer than the last anchor`);
   }
-  if (anchors.sink !== null) print(`  ${anchors.sink} anchors of the sink are those of the database`);
+  if (anchors.sink !== null) print(`  ${anchors.sink} anchors of the sink match the database`);
   if (signers.length > 0) print(`  signed by ${signers.join(', ')}`);
   if (signer === 'unknown') print('  give the key of the installation: --key FILE or --fingerprint SHA256:...');
 }

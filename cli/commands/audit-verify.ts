@@ -11,8 +11,8 @@ export function auditVerify(): Command {
   return new Command('verify')
     .description("check an operation's bundle offline: signature, digests, chain, outputs, history")
     .argument('<bundle>', 'file of GET /clusters/{name}/history/export')
-    .option('--key <file>', 'the public key (PEM) that must have signed it')
-    .option('--fingerprint <text>', 'the fingerprint (SHA256:...) of the key that must have signed it')
+    .option('--key <file>', 'the public key (PEM) that must have signed the bundle')
+    .option('--fingerprint <text>', 'the fingerprint (SHA256:...) of the key that must have signed the bundle')
     .option('--json', 'the verdict as JSON')
     .addHelpText('after', EXIT_CODES)
     .action((bundle: string, { key, fingerprint, json }: { key?: string; fingerprint?: string; json?: true }) => {

@@ -9,15 +9,16 @@ import { print } from './exit-codes.ts';
 export function backup(): Command {
   return new Command('backup')
     .description('write the whole database to a file, while the service runs; works for SQLite and PostgreSQL')
-    .argument('<file>', 'where to; must not exist')
+    .argument('<file>', 'path of the backup; must not exist')
     .addOption(dataOption())
     .addOption(urlOption())
-    .option('--keys <file>', 'also write the keys, to this file: keep it apart from the backup')
+    .option('--keys <file>', 'also write the keys to this file; keep it apart from the backup')
     .action(async (file: string, { data, url, keys }: { data: string; url?: string; keys?: string }) => {
       const rows = await writeBackup(placeOf(data, url), file);
       const total = Object.values(rows).reduce((sum, each) => sum + each, 0);
       print(`${file}: ${total} rows of ${Object.keys(rows).length} tables`);
-      if (keys === undefined) print('the keys (secret.key, audit.key) are not in it: back them up with --keys');
+      if (keys === undefined)
+        print('the backup does not contain the keys (secret.key, audit.key): back them up with --keys');
       else print(`${keys}: ${writeKeys(join(data), process.env, keys).join(', ')}`);
     });
 }

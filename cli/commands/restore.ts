@@ -11,21 +11,21 @@ import { print } from './exit-codes.ts';
 export function restore(): Command {
   return new Command('restore')
     .description(
-      'fill an empty database from a backup, with the service stopped; SQLite or PostgreSQL, whichever it came from',
+      'fill an empty database from a backup, with the service stopped; backups of SQLite and PostgreSQL fit both',
     )
     .argument('<file>', 'file of kubewright backup')
     .addOption(dataOption())
     .addOption(urlOption())
-    .option('--keys <file>', 'file of backup --keys: the keys are put into the data directory')
+    .option('--keys <file>', 'file of backup --keys: restores the keys into the data directory')
     .action(async (file: string, { data, url, keys }: { data: string; url?: string; keys?: string }) => {
       const given = keys === undefined ? null : readKeys(keys);
       const rows = await restoreBackup(placeOf(data, url), file, keyringOf(data, given));
       if (given) placeKeys(data, given);
       const total = Object.values(rows).reduce((sum, each) => sum + each, 0);
-      print(`${total} rows of ${Object.keys(rows).length} tables are restored`);
+      print(`restored ${total} rows of ${Object.keys(rows).length} tables`);
       if (given) print(`keys in ${data}: ${Object.keys(given.files).join(', ') || 'none'}`);
       for (const name of Object.keys(given?.environment ?? {})) print(`set ${name} again: its value is in ${keys!}`);
-      print('start the service: operations that Temporal does not run any more are closed as lost');
+      print('start the service: it closes operations as lost that Temporal no longer runs');
     });
 }
 

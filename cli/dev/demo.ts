@@ -54,7 +54,7 @@ async function up(options: DemoOptions): Promise<void> {
   const reminder = setInterval(() => {
     if (Date.now() - lastReport < 20_000) return;
     lastReport = Date.now();
-    say(`still at work: ${[...lately].map(([source, line]) => `${source}: ${line}`).join('; ')}`);
+    say(`still running: ${[...lately].map(([source, line]) => `${source}: ${line}`).join('; ')}`);
   }, 5_000);
   const [lab] = await Promise.all([
     labUp({ name, hosts: Number(options.hosts), onProgress: progress('lab') }),
@@ -108,7 +108,7 @@ async function up(options: DemoOptions): Promise<void> {
       'Try next:',
       `  curl -H "Authorization: Bearer $(cat ${service.tokenFile})" ${service.url}/clusters/${name}`,
       `  curl -H "Authorization: Bearer $(cat ${service.tokenFile})" ${service.url}/clusters/${name}/history`,
-      '  npm run demo            a second build: nothing changes, and it says so in seconds',
+      '  npm run demo            a second build: changes nothing, and ends within seconds',
       '  npm run demo -- --down  remove everything again',
       '',
     ].join('\n'),
@@ -133,7 +133,7 @@ async function up(options: DemoOptions): Promise<void> {
     process.stdout.write(`${JSON.stringify(answer)}\n`);
   }
   if (!options.exit) {
-    say('Everything keeps running. Ctrl-C leaves it so; `npm run demo -- --down` removes it.');
+    say('Everything keeps running, also after Ctrl-C; `npm run demo -- --down` removes it.');
     await new Promise<void>((resolve) => {
       process.once('SIGINT', resolve);
       process.once('SIGTERM', resolve);
@@ -147,7 +147,7 @@ async function down(): Promise<void> {
   await stopService(folder);
   await labDown(name, (line) => say(`lab: ${line}`));
   rmSync(folder, { recursive: true, force: true });
-  say('nothing of the demo is left (the caches under ~/.cache/kubewright stay for the next time)');
+  say('removed the whole demo (the caches under ~/.cache/kubewright stay for the next run)');
 }
 
 /** Go on with what an earlier run left unfinished, else POST the sample cluster. */
@@ -156,7 +156,7 @@ async function continueOrPost(api: ApiClient, spec: unknown): Promise<string> {
   const latest = items.find((each) => each.name === name)?.operation;
   const status = latest ? await api.operation(name, latest) : null;
   if (latest && status && !['succeeded', 'failed', 'cancelled', 'lost'].includes(status.state)) {
-    say(`an earlier build is ${status.state}: going on with operation ${latest}`);
+    say(`an earlier build is ${status.state}: continuing with operation ${latest}`);
     if (status.state === 'paused' || status.state === 'pausing') {
       await api.request('POST', `/clusters/${name}/resume`, {});
     }

@@ -17,7 +17,7 @@ export async function checkBackup(path: string): Promise<{ head: BackupHead; row
   let head: BackupHead | null = null;
   let ended = false;
   for await (const line of backupLines(path)) {
-    if (ended) throw invalid(path, 'something follows its end');
+    if (ended) throw invalid(path, 'it has data behind its end');
     const document = parsed(path, line);
     if (head === null) {
       head = shaped(path, backupHead, document, 'its first line is not the head of a backup of this version');

@@ -72,8 +72,8 @@ async function requireKeyOf(path: string, keyring: Keyring): Promise<void> {
     if (table === 'secrets' && typeof row['key_id'] === 'string') sealing.add(row['key_id']);
   }
   if (sealing.size === 0 || [...sealing].some((id) => keyring.key(id))) return;
-  throw new KubewrightError('SECRET_KEY_LOST', 'the key at hand does not open the secrets of this backup', {
-    evidence: `ids of the keys that seal them: ${[...sealing].join(', ')}; of the keys at hand: ${keyring.ids.join(', ')}`,
+  throw new KubewrightError('SECRET_KEY_LOST', 'the available key cannot decrypt the secrets of this backup', {
+    evidence: `ids of the keys that seal them: ${[...sealing].join(', ')}; of the available keys: ${keyring.ids.join(', ')}`,
   });
 }
 

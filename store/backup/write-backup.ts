@@ -34,10 +34,10 @@ export async function writeBackup(place: DatabasePlace, path: string): Promise<R
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' && syscall === 'open') {
-      throw new KubewrightError('CONFLICT', `${draft} exists: another backup is being written, or was cut off`);
+      throw new KubewrightError('CONFLICT', `${draft} exists: another backup is running, or was interrupted`);
     }
     await rm(draft, { force: true });
-    if (code === 'EEXIST') throw new KubewrightError('CONFLICT', `${path} exists: a backup replaces nothing`);
+    if (code === 'EEXIST') throw new KubewrightError('CONFLICT', `${path} exists: a backup does not overwrite files`);
     throw asStoreError(error);
   }
 }

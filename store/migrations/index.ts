@@ -30,7 +30,7 @@ export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Pro
 export async function migrateTo(db: Kysely<Tables>, binary: 'blob' | 'bytea', schema: string): Promise<void> {
   const migrator = migratorOf(db, binary);
   if (!(await migrator.getMigrations()).some(({ name }) => name === schema)) {
-    throw new KubewrightError('BACKUP_INVALID', `the schema ${schema} is not known here: it is of a newer version`);
+    throw new KubewrightError('BACKUP_INVALID', `the schema ${schema} is unknown: a newer version made it`);
   }
   const { error } = await migrator.migrateTo(schema);
   if (error) throw error instanceof Error ? error : new Error(`the schema ${schema} could not be made`);

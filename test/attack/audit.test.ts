@@ -64,7 +64,7 @@ describe('a database that was changed without the service', () => {
     expect({ code, err }, out).toEqual({ code: 0, err: '' });
     expect(out).toMatch(/^unchanged: /);
     expect(out).toContain('signed anchors since');
-    expect(out).toMatch(/[1-9]\d* anchors of the sink are those of the database/);
+    expect(out).toMatch(/[1-9]\d* anchors of the sink match the database/);
     const fromSyslog = join(folder, 'syslog.log');
     writeFileSync(fromSyslog, received.replaceAll(/\d+ <85>1 /g, '\n<85>1 '));
     expect(check(() => undefined, { args: ['--anchors', fromSyslog] })).toMatchObject({ code: 0 });

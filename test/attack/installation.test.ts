@@ -117,7 +117,7 @@ describe('an installation', () => {
 
   it('without its secret.key does not start', async () => {
     rmSync(join(api.dataDir, 'secret.key'));
-    await expect(api.start()).rejects.toThrow(/SECRET_KEY_LOST|the key that opens them is not here/);
+    await expect(api.start()).rejects.toThrow(/SECRET_KEY_LOST|the key that decrypts them is missing/);
     expect(existsSync(join(api.dataDir, 'secret.key'))).toBe(false);
   });
 });

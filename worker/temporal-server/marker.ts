@@ -21,6 +21,6 @@ export function checkMarker(folder: string, version: TemporalVersion): void {
   throw new KubewrightError(
     'TEMPORAL_UNAVAILABLE',
     `the Temporal database was made by server ${made.server}, and the program found here is server ${version.server}`,
-    { evidence: `Use temporal ${made.cli}, or move ${folder} away: our journal does not live in it.` },
+    { evidence: `Use temporal ${made.cli}, or move ${folder} away: the journal of Kubewright is not in it.` },
   );
 }

@@ -139,7 +139,7 @@ const attributeCommands = (namespace: string, names: readonly Attribute[]): stri
   );
 
 function missing(namespace: string, what: string, commands: string[]): KubewrightError {
-  const message = `Temporal lacks ${what}, and this service may not make it in ${namespace}`;
+  const message = `Temporal lacks ${what}, and this service may not create it in ${namespace}`;
   return new KubewrightError('TEMPORAL_SETUP_MISSING', message, { evidence: commands.join('\n') });
 }
 
@@ -166,7 +166,7 @@ async function retryUntil<T>(until: number, address: string, attempt: () => Prom
       const trouble = temporalTrouble(error, address, Date.now() > until);
       if (trouble) throw trouble;
       if (Date.now() > until) {
-        throw new KubewrightError('TEMPORAL_UNAVAILABLE', `the Temporal server at ${address} does not take us in`, {
+        throw new KubewrightError('TEMPORAL_UNAVAILABLE', `the Temporal server at ${address} refuses this service`, {
           cause: error,
           evidence: error instanceof Error ? error.message : String(error),
         });

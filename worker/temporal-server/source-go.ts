@@ -19,7 +19,7 @@ export const goSource: TemporalSource = {
         onWait: (seconds) => onProgress(`Temporal: building (${seconds} s)`),
       });
       const version = await versionOf(path);
-      return version ? { path, version, source: 'go' } : { skipped: 'what Go built does not run' };
+      return version ? { path, version, source: 'go' } : { skipped: 'the program that Go built does not run' };
     } catch (error) {
       return { skipped: `go install: ${error instanceof Error ? error.message : String(error)}` };
     }

@@ -36,9 +36,11 @@ export const sdkSource: TemporalSource = {
       chmodSync(join(folder, name), 0o755);
       renameSync(join(folder, name), path);
       const version = await versionOf(path);
-      return version ? { path, version, source: 'sdk' } : { skipped: 'what the SDK downloaded does not run' };
+      return version
+        ? { path, version, source: 'sdk' }
+        : { skipped: 'the program that the SDK downloaded does not run' };
     } catch {
-      return { skipped: "the SDK's download is out of reach" };
+      return { skipped: 'the download of the SDK cannot be reached' };
     } finally {
       clearInterval(watch);
       rmSync(folder, { recursive: true, force: true });

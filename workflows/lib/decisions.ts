@@ -63,7 +63,7 @@ export function correctionProblem(
   present: string,
 ): ErrorReport | null {
   if (specRef === undefined || baseSpecRef === undefined || baseSpecRef === present) return null;
-  return { code: 'STALE_VERSION', message: `the spec was corrected in the meantime, and host ${host} with it`, host };
+  return { code: 'STALE_VERSION', message: `the spec was corrected in the meantime, and so was host ${host}`, host };
 }
 
 function whyNotBlocked({ host, phase }: Decision, { tasks, out }: DecisionView): string {
@@ -81,5 +81,5 @@ export function logged(log: readonly DecisionRecord[], record: DecisionRecord): 
 /** Of a cancel that no request asked for. */
 export const CANCELLED_OUTSIDE: ErrorReport = {
   code: 'ENDED_OUTSIDE',
-  message: "the operation's workflow was cancelled through Temporal, by no request of this service",
+  message: 'the workflow of the operation was cancelled in Temporal, without a request of this service',
 };

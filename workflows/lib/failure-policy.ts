@@ -11,7 +11,7 @@ export type PolicyAnswer = { act: 'wait'; why?: string } | { act: 'quarantine' }
 /** Why the operation cannot go on without the host, or null. `out`: the hosts that it is without already. Pure. */
 export function skipProblem(plan: Pick<Plan, 'quorum'>, host: string, out: ReadonlySet<string>): ErrorReport | null {
   if (host === CONTROLLER_HOST) {
-    return { code: 'CONFLICT', message: 'the task runs in the worker process: there is no host to leave out', host };
+    return { code: 'CONFLICT', message: 'the task runs in the worker process: there is no host to exclude', host };
   }
   const problem = quorumProblem(plan.quorum, new Set([...out, host]));
   return problem && { ...problem, host };

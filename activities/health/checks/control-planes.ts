@@ -20,7 +20,7 @@ export default defineHealthCheck(10, ({ rows, out }) => {
     ];
   });
   const failed = rowsOf(rows, 'kubectl').map(([, said = '']): HealthReason => {
-    const reason = 'the API did not answer every question';
+    const reason = 'the API did not answer all requests';
     return { code: 'API_SERVER_NOT_READY', subject: 'api server', reason, evidence: shortened(said) };
   });
   if (rowsOf(rows, 'node').length === 0) return [...servers, ...(servers.length > 0 ? [] : failed)];

@@ -37,7 +37,7 @@ export default defineHealthCheck(20, ({ cluster, rows, out, hosts }) =>
       const which = /NOSPACE|CORRUPT/.exec(evidence)?.[0] ?? 'an alarm';
       reasons.push({ code: 'ETCD_ALARM', subject, reason: `etcd on ${host} has the alarm ${which}`, evidence });
     } else if (well.health !== 'true') {
-      const reason = `the etcd member of ${host} is not in touch with a majority`;
+      const reason = `the etcd member of ${host} cannot reach a majority`;
       reasons.push({ code: 'ETCD_UNHEALTHY', subject, reason, evidence: shortened(well.reason) });
     }
     if (seen.isLearner) {

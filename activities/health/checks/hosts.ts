@@ -14,7 +14,7 @@ export default defineHealthCheck(50, ({ hosts: all, now }) =>
   all.flatMap((view): HealthReason[] => {
     if (view.rows === null) {
       const { name } = view.host;
-      const reason = `the host ${name} could not be looked at`;
+      const reason = `the host ${name} did not answer the health check`;
       return [{ code: 'HOST_UNREACHABLE', subject: `host ${name}`, reason, evidence: shortened(view.why ?? '') }];
     }
     if (isBare(view)) return [];

@@ -7,9 +7,9 @@ import { defineHealthCheck, type HostView, isBare, rowsOf, shortened, timeOf, un
 /** Conditions of a node that are faults while they hold. */
 const CONDITIONS: Readonly<Record<string, { code: HealthCode; says: string }>> = {
   Ready: { code: 'NODE_NOT_READY', says: 'is not Ready' },
-  DiskPressure: { code: 'DISK_PRESSURE', says: 'has DiskPressure: the kubelet evicts pods and takes no new ones' },
+  DiskPressure: { code: 'DISK_PRESSURE', says: 'has DiskPressure: the kubelet evicts pods and accepts no new ones' },
   MemoryPressure: { code: 'MEMORY_PRESSURE', says: 'has MemoryPressure: the kubelet evicts pods' },
-  PIDPressure: { code: 'PID_PRESSURE', says: 'has PIDPressure: the kubelet evicts pods and takes no new ones' },
+  PIDPressure: { code: 'PID_PRESSURE', says: 'has PIDPressure: the kubelet evicts pods and accepts no new ones' },
   NetworkUnavailable: { code: 'NETWORK_UNAVAILABLE', says: 'has no pod network' },
 };
 
@@ -37,7 +37,7 @@ export default defineHealthCheck(30, ({ cluster, rows, out, hosts }) => {
     const subject = `node ${name}`;
     if (!listed.has(name)) {
       if (rows === null || bare.has(name)) return [];
-      return [{ code: 'NODE_MISSING', subject, reason: `the host ${name} of the spec is no node of the cluster` }];
+      return [{ code: 'NODE_MISSING', subject, reason: `the host ${name} of the spec is not a node of the cluster` }];
     }
     const conditions = rowsOf(rows, 'condition').flatMap(([node, type = '', status, since, why, message]) => {
       const known = CONDITIONS[type];
@@ -48,14 +48,14 @@ export default defineHealthCheck(30, ({ cluster, rows, out, hosts }) => {
     });
     const cordoned: HealthReason[] =
       listed.get(name) === 'cordoned'
-        ? [{ code: 'NODE_UNSCHEDULABLE', subject, reason: `${name} is cordoned: it takes no new pods` }]
+        ? [{ code: 'NODE_UNSCHEDULABLE', subject, reason: `${name} is cordoned: no new pods are scheduled on it` }]
         : [];
     const own = new Set(desiredTaints(host).map(({ key, effect }) => `${key}:${effect}`));
     const taints = rowsOf(rows, 'taint').flatMap(([node, key = '', value, effect = '', since]): HealthReason[] => {
       if (node !== name || OF_CONDITIONS.has(key) || effect === 'PreferNoSchedule' || own.has(`${key}:${effect}`))
         return [];
       const taint = `${key}${value ? `=${value}` : ''}:${effect}`;
-      const reason = `the taint ${taint} keeps pods off ${name}, and the spec does not have it`;
+      const reason = `the taint ${taint}, which is not in the spec, keeps pods away from ${name}`;
       return [{ code: 'NODE_TAINTED', subject, reason, evidence: taint, since: timeOf(since) }];
     });
     return [...conditions, ...cordoned, ...taints];

@@ -13,7 +13,7 @@ export default defineHealthCheck(40, ({ rows, objects }) => {
     if (kind === 'APIService') return apiService(rows, name);
     const subject = `${kind.toLowerCase()} ${SYSTEM_NAMESPACE}/${name}`;
     const found = rowsOf(rows, 'workload').find((row) => row[0] === kind && row[1] === name);
-    if (!found) return [{ code: 'WORKLOAD_MISSING', subject, reason: `${subject} is not there` }];
+    if (!found) return [{ code: 'WORKLOAD_MISSING', subject, reason: `${subject} is missing` }];
     const [wanted = 0, available = 0] = found.slice(2, 4).map(Number);
     const pods = rowsOf(rows, 'pod').filter(([, owner = '']) => isOf(owner, kind, name));
     // Enough of the former pods may serve while a rollout is stuck.
@@ -27,7 +27,7 @@ export default defineHealthCheck(40, ({ rows, objects }) => {
         code: 'WORKLOAD_UNAVAILABLE',
         subject,
         reason: `${subject} has ${available} of ${wanted} pods available${stuck}`,
-        evidence: shortened([...evidence, ...more].join('\n') || 'no pod of it is there'),
+        evidence: shortened([...evidence, ...more].join('\n') || 'it has no pods'),
         since,
       },
     ];
@@ -52,7 +52,7 @@ function podText(rows: Rows | null, [name = '', , phase, , node]: readonly strin
 function apiService(rows: Rows | null, name: string): HealthReason[] {
   const subject = `apiservice ${name}`;
   const found = rowsOf(rows, 'apiservice').find((row) => row[0] === name);
-  if (!found) return [{ code: 'API_SERVICE_UNAVAILABLE', subject, reason: `${subject} is not there` }];
+  if (!found) return [{ code: 'API_SERVICE_UNAVAILABLE', subject, reason: `${subject} is missing` }];
   const [, status, since, why, message] = found;
   if (status === 'True') return [];
   const evidence = shortened(`${why}: ${unquoted(message)}`);

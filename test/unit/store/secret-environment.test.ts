@@ -105,7 +105,7 @@ describe('a secret that cannot be had', () => {
   it.each([
     ['without an address', {}, /needs KUBEWRIGHT_DATABASE_URL/],
     ['with one that has a password', { KUBEWRIGHT_DATABASE_URL: 'postgres://a:old@db/kw' }, /has a password already/],
-    ['with one without a user', { KUBEWRIGHT_DATABASE_URL: 'postgres://db/kw' }, /names no user/],
+    ['with one without a user', { KUBEWRIGHT_DATABASE_URL: 'postgres://db/kw' }, /has no user/],
   ])('a password of the database %s', (_what, more, sentence) => {
     const { problems } = secretEnvironment({ KUBEWRIGHT_DATABASE_PASSWORD: 'hidden', ...more });
     expect(problems.join()).toMatch(sentence);

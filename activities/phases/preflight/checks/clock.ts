@@ -5,7 +5,7 @@ export default defineCheck({
   name: 'clock',
   about: 'clock',
   title: 'Clock',
-  inspects: 'The clock of every host, beside that of the worker.',
+  inspects: 'The clock of every host, compared with that of the worker.',
   codes: ['CLOCK_SKEW'],
   options: {
     maxClockSkewSeconds: z

@@ -55,7 +55,7 @@ export default defineCheck({
   about: 'leftovers',
   title: 'Another cluster on the machine',
   inspects:
-    'Processes and enabled units of k3s, RKE2, k0s, MicroK8s, kubeadm and others, a containerd.service that is not ours, files of kubeadm and its kin in /etc/kubernetes, data of another kubelet; on control planes and workers where Kubewright has not placed a kubelet before. Data of another registry on the registry host.',
+    'Processes and enabled units of k3s, RKE2, k0s, MicroK8s, kubeadm and others, a foreign containerd.service, files of kubeadm and similar tools in /etc/kubernetes, data of another kubelet; on control planes and workers where Kubewright has not placed a kubelet before. Data of another registry on the registry host.',
   codes: ['EARLIER_CLUSTER_FOUND'],
   probe: {
     script: `

@@ -23,7 +23,7 @@ export default defineCheck({
   about: 'disk',
   title: "The kubelet's eviction thresholds",
   inspects:
-    'Free space, inodes and memory against the thresholds of the kubelet that the host is to have (`evictionHard`, `evictionSoft`; by default 15 % of the file system of images, 10 % of that of the kubelet, 100 MiB of memory), with what a first build writes, on control planes and workers. Links and mounts are followed. On a node that runs already: only thresholds that the build would change; the rest is health.',
+    'Free space, inodes and memory against the thresholds of the kubelet in the spec (`evictionHard`, `evictionSoft`; by default 15 % of the file system of images, 10 % of that of the kubelet, 100 MiB of memory), including what a first build writes, on control planes and workers. Links and mounts are followed. On a running node only thresholds that the build would change; the health check covers the rest.',
   codes: ['NODE_WOULD_EVICT'],
   probe: {
     script: `

@@ -61,7 +61,7 @@ export default defineCheck({
   about: 'network',
   title: 'Firewalls',
   inspects:
-    'Rules and policies of iptables and nftables at the hooks input and forward, on every host: none certainly drops what the phases of the host ([phases.md](phases.md)) need of the other hosts and of pods. ufw and firewalld are opened by the phase `prepare`, unless `spec.phases.prepare.firewall.mode` is `leave`; then they are looked at like others.',
+    'Rules and policies of iptables and nftables at the hooks input and forward, on every host: none of them drops packets that the phases of the host ([phases.md](phases.md)) need from other hosts and pods. The phase `prepare` opens ufw and firewalld, unless `spec.phases.prepare.firewall.mode` is `leave`; then their rules are checked too.',
   codes: ['FIREWALL_BLOCKS'],
   probe: {
     // Single writes per line: sed -u. JSON of nft is one line, longer than a pipe takes at once.

@@ -57,7 +57,7 @@ export default defineCheck({
   about: 'disk',
   title: 'Folders that are links',
   inspects:
-    'Where the folders of the cluster are links (to another disk, say): that they lead to a folder that is there, on every host; and, before the first build of a host, that it is none of the system or of another service.',
+    'Folders of the cluster that are links (for example to another disk): the target must be an existing folder, on every host; and, before the first build of a host, not a folder of the system or of another service.',
   codes: ['FOLDER_UNUSABLE'],
   probe: {
     script: `

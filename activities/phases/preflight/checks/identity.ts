@@ -5,7 +5,7 @@ import { isMachineId } from '../machines.ts';
 export default defineCheck({
   name: 'identity',
   about: 'identity',
-  title: 'One machine is one host',
+  title: 'Identity of the machine',
   inspects:
     '/etc/machine-id, and whether another host of the cluster has the same one or its address is on this machine; on every host.',
   codes: ['HOST_IDENTITY_CLASH'],

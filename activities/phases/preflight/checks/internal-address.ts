@@ -7,7 +7,7 @@ export default defineCheck({
   about: 'network',
   title: 'Internal address',
   inspects:
-    'The IPv4 addresses of every host (`ip addr`), and what its `internalAddress` resolves to when it is a name.',
+    'The IPv4 addresses of every host (`ip addr`), and the address of its `internalAddress` when that is a name.',
   codes: ['NETWORK_UNREACHABLE'],
   probe: {
     script: `

@@ -18,7 +18,7 @@ export default defineCheck({
   about: 'leftovers',
   title: 'Leftovers of other clusters',
   inspects:
-    'On control planes and workers without a kubelet of ours: network configurations in /etc/cni/net.d, links, chains of iptables and tables of nft of other clusters. On every host, in all folders of systemd: drop-ins that replace what a unit of ours starts.',
+    'On control planes and workers without a kubelet of Kubewright: network configurations in /etc/cni/net.d, links, chains of iptables and tables of nft of other clusters. On every host, in all folders of systemd: drop-ins that replace the command of a unit of Kubewright.',
   codes: ['LEFTOVERS_FOUND'],
   options: { leftovers: leftoversOption },
   probe: {

@@ -15,7 +15,7 @@ export default defineCheck({
   about: 'disk',
   title: 'Mount options',
   inspects:
-    'The mount options (`findmnt`) of the file systems that our files are on, on every host: none is read-only, and none of those with programs is `noexec`.',
+    'The mount options (`findmnt`) of the file systems of our files, on every host: none may be read-only, and those with programs may not be `noexec`.',
   codes: ['MOUNT_OPTIONS_UNUSABLE'],
   probe: {
     script: `

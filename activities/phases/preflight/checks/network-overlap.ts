@@ -11,7 +11,7 @@ export default defineCheck({
   about: 'network',
   title: 'Routes into the ranges of the cluster',
   inspects:
-    'IPv4 routes of all tables, those of VPNs and of bridges of Docker or libvirt among them, that overlap `spec.network.podCidr` or `serviceCidr`; on control planes and workers where Kubewright has not placed a kubelet before.',
+    'IPv4 routes of all tables, also of VPNs and of bridges of Docker or libvirt, that overlap `spec.network.podCidr` or `serviceCidr`; on control planes and workers where Kubewright has not placed a kubelet before.',
   codes: ['NETWORK_OVERLAPS'],
   probe: {
     script: `

@@ -14,7 +14,7 @@ export default defineCheck({
   about: 'network',
   title: 'Listening ports',
   inspects:
-    '`ss -l -t -u -n -p`, on every host: the ports of its phases ([phases.md](phases.md)) are free, or held by the binary of ours.',
+    '`ss -l -t -u -n -p`, on every host: the ports of its phases ([phases.md](phases.md)) must be free, or used by a program of Kubewright.',
   codes: ['PORT_IN_USE'],
   probe: {
     script: `

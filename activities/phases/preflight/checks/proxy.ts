@@ -9,7 +9,7 @@ export default defineCheck({
   about: 'network',
   title: 'Proxies',
   inspects:
-    'A TCP connection to the addresses of `spec.proxy` within 5 s, on every host. Without `spec.proxy`: to the proxies in the settings of apt and dnf, and whether packages are missing that would have to come through them.',
+    'A TCP connection to the addresses of `spec.proxy` within 5 s, on every host. Without `spec.proxy`: to the proxies in the settings of apt and dnf, when packages are missing that need them.',
   codes: ['PROXY_UNREACHABLE'],
   probe: {
     script: `

@@ -58,7 +58,7 @@ export default defineCheck({
   name: 'resolv-conf',
   about: 'network',
   title: 'Name servers',
-  inspects: `The name servers that cluster DNS will ask, on control planes and workers: \`spec.phases.dns.upstream\`, else those of the file that the kubelet gives to pods (the first of ${RESOLV_CONFS.join(', ')} without a server on loopback): no loopback, no address of the cluster's own ranges, at least one in IPv4, and one on the host itself listens.`,
+  inspects: `The name servers that cluster DNS uses, on control planes and workers: \`spec.phases.dns.upstream\`, else those of the file that the kubelet gives to pods (the first of ${RESOLV_CONFS.join(', ')} without a server on loopback): no loopback, no address of the cluster's own ranges, at least one in IPv4, and one on the host itself listens.`,
   codes: ['RESOLV_CONF_UNUSABLE'],
   probe: {
     script: `

@@ -16,7 +16,7 @@ export default defineCheck({
   about: 'memory',
   title: 'Swap',
   inspects:
-    'On hosts with a phase that requires swap to be off, such as a kubelet: /etc/rc.local, /etc/crontab, /etc/cron.d and root’s crontab for swapon, /etc/waagent.conf, and in a container the swap of its machine (/proc/swaps). Swap in use, /etc/fstab, swap units, zram and services that switch swap on are prepare’s to switch off.',
+    'On hosts with a phase that requires swap to be off, such as a kubelet: /etc/rc.local, /etc/crontab, /etc/cron.d and root’s crontab for swapon, /etc/waagent.conf, and in a container the swap of its machine (/proc/swaps). The phase prepare itself disables swap in use, /etc/fstab, swap units, zram and services that enable swap.',
   codes: ['SWAP_STAYS'],
   probe: {
     script: `
