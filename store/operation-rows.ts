@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { canonicalJson } from './canonical.ts';
 import { FINAL_STATES, type StatusHead } from './changes.ts';
+import { storedTraits } from './operation-traits.ts';
 import type { OperationRow, Tables } from './schema.ts';
 import { isTime } from './time.ts';
 
@@ -66,23 +67,27 @@ function checked(row: OperationRow): CheckedOperation {
     ...{ actor: row.actor, spec: row.spec_ref, over: FINAL_STATES.has(row.state as StatusHead['state']) },
   };
   let status: StatusHead;
+  let effect: string;
   try {
     status = JSON.parse(row.status) as StatusHead;
+    // A row that an earlier version wrote has no traits, and the default effect.
+    effect = row.traits === null ? row.effect : storedTraits(row).effect;
   } catch {
-    return { ...columns, actorId: undefined, problem: 'its status is no JSON', sealed: '' };
+    return { ...columns, actorId: undefined, problem: 'its status or its traits are not JSON', sealed: '' };
   }
   const differing = Object.entries({
     cluster: [row.cluster, status.cluster],
     id: [row.id, status.operationId],
     kind: [row.kind, status.kind],
     mode: [row.mode, status.mode],
+    effect: [row.effect, effect],
     state: [row.state, status.state],
     actor: [row.actor, status.actor],
     queued_at: [row.queued_at, status.queuedAt ?? row.queued_at],
     started_at: [row.started_at, status.startedAt ?? null],
     ended_at: [row.ended_at, status.endedAt ?? null],
   }).find(([, [column, said]]) => column !== said);
-  const wrong = differing === undefined ? null : `its ${differing[0]} is not what its status says`;
+  const wrong = differing === undefined ? null : `its ${differing[0]} differs from its status or traits`;
   const problem = wrong ?? (isTime(row.updated_at) ? null : 'the time of its last change is no time');
   return { ...columns, actorId: status.actorId, problem, sealed: sealedFacts(status) };
 }

@@ -14,7 +14,7 @@ export const traitedStatus = (row: Pick<OperationRow, 'kind' | 'status' | 'trait
 });
 
 /** The traits in a row; of one that an earlier version wrote, those of its kind then. */
-const storedTraits = ({ kind, traits }: Pick<OperationRow, 'kind' | 'traits'>): OperationTraits =>
+export const storedTraits = ({ kind, traits }: Pick<OperationRow, 'kind' | 'traits'>): OperationTraits =>
   traitsOf({ kind, traits: traits === null ? undefined : (JSON.parse(traits) as OperationTraits) });
 
 /** The traits with which an operation was saved before; of one that is new, those that its kind had in earlier versions. */

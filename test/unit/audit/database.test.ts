@@ -38,8 +38,8 @@ const TABLES: Record<string, { second: string; silent?: string[] }> = {
   specs: { second: 'digest' },
   anchors: { second: 'n' },
   tokens: { second: 'id' },
-  // What a status says beside its columns is shown, and proves nothing.
-  operations: { second: 'id', silent: ['status', 'updated_at'] },
+  // Fields of status and traits without a column are shown, and prove nothing.
+  operations: { second: 'id', silent: ['status', 'traits', 'updated_at'] },
   bundles: { second: 'operation' },
   bundle_pieces: { second: 'n' },
 };
