@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** The first schema. Every statement may run twice: SQLite has no transactional migration here, and a start may be killed. */
-export async function initial(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
+export default async function initial(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
   const create = (name: string) => db.schema.createTable(name).ifNotExists();
   const bytes = sql.raw<Uint8Array>(binary);
 

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** A row per task: a status of a thousand hosts is too large to be written again with every change. May run twice. */
-export async function tasks(db: Kysely<Tables>): Promise<void> {
+export default async function tasks(db: Kysely<Tables>): Promise<void> {
   await db.schema
     .createTable('tasks')
     .ifNotExists()

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** Hosts that a cluster goes on without. May run twice. */
-export async function quarantine(db: Kysely<Tables>): Promise<void> {
+export default async function quarantine(db: Kysely<Tables>): Promise<void> {
   await db.schema
     .createTable('quarantine')
     .ifNotExists()

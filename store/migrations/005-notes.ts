@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** What is remembered of a cluster from one operation to the next. */
-export async function notes(db: Kysely<Tables>): Promise<void> {
+export default async function notes(db: Kysely<Tables>): Promise<void> {
   await db.schema
     .createTable('notes')
     .ifNotExists()

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** Tokens that are good for some clusters only. */
-export async function tokenClusters(db: Kysely<Tables>): Promise<void> {
+export default async function tokenClusters(db: Kysely<Tables>): Promise<void> {
   const tables = await db.introspection.getTables();
   const tokens = tables.find(({ name }) => name === 'tokens');
   // May run twice, as every migration.

@@ -6,7 +6,7 @@ import type { Tables } from '../schema.ts';
  * every chain. What the unchained journal before it held cannot be proven afterwards and is not carried over.
  * Like every migration safe to run twice, also when the first run was killed half-way.
  */
-export async function journalChain(db: Kysely<Tables>): Promise<void> {
+export default async function journalChain(db: Kysely<Tables>): Promise<void> {
   const [first] = await db.introspection.getTables().then((tables) => tables.filter(({ name }) => name === 'journal'));
   if (first && !first.columns.some(({ name }) => name === 'request_id')) await db.schema.dropTable('journal').execute();
 

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** Operations as they were sealed at their end, in pieces; and what each blob's stored bytes must be. May run twice. */
-export async function bundles(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
+export default async function bundles(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
   await db.schema
     .createTable('bundles')
     .ifNotExists()

@@ -4,7 +4,7 @@ import type { Tables } from '../schema.ts';
 /**
  * Ids of tokens in the journal, signed heads of chains, and marks behind which a pruned chain begins. May run twice.
  */
-export async function signedHeads(db: Kysely<Tables>): Promise<void> {
+export default async function signedHeads(db: Kysely<Tables>): Promise<void> {
   const tables = await db.introspection.getTables();
   const known = tables.find(({ name }) => name === 'journal')?.columns.some(({ name }) => name === 'actor_id');
   if (!known) await db.schema.alterTable('journal').addColumn('actor_id', 'text').execute();

@@ -7,7 +7,7 @@ import { putAddresses } from '../spec-addresses.ts';
 const SPECS = 50;
 
 /** Where the hosts of each stored spec are, and who is about to use a spec. May run twice. */
-export async function addresses(db: Kysely<Tables>): Promise<void> {
+export default async function addresses(db: Kysely<Tables>): Promise<void> {
   await db.schema
     .createTable('spec_addresses')
     .ifNotExists()

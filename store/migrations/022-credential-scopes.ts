@@ -12,7 +12,7 @@ const UPGRADE = 'upgrade';
  * Approvals of logins, and confirmed host keys. What is in use goes on: every login of a cluster's present spec and of
  * operations that are not over is approved, every host key that was recorded is confirmed. May run twice.
  */
-export async function credentialScopes(db: Kysely<Tables>): Promise<void> {
+export default async function credentialScopes(db: Kysely<Tables>): Promise<void> {
   await db.schema
     .createTable('login_approvals')
     .ifNotExists()

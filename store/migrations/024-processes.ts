@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** Which processes of the installation are alive: one row each, rewritten every few seconds. May run twice. */
-export async function processes(db: Kysely<Tables>): Promise<void> {
+export default async function processes(db: Kysely<Tables>): Promise<void> {
   await db.schema
     .createTable('processes')
     .ifNotExists()

@@ -3,7 +3,7 @@ import { FINAL_STATES } from '../changes.ts';
 import type { Tables } from '../schema.ts';
 
 /** Commands that were taken; and the operations that were open when this version came, whose payloads name no place. */
-export async function commands(db: Kysely<Tables>): Promise<void> {
+export default async function commands(db: Kysely<Tables>): Promise<void> {
   await db.schema
     .createTable('taken_commands')
     .ifNotExists()

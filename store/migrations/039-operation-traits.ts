@@ -6,7 +6,7 @@ import type { Tables } from '../schema.ts';
  * What operations do to their cluster, as data. A row that an earlier version writes while this one is rolled out has the
  * effect of most operations. May run twice.
  */
-export async function operationTraits(db: Kysely<Tables>): Promise<void> {
+export default async function operationTraits(db: Kysely<Tables>): Promise<void> {
   const tables = await db.introspection.getTables();
   const columns = tables.find(({ name }) => name === 'operations')?.columns.map(({ name }) => name) ?? [];
   const alter = db.schema.alterTable('operations');

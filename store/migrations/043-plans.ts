@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /** The plan of each operation, so that it can be read when Temporal has removed the workflow. May run twice. */
-export async function plans(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
+export default async function plans(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
   await db.schema
     .createTable('plans')
     .ifNotExists()

@@ -5,7 +5,7 @@ import type { Tables } from '../schema.ts';
  * What each task changed, or in a dry run would change: a dry run runs no command that changes something, so its journal does
  * not say. `round` counts the starts of a task. May run twice.
  */
-export async function taskChanges(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
+export default async function taskChanges(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
   await db.schema
     .createTable('task_changes')
     .ifNotExists()

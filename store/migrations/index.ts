@@ -1,33 +1,17 @@
+import { readdir } from 'node:fs/promises';
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Tables } from '../schema.ts';
-import { initial } from './001-initial.ts';
-import { tasks } from './003-tasks.ts';
-import { quarantine } from './004-quarantine.ts';
-import { notes } from './005-notes.ts';
-import { tokenClusters } from './006-token-clusters.ts';
-import { journalChain } from './007-journal-chain.ts';
-import { bundles } from './008-bundles.ts';
-import { signedHeads } from './009-signed-heads.ts';
-import { addresses } from './021-addresses.ts';
-import { credentialScopes } from './022-credential-scopes.ts';
-import { processes } from './024-processes.ts';
-import { commands } from './025-commands.ts';
-import { retention } from './026-retention.ts';
-import { health } from './029-health.ts';
-import { operationTraits } from './039-operation-traits.ts';
-import { plans } from './043-plans.ts';
-import { taskChanges } from './044-task-changes.ts';
 
 /** Bring the database to the newest schema. Processes that do it at once wait for each other. */
-export async function migrate(db: Kysely<Tables>, binary: 'blob' | 'bytea'): Promise<void> {
+export async function migrate(db: Kysely<Tables>, binary: Binary): Promise<void> {
   const { error } = await migratorOf(db, binary).migrateToLatest();
   if (error) throw error instanceof Error ? error : new Error('the schema could not be brought up to date');
 }
 
 /** Bring an empty database to the schema of this migration. Throws BACKUP_INVALID when we have no such migration. */
-export async function migrateTo(db: Kysely<Tables>, binary: 'blob' | 'bytea', schema: string): Promise<void> {
+export async function migrateTo(db: Kysely<Tables>, binary: Binary, schema: string): Promise<void> {
   const migrator = migratorOf(db, binary);
   if (!(await migrator.getMigrations()).some(({ name }) => name === schema)) {
     throw new KubewrightError('BACKUP_INVALID', `the schema ${schema} is unknown: a newer version made it`);
@@ -36,12 +20,12 @@ export async function migrateTo(db: Kysely<Tables>, binary: 'blob' | 'bytea', sc
   if (error) throw error instanceof Error ? error : new Error(`the schema ${schema} could not be made`);
 }
 
-const migratorOf = (db: Kysely<Tables>, binary: 'blob' | 'bytea'): Migrator =>
-  new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations(binary)) } });
+const migratorOf = (db: Kysely<Tables>, binary: Binary): Migrator =>
+  new Migrator({ db, provider: { getMigrations: () => migrations(binary) } });
 
 /** Migrations that this database lacks, and those in it that we do not know: a newer version made it. Only reads. */
 export async function schemaDifference(db: Kysely<Tables>): Promise<{ missing: string[]; unknown: string[] }> {
-  const known = Object.keys(migrations('blob'));
+  const known = Object.keys(await migrations('blob'));
   const rows = await sql<{ name: string }>`select name from kysely_migration`.execute(db).catch(() => ({ rows: [] }));
   const applied = rows.rows.map(({ name }) => name);
   return {
@@ -50,22 +34,27 @@ export async function schemaDifference(db: Kysely<Tables>): Promise<{ missing: s
   };
 }
 
-const migrations = (binary: 'blob' | 'bytea'): Record<string, Migration> => ({
-  '001-initial': { up: (given: Kysely<Tables>) => initial(given, binary) },
-  '003-tasks': { up: tasks },
-  '004-quarantine': { up: quarantine },
-  '005-notes': { up: notes },
-  '006-token-clusters': { up: tokenClusters },
-  '007-journal-chain': { up: journalChain },
-  '008-bundles': { up: (given: Kysely<Tables>) => bundles(given, binary) },
-  '009-signed-heads': { up: signedHeads },
-  '021-addresses': { up: addresses },
-  '022-credential-scopes': { up: credentialScopes },
-  '024-processes': { up: processes },
-  '025-commands': { up: commands },
-  '026-retention': { up: retention },
-  '029-health': { up: health },
-  '039-operation-traits': { up: operationTraits },
-  '043-plans': { up: (given: Kysely<Tables>) => plans(given, binary) },
-  '044-task-changes': { up: (given: Kysely<Tables>) => taskChanges(given, binary) },
-});
+type Binary = 'blob' | 'bytea';
+
+/**
+ * The migrations of a folder (default: this one), by the names that databases know them by: those of their files, such as
+ * `001-initial`. The number puts them in their order. Throws INTERNAL for two of one number, and for a file without a migration.
+ */
+export async function migrations(
+  binary: Binary,
+  folder: URL = new URL('./', import.meta.url),
+): Promise<Record<string, Migration>> {
+  const files = (await readdir(folder)).filter((name) => /^\d{3}-.*(?<!\.d)\.ts$/.test(name)).sort();
+  const twice = files.find((name, index) => index > 0 && name.slice(0, 3) === files[index - 1]!.slice(0, 3));
+  if (twice !== undefined) throw new KubewrightError('INTERNAL', `two migrations have the number of ${twice}`);
+  const entries = files.map(async (name): Promise<[string, Migration]> => {
+    const { default: up } = (await import(new URL(name, folder).href)) as { default?: unknown };
+    if (typeof up !== 'function')
+      throw new KubewrightError('INTERNAL', `${name} has no migration as its default export`);
+    return [name.slice(0, -'.ts'.length), { up: async (db) => await (up as Up)(db, binary) }];
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** A migration: the database, and what the type of a column with bytes is called. May run twice. */
+type Up = (db: Kysely<unknown>, binary: Binary) => Promise<void>;

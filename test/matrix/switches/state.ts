@@ -58,7 +58,8 @@ function desired(value: unknown): unknown {
 
 /**
  * The packet filter (all rules of nftables, which holds those of iptables too, and sets element by element), routes, rules of
- * routing and links of a host, a line each. Left out: what the kubelet makes some time after its start, and the links of pods.
+ * routing and links of a host, a line each. Left out: what the kubelet makes some time after its start, what kube-proxy removes some
+ * time after a smoke test, and the links of pods.
  */
 const NETWORK = `nft -s list ruleset | awk '
   /^table/ { table = $2 " " $3; part = ""; print table; next }
@@ -68,7 +69,7 @@ const NETWORK = `nft -s list ruleset | awk '
     n = split($0, each, ","); for (i = 1; i <= n; i++) { gsub(/^[[:space:]]+|[[:space:]]+$/, "", each[i]); if (each[i] != "") print table, part, each[i] }
     if (inside == 2) inside = 0; next }
   { sub(/^[[:space:]]+/, ""); if ($0 != "" && $0 != "}") print table, part, $0 }' |
-  grep -Ev ' filter (INPUT|FORWARD|OUTPUT|KUBE-FIREWALL)( |$)'
+  grep -Ev ' filter (INPUT|FORWARD|OUTPUT|KUBE-FIREWALL)( |$)|kubewright-smoke'
 ip -o link | awk '$2 !~ /^veth/ { sub(/@.*/, "", $2); print "link", $2 }'
 ip route | sed 's/^/route /'
 ip rule | sed 's/^/rule /'`;
