@@ -345,6 +345,13 @@ export const ERRORS = {
     'The kernel does not have a feature that the plan needs',
     'Load or install the module named in the evidence, or choose another option.',
   ),
+  SRV_RECORDS_WRONG: entry(
+    'host',
+    false,
+    422,
+    'DNS SRV records do not name the hosts of the spec',
+    'Correct the records that the evidence names, so that they lead to each host of the spec and to no other. Wait until name servers answer with them.',
+  ),
   RESOLV_CONF_UNUSABLE: entry(
     'host',
     false,

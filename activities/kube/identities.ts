@@ -89,12 +89,15 @@ export const kubeletServer = (host: Host): LeafRequest => ({
   usages: ['server'],
 });
 
-/** An etcd member towards its clients or its peers. Both usages: the member's own gateway is a client of itself. */
-export const etcdMember = (host: Host, side: 'server' | 'peer'): LeafRequest => ({
+/**
+ * An etcd member towards its clients or its peers, also by these further names. Both usages: the member's own gateway is a
+ * client of itself.
+ */
+export const etcdMember = (host: Host, side: 'server' | 'peer', names: readonly string[] = []): LeafRequest => ({
   authority: 'etcd',
   name: `etcd-${side}/${host.name}`,
   commonName: host.name,
-  ...subjectNames([host.name, internalAddress(host), 'localhost', '127.0.0.1']),
+  ...subjectNames([host.name, internalAddress(host), 'localhost', '127.0.0.1', ...names]),
   usages: ['server', 'client'],
 });
 export const etcdHealthClient = (host: Host): LeafRequest => ({

@@ -80,6 +80,18 @@ export interface OwnRules {
   acceptsForwarded?: true;
 }
 
+/** DNS SRV records of one name, which have to lead to just these targets, as the host's own name servers answer. */
+export interface RequiredSrv {
+  /** Without the dot at its end. */
+  name: string;
+  /** `address`: the IPv4 address that the name of the target has to have; null: any. */
+  targets: readonly { host: string; port: number; address: string | null }[];
+  /** A path: where it exists the records are not asked for any more. */
+  unless?: string;
+  /** What needs them, for the message. */
+  reason: string;
+}
+
 /** A file of the catalogue that the phase installs. */
 export interface RequiredArtifact {
   name: string;
@@ -103,6 +115,7 @@ export interface Requirements {
   /** Whose packets a host has to pass on: those of `pods` to anywhere, those of others to pods. */
   forwards?: readonly PacketSource[];
   ownRules?: OwnRules;
+  srvRecords?: readonly RequiredSrv[];
   /** Downloaded before the phase's own turn. */
   artifacts?: readonly RequiredArtifact[];
   /** Images of the catalogue that it runs: the cluster's registry is filled with them. */

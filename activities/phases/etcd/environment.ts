@@ -3,6 +3,8 @@ export interface EtcdMemberConfig {
   name: string;
   /** Address by which clients and peers reach it. */
   address: string;
+  /** Name by which its peers reach it, where that is not the address. */
+  peerName?: string | null;
   /** The IPv4 address to listen on; 0.0.0.0 where only a name is known. */
   listen: string;
   dataDir: string;
@@ -28,7 +30,7 @@ export function etcdEnvironment(member: EtcdMemberConfig): string {
       listen === '0.0.0.0'
         ? `https://0.0.0.0:${clientPort}`
         : `https://${listen}:${clientPort},https://127.0.0.1:${clientPort}`,
-    ETCD_INITIAL_ADVERTISE_PEER_URLS: `https://${address}:${peerPort}`,
+    ETCD_INITIAL_ADVERTISE_PEER_URLS: `https://${member.peerName ?? address}:${peerPort}`,
     ETCD_ADVERTISE_CLIENT_URLS: `https://${address}:${clientPort}`,
     ETCD_CLIENT_CERT_AUTH: true,
     ETCD_TRUSTED_CA_FILE: member.ca,
@@ -50,15 +52,15 @@ export function etcdEnvironment(member: EtcdMemberConfig): string {
 
 /**
  * How a member without data begins: `new` as one of the founders, `existing` with the members just as the cluster lists
- * them. In a file of its own: a member with data ignores it.
+ * them. `finds`: variables by which it finds the others. In a file of its own: a member with data ignores it.
  */
 export function etcdBootstrap(cluster: {
   state: 'new' | 'existing';
   token: string;
-  members: readonly { name: string; peerUrl: string }[];
+  finds: Readonly<Record<string, string>>;
 }): string {
   return environment({
-    ETCD_INITIAL_CLUSTER: cluster.members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(','),
+    ...cluster.finds,
     ETCD_INITIAL_CLUSTER_TOKEN: cluster.token,
     ETCD_INITIAL_CLUSTER_STATE: cluster.state,
   });

@@ -5,6 +5,7 @@ import type { RemoteHost } from '../../host/types.ts';
 import { digestOfParts } from '../../resources/digest.ts';
 import { type ApplyContext, defineKind, type Resource, resourceKey } from '../../resources/resource.ts';
 import { answerOf } from '../../resources/unknown.ts';
+import { type Bootstrap, bootstrapEnvironment } from './bootstrap.ts';
 import { etcdBootstrap } from './environment.ts';
 import { describeMember, initialCluster } from './members.ts';
 import { type EtcdIntent, type EtcdStep, nextStep } from './next-step.ts';
@@ -12,13 +13,18 @@ import { type EtcdSite, type EtcdView, etcdctl, observeScript, parseView } from 
 
 export interface EtcdMemberResource extends Resource, EtcdSite, Pick<EtcdIntent, 'token' | 'formed'> {
   readonly kind: 'etcd-member';
+  /** How founders find each other. */
+  readonly bootstrap: Bootstrap;
 }
 
 /**
  * The host is, or is about to become, a member of the cluster's etcd: decides how a host without data begins and puts it
  * into `bootstrapFile`. Comes after everything that etcdctl needs and before the service.
  */
-export function etcdMember(site: EtcdSite, founding: Pick<EtcdIntent, 'token' | 'formed'>): EtcdMemberResource {
+export function etcdMember(
+  site: EtcdSite,
+  founding: Pick<EtcdIntent, 'token' | 'formed'> & { bootstrap: Bootstrap },
+): EtcdMemberResource {
   return { kind: 'etcd-member', id: site.self.name, ...site, ...founding };
 }
 
@@ -81,13 +87,17 @@ async function carryOut(
     case 'none':
       return 'begins';
     case 'found':
-      await writeBootstrap(site, host, { state: 'new', token, members: [...others, self].sort(byName) });
+      await writeBootstrap(site, host, {
+        state: 'new',
+        token,
+        finds: bootstrapEnvironment(site.bootstrap, [...others, self].sort(byName)),
+      });
       return 'begins';
     case 'join':
       await writeBootstrap(site, host, {
         state: 'existing',
         token,
-        members: initialCluster(step.members, [self, ...others]),
+        finds: bootstrapEnvironment(undefined, initialCluster(step.members, [self, ...others])),
       });
       return 'begins';
     case 'add':

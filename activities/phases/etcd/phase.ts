@@ -17,6 +17,7 @@ import { file } from '../../resources/file.ts';
 import { service } from '../../resources/service.ts';
 import { user } from '../../resources/user.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import { bootstrapNames, bootstrapOption, bootstrapRecords, peerName } from './bootstrap.ts';
 import { etcdEnvironment } from './environment.ts';
 import { etcdMember } from './member-resource.ts';
 import type { EtcdPeer } from './members.ts';
@@ -35,6 +36,7 @@ const PORT = { protocol: 'tcp', what: 'etcd', holder: `${BIN_DIR}/etcd` } as con
 
 const options = z.strictObject({
   version: version.default(defaultVersion('etcd')),
+  bootstrap: bootstrapOption,
   dataDir: dataDirectory.default('/var/lib/etcd'),
   quotaBytes: z
     .int()
@@ -63,7 +65,8 @@ export default definePhase({
   expectedMs: 6_000,
   keepsRunning: { units: ['etcd'] },
   options,
-  requires: () => ({
+  requires: ({ cluster, options: { bootstrap, dataDir } }) => ({
+    srvRecords: bootstrapRecords(cluster, bootstrap, dataDir),
     ports: [
       { ...PORT, port: ETCD_CLIENT_PORT, from: ['etcd', 'control-plane'] },
       { ...PORT, port: ETCD_PEER_PORT, from: ['etcd'] },
@@ -73,12 +76,14 @@ export default definePhase({
   folders: ({ dataDir }) => [{ path: dataDir, option: ['dataDir'] }, { path: ETCD_DIR }],
   resources: async (context) => {
     const { host, peers, options, pki } = context;
-    const server = await leafFiles(pki, memberIdentity(host, 'server'), `${ETCD_PKI}/server`, USER);
-    const peer = await leafFiles(pki, memberIdentity(host, 'peer'), `${ETCD_PKI}/peer`, USER);
+    const names = bootstrapNames(host, options.bootstrap);
+    const server = await leafFiles(pki, memberIdentity(host, 'server', names), `${ETCD_PKI}/server`, USER);
+    const peer = await leafFiles(pki, memberIdentity(host, 'peer', names), `${ETCD_PKI}/peer`, USER);
     const health = await leafFiles(pki, etcdHealthClient(host), `${ETCD_PKI}/health`);
     const environment = etcdEnvironment({
       name: host.name,
       address: internalAddress(host),
+      peerName: peerName(host, options.bootstrap),
       listen: internalIpv4(host) ?? '0.0.0.0',
       dataDir: options.dataDir,
       clientPort: ETCD_CLIENT_PORT,
@@ -105,6 +110,7 @@ export default definePhase({
       etcdMember(siteOf(context), {
         token: await foundingToken(context),
         formed: await context.clusterState.get(FORMED),
+        bootstrap: options.bootstrap,
       }),
       service('etcd', {
         unit: unit(options),
@@ -147,10 +153,10 @@ export default definePhase({
 });
 
 /** This host's member and the others, by the spec. */
-function siteOf({ host, peers, options: { dataDir } }: PhaseContext<Options>): EtcdSite {
+function siteOf({ host, peers, options: { bootstrap, dataDir } }: PhaseContext<Options>): EtcdSite {
   const peer = (each: Host): EtcdPeer => ({
     name: each.name,
-    peerUrl: `https://${internalAddress(each)}:${ETCD_PEER_PORT}`,
+    peerUrl: `https://${peerName(each, bootstrap) ?? internalAddress(each)}:${ETCD_PEER_PORT}`,
     clientUrl: `https://${internalAddress(each)}:${ETCD_CLIENT_PORT}`,
   });
   const tls = { ca: CA, cert: `${ETCD_PKI}/health.crt`, key: `${ETCD_PKI}/health.key` };

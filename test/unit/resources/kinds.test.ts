@@ -62,7 +62,7 @@ const ONE_OF_EACH: readonly Resource[] = [
       bootstrapFile: '/opt/b (1)',
       tls,
     },
-    { token: 't', formed: null },
+    { token: 't', formed: null, bootstrap: undefined },
   ),
   firewalldRules(
     { openings: [{ protocol: 'tcp', port: 6443, what: '', sources: ['10.0.0.2'] }], passages: [] },
