@@ -3,6 +3,7 @@ import { choiceIssues } from '../activities/phases/capabilities.ts';
 import { folderIssues } from '../activities/phases/folders.ts';
 import { rawPhaseOptions } from '../activities/phases/options.ts';
 import type { Phase } from '../activities/phases/phase.ts';
+import { requirementIssues } from '../activities/phases/requirement-issues.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { describeIssues, type FieldIssue, formatPath } from '../contracts/issues.ts';
@@ -41,7 +42,12 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
         if (phase) issues.push(...optionIssues(phase, rawPhaseOptions(cluster, name, host), [...path, name]));
       }
     }
-    if (issues.length === 0) issues.push(...folderIssues(cluster, phases), ...choiceIssues(cluster, phases));
+    if (issues.length === 0)
+      issues.push(
+        ...folderIssues(cluster, phases),
+        ...choiceIssues(cluster, phases),
+        ...requirementIssues(cluster, phases),
+      );
     return issues.length > 0 ? issues.slice(0, MOST_ISSUES) : planIssues(cluster, phases);
   };
 }

@@ -11,7 +11,7 @@ export default defineCheck({
   about: 'kernel',
   title: 'Kernel features',
   inspects:
-    'Kernel features that the phases of the host require ([phases.md](phases.md)), such as overlay and those of the proxy mode and the pod network: loaded, built in (/proc, modules.builtin, /proc/kallsyms) or loadable (`modprobe -n`).',
+    'Kernel features that the phases of the host require ([phases.md](phases.md)), by the options of the spec: loaded, built in (/proc, modules.builtin, /proc/kallsyms) or loadable (`modprobe -n`).',
   codes: ['KERNEL_FEATURE_MISSING'],
   probe: {
     // For interface types that leave no other trace the kernel makes one in a network namespace that ends with the
