@@ -5,6 +5,7 @@ import { secretEnvironment } from '../store/secret-environment.ts';
 import { auditCheck } from './commands/audit-check.ts';
 import { auditVerify } from './commands/audit-verify.ts';
 import { backup } from './commands/backup.ts';
+import { operationsShow } from './commands/operations-show.ts';
 import { restore } from './commands/restore.ts';
 import { secretsRotate } from './commands/secrets-rotate.ts';
 
@@ -27,6 +28,7 @@ audit.addCommand(auditVerify());
 audit.addCommand(auditCheck());
 program.addCommand(backup());
 program.addCommand(restore());
+program.command('operations').description('Operations of clusters').addCommand(operationsShow());
 program.command('secrets').description('Keys of stored secrets').addCommand(secretsRotate());
 
 // Who reads only the first line (`| head -1`) closes the pipe: no reason to fail, and no other exit code.
