@@ -3,6 +3,7 @@ import { requiredImageRef } from '../activities/kube/images.ts';
 import { controlPlaneEndpoint } from '../activities/phases/capabilities/control-plane-endpoint.ts';
 import { offerOf } from '../activities/phases/offers.ts';
 import type { Phase } from '../activities/phases/phase.ts';
+import { BUSYBOX } from '../activities/phases/verify/public.ts';
 import { createPki } from '../activities/pki/pki.ts';
 import { type ClusterSpec, hostsWithRole } from '../contracts/cluster.ts';
 import type { Store } from '../store/index.ts';
@@ -41,6 +42,6 @@ export function clusterAccess(
       const issued = await pki.personalKubeconfig(personalClient(person, group), server, lifeMs);
       return { ...issued, text: issued.text.value };
     },
-    smokeImage: (spec) => requiredImageRef(spec, 'busybox'),
+    smokeImage: (spec) => requiredImageRef(spec, BUSYBOX),
   };
 }

@@ -1,8 +1,7 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import { type Artifact, type ArtifactFile, isArch } from './artifact.ts';
 import { boundedGet, OutsideError } from './bounded-get.ts';
-import { type Arch, type ArtifactFile, artifact, isArtifactName } from './catalogue.ts';
-import { image, isImageName } from './images.ts';
 import { fetchMirrorManifest, type MirrorManifest } from './mirror-manifest.ts';
 import type { ArtifactSource, ResolvedFile } from './source.ts';
 
@@ -18,14 +17,14 @@ export class ArtifactResolver {
   sourceFor(cluster: ClusterSpec, proxy?: string | null): ArtifactSource {
     const { mirror } = cluster.spec.artifacts;
     return {
-      file: async (name, version, arch) => {
-        const file = catalogueFile(name, version, arch);
+      file: async (artifact, version, arch) => {
+        const file = fileOf(artifact, version, arch);
         if (mirror === undefined) return this.#released(file, proxy ?? undefined);
-        return this.#mirrored(mirror, file.mirrorPath, { name, version, kind: file.format });
+        return this.#mirrored(mirror, file.mirrorPath, { name: artifact.name, version, kind: file.format });
       },
-      imageFile: async (name, arch) => {
-        if (mirror === undefined || !isImageName(name) || !isArch(arch)) return null;
-        const { mirrorPath, version } = image(name, arch);
+      imageFile: async (image, arch) => {
+        if (mirror === undefined || !isArch(arch)) return null;
+        const { name, version, mirrorPath } = image.file(arch);
         const manifest = await this.#manifest(mirror);
         if (!Object.hasOwn(manifest.files, mirrorPath)) return null;
         return this.#mirrored(mirror, mirrorPath, { name: `image/${name}`, version, kind: 'oci-tar' });
@@ -101,12 +100,7 @@ async function fetchSum(url: string, proxy: string | undefined): Promise<string>
   }
 }
 
-function catalogueFile(name: string, version: string, arch: string): ArtifactFile {
-  if (!isArtifactName(name)) throw new KubewrightError('ARTIFACT_UNKNOWN', `the catalogue has no artifact ${name}`);
-  if (!isArch(arch)) throw new KubewrightError('ARTIFACT_UNKNOWN', `no ${name} for the architecture ${arch}`);
-  return artifact(name, version).file(arch);
-}
-
-function isArch(text: string): text is Arch {
-  return text === 'amd64' || text === 'arm64';
+function fileOf(artifact: Artifact, version: string, arch: string): ArtifactFile {
+  if (!isArch(arch)) throw new KubewrightError('ARTIFACT_UNKNOWN', `no ${artifact.name} for the architecture ${arch}`);
+  return artifact.file(version, arch);
 }

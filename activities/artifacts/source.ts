@@ -1,3 +1,6 @@
+import type { Artifact } from './artifact.ts';
+import type { Image } from './image.ts';
+
 /** A downloadable file, resolved: where it is and what it must hash to. */
 export interface ResolvedFile {
   /** Catalogue name, e.g. `kubelet`, `etcd`, `image/coredns`. */
@@ -14,7 +17,7 @@ export interface ResolvedFile {
 /** Where artifacts come from in this operation: the cluster's mirror, or the official releases. */
 export interface ArtifactSource {
   /** Throws ARTIFACT_UNKNOWN or MIRROR_UNUSABLE. */
-  file(name: string, version: string, arch: string): Promise<ResolvedFile>;
+  file(artifact: Artifact, version: string, arch: string): Promise<ResolvedFile>;
   /** The image file for preloading into the cluster's registry, or null when images come from upstream registries. */
-  imageFile(name: string, arch: string): Promise<ResolvedFile | null>;
+  imageFile(image: Image, arch: string): Promise<ResolvedFile | null>;
 }

@@ -13,7 +13,6 @@ export interface KubeChoices {
   cgroupV1Allowed: boolean;
   proxyMode: string;
   flannelBackend: string;
-  dashboardFlavour: string;
 }
 
 export function kubeChoices(cluster: ClusterSpec, host?: Host): KubeChoices {
@@ -34,6 +33,5 @@ export function kubeChoices(cluster: ClusterSpec, host?: Host): KubeChoices {
     cgroupV1Allowed: read('nodes', 'kubelet', 'config', 'failCgroupV1') === false,
     proxyMode: text(read('nodes', 'kubeProxy', 'config', 'mode') ?? read('nodes', 'kubeProxy', 'mode'), 'nftables'),
     flannelBackend: text(read('flannel', 'backend'), 'vxlan'),
-    dashboardFlavour: text(read('dashboard', 'flavour'), 'headlamp'),
   };
 }

@@ -10,11 +10,11 @@ export const ADMIN_GROUP = 'kubewright:cluster-admins';
 export const VIEWER_GROUP = 'kubewright:viewers';
 export const EDITOR_GROUP = 'kubewright:editors';
 export const KUBELET_CLIENT_GROUP = 'kubewright:kubelet-clients';
-export const FLANNEL_GROUP = 'kubewright:flannel';
 /** CN of the certificate with which the API server forwards requests to aggregated ones. */
 export const FRONT_PROXY_NAME = 'front-proxy-client';
 
-const client = (name: string, commonName: string, ...organizations: string[]): LeafRequest => ({
+/** A client of the API server: `name` is where its certificate is kept, the others are its user and groups. */
+export const kubernetesClient = (name: string, commonName: string, ...organizations: string[]): LeafRequest => ({
   authority: 'kubernetes',
   name,
   commonName,
@@ -23,25 +23,27 @@ const client = (name: string, commonName: string, ...organizations: string[]): L
 });
 
 /** The cluster's administrator, by a binding. */
-export const adminClient = (): LeafRequest => client('admin', 'kubewright-admin', ADMIN_GROUP);
+export const adminClient = (): LeafRequest => kubernetesClient('admin', 'kubewright-admin', ADMIN_GROUP);
 /** A person, by the name of their token. */
-export const personalClient = (person: string, group: string): LeafRequest => client(`person/${person}`, person, group);
+export const personalClient = (person: string, group: string): LeafRequest =>
+  kubernetesClient(`person/${person}`, person, group);
 /** Above RBAC: makes the first bindings. Lives on control planes only, which hold the CA's key anyway. */
-export const superAdminClient = (): LeafRequest => client('super-admin', 'kubewright-super-admin', 'system:masters');
+export const superAdminClient = (): LeafRequest =>
+  kubernetesClient('super-admin', 'kubewright-super-admin', 'system:masters');
 /** Authenticated and nothing more: may read /livez, /readyz and /version. */
-export const healthClient = (host: Host): LeafRequest => client(`health/${host.name}`, 'kubewright:health');
+export const healthClient = (host: Host): LeafRequest => kubernetesClient(`health/${host.name}`, 'kubewright:health');
 export const controllerManagerClient = (host: Host): LeafRequest =>
-  client(`controller-manager/${host.name}`, 'system:kube-controller-manager');
-export const schedulerClient = (host: Host): LeafRequest => client(`scheduler/${host.name}`, 'system:kube-scheduler');
+  kubernetesClient(`controller-manager/${host.name}`, 'system:kube-controller-manager');
+export const schedulerClient = (host: Host): LeafRequest =>
+  kubernetesClient(`scheduler/${host.name}`, 'system:kube-scheduler');
 /** The Node authorizer and NodeRestriction go by this name and group. */
 export const kubeletClient = (host: Host): LeafRequest =>
-  client(`kubelet/${host.name}`, `system:node:${host.name}`, 'system:nodes');
-export const kubeProxyClient = (host: Host): LeafRequest => client(`kube-proxy/${host.name}`, 'system:kube-proxy');
-export const flannelClient = (host: Host): LeafRequest =>
-  client(`flannel/${host.name}`, `kubewright:flannel:${host.name}`, FLANNEL_GROUP);
+  kubernetesClient(`kubelet/${host.name}`, `system:node:${host.name}`, 'system:nodes');
+export const kubeProxyClient = (host: Host): LeafRequest =>
+  kubernetesClient(`kube-proxy/${host.name}`, 'system:kube-proxy');
 /** The API server as client of kubelets. */
 export const apiServerKubeletClient = (host: Host): LeafRequest =>
-  client(`apiserver-kubelet-client/${host.name}`, 'kube-apiserver-kubelet-client', KUBELET_CLIENT_GROUP);
+  kubernetesClient(`apiserver-kubelet-client/${host.name}`, 'kube-apiserver-kubelet-client', KUBELET_CLIENT_GROUP);
 
 export const apiServerEtcdClient = (host: Host): LeafRequest => ({
   authority: 'etcd',

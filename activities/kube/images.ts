@@ -1,6 +1,6 @@
 import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
-import { type ImageName, image, type RequiredImageName } from '../artifacts/images.ts';
-import type { PhaseContext } from '../phases/phase.ts';
+import type { Image, RequiredImage } from '../artifacts/image.ts';
+import type { ArtifactSource } from '../artifacts/source.ts';
 import { REGISTRY_ENDPOINT } from './paths.ts';
 
 /**
@@ -8,30 +8,27 @@ import { REGISTRY_ENDPOINT } from './paths.ts';
  * the mirror holds the image, else the upstream one.
  */
 export async function imageRef(
-  context: Pick<PhaseContext<unknown>, 'cluster' | 'artifacts' | 'facts'>,
-  name: ImageName,
+  context: { cluster: ClusterSpec; artifacts: ArtifactSource; facts: { arch: string } },
+  image: Image,
 ): Promise<string> {
   const preloaded =
     hostsWithRole(context.cluster, 'registry').length > 0
-      ? await context.artifacts.imageFile(name, context.facts.arch)
+      ? await context.artifacts.imageFile(image, context.facts.arch)
       : null;
-  return preloaded
-    ? `${REGISTRY_ENDPOINT}/${repositoryOf(name)}:${preloaded.version}`
-    : // The upstream reference covers every architecture.
-      image(name, 'amd64').upstream;
+  // The upstream reference covers every architecture.
+  return preloaded ? inRegistry(image) : image.upstream;
 }
 
 /**
  * The same for an image that every mirror must hold, from the spec alone: for callers that must not make the process read a
  * mirror, whose address comes from the spec.
  */
-export function requiredImageRef(cluster: ClusterSpec, name: RequiredImageName): string {
-  const { version, upstream } = image(name, 'amd64');
+export function requiredImageRef(cluster: ClusterSpec, image: RequiredImage): string {
   const preloaded = hostsWithRole(cluster, 'registry').length > 0 && cluster.spec.artifacts.mirror !== undefined;
-  return preloaded ? `${REGISTRY_ENDPOINT}/${repositoryOf(name)}:${version}` : upstream;
+  return preloaded ? inRegistry(image) : image.upstream;
 }
 
+const inRegistry = (image: Image): string => `${REGISTRY_ENDPOINT}/${repositoryOf(image)}:${image.version}`;
+
 /** Where an image of the catalogue lies in the cluster's registry. */
-export function repositoryOf(name: ImageName): string {
-  return name;
-}
+export const repositoryOf = ({ name }: Image): string => name;

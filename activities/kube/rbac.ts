@@ -1,4 +1,4 @@
-import { ADMIN_GROUP, FLANNEL_GROUP, KUBELET_CLIENT_GROUP, VIEWER_GROUP } from './identities.ts';
+import { ADMIN_GROUP, KUBELET_CLIENT_GROUP, VIEWER_GROUP } from './identities.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -35,16 +35,11 @@ export const clusterRole = (name: string, rules: readonly Rule[]): object => ({
   rules,
 });
 
-/** What the certificates of identities.ts may do. Everything else about RBAC is Kubernetes' own. */
+/** What the certificates of identities.ts may do; phases require the objects of theirs. Everything else about RBAC is Kubernetes' own. */
 export function bootstrapRbac(): object[] {
   return [
     clusterRoleBinding('kubewright:cluster-admins', 'cluster-admin', { group: ADMIN_GROUP }),
     clusterRoleBinding('kubewright:viewers', 'view', { group: VIEWER_GROUP }),
     clusterRoleBinding('kubewright:kubelet-clients', 'system:kubelet-api-admin', { group: KUBELET_CLIENT_GROUP }),
-    clusterRole('kubewright:flannel', [
-      { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
-      { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
-    ]),
-    clusterRoleBinding('kubewright:flannel', 'kubewright:flannel', { group: FLANNEL_GROUP }),
   ];
 }

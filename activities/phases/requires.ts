@@ -1,8 +1,11 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { Host, Role } from '../../contracts/host.ts';
+import type { RequiredArtifact } from '../artifacts/artifact.ts';
+import type { Image } from '../artifacts/image.ts';
 import { builds, isEnabled, isPlaced } from './desired.ts';
 import { phaseOptions } from './options.ts';
 import type { Phase, PhaseHosts } from './phase.ts';
+import { placementOf } from './placement.ts';
 
 /** Packages of the distribution, by the family of its package manager. */
 export interface RequiredPackages {
@@ -92,12 +95,6 @@ export interface RequiredSrv {
   reason: string;
 }
 
-/** A file of the catalogue that the phase installs. */
-export interface RequiredArtifact {
-  name: string;
-  version: string;
-}
-
 /**
  * What a phase needs of its hosts and of the cluster before it starts. Data: `prepare`, `preflight`, `binaries`, `registry` and
  * `master` read it in a loop over the enabled phases, so none of them knows another phase.
@@ -116,11 +113,11 @@ export interface Requirements {
   forwards?: readonly PacketSource[];
   ownRules?: OwnRules;
   srvRecords?: readonly RequiredSrv[];
-  /** Downloaded before the phase's own turn. */
+  /** What it installs. Of phases that come after `binaries` in the plan, that one downloads it while etcd forms. */
   artifacts?: readonly RequiredArtifact[];
-  /** Images of the catalogue that it runs: the cluster's registry is filled with them. */
-  images?: readonly string[];
-  /** Objects that have to be in the cluster as soon as there is an API server: roles and bindings of its certificates. */
+  /** Images that it runs: the cluster's registry is filled with them. */
+  images?: readonly Image[];
+  /** Objects that have to be in the cluster as soon as there is an API server: roles and bindings of its certificates. `master` applies them. */
   objects?: readonly object[];
 }
 
@@ -157,12 +154,13 @@ export function requirementsOn(cluster: ClusterSpec, host: Host, phases: Iterabl
   return found;
 }
 
-/** What the enabled phases require of the whole cluster (images, objects), each read once. Throws SPEC_INVALID. Pure. */
+/** What the enabled phases that have hosts require of the whole cluster (images, objects), each read once. Throws SPEC_INVALID. Pure. */
 export function requirementsOfCluster(cluster: ClusterSpec, phases: Iterable<Phase>): PhaseRequirements[] {
   const host = cluster.spec.hosts[0]!;
   const found: PhaseRequirements[] = [];
   for (const phase of phases) {
     if (!phase.requires || !builds(phase) || !isEnabled(cluster, phase)) continue;
+    if (phase.hosts !== 'controller' && placementOf(cluster, phase.hosts).length === 0) continue;
     const { images, objects } = phase.requires({ cluster, host, options: phaseOptions(cluster, phase) });
     found.push({ phase: phase.name, ...(images ? { images } : {}), ...(objects ? { objects } : {}) });
   }

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
-import { artifact } from '../../activities/artifacts/catalogue.ts';
 import { ArtifactResolver } from '../../activities/artifacts/mirror-artifacts.ts';
-import type { HostFacts } from '../../activities/host/types.ts';
+import { KUBERNETES } from '../../activities/kube/artifacts.ts';
 import { imageRef } from '../../activities/kube/images.ts';
+import { BUSYBOX } from '../../activities/phases/verify/public.ts';
 import { clusterSpec } from '../../contracts/cluster.ts';
 import { labDown, labUp } from '../../lab/lab.ts';
 import { ensureMirror } from '../../lab/mirror/mirror.ts';
@@ -175,13 +175,14 @@ async function continueOrPost(api: ApiClient, spec: unknown): Promise<string> {
 async function smokeImage(spec: unknown): Promise<string> {
   const cluster = clusterSpec.parse(spec);
   const artifacts = new ArtifactResolver().sourceFor(cluster);
-  return imageRef({ cluster, artifacts, facts: { arch } as HostFacts }, 'busybox');
+  return imageRef({ cluster, artifacts, facts: { arch } }, BUSYBOX);
 }
 
 /** kubectl of the mirror, where it can be run: the demo needs none installed. */
 async function kubectlPath(): Promise<string> {
   const { root } = await ensureMirror({ onProgress: () => undefined });
-  const { mirrorPath } = artifact('kubectl').file(arch);
+  const { kubectl } = KUBERNETES;
+  const { mirrorPath } = kubectl.file(kubectl.version, arch);
   const path = join(folder, 'kubectl');
   copyFileSync(join(root, mirrorPath), path);
   chmodSync(path, 0o755);

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import type { Arch } from '../../activities/artifacts/catalogue.ts';
+import type { Arch } from '../../activities/artifacts/artifact.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { isIntact, publish } from './files.ts';
 import { type Manifest, readManifest, writeManifest } from './manifest.ts';

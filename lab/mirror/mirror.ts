@@ -1,12 +1,15 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Arch, DEFAULT_KUBERNETES_VERSION } from '../../activities/artifacts/catalogue.ts';
+import type { Arch } from '../../activities/artifacts/artifact.ts';
+import { DEFAULT_KUBERNETES_VERSION } from '../../activities/kube/artifacts.ts';
+import { CATALOGUE } from '../../activities/phases/catalogue.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { defaultCacheDir } from '../paths.ts';
 import { fillMirror, missing } from './fill.ts';
 import { GoWorkshop } from './go/workshop.ts';
 import { withFileLock } from './lock.ts';
 import { type Manifest, readManifest } from './manifest.ts';
+import { scanRecipes } from './recipes.ts';
 import { openWeb } from './sources/web.ts';
 import type { MirrorProgress, MirrorUnit } from './types.ts';
 import { mirrorUnits } from './units.ts';
@@ -44,7 +47,10 @@ export async function ensureMirror(options: MirrorOptions = {}): Promise<Mirror>
   // Always the same name: Go programs carry the paths of their sources, and a rebuild should keep its digest.
   const runDir = join(work, 'run');
   const workshop = new GoWorkshop({ cacheDir, workDir: runDir, arch, kubernetesVersion });
-  const all = mirrorUnits({ arch, kubernetesVersion, workshop, web: openWeb() });
+  const all = mirrorUnits({
+    ...{ arch, kubernetesVersion, workshop, web: openWeb() },
+    ...{ catalogue: CATALOGUE, recipes: await scanRecipes() },
+  });
   const units = chosen(all, options.only);
 
   // Without the lock first: a warm start reads one file and looks at some others.

@@ -1,4 +1,4 @@
-import type { Arch } from '../../activities/artifacts/catalogue.ts';
+import type { Arch } from '../../activities/artifacts/artifact.ts';
 
 /** Where the content of a mirror file came from. */
 export type Origin = 'release' | 'debian' | 'go-build' | 'lab';

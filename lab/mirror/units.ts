@@ -1,97 +1,113 @@
-import {
-  type Arch,
-  type ArtifactFile,
-  type ArtifactName,
-  artifact,
-  KUBERNETES_BINARIES,
-} from '../../activities/artifacts/catalogue.ts';
-import { type ImageName, image } from '../../activities/artifacts/images.ts';
-import type { GoRecipe } from './go/recipe.ts';
-import * as recipes from './go/recipes.ts';
+import type { Arch, Artifact, ArtifactFile } from '../../activities/artifacts/artifact.ts';
+import type { Image } from '../../activities/artifacts/image.ts';
+import type { MirrorRecipe } from '../../activities/artifacts/mirror-recipe.ts';
+import type { Catalogue } from '../../activities/phases/catalogue.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
 import type { GoWorkshop } from './go/workshop.ts';
 import type { ImageConfig } from './oci.ts';
-import { busyboxRoot, pauseRoot } from './sources/debian-images.ts';
+import { debianProgramRoot } from './sources/debian-image.ts';
 import { goBuildSource } from './sources/go-build.ts';
 import { type FillRoot, goProgramRoot, imageSource } from './sources/image.ts';
-import { KUBE_WEB_VIEW_ENV, kubeWebViewRoot } from './sources/kube-web-view.ts';
 import { pullSource } from './sources/pull.ts';
+import { pythonProgramConfig, pythonProgramRoot } from './sources/python-image.ts';
 import { releaseSource } from './sources/release.ts';
 import type { Web } from './sources/web.ts';
 import type { MirrorUnit } from './types.ts';
 
-/**
- * All units of a mirror, in the order in which they should start: the longest build first, those that share compiled
- * packages with it after it. Debian's own packages of etcd, containerd, runc, CNI plugins and registry are a source for
- * none: no release has the catalogue's versions, and a path of the mirror names the version exactly.
- */
-export function mirrorUnits(options: {
+/** Unit of Kubernetes' own binaries. */
+const KUBERNETES_UNIT = 'kubernetes';
+
+export interface UnitOptions {
   arch: Arch;
   kubernetesVersion: string;
   workshop: GoWorkshop;
   web: Web;
-}): MirrorUnit[] {
-  const { arch, kubernetesVersion, workshop, web } = options;
+  catalogue: Catalogue;
+  recipes: readonly MirrorRecipe[];
+}
 
-  const files = (name: string, list: readonly ArtifactFile[], recipe: GoRecipe, after: string[] = []): MirrorUnit => ({
-    name,
-    files: list,
-    sources: [releaseSource(list, web), goBuildSource(list, recipe, workshop)],
-    after,
-  });
-  const one = (name: ArtifactName, recipe: (version: string) => GoRecipe, after?: string[]): MirrorUnit => {
-    const file = artifact(name).file(arch);
-    return files(name, [file], recipe(file.version), after);
-  };
-  const imageUnit = (
-    name: ImageName,
-    config: ImageConfig,
-    fill: (version: string) => FillRoot,
-    more: Pick<MirrorUnit, 'after'> & { light?: boolean },
-  ): MirrorUnit => {
-    const file = image(name, arch);
-    return { name: `image/${name}`, files: [file], sources: [imageSource(file, config, fill(file.version))], ...more };
-  };
-  const goImage = (name: ImageName, user: string, recipe: (version: string) => GoRecipe): MirrorUnit =>
-    imageUnit(name, { entrypoint: [`/${name}`], user }, (version) => goProgramRoot(recipe(version), name, workshop), {
-      after: ['kubernetes'],
-    });
-
-  const headlamp = image('headlamp', arch);
-  const kubernetesFiles = KUBERNETES_BINARIES.map((name) => artifact(name, kubernetesVersion).file(arch));
+/**
+ * All units of a mirror, in the order in which they should start: what waits for no other first, then the longest build
+ * first. Debian's own packages of etcd, containerd, runc, CNI plugins and registry are a source for none: no release has the
+ * catalogue's versions, and a path of the mirror names the version exactly. Throws INTERNAL for a recipe of something that the
+ * catalogue does not have, and for two recipes of the same.
+ */
+export function mirrorUnits(options: UnitOptions): MirrorUnit[] {
+  const { catalogue, recipes, arch, web } = options;
+  const known = new Set<Artifact | Image>([...catalogue.artifacts, ...catalogue.images]);
+  const made = new Set<Artifact | Image>();
+  for (const entry of recipes.flatMap(madeBy)) {
+    const problem = made.has(entry) ? 'has two mirror recipes' : 'is not in the catalogue and has a mirror recipe';
+    if (made.has(entry) || !known.has(entry))
+      throw new KubewrightError('INTERNAL', `${entry.kind} ${entry.name} ${problem}`);
+    made.add(entry);
+  }
+  const started = [...recipes].sort((a, b) => rank(a) - rank(b) || secondsOf(b) - secondsOf(a));
+  const downloads = catalogue.artifacts.filter((artifact) => !made.has(artifact));
+  const pulls = catalogue.images.filter((image) => !made.has(image));
   return [
-    files('kubernetes', kubernetesFiles, recipes.kubernetesRecipe(kubernetesVersion)),
-    one('runc', recipes.runcRecipe),
-    one('cni-plugins', recipes.cniPluginsRecipe),
-    one('containerd', recipes.containerdRecipe, ['kubernetes']),
-    one('etcd', recipes.etcdRecipe, ['kubernetes']),
-    one('registry', recipes.registryRecipe, ['kubernetes']),
-    one('flannel', recipes.flannelRecipe, ['kubernetes']),
-    // The users of the official images: nonroot of distroless, and 65534.
-    goImage('coredns', '65532:65532', recipes.corednsRecipe),
-    goImage('metrics-server', '65534:65534', recipes.metricsServerRecipe),
-    imageUnit('pause', { entrypoint: ['/pause', '-P'], user: '65535:65535' }, () => pauseRoot, {
-      after: [],
-      light: true,
+    ...started.map((recipe) => unitOf(recipe, options)),
+    ...downloads.map((artifact): MirrorUnit => {
+      const file = fileOf(artifact, options);
+      return { name: artifact.name, files: [file], sources: [releaseSource([file], web)], after: [], light: true };
     }),
-    imageUnit('busybox', { entrypoint: [], cmd: ['sh'] }, () => busyboxRoot, { after: [], light: true }),
-    imageUnit(
-      'kube-web-view',
-      {
-        entrypoint: ['/usr/bin/python3', '-m', 'kube_web'],
-        user: '65532:65532',
-        env: KUBE_WEB_VIEW_ENV,
-      },
-      kubeWebViewRoot,
-      { after: [], light: true },
-    ),
-    // Its front end cannot be built from modules: there on an open network, or brought by hand.
-    {
-      name: 'image/headlamp',
-      files: [headlamp],
-      sources: [pullSource(headlamp, web)],
-      after: [],
-      light: true,
-      optional: true,
-    },
+    ...pulls.map((image): MirrorUnit => {
+      const file = image.file(arch);
+      const unit = { name: `image/${image.name}`, files: [file], sources: [pullSource(file, web)] };
+      return { ...unit, after: [], light: true, optional: !image.required };
+    }),
   ];
 }
+
+const madeBy = (recipe: MirrorRecipe): readonly (Artifact | Image)[] =>
+  recipe.kind === 'go' ? recipe.artifacts : [recipe.image];
+
+const fileOf = (
+  { file, followsKubernetes, version }: Artifact,
+  { arch, kubernetesVersion }: UnitOptions,
+): ArtifactFile => file(followsKubernetes ? kubernetesVersion : version, arch);
+
+/** A build that shares compiled packages with Kubernetes comes after it. */
+const afterOf = (recipe: MirrorRecipe): string[] =>
+  'build' in recipe && recipe.build('0.0.0').likeKubernetes ? [KUBERNETES_UNIT] : [];
+
+const secondsOf = (recipe: MirrorRecipe): number => ('seconds' in recipe ? recipe.seconds : 0);
+
+/** Builds that need not wait, builds that do, and last what waits for the network only. */
+const rank = (recipe: MirrorRecipe): number => (!('build' in recipe) ? 2 : afterOf(recipe).length > 0 ? 1 : 0);
+
+function unitOf(recipe: MirrorRecipe, options: UnitOptions): MirrorUnit {
+  const { arch, workshop, web } = options;
+  const after = afterOf(recipe);
+  if (recipe.kind === 'go') {
+    const files = recipe.artifacts.map((artifact) => fileOf(artifact, options));
+    const name = recipe.unit ?? recipe.artifacts[0]!.name;
+    const go = recipe.build(files[0]!.version);
+    return { name, files, sources: [releaseSource(files, web), goBuildSource(files, go, workshop)], after };
+  }
+  const { image } = recipe;
+  const file = image.file(arch);
+  const unit = (config: ImageConfig, fill: FillRoot) => ({
+    name: `image/${image.name}`,
+    files: [file],
+    sources: [imageSource(file, config, fill)],
+    after,
+  });
+  switch (recipe.kind) {
+    case 'go-image': {
+      const { user, build } = recipe;
+      const program = image.name;
+      return unit({ entrypoint: [`/${program}`], user }, goProgramRoot(build(image.version), program, workshop));
+    }
+    case 'debian-image':
+      return { ...unit(processOf(recipe), debianProgramRoot(recipe)), light: true };
+    case 'python-image':
+      return { ...unit(pythonProgramConfig(recipe), pythonProgramRoot(recipe)), light: true };
+  }
+}
+
+const processOf = ({ entrypoint, cmd, user }: ImageConfig): ImageConfig => ({
+  entrypoint,
+  ...(cmd ? { cmd } : {}),
+  ...(user === undefined ? {} : { user }),
+});

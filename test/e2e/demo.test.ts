@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { AppsV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { image } from '../../activities/artifacts/images.ts';
+import { KUBE_WEB_VIEW } from '../../activities/phases/dashboard/artifacts.ts';
 import { ApiClient } from '../../cli/dev/api-client.ts';
 import { checkoutRoot } from '../../cli/dev/paths.ts';
 import type { OperationStatus } from '../../contracts/operation.ts';
@@ -373,7 +373,7 @@ describe('npm run demo', () => {
     addonChecks(() => ({
       hosts: answer.hosts,
       smokeImage: answer.smokeImage,
-      pythonImage: `${answer.smokeImage.split('/')[0]}/kube-web-view:${image('kube-web-view', 'amd64').version}`,
+      pythonImage: `${answer.smokeImage.split('/')[0]}/kube-web-view:${KUBE_WEB_VIEW.version}`,
     }));
   });
 

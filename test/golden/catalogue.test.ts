@@ -1,17 +1,13 @@
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import {
-  ARTIFACT_NAMES,
-  artifactFiles,
-  DEFAULT_KUBERNETES_VERSION,
-  PREVIOUS_KUBERNETES_VERSION,
-} from '../../activities/artifacts/catalogue.ts';
-import { imageFiles } from '../../activities/artifacts/images.ts';
+import { DEFAULT_KUBERNETES_VERSION, PREVIOUS_KUBERNETES_VERSION } from '../../activities/kube/artifacts.ts';
+import { artifactFiles, CATALOGUE } from '../../activities/phases/catalogue.ts';
 import type { Phase } from '../../activities/phases/phase.ts';
 import { loadPhases } from '../../activities/phases/phase-loader.ts';
 import type { ArtifactResource } from '../../activities/resources/artifact.ts';
 import type { ManifestsResource } from '../../activities/resources/manifests.ts';
 import { GoWorkshop } from '../../lab/mirror/go/workshop.ts';
+import { scanRecipes } from '../../lab/mirror/recipes.ts';
 import { openWeb } from '../../lab/mirror/sources/web.ts';
 import { mirrorUnits } from '../../lab/mirror/units.ts';
 import { expectGoldenFiles, type Sample, sampleContext } from './golden.ts';
@@ -81,18 +77,27 @@ test('the catalogue: names, versions, addresses, sums', () => {
     for (const kubernetesVersion of [DEFAULT_KUBERNETES_VERSION, PREVIOUS_KUBERNETES_VERSION])
       files.set(
         `artifacts-${kubernetesVersion}-${arch}.yaml`,
-        stringify(artifactFiles({ arch, kubernetesVersion }), { lineWidth: 0 }),
+        stringify(artifactFiles(CATALOGUE, { arch, kubernetesVersion }), { lineWidth: 0 }),
       );
-    files.set(`images-${arch}.yaml`, stringify(imageFiles({ arch }), { lineWidth: 0 }));
+    files.set(
+      `images-${arch}.yaml`,
+      stringify(
+        CATALOGUE.images.map((image) => image.file(arch)),
+        { lineWidth: 0 },
+      ),
+    );
   }
   expectGoldenFiles('requires/catalogue', files);
-  expect(ARTIFACT_NAMES).toHaveLength(12);
+  expect(CATALOGUE.artifacts).toHaveLength(12);
 });
 
-test('the units of a mirror: files, sources in their order, what each waits for', () => {
+test('the units of a mirror: files, sources in their order, what each waits for', async () => {
   const kubernetesVersion = DEFAULT_KUBERNETES_VERSION;
   const workshop = new GoWorkshop({ cacheDir: '/nowhere', workDir: '/nowhere', arch: 'amd64', kubernetesVersion });
-  const units = mirrorUnits({ arch: 'amd64', kubernetesVersion, workshop, web: openWeb() })
+  const units = mirrorUnits({
+    ...({ arch: 'amd64', kubernetesVersion, workshop, web: openWeb() } as const),
+    ...{ catalogue: CATALOGUE, recipes: await scanRecipes() },
+  })
     .map(({ name, files, sources, after, light = false, optional = false }) => ({
       name,
       files: files.map(({ mirrorPath }) => mirrorPath),

@@ -4,9 +4,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
-import type { ArtifactName } from '../../activities/artifacts/catalogue.ts';
-import { artifact } from '../../activities/artifacts/catalogue.ts';
-import { type ImageName, image } from '../../activities/artifacts/images.ts';
 import type { ArtifactSource } from '../../activities/artifacts/source.ts';
 import type { HostFacts } from '../../activities/host/types.ts';
 import { proxyUrls } from '../../activities/kube/proxy.ts';
@@ -113,14 +110,15 @@ const fakeSum = (text: string) => createHash('sha256').update(text).digest('hex'
 /** Every artifact and image of the catalogue, from a mirror that has them all. */
 export function fakeArtifacts(mirror: boolean): ArtifactSource {
   return {
-    file: (name, version, arch) => {
-      const file = artifact(name as ArtifactName, version).file(arch as 'amd64');
+    file: (artifact, version, arch) => {
+      const { name } = artifact;
+      const file = artifact.file(version, arch as 'amd64');
       const url = mirror ? `${MIRROR}/${file.mirrorPath}` : file.url;
       return Promise.resolve({ name, version, url, sha256: fakeSum(url), size: 1, kind: file.format });
     },
-    imageFile: (name, arch) => {
+    imageFile: (image, arch) => {
       if (!mirror) return Promise.resolve(null);
-      const { mirrorPath, version } = image(name as ImageName, arch as 'amd64');
+      const { name, mirrorPath, version } = image.file(arch as 'amd64');
       const url = `${MIRROR}/${mirrorPath}`;
       return Promise.resolve({ name: `image/${name}`, version, url, sha256: fakeSum(url), size: 1, kind: 'oci-tar' });
     },

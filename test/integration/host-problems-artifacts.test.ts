@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest';
+import { CONTAINERD, RUNC } from '../../activities/phases/runtime/artifacts.ts';
 import { fillDisk, restoreDisk } from '../../lab/faults.ts';
 import { makeBare, onHost, packageNames, type SpecDraft, Workbench } from './support.ts';
 import { fillMirror, pathOf, SmallMirror, sha256 } from './support-mirror.ts';
@@ -9,7 +10,7 @@ const lab = inject('lab');
 const bench = new Workbench(lab);
 const mirror = new SmallMirror();
 const HOST = 'worker-1';
-const containerd = pathOf('containerd');
+const containerd = pathOf(CONTAINERD);
 let packages: string[];
 
 const fromMirror = (spec: SpecDraft) => {
@@ -71,15 +72,15 @@ test('a file that differs from the manifest: both checksums are reported, nothin
 });
 
 test('an artifact that the mirror does not have', async () => {
-  const file = mirror.files.get(pathOf('runc'))!;
-  mirror.files.delete(pathOf('runc'));
+  const file = mirror.files.get(pathOf(RUNC))!;
+  mirror.files.delete(pathOf(RUNC));
   await bench.stops(runtime(), {
     code: 'ARTIFACT_UNKNOWN',
     retryable: false,
     cause: new RegExp(`^the mirror ${mirror.url} has no runc 1\\.`),
-    evidence: new RegExp(`looked for ${pathOf('runc')} in its manifest.json`),
+    evidence: new RegExp(`looked for ${pathOf(RUNC)} in its manifest.json`),
   });
-  mirror.files.set(pathOf('runc'), file);
+  mirror.files.set(pathOf(RUNC), file);
   await goesThrough();
 });
 

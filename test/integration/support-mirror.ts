@@ -4,12 +4,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { ARTIFACT_NAMES, type ArtifactName, artifact, CNI_PLUGINS } from '../../activities/artifacts/catalogue.ts';
+import type { Artifact } from '../../activities/artifacts/artifact.ts';
+import { CNI_PLUGIN_NAMES, CNI_PLUGINS } from '../../activities/kube/artifacts.ts';
+import { CATALOGUE } from '../../activities/phases/catalogue.ts';
+import { CONTAINERD } from '../../activities/phases/runtime/artifacts.ts';
 
 const ARCH = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 /** An artifact's path in a mirror, for hosts of this machine. */
-export const pathOf = (name: ArtifactName): string => artifact(name).file(ARCH).mirrorPath;
+export const pathOf = ({ file, version }: Artifact): string => file(version, ARCH).mirrorPath;
 
 export const sha256 = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
@@ -65,19 +68,20 @@ export class SmallMirror {
 
 /** Serves every artifact of the catalogue: scripts in place of binaries, and a containerd that systemd finds ready. */
 export function fillMirror(mirror: SmallMirror, folder: string): void {
-  for (const name of ARTIFACT_NAMES) mirror.files.set(pathOf(name), Buffer.from(`#!/bin/sh\necho ${name}\n`));
-  const archive = (name: ArtifactName, root: string, members: Record<string, string>): void => {
-    const base = join(folder, `archive-${name}`);
+  for (const artifact of CATALOGUE.artifacts)
+    mirror.files.set(pathOf(artifact), Buffer.from(`#!/bin/sh\necho ${artifact.name}\n`));
+  const archive = (artifact: Artifact, root: string, members: Record<string, string>): void => {
+    const base = join(folder, `archive-${artifact.name}`);
     for (const [path, content] of Object.entries(members)) {
       mkdirSync(dirname(join(base, path)), { recursive: true });
       writeFileSync(join(base, path), content, { mode: 0o755 });
     }
-    mirror.files.set(pathOf(name), execFileSync('tar', ['-cz', '-C', base, root]));
+    mirror.files.set(pathOf(artifact), execFileSync('tar', ['-cz', '-C', base, root]));
   };
-  archive('containerd', 'bin', {
+  archive(CONTAINERD, 'bin', {
     'bin/containerd': '#!/bin/sh\nsystemd-notify --ready\nexec sleep infinity\n',
     'bin/containerd-shim-runc-v2': '#!/bin/sh\n',
     'bin/ctr': "#!/bin/sh\necho 'io.containerd.grpc.v1    cri    linux/amd64    ok'\n",
   });
-  archive('cni-plugins', '.', Object.fromEntries(CNI_PLUGINS.map((name) => [name, '#!/bin/sh\n'])));
+  archive(CNI_PLUGINS, '.', Object.fromEntries(CNI_PLUGIN_NAMES.map((name) => [name, '#!/bin/sh\n'])));
 }

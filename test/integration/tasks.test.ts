@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { IMAGE_NAMES, image } from '../../activities/artifacts/images.ts';
 import { makeBuildPlan } from '../../activities/operations/build.ts';
+import { CATALOGUE } from '../../activities/phases/catalogue.ts';
 import type { TaskResult } from '../../contracts/operation.ts';
 import { fillDisk, rebootHost, restoreDisk, startSshd, stopSshd } from '../../lab/faults.ts';
 import { makeBare, onHost, packageNames, type SpecDraft, startOnHost, Workbench } from './support.ts';
@@ -28,8 +28,8 @@ const onAll = (phase: string, mode: 'apply' | 'check' = 'apply'): Promise<TaskRe
 beforeAll(async () => {
   await bench.open();
   fillMirror(mirror, bench.folder);
-  for (const name of IMAGE_NAMES)
-    mirror.files.set(image(name, process.arch === 'arm64' ? 'arm64' : 'amd64').mirrorPath, Buffer.from(name));
+  for (const image of CATALOGUE.images)
+    mirror.files.set(image.file(process.arch === 'arm64' ? 'arm64' : 'amd64').mirrorPath, Buffer.from(image.name));
   await mirror.start(lab.gateway);
   await Promise.all(
     hosts.map(async (host) => {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { ensureBase, removeTree } from '../../lab/base.ts';
 import { withLock } from '../../lab/lock.ts';
 import { addRootBasics } from '../../lab/mirror/rootfs.ts';
-import { busyboxRoot } from '../../lab/mirror/sources/debian-images.ts';
+import { debianProgramRoot } from '../../lab/mirror/sources/debian-image.ts';
 import { defaultCacheDir } from '../../lab/paths.ts';
 import { ensureProgram } from '../../lab/programs/ensure.ts';
 import { temporalServer, temporalUi } from '../../lab/programs/recipes.ts';
@@ -107,6 +107,13 @@ async function postgres(folder: string, say: Say): Promise<ImportableImage> {
 /** Busybox has no getent, which Temporal's entrypoint asks for the address of the container. */
 const GETENT = '#!/bin/sh\n[ "$1" = hosts ] && grep -w "$2" /etc/hosts | head -n 1\n';
 
+const busybox = debianProgramRoot({
+  package: 'busybox-static',
+  program: 'busybox',
+  at: 'bin/busybox',
+  applets: true,
+});
+
 async function temporal(folder: string, say: Say): Promise<ImportableImage[]> {
   const [server, ui, { path: cli }] = [
     await ensureProgram(temporalServer, say),
@@ -120,7 +127,7 @@ async function temporal(folder: string, say: Say): Promise<ImportableImage[]> {
       const root = `${draft}.d`;
       try {
         await mkdir(root);
-        await busyboxRoot(root, { workDir: `${draft}.w`, tell: () => undefined } as never);
+        await busybox(root, { workDir: `${draft}.w`, report: () => undefined } as never);
         await addRootBasics(root, { certificates: true });
         await appendFile(join(root, 'etc/passwd'), 'temporal:x:1000:1000:temporal:/:/bin/sh\n');
         await appendFile(join(root, 'etc/group'), 'temporal:x:1000:\n');

@@ -1,15 +1,16 @@
 import { expect, test } from 'vitest';
+import { type Arch, type Artifact, defineArtifact } from '../../activities/artifacts/artifact.ts';
+import { defineImage } from '../../activities/artifacts/image.ts';
 import {
-  ARTIFACT_NAMES,
-  type Arch,
-  artifact,
-  artifactFiles,
+  CNI_PLUGINS,
   DEFAULT_KUBERNETES_VERSION,
-  isArtifactName,
+  KUBERNETES,
   KUBERNETES_BINARIES,
   PREVIOUS_KUBERNETES_VERSION,
-} from '../../activities/artifacts/catalogue.ts';
-import { IMAGE_NAMES, image, imageFiles } from '../../activities/artifacts/images.ts';
+} from '../../activities/kube/artifacts.ts';
+import { artifactFiles, CATALOGUE, catalogueOf } from '../../activities/phases/catalogue.ts';
+import { ETCD } from '../../activities/phases/etcd/artifacts.ts';
+import { CONTAINERD, PAUSE, RUNC } from '../../activities/phases/runtime/artifacts.ts';
 
 const ARCHES: Arch[] = ['amd64', 'arm64'];
 /** The projects that publish no checksums: everything else has one here or beside its release file. */
@@ -17,7 +18,7 @@ const UNPUBLISHED = ['flannel'];
 
 test.each(ARCHES)('every artifact for %s has a published digest or is listed as having none', (arch) => {
   for (const kubernetesVersion of [DEFAULT_KUBERNETES_VERSION, PREVIOUS_KUBERNETES_VERSION]) {
-    for (const file of artifactFiles({ arch, kubernetesVersion })) {
+    for (const file of artifactFiles(CATALOGUE, { arch, kubernetesVersion })) {
       if (UNPUBLISHED.includes(file.artifact)) expect(file.digest.kind).toBe('unpublished');
       else if (file.digest.kind === 'known') expect(file.digest.sha256).toMatch(/^[0-9a-f]{64}$/);
       else expect(file.digest).toEqual({ kind: 'beside', url: `${file.url}.sha256` });
@@ -28,22 +29,22 @@ test.each(ARCHES)('every artifact for %s has a published digest or is listed as 
 test('published checksums of the projects match ours, for both Kubernetes versions and both architectures', () => {
   for (const arch of ARCHES) {
     for (const version of [DEFAULT_KUBERNETES_VERSION, PREVIOUS_KUBERNETES_VERSION]) {
-      expect(artifact('kubelet', version).file(arch).digest.kind).toBe('known');
-      expect(artifact('kubectl', version).file(arch).digest.kind).toBe('known');
+      expect(KUBERNETES.kubelet.file(version, arch).digest.kind).toBe('known');
+      expect(KUBERNETES.kubectl.file(version, arch).digest.kind).toBe('known');
     }
-    for (const name of ['etcd', 'containerd', 'runc', 'cni-plugins'] as const) {
-      expect(artifact(name).file(arch).digest.kind).toBe('known');
+    for (const { file, version } of [ETCD, CONTAINERD, RUNC, CNI_PLUGINS]) {
+      expect(file(version, arch).digest.kind).toBe('known');
     }
   }
 });
 
 test('an unknown version has no digest: that of another version must not be used for it', () => {
-  expect(artifact('kubelet', '1.36.2').file('amd64').digest.kind).toBe('beside');
-  expect(artifact('etcd', '3.6.13').file('amd64').digest.kind).toBe('unpublished');
+  expect(KUBERNETES.kubelet.file('1.36.2', 'amd64').digest.kind).toBe('beside');
+  expect(ETCD.file('3.6.13', 'amd64').digest.kind).toBe('unpublished');
 });
 
 test('paths are the release names under the mirror root, each once', () => {
-  const paths = artifactFiles({ arch: 'amd64' }).map(({ mirrorPath }) => mirrorPath);
+  const paths = artifactFiles(CATALOGUE, { arch: 'amd64' }).map(({ mirrorPath }) => mirrorPath);
   expect(new Set(paths).size).toBe(paths.length);
   expect(paths).toEqual([
     'cni-plugins/v1.9.1/cni-plugins-linux-amd64-v1.9.1.tgz',
@@ -63,34 +64,46 @@ test('paths are the release names under the mirror root, each once', () => {
 
 test('the release file keeps its name in the mirror, so that one path serves both', () => {
   for (const arch of ARCHES) {
-    for (const file of artifactFiles({ arch })) {
+    for (const file of artifactFiles(CATALOGUE, { arch })) {
       expect(file.url.split('/').at(-1)).toBe(file.mirrorPath.split('/').at(-1));
     }
   }
 });
 
 test('a plain binary is its only member, an archive names members inside', () => {
-  for (const file of artifactFiles({ arch: 'arm64' })) {
+  for (const file of artifactFiles(CATALOGUE, { arch: 'arm64' })) {
     expect(file.members.length).toBeGreaterThan(0);
     for (const member of file.members) expect(member.path === '').toBe(file.format === 'binary');
   }
 });
 
 test('only the Kubernetes binaries follow the asked version', () => {
-  const files = artifactFiles({ arch: 'amd64', kubernetesVersion: '1.35.4' });
+  const files = artifactFiles(CATALOGUE, { arch: 'amd64', kubernetesVersion: '1.35.4' });
   const following = files.filter(({ version }) => version === '1.35.4').map((file) => file.artifact);
   expect(following.sort()).toEqual([...KUBERNETES_BINARIES].sort());
 });
 
-test('names are distinguished', () => {
-  expect(ARTIFACT_NAMES.every(isArtifactName)).toBe(true);
-  expect(isArtifactName('toString')).toBe(false);
+test('a name that two phases declare is refused with both', () => {
+  const artifact = (name: string): Artifact =>
+    defineArtifact({
+      ...{ name, version: '1.0.0', format: 'binary', otherwise: 'beside' },
+      ...{ path: () => name, url: () => `https://example.com/${name}`, members: () => [{ path: '', name }] },
+    });
+  const image = defineImage({ name: 'etcd', version: '1', upstream: 'example.com/etcd:1', required: true, sizeMiB: 1 });
+  const one = { owner: 'phase one', exports: { ETCD: artifact('etcd'), help: () => {}, NAMES: ['a'] } };
+  expect(catalogueOf([one, { owner: 'phase two', exports: { tool: artifact('cilium'), image } }])).toMatchObject({
+    artifacts: [{ name: 'cilium' }, { name: 'etcd' }],
+    images: [{ name: 'etcd' }],
+  });
+  const twice = [one, { owner: 'phase two', exports: { many: { first: artifact('etcd') } } }];
+  expect(() => catalogueOf(twice)).toThrow('artifact etcd is declared by phase one and by phase two');
 });
 
+const images = () => CATALOGUE.images.map((image) => image.file('amd64'));
+
 test('every image has its own tar and an upstream reference with a tag', () => {
-  const paths = imageFiles({ arch: 'amd64' }).map(({ mirrorPath }) => mirrorPath);
-  expect(new Set(paths).size).toBe(IMAGE_NAMES.length);
-  expect(image('pause', 'arm64').mirrorPath).toBe('images/pause-3.10.1-arm64.tar');
-  for (const file of imageFiles({ arch: 'amd64' }))
-    expect(file.upstream).toMatch(/^[a-z0-9.-]+\/[a-z0-9./-]+:v?[0-9.]+$/);
+  const paths = images().map(({ mirrorPath }) => mirrorPath);
+  expect(new Set(paths).size).toBe(CATALOGUE.images.length);
+  expect(PAUSE.file('arm64').mirrorPath).toBe('images/pause-3.10.1-arm64.tar');
+  for (const file of images()) expect(file.upstream).toMatch(/^[a-z0-9.-]+\/[a-z0-9./-]+:v?[0-9.]+$/);
 });

@@ -4,7 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type ImageFile, image } from '../../activities/artifacts/images.ts';
+import type { ImageFile } from '../../activities/artifacts/image.ts';
+import { HEADLAMP } from '../../activities/phases/dashboard/artifacts.ts';
+import { COREDNS } from '../../activities/phases/dns/artifacts.ts';
 import { pullSource } from '../../lab/mirror/sources/pull.ts';
 import { openWeb } from '../../lab/mirror/sources/web.ts';
 
@@ -39,7 +41,7 @@ const index = JSON.stringify({
   ],
 });
 const BASE = 'https://registry.example/v2/team/app';
-const pinned: ImageFile = { ...image('headlamp', 'amd64'), upstream: `registry.example/team/app:v1@${sum(index)}` };
+const pinned: ImageFile = { ...HEADLAMP.file('amd64'), upstream: `registry.example/team/app:v1@${sum(index)}` };
 
 /** A registry that wants a token, as public ones do. */
 const registry =
@@ -86,5 +88,5 @@ test('an index with other bytes is refused', async () => {
 });
 
 test('an image that is not pinned is never pulled', async () => {
-  await expect(supply(image('coredns', 'amd64'), honest)).rejects.toThrow('not pinned');
+  await expect(supply(COREDNS.file('amd64'), honest)).rejects.toThrow('not pinned');
 });

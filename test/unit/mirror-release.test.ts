@@ -3,7 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type ArtifactFile, artifact } from '../../activities/artifacts/catalogue.ts';
+import type { Artifact, ArtifactFile } from '../../activities/artifacts/artifact.ts';
+import { KUBERNETES } from '../../activities/kube/artifacts.ts';
+import { FLANNEL } from '../../activities/phases/flannel/artifacts.ts';
+import { RUNC } from '../../activities/phases/runtime/artifacts.ts';
 import { releaseSource } from '../../lab/mirror/sources/release.ts';
 import { HostGate } from '../../lab/mirror/sources/web.ts';
 
@@ -15,8 +18,9 @@ afterEach(() => rm(workDir, { recursive: true, force: true }));
 
 const CONTENT = 'the release';
 const SUM = createHash('sha256').update(CONTENT).digest('hex');
+const fileOf = ({ file, version }: Artifact): ArtifactFile => file(version, 'amd64');
 const known = (sha256: string): ArtifactFile => ({
-  ...artifact('runc').file('amd64'),
+  ...fileOf(RUNC),
   digest: { kind: 'known', sha256 },
 });
 const answering = (answers: Record<string, () => Response>) =>
@@ -45,7 +49,7 @@ test('a file with another sum is refused loudly', async () => {
 
 test('the checksum file beside a release is read', async () => {
   const file: ArtifactFile = {
-    ...artifact('kube-proxy').file('amd64'),
+    ...fileOf(KUBERNETES['kube-proxy']),
     digest: { kind: 'beside', url: 'https://dl.k8s.io/x.sha256' },
   };
   const fetcher = answering({
@@ -57,7 +61,7 @@ test('the checksum file beside a release is read', async () => {
 
 test('a release without a published sum is never downloaded', async () => {
   const fetcher = answering({});
-  await expect(supply(artifact('flannel').file('amd64'), fetcher)).rejects.toMatchObject({ name: 'SourceUnavailable' });
+  await expect(supply(fileOf(FLANNEL), fetcher)).rejects.toMatchObject({ name: 'SourceUnavailable' });
   expect(fetcher).not.toHaveBeenCalled();
 });
 

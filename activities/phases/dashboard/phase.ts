@@ -3,7 +3,10 @@ import { imageRef } from '../../kube/images.ts';
 import { waitForDeployments } from '../../kube/rollout.ts';
 import { manifests } from '../../resources/manifests.ts';
 import { definePhase } from '../phase.ts';
+import { HEADLAMP, KUBE_WEB_VIEW } from './artifacts.ts';
 import { DASHBOARD_FLAVOURS, DASHBOARD_NAME, dashboard } from './manifests.ts';
+
+const IMAGES = { headlamp: HEADLAMP, 'kube-web-view': KUBE_WEB_VIEW };
 
 const options = z.strictObject({
   flavour: z
@@ -36,9 +39,10 @@ export default definePhase({
   expectedMs: 10_000,
   keepsRunning: { objects: [`Deployment/${DASHBOARD_NAME}`] },
   options,
+  requires: ({ options }) => ({ images: [IMAGES[options.flavour]] }),
   resources: async (context) => {
     const { options } = context;
-    return [manifests('dashboard', dashboard({ ...options, image: await imageRef(context, options.flavour) }))];
+    return [manifests('dashboard', dashboard({ ...options, image: await imageRef(context, IMAGES[options.flavour]) }))];
   },
   verify: (run) => waitForDeployments(run, [DASHBOARD_NAME], 3 * 60_000),
 });

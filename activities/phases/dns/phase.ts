@@ -6,6 +6,7 @@ import { dnsServiceAddress } from '../../kube/network.ts';
 import { waitForDeployments } from '../../kube/rollout.ts';
 import { manifests } from '../../resources/manifests.ts';
 import { definePhase } from '../phase.ts';
+import { COREDNS } from './artifacts.ts';
 import { coredns } from './manifests.ts';
 
 const options = z.strictObject({
@@ -38,10 +39,11 @@ export default definePhase({
   expectedMs: 10_000,
   keepsRunning: { objects: ['Deployment/coredns'] },
   options,
+  requires: () => ({ images: [COREDNS] }),
   resources: async (context) => {
     const { cluster, options } = context;
     const objects = coredns({
-      image: await imageRef(context, 'coredns'),
+      image: await imageRef(context, COREDNS),
       replicas: options.replicas ?? Math.min(2, kubeHosts(cluster).length),
       clusterDomain: cluster.spec.network.clusterDomain,
       address: dnsServiceAddress(cluster),

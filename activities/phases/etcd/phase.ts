@@ -4,7 +4,7 @@ import { dataDirectory } from '../../../contracts/data-directory.ts';
 import type { Host } from '../../../contracts/host.ts';
 import { version } from '../../../contracts/primitives.ts';
 import { etcdHealthClient, etcdMember as memberIdentity } from '../../kube/identities.ts';
-import { defaultVersion, install } from '../../kube/install.ts';
+import { installAll } from '../../kube/install.ts';
 import { internalIpv4 } from '../../kube/network.ts';
 import { BIN_DIR, ETCD_CLIENT_PORT, ETCD_DIR, ETCD_PEER_PORT, ETCD_PKI } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
@@ -17,6 +17,7 @@ import { file } from '../../resources/file.ts';
 import { service } from '../../resources/service.ts';
 import { user } from '../../resources/user.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import { ETCD } from './artifacts.ts';
 import { bootstrapNames, bootstrapOption, bootstrapRecords, peerName } from './bootstrap.ts';
 import { etcdEnvironment } from './environment.ts';
 import { etcdMember } from './member-resource.ts';
@@ -35,7 +36,7 @@ const GIB = 1024 ** 3;
 const PORT = { protocol: 'tcp', what: 'etcd', holder: `${BIN_DIR}/etcd` } as const;
 
 const options = z.strictObject({
-  version: version.default(defaultVersion('etcd')),
+  version: version.default(ETCD.version),
   bootstrap: bootstrapOption,
   dataDir: dataDirectory.default('/var/lib/etcd'),
   quotaBytes: z
@@ -48,6 +49,8 @@ const options = z.strictObject({
   electionMs: z.int().min(100).max(50_000).default(1_000),
 });
 type Options = z.output<typeof options>;
+
+const artifacts = ({ version }: Options) => [{ artifact: ETCD, version }];
 
 /** A quorum of etcd members, one per etcd host, talking mutual TLS to each other and to the API servers. */
 export default definePhase({
@@ -65,8 +68,9 @@ export default definePhase({
   expectedMs: 6_000,
   keepsRunning: { units: ['etcd'] },
   options,
-  requires: ({ cluster, options: { bootstrap, dataDir } }) => ({
-    srvRecords: bootstrapRecords(cluster, bootstrap, dataDir),
+  requires: ({ cluster, options }) => ({
+    artifacts: artifacts(options),
+    srvRecords: bootstrapRecords(cluster, options.bootstrap, options.dataDir),
     ports: [
       { ...PORT, port: ETCD_CLIENT_PORT, from: ['etcd', 'control-plane'] },
       { ...PORT, port: ETCD_PEER_PORT, from: ['etcd'] },
@@ -101,7 +105,7 @@ export default definePhase({
       directory(options.dataDir, { mode: 0o700, ...USER }),
       directory(ETCD_DIR),
       directory(ETCD_PKI),
-      await install(context, 'etcd', { version: options.version }),
+      ...(await installAll(context, artifacts(options))),
       file(CA, await pki.ca('etcd')),
       ...server.resources,
       ...peer.resources,

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { keepEnd } from '../../../contracts/cut.ts';
 import { port, version } from '../../../contracts/primitives.ts';
-import { flannelClient } from '../../kube/identities.ts';
-import { defaultVersion, install } from '../../kube/install.ts';
+import { installAll } from '../../kube/install.ts';
 import { LIB_DIR, WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES, nodeObjectUrl } from '../../kube/node-files.ts';
@@ -20,7 +19,9 @@ import { containerRuntime } from '../capabilities/container-runtime.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import { FLANNEL } from './artifacts.ts';
 import { CNI_CONFLIST, cniConfigScript, FLANNEL_BACKENDS, flannelNetConf } from './config.ts';
+import { flannelClient, flannelRbac } from './identity.ts';
 import { otherBackendsLinks } from './other-backends.ts';
 import { FLANNEL_PACKAGES, flannelRequirements } from './requirements.ts';
 import { FLANNEL_TEARDOWN } from './teardown-script.ts';
@@ -31,7 +32,7 @@ const KUBECONFIG = `${CONFIG_DIR}/kubeconfig`;
 const CNI_SCRIPT = `${LIB_DIR}/flannel-cni`;
 
 const options = z.strictObject({
-  version: version.default(defaultVersion('flannel')),
+  version: version.default(FLANNEL.version),
   backend: z
     .enum(FLANNEL_BACKENDS)
     .default('vxlan')
@@ -45,6 +46,8 @@ const options = z.strictObject({
     .describe('True: pods reach addresses outside the cluster with the address of their node (masquerading)'),
 });
 type Options = z.output<typeof options>;
+
+const artifacts = ({ version }: Options) => [{ artifact: FLANNEL, version }];
 
 /** The pod network. Subnets come from Kubernetes: each node's podCIDR. */
 export default definePhase({
@@ -63,7 +66,11 @@ export default definePhase({
   expectedMs: 3_000,
   keepsRunning: { units: ['flanneld'] },
   options,
-  requires: ({ options }) => flannelRequirements(options),
+  requires: ({ options }) => ({
+    ...flannelRequirements(options),
+    artifacts: artifacts(options),
+    objects: flannelRbac(),
+  }),
   folders: () => [{ path: CONFIG_DIR }, { path: '/run/flannel' }],
   resources: async (context) => {
     const { cluster, host, options, pki } = context;
@@ -79,7 +86,7 @@ export default definePhase({
     });
     return [
       packages(FLANNEL_PACKAGES, directServers(context.cluster)),
-      await install(context, 'flannel', { version: options.version }),
+      ...(await installAll(context, artifacts(options))),
       waitUrl(),
       ...client.resources,
       directory(CONFIG_DIR),

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import { address } from '../../../contracts/primitives.ts';
 import { CURL } from '../../host/direct.ts';
-import { CONTROL_PLANE_BINARIES, installKubernetes } from '../../kube/binaries.ts';
+import { kubernetesBinaries } from '../../kube/binaries.ts';
+import { installAll } from '../../kube/install.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { apiServersHost, internalIpv4 } from '../../kube/network.ts';
 import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, KUBERNETES_DIR, SCHEDULER_PORT } from '../../kube/paths.ts';
@@ -14,7 +16,7 @@ import type { OfferView } from '../capability.ts';
 import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
 import { extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase } from '../phase.ts';
-import type { RequiredPort } from '../requires.ts';
+import { type RequiredPort, requirementsOfCluster } from '../requires.ts';
 import { POD_SECURITY_LEVELS } from './admission-config.ts';
 import { editorsObjects } from './editors.ts';
 import { ENCRYPTION_PROVIDERS } from './encryption-config.ts';
@@ -46,6 +48,9 @@ const options = z.strictObject({
 });
 export type MasterOptions = z.output<typeof options>;
 
+const artifacts = (cluster: ClusterSpec) =>
+  kubernetesBinaries(cluster, ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl']);
+
 /** API server, controller manager and scheduler as systemd units; the first bindings; kubectl with its kubeconfig. */
 export default definePhase({
   name: 'master',
@@ -68,7 +73,8 @@ export default definePhase({
   expectedMs: 9_000,
   keepsRunning: { units: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] },
   options,
-  requires: () => ({
+  requires: ({ cluster }) => ({
+    artifacts: artifacts(cluster),
     ports: [
       listens('kube-apiserver', API_SERVER_PORT, ['all', 'pods', 'api-clients']),
       listens('kube-controller-manager', CONTROLLER_MANAGER_PORT, []),
@@ -92,12 +98,14 @@ export default definePhase({
     { option: 'endpoint' },
   ],
   resources: async (context) => {
+    const { cluster, phases } = context;
+    const required = requirementsOfCluster(cluster, phases.values()).flatMap(({ objects = [] }) => objects);
     const { apiServer, controllerManager, scheduler, files } = await controlPlaneFiles(context);
     const hardening = { NoNewPrivileges: true, ProtectHome: true, PrivateTmp: true };
     const { ca, healthClient, superAdminKubeconfig } = CONTROL_PLANE;
     const readyz = `https://${internalIpv4(context.host) ?? '127.0.0.1'}:${API_SERVER_PORT}/readyz`;
     return [
-      ...(await installKubernetes(context, CONTROL_PLANE_BINARIES)),
+      ...(await installAll(context, artifacts(cluster))),
       waitUrl(),
       ...files,
       service('kube-apiserver', {
@@ -139,7 +147,7 @@ export default definePhase({
         }),
         restartOn: [`${BIN_DIR}/kube-scheduler`, ...scheduler.restartOn],
       }),
-      manifests('rbac', [...bootstrapRbac(), ...editorsObjects()], { kubeconfig: superAdminKubeconfig }),
+      manifests('rbac', [...bootstrapRbac(), ...required, ...editorsObjects()], { kubeconfig: superAdminKubeconfig }),
     ];
   },
   async verify({ host, options, remote, fail, unitJournal }) {

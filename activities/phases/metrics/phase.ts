@@ -6,6 +6,7 @@ import { waitForDeployments } from '../../kube/rollout.ts';
 import type { LeafRequest } from '../../pki/types.ts';
 import { manifests } from '../../resources/manifests.ts';
 import { definePhase } from '../phase.ts';
+import { METRICS_SERVER } from './artifacts.ts';
 import { METRICS_PORT, METRICS_SERVICE, METRICS_TLS_SECRET, metricsServer } from './manifests.ts';
 import { certificateDigest, ensureTlsSecret } from './tls-secret.ts';
 
@@ -44,14 +45,15 @@ export default definePhase({
   objects: [{ kind: 'Secret', namespace: SYSTEM_NAMESPACE, name: METRICS_TLS_SECRET }],
   keepsRunning: { objects: ['Deployment/metrics-server', 'APIService/v1beta1.metrics.k8s.io'] },
   options,
-  // Its pods have the network of their node, and the API servers reach them there.
   requires: () => ({
+    images: [METRICS_SERVER],
+    // Its pods have the network of their node, and the API servers reach them there.
     ports: [{ protocol: 'tcp', port: METRICS_PORT, what: 'metrics-server', from: ['control-plane'], on: 'nodes' }],
   }),
   resources: async (context) => {
     const leaf = await context.pki.leaf(server);
     const objects = metricsServer({
-      image: await imageRef(context, 'metrics-server'),
+      image: await imageRef(context, METRICS_SERVER),
       replicas: context.options.replicas,
       ca: leaf.ca,
       certificateDigest: certificateDigest(leaf),

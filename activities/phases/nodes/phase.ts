@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import { keepEnd } from '../../../contracts/cut.ts';
-import { installKubernetes, NODE_BINARIES } from '../../kube/binaries.ts';
+import { kubernetesBinaries } from '../../kube/binaries.ts';
 import { isContainer } from '../../kube/container-host.ts';
 import * as identities from '../../kube/identities.ts';
+import { installAll } from '../../kube/install.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { dnsServiceAddress, internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES as FILES, nodeObjectUrl } from '../../kube/node-files.ts';
@@ -38,6 +40,8 @@ const options = z.strictObject({
 });
 type Options = z.output<typeof options>;
 
+const artifacts = (cluster: ClusterSpec) => kubernetesBinaries(cluster, ['kubelet', 'kube-proxy']);
+
 /** kubelet and kube-proxy as systemd units. A node is done here when it is registered; Ready comes with its network. */
 export default definePhase({
   name: 'nodes',
@@ -55,7 +59,7 @@ export default definePhase({
   expectedMs: 4_000,
   keepsRunning: { units: ['kubelet', 'kube-proxy'] },
   options,
-  requires: ({ options }) => nodeRequirements(options),
+  requires: ({ cluster, options }) => ({ ...nodeRequirements(options), artifacts: artifacts(cluster) }),
   folders: ({ kubelet, kubeProxy }) => [
     ...[...FILLED, KUBERNETES_DIR].map((path) => ({ path })),
     ...kubeletFolders(kubelet),
@@ -82,7 +86,7 @@ export default definePhase({
       });
     return [
       packages(NODE_PACKAGES, directServers(cluster)),
-      ...(await installKubernetes(context, NODE_BINARIES)),
+      ...(await installAll(context, artifacts(cluster))),
       waitUrl(),
       chooseResolvConf().resource,
       directory(KUBERNETES_DIR),

@@ -2,11 +2,9 @@ import { z } from 'zod';
 import { internalAddress } from '../../../contracts/cluster.ts';
 import { dataDirectory } from '../../../contracts/data-directory.ts';
 import { ipv4, version } from '../../../contracts/primitives.ts';
-import { IMAGE_NAMES, isImageName } from '../../artifacts/images.ts';
 import { CURL } from '../../host/direct.ts';
-import { kubeChoices } from '../../kube/choices.ts';
 import { repositoryOf } from '../../kube/images.ts';
-import { defaultVersion, install } from '../../kube/install.ts';
+import { installAll } from '../../kube/install.ts';
 import {
   BIN_DIR,
   REGISTRY_DIR,
@@ -22,7 +20,10 @@ import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { service } from '../../resources/service.ts';
 import { user } from '../../resources/user.ts';
+import { CATALOGUE } from '../catalogue.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import { requirementsOfCluster } from '../requires.ts';
+import { REGISTRY } from './artifacts.ts';
 import { registryConfig } from './config.ts';
 import { registryImage } from './image-resource.ts';
 
@@ -36,8 +37,10 @@ const TLS = {
   clientKey: `${REGISTRY_DIR}/client.key`,
 };
 
+const IMAGE_NAMES = CATALOGUE.images.map(({ name }) => name);
+
 const options = z.strictObject({
-  version: version.default(defaultVersion('registry')),
+  version: version.default(REGISTRY.version),
   storageDir: dataDirectory.default(REGISTRY_STATE_DIR),
   preload: z
     .array(z.enum(IMAGE_NAMES as [string, ...string[]]))
@@ -46,6 +49,8 @@ const options = z.strictObject({
     .describe('More images of the catalogue, in addition to those that the enabled phases need'),
 });
 type Options = z.output<typeof options>;
+
+const artifacts = ({ version }: Options) => [{ artifact: REGISTRY, version }];
 
 /** The cluster's own image registry, for clients with a certificate of its authority only, filled from the mirror. */
 export default definePhase({
@@ -60,7 +65,8 @@ export default definePhase({
   expectedMs: 6_000,
   keepsRunning: { units: ['registry'] },
   options,
-  requires: () => ({
+  requires: ({ options }) => ({
+    artifacts: artifacts(options),
     ports: [{ protocol: 'tcp', port: REGISTRY_PORT, what: 'registry', holder: `${BIN_DIR}/registry`, from: ['all'] }],
   }),
   folders: ({ storageDir }) => [{ path: storageDir, option: ['storageDir'] }, { path: REGISTRY_DIR }],
@@ -80,7 +86,7 @@ export default definePhase({
       user(USER, { home: options.storageDir }),
       directory(options.storageDir, { mode: 0o750, owner: USER, group: USER }),
       directory(REGISTRY_DIR),
-      await install(context, 'registry', { version: options.version }),
+      ...(await installAll(context, artifacts(options))),
       file(TLS.ca, server.ca),
       file(TLS.cert, server.cert),
       file(TLS.key, server.key, { mode: 0o600, owner: USER, group: USER }),
@@ -146,22 +152,24 @@ function unit({ storageDir }: Options): string {
   });
 }
 
-/** Images that the cluster's phases run, as far as the mirror has them; the others come from their upstream registries. */
+/** Images that the enabled phases run, as far as the mirror has them; the others come from their upstream registries. */
 async function preloads(context: PhaseContext<Options>) {
-  const { cluster, artifacts, facts, options } = context;
-  const flavour = kubeChoices(cluster).dashboardFlavour;
-  const names = ['pause', 'busybox', 'coredns', 'metrics-server', flavour, ...options.preload];
+  const { cluster, artifacts, facts, options, phases } = context;
+  const required = requirementsOfCluster(cluster, phases.values())
+    .flatMap(({ images = [] }) => images)
+    .sort((a, b) => a.sizeMiB - b.sizeMiB);
+  const named = options.preload.flatMap((name) => CATALOGUE.images.filter((image) => image.name === name));
   const files = await Promise.all(
-    [...new Set(names)].filter(isImageName).map(async (name) => {
-      const image = await artifacts.imageFile(name, facts.arch);
-      return image === null
+    [...new Set([...required, ...named])].map(async (image) => {
+      const file = await artifacts.imageFile(image, facts.arch);
+      return file === null
         ? []
         : [
             registryImage({
-              file: image,
+              file,
               registry: REGISTRY_ENDPOINT,
-              repository: repositoryOf(name),
-              tag: image.version,
+              repository: repositoryOf(image),
+              tag: file.version,
               tls: { ca: TLS.ca, cert: TLS.clientCert, key: TLS.clientKey },
             }),
           ];

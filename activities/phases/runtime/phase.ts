@@ -2,9 +2,11 @@ import { dirname } from 'node:path/posix';
 import { z } from 'zod';
 import { hostsWithRole } from '../../../contracts/cluster.ts';
 import { version } from '../../../contracts/primitives.ts';
+import type { RequiredArtifact } from '../../artifacts/artifact.ts';
 import { HOST_PATH } from '../../host/host-path.ts';
+import { CNI_PLUGINS } from '../../kube/artifacts.ts';
 import { imageRef } from '../../kube/images.ts';
-import { defaultVersion, install } from '../../kube/install.ts';
+import { installAll } from '../../kube/install.ts';
 import {
   BIN_DIR,
   CNI_BIN_DIR,
@@ -28,13 +30,14 @@ import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts'
 import type { OfferView } from '../capability.ts';
 import { configFolders, isTable } from '../option-types.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import { CONTAINERD, PAUSE, RUNC } from './artifacts.ts';
 import { containerdConfig, registryHosts } from './config.ts';
 import { PODS_TEARDOWN } from './teardown-script.ts';
 
 const options = z.strictObject({
-  version: version.default(defaultVersion('containerd')),
-  runcVersion: version.default(defaultVersion('runc')),
-  cniVersion: version.default(defaultVersion('cni-plugins')),
+  version: version.default(CONTAINERD.version),
+  runcVersion: version.default(RUNC.version),
+  cniVersion: version.default(CNI_PLUGINS.version),
   config: z
     .strictObject({
       systemdCgroup: z.boolean().default(true).describe('Must match cgroupDriver of the kubelet; false on cgroup v1'),
@@ -56,6 +59,13 @@ const options = z.strictObject({
     .describe('Settings that are merged over config.toml, table by table'),
 });
 type Options = z.output<typeof options>;
+
+/** The plugins make their folder themselves, so that the three downloads stand together: neighbours run side by side. */
+const artifacts = ({ version, runcVersion, cniVersion }: Options): RequiredArtifact[] => [
+  { artifact: CONTAINERD, version },
+  { artifact: RUNC, version: runcVersion },
+  { artifact: CNI_PLUGINS, version: cniVersion, into: CNI_BIN_DIR },
+];
 
 /** containerd, runc and the CNI plugins on every host that runs pods. The registry need not be up yet. */
 export default definePhase({
@@ -79,7 +89,9 @@ export default definePhase({
   expectedMs: 5_000,
   keepsRunning: { units: ['containerd'] },
   options,
-  requires: () => ({
+  requires: ({ options }) => ({
+    artifacts: artifacts(options),
+    images: [PAUSE],
     features: [{ name: 'overlay', symbol: 'ovl_fill_super', load: true, reason: 'container images' }],
   }),
   // Not runc and the plugins: containerd runs them anew for each container, and restarts nothing for them.
@@ -94,16 +106,13 @@ export default definePhase({
     const { options } = context;
     const files = await registryAccess(context);
     const config = containerdConfig({
-      sandboxImage: await imageRef(context, 'pause'),
+      sandboxImage: await imageRef(context, PAUSE),
       systemdCgroup: options.config.systemdCgroup,
       restrictOomScoreAdj: options.config.restrictOomScoreAdj,
       overrides: options.containerd,
     });
     return [
-      await install(context, 'containerd', { version: options.version }),
-      await install(context, 'runc', { version: options.runcVersion }),
-      // Makes its folder itself, so that the three downloads stand together: neighbours run side by side.
-      await install(context, 'cni-plugins', { version: options.cniVersion, into: CNI_BIN_DIR }),
+      ...(await installAll(context, artifacts(options))),
       directory(CNI_CONF_DIR),
       directory(CONTAINERD_CERTS_D),
       ...files,

@@ -7,6 +7,7 @@ import { internalIpv4 } from '../../kube/network.ts';
 import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { file } from '../../resources/file.ts';
 import { definePhase, type PhaseContext, type PhaseRun } from '../phase.ts';
+import { BUSYBOX } from './artifacts.ts';
 import { NODES_SCRIPT, parseFailures, unreachableNodes, unreadyNodes } from './checks.ts';
 import { SMOKE_NAME, smokeObjects } from './manifests.ts';
 import { SMOKE_SCRIPT } from './smoke-script.ts';
@@ -47,6 +48,7 @@ export default definePhase({
   timeouts: { applyMs: 2 * 60_000, verifyMs: 6 * 60_000 },
   expectedMs: 6_000,
   options,
+  requires: () => ({ images: [BUSYBOX] }),
   resources: (context) => [file(RECORD, record(context), { mode: 0o600 })],
   hooks: {
     /** Every time, changed or not. */
@@ -77,7 +79,7 @@ export default definePhase({
     const { cluster, remote, options, fail } = run;
     const names = smokeNodesOf(run);
     const all = names.length === kubeHosts(cluster).length;
-    const objects = smokeObjects({ image: await imageRef(run, 'busybox'), nodes: all ? null : names });
+    const objects = smokeObjects({ image: await imageRef(run, BUSYBOX), nodes: all ? null : names });
     const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
     const url = `http://${SMOKE_NAME}.${SYSTEM_NAMESPACE}.svc.${cluster.spec.network.clusterDomain}/`;
     const { stdout, stderr } = await remote.script(

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { GoRecipe } from './recipe.ts';
+import type { GoRecipe } from '../../../activities/artifacts/mirror-recipe.ts';
 import { type GoToolchain, go } from './toolchain.ts';
 
 /** How often the count of compiled packages is reported, ms. */

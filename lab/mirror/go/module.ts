@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GoRecipe } from './recipe.ts';
+import type { GoRecipe } from '../../../activities/artifacts/mirror-recipe.ts';
 import { type GoToolchain, go } from './toolchain.ts';
 
 /** Module path to version. */

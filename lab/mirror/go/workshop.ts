@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { GoRecipe } from '../../../activities/artifacts/mirror-recipe.ts';
+import { kubernetesRecipe } from '../../../activities/kube/mirror.ts';
 import { buildModule } from './build.ts';
 import { type ModuleVersions, moduleVersions, prepareModule } from './module.ts';
-import { describeRecipe, type GoRecipe } from './recipe.ts';
-import { kubernetesRecipe } from './recipes.ts';
+import { describeRecipe } from './recipe.ts';
 import { findGo, type GoToolchain } from './toolchain.ts';
 
 /** What a build gives: each output's path, and what the manifest says about it. */

@@ -1,8 +1,8 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ArtifactFile } from '../../../activities/artifacts/catalogue.ts';
+import type { ArtifactFile } from '../../../activities/artifacts/artifact.ts';
+import type { GoRecipe } from '../../../activities/artifacts/mirror-recipe.ts';
 import { ensureDebianPackages } from '../../debian.ts';
-import type { GoRecipe } from '../go/recipe.ts';
 import type { GoWorkshop } from '../go/workshop.ts';
 import { packTarGz } from '../tar.ts';
 import type { Source, SuppliedFile } from '../types.ts';

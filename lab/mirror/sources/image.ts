@@ -1,7 +1,7 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ImageFile } from '../../../activities/artifacts/images.ts';
-import type { GoRecipe } from '../go/recipe.ts';
+import type { ImageFile } from '../../../activities/artifacts/image.ts';
+import type { GoRecipe } from '../../../activities/artifacts/mirror-recipe.ts';
 import type { GoWorkshop } from '../go/workshop.ts';
 import { type ImageConfig, writeOciTar } from '../oci.ts';
 import { addRootBasics } from '../rootfs.ts';

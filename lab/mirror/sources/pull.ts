@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { ImageFile } from '../../../activities/artifacts/images.ts';
+import type { ImageFile } from '../../../activities/artifacts/image.ts';
 import { writeLayout } from '../oci.ts';
 import { packTar } from '../tar.ts';
 import { type Source, SourceUnavailable } from '../types.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ArtifactFile } from '../../../activities/artifacts/catalogue.ts';
+import type { ArtifactFile } from '../../../activities/artifacts/artifact.ts';
 import { type Source, SourceUnavailable, type SuppliedFile } from '../types.ts';
 import { download, open, type Web } from './web.ts';
 

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { image } from '../../../activities/artifacts/images.ts';
+import { HEADLAMP } from '../../../activities/phases/dashboard/artifacts.ts';
+import { BUSYBOX } from '../../../activities/phases/verify/public.ts';
 import type { Lab } from '../../../lab/types.ts';
 import { run, ssh } from '../../e2e/support.ts';
 
@@ -28,7 +29,7 @@ export async function loadStandIn(lab: Lab): Promise<void> {
     const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
     const layout = join(folder, 'layout');
     mkdirSync(layout);
-    const answer = await fetch(`${lab.mirror!}/${image('busybox', arch).mirrorPath}`);
+    const answer = await fetch(`${lab.mirror!}/${BUSYBOX.file(arch).mirrorPath}`);
     if (!answer.ok) throw new Error(`the mirror answers ${answer.status} for busybox`);
     writeFileSync(join(folder, 'busybox.tar'), Buffer.from(await answer.arrayBuffer()));
     await run('tar', ['-xf', join(folder, 'busybox.tar'), '-C', layout]);
@@ -50,7 +51,7 @@ export async function loadStandIn(lab: Lab): Promise<void> {
           config.Entrypoint = ENTRYPOINT;
         });
       }),
-      annotations: { 'io.containerd.image.name': image('headlamp', arch).upstream },
+      annotations: { 'io.containerd.image.name': HEADLAMP.upstream },
     };
     writeFileSync(join(layout, 'index.json'), JSON.stringify(index));
     await run('tar', ['-cf', join(folder, 'headlamp.tar'), '-C', layout, '.']);
@@ -63,5 +64,5 @@ export async function loadStandIn(lab: Lab): Promise<void> {
 
 /** Takes it away again. */
 export async function removeStandIn(lab: Lab): Promise<void> {
-  for (const host of lab.hosts) await ssh(host, `ctr -n k8s.io images rm ${image('headlamp', 'amd64').upstream}`);
+  for (const host of lab.hosts) await ssh(host, `ctr -n k8s.io images rm ${HEADLAMP.upstream}`);
 }

@@ -1,10 +1,14 @@
 import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { MirrorRecipe } from '../../../activities/artifacts/mirror-recipe.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { ensureDebianPackages } from '../../debian.ts';
 import { run, tail, tryRun } from '../../run.ts';
+import type { ImageConfig } from '../oci.ts';
 import { addRootBasics } from '../rootfs.ts';
 import type { FillRoot } from './image.ts';
+
+type PythonImage = Extract<MirrorRecipe, { kind: 'python-image' }>;
 
 /** The release whose Python the image carries; the lab's hosts run the same one. */
 const SUITE = 'bookworm';
@@ -12,7 +16,7 @@ const SUITE = 'bookworm';
 const APP = '/app';
 /** pip reads these from the machine: index, certificates, time limits. */
 const PIP_SETTINGS = /^(PIP_|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|SSL_CERT_FILE)/;
-/** Only pip and the system's package tools need these; the dashboard does not. */
+/** Only pip and the system's package tools need these; the program does not. */
 const LEFT_OUT = [
   'usr/share/doc',
   'usr/share/man',
@@ -36,8 +40,9 @@ const LEFT_OUT = [
   'root',
 ];
 
-/** A Python root with kube-web-view: Debian's interpreter, and the program from PyPI as its own interpreter installs it. */
-export function kubeWebViewRoot(version: string): FillRoot {
+/** A Python root: Debian's interpreter, and the program from PyPI as its own interpreter installs it. */
+export function pythonProgramRoot({ image, requirements, module }: PythonImage): FillRoot {
+  const { name, version } = image;
   return async (rootfs, { report }) => {
     await ensureDebianPackages(['mmdebstrap']);
     report('download', { source: `Debian ${SUITE}: python3`, message: 'unpacking a Python root' });
@@ -53,20 +58,24 @@ export function kubeWebViewRoot(version: string): FillRoot {
       { timeoutMs: 600_000 },
     );
     await addRootBasics(rootfs, { certificates: true });
-    report('download', { source: `PyPI: kube-web-view ${version}`, message: 'installing kube-web-view' });
-    await pipInstall(rootfs, [`kube-web-view==${version}`, 'markupsafe<2.1']);
+    report('download', { source: `PyPI: ${name} ${version}`, message: `installing ${name}` });
+    await pipInstall(rootfs, requirements(version));
     await prune(rootfs);
     // A root that cannot even show its help is no image.
-    await chroot(rootfs, ['/usr/bin/python3', '-m', 'kube_web', '--help'], {
+    await chroot(rootfs, ['/usr/bin/python3', '-m', module, '--help'], {
       PYTHONPATH: APP,
       PYTHONDONTWRITEBYTECODE: '1',
     });
-    return { origin: 'lab', source: `kube-web-view ${version} from PyPI on Debian ${SUITE} python3` };
+    return { origin: 'lab', source: `${name} ${version} from PyPI on Debian ${SUITE} python3` };
   };
 }
 
-/** Environment of the program in the image. */
-export const KUBE_WEB_VIEW_ENV = [`PYTHONPATH=${APP}`, 'PYTHONUNBUFFERED=1', 'PYTHONDONTWRITEBYTECODE=1'] as const;
+/** How the image starts its program. */
+export const pythonProgramConfig = ({ module, user }: PythonImage): ImageConfig => ({
+  entrypoint: ['/usr/bin/python3', '-m', module],
+  user,
+  env: [`PYTHONPATH=${APP}`, 'PYTHONUNBUFFERED=1', 'PYTHONDONTWRITEBYTECODE=1'],
+});
 
 async function pipInstall(rootfs: string, requirements: readonly string[]): Promise<void> {
   const wheels = join(rootfs, 'usr', 'share', 'python-wheels');
