@@ -11,6 +11,7 @@ import { createSshPool } from './host/pool.ts';
 import type { ActivityDeps } from './index.ts';
 import { proxyUrls } from './kube/proxy.ts';
 import type { ActivityMetrics } from './metrics.ts';
+import { loadKinds } from './operations/kind-loader.ts';
 import { loadPhases } from './phases/phase-loader.ts';
 import { createPki } from './pki/pki.ts';
 import { purgeSecrets } from './purge-secrets.ts';
@@ -43,8 +44,10 @@ export async function createActivityDeps(
   });
   metrics = metricsOn?.(() => pool.connections());
   const artifacts = new ArtifactResolver();
-  const phases = new Map((await loadPhases()).map((phase) => [phase.name, phase]));
+  const loaded = await loadPhases();
+  const phases = new Map(loaded.map((phase) => [phase.name, phase]));
   return {
+    kinds: await loadKinds(loaded),
     phases,
     metrics,
     hosts: pool,

@@ -4,9 +4,12 @@ import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, Tasks
 import { KubewrightError } from '../contracts/errors.ts';
 import type { HealthInput, HealthResult } from '../contracts/health.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../contracts/operation.ts';
+import type { OperationTraits } from '../contracts/operation-traits.ts';
 import type { Plan } from '../contracts/plan.ts';
 import type { Timeouts } from '../contracts/timeouts.ts';
 import { checkHealth } from './health/check-health.ts';
+import { findTraits, requireKind } from './operations/kind-loader.ts';
+import type { OperationKinds } from './operations/operation-kind.ts';
 import { type OperationJournal, type RunRef, recordClosed, recordOpened } from './operations/operation-log.ts';
 import { makePlan } from './operations/plan.ts';
 import { withoutSettled } from './operations/plan-settled.ts';
@@ -20,7 +23,7 @@ import { TaskStop } from './tasks/task-stop.ts';
 
 /** What the control activities write. Implemented by the store. */
 export interface Projections {
-  saveOperation(status: OperationStatus): Promise<void>;
+  saveOperation(status: OperationStatus, more?: { traits?: OperationTraits | undefined }): Promise<void>;
   pauseOf(cluster: string, operationId: string): Promise<NonNullable<OperationStatus['pause']> | null>;
   saveTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void>;
   /** Hosts that builds have gone through on since the cluster came to be, once one went through as a whole. */
@@ -28,6 +31,7 @@ export interface Projections {
 }
 
 export type ActivityDeps = TaskDeps & {
+  kinds: OperationKinds;
   journal: OperationJournal & PolicyJournal;
   projections: Projections;
   /** Keeps the plan of an operation; a repetition replaces it. */
@@ -85,7 +89,8 @@ export function createActivities(deps: ActivityDeps): Activities {
             async () => {
               const spec = await deps.spec(input.specRef);
               const served = await deps.projections.servedHosts(input.cluster);
-              const plan = makePlan(input, spec, [...deps.phases.values()], { served });
+              const kind = requireKind(deps.kinds, input.kind);
+              const plan = makePlan(kind, input, spec, [...deps.phases.values()], { served });
               const whole = withTimeouts(await withoutSettled(plan, input, deps), deps.timeouts);
               await deps.plans.save(input.operationId, whole);
               return whole;
@@ -96,7 +101,7 @@ export function createActivities(deps: ActivityDeps): Activities {
       projectStatus: (status) =>
         asFailure(async () => {
           await recordPolicy(deps.journal, status, runRef());
-          await deps.projections.saveOperation(status);
+          await deps.projections.saveOperation(status, { traits: findTraits(deps.kinds, status.kind) });
         }),
       projectTasks: ({ cluster, operationId, tasks }) =>
         asFailure(() => deps.projections.saveTasks(cluster, operationId, tasks)),
@@ -105,7 +110,7 @@ export function createActivities(deps: ActivityDeps): Activities {
           // First the journal: who sees the end may ask for the whole of it.
           await recordPolicy(deps.journal, input.status, runRef());
           const closed = await recordClosed(deps.journal, input, runRef());
-          await deps.projections.saveOperation(input.status);
+          await deps.projections.saveOperation(input.status, { traits: findTraits(deps.kinds, input.status.kind) });
           return closed;
         }),
       takeCommand: (input) => asFailure(() => deps.takeCommand(input)),

@@ -1,3 +1,4 @@
+import type { OperationKind } from '../activities/operations/operation-kind.ts';
 import { deepMerge } from '../activities/phases/options.ts';
 import type { Corrections, Replacement } from '../contracts/api.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
@@ -8,7 +9,7 @@ import { requireOwnAddress } from './address-in-use.ts';
 import type { Caller } from './caller.ts';
 import type { ApiDeps } from './deps.ts';
 import { requireAllowed } from './require-allowed.ts';
-import { requireSameVersions } from './require-same-versions.ts';
+import { requireSpec } from './require-spec.ts';
 import { phaseValidator } from './validate-phases.ts';
 
 /** Changes one host of a spec in place. */
@@ -47,9 +48,9 @@ export function replaced(by: Replacement): Correct {
 export async function correctedSpec(
   deps: ApiDeps,
   caller: Caller,
-  specRef: string,
-  name: string,
-  correct: Correct,
+  /** Of the operation that goes on, or begins, with the spec. */
+  kind: OperationKind,
+  { specRef, host: name, correct }: { specRef: string; host: string; correct: Correct },
 ): Promise<string> {
   const base = await deps.store.specs.get(specRef);
   const cluster = structuredClone(base);
@@ -61,7 +62,7 @@ export async function correctedSpec(
   }
   const valid = validateClusterSpec(cluster, phaseValidator(deps.phases));
   await requireAllowed(deps, caller, valid, base);
-  await requireSameVersions(deps, valid, { base, correct: true });
+  await requireSpec(deps, kind, { before: base, after: valid, isCorrection: true });
   return await deps.store.specs.put(valid);
 }
 

@@ -1,5 +1,6 @@
 import type { Registry } from '@prometheus-io/client';
 import type { PayloadCodec } from '@temporalio/common';
+import type { OperationKinds } from '../activities/operations/operation-kind.ts';
 import type { Phase } from '../activities/phases/phase.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import type { Store } from '../store/index.ts';
@@ -16,6 +17,7 @@ export interface ApiDeps {
   bundleBuilder: Pick<BundleBuilder, 'bundle' | 'signer'>;
   /** In the order of the plan. */
   phases: readonly Phase[];
+  kinds: OperationKinds;
   /** The admin kubeconfig of a built cluster; null when there is none yet. */
   kubeconfig(cluster: string, spec: ClusterSpec): Promise<string | null>;
   /** A kubeconfig of one person, with an end; null when the cluster has no certificates yet. */

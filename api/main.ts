@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
+import { loadKinds } from '../activities/operations/kind-loader.ts';
 import { loadPhases } from '../activities/phases/phase-loader.ts';
 import { COMMAND_KEY_FILE, openSigner } from '../audit/signing-key.ts';
 import { openSinks } from '../audit/sinks/index.ts';
@@ -130,6 +131,7 @@ async function start(
       bundleBuilder,
       limits: config.limits,
       phases,
+      kinds: await loadKinds(phases),
       ...clusterAccess(store, phases),
       codec: payloadCodec(store.payloadKeys),
       loginPaths: config.loginPaths,

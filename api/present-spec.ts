@@ -1,3 +1,4 @@
+import { findTraits } from '../activities/operations/kind-loader.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import { FINAL_STATES } from '../store/changes.ts';
 import type { ApiDeps } from './deps.ts';
@@ -16,7 +17,8 @@ export async function presentSpec(deps: ApiDeps, cluster: string): Promise<Clust
   if (record.state !== 'removed') return await specs.get(record.specRef);
   const { items } = await projections.operations(cluster, { limit: LOOKED_THROUGH });
   const waiting = items.find(
-    ({ mode, kind, state }) => mode === 'apply' && kind !== 'teardown' && !FINAL_STATES.has(state),
+    ({ mode, kind, state }) =>
+      mode === 'apply' && findTraits(deps.kinds, kind)?.effect !== 'removes' && !FINAL_STATES.has(state),
   );
   return waiting ? await specs.get(waiting.specRef) : null;
 }

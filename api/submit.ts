@@ -1,3 +1,5 @@
+import { findTraits, requireKind } from '../activities/operations/kind-loader.ts';
+import { kindTraits } from '../activities/operations/operation-kind.ts';
 import type { ClusterState, SubmitOperation } from '../contracts/actions.ts';
 import { requireFreeAddresses, withAddresses } from './address-in-use.ts';
 import type { ApiDeps } from './deps.ts';
@@ -5,20 +7,23 @@ import { takeDryRun } from './dry-run-limit.ts';
 import { oncePerKey } from './once-per-key.ts';
 
 /** What a route asks to be submitted. Without an idempotency key each request is its own. */
-export type Submission = Omit<SubmitOperation, 'requestId'> & { cluster: string; idempotencyKey?: string | undefined };
+export type Submission = Omit<SubmitOperation, 'requestId' | 'traits'> & {
+  cluster: string;
+  idempotencyKey?: string | undefined;
+};
 
 /**
  * Hand an operation to the cluster's entity, once per idempotency key. Returns the operation's id, and its status is
  * readable from then on. Throws IDEMPOTENCY_KEY_REUSED, TEMPORAL_UNAVAILABLE, OPERATION_RUNNING, and ADDRESS_IN_USE when a
- * host of the spec is a machine of another cluster, for dry runs too. A teardown goes where the spec says: whose the host
- * is then, its mark says. RATE_LIMITED when too many dry runs have not ended.
+ * host of the spec is a machine of another cluster, for dry runs too. What removes hosts goes where the spec says: whose
+ * the host is then, its mark says. RATE_LIMITED when too many dry runs have not ended.
  */
 export async function submitOperation(deps: ApiDeps, submission: Submission): Promise<string> {
   const { cluster, idempotencyKey, ...request } = submission;
   const { actor: _actor, ...asked } = request;
   return await oncePerKey(deps, cluster, idempotencyKey, asked, async (requestId) => {
     const send = () => submit(deps, cluster, request, requestId);
-    if (request.kind === 'teardown') return await send();
+    if (findTraits(deps.kinds, request.kind)?.effect === 'removes') return await send();
     if (request.mode === 'apply') return await withAddresses(deps, request.specRef, send);
     await requireFreeAddresses(deps, request.specRef);
     return await send();
@@ -47,7 +52,8 @@ async function submitted(
 ): Promise<string> {
   // Repeating this with one request id is safe: the entity answers with the operation of the first one.
   const state = await knownState(deps, cluster);
-  const { operationId } = await deps.temporal.submit(cluster, { ...request, requestId }, state);
+  const traits = kindTraits(requireKind(deps.kinds, request.kind));
+  const { operationId } = await deps.temporal.submit(cluster, { ...request, traits, requestId }, state);
   await deps.store.projections.saveOperation(
     {
       operationId,
@@ -65,7 +71,7 @@ async function submitted(
       blockedHosts: [],
       quarantinedHosts: [],
     },
-    { onlyNew: true },
+    { onlyNew: true, traits },
   );
   return operationId;
 }

@@ -1,11 +1,10 @@
-import { makeBuildPlan } from '../activities/operations/build.ts';
+import { conflictIssues } from '../activities/operations/plan-phases.ts';
 import { choiceIssues } from '../activities/phases/capabilities.ts';
 import { folderIssues } from '../activities/phases/folders.ts';
 import { rawPhaseOptions } from '../activities/phases/options.ts';
 import type { Phase } from '../activities/phases/phase.ts';
 import { requirementIssues } from '../activities/phases/requirement-issues.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
-import { KubewrightError } from '../contracts/errors.ts';
 import { describeIssues, type FieldIssue, formatPath } from '../contracts/issues.ts';
 import { unknownWord } from '../contracts/nearest.ts';
 import type { ValidatePhases } from '../contracts/spec-parse.ts';
@@ -48,7 +47,7 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
         ...choiceIssues(cluster, phases),
         ...requirementIssues(cluster, phases),
       );
-    return issues.length > 0 ? issues.slice(0, MOST_ISSUES) : planIssues(cluster, phases);
+    return issues.length > 0 ? issues.slice(0, MOST_ISSUES) : conflictIssues(cluster, phases);
   };
 }
 
@@ -93,27 +92,4 @@ export function specValidator(phases: readonly Phase[]): ValidatePhases {
 function optionIssues(phase: Phase, raw: unknown, path: PropertyKey[]): FieldIssue[] {
   const parsed = phase.options.safeParse(raw);
   return parsed.success ? [] : describeIssues(parsed.error, phase.options, raw, path);
-}
-
-/** What only the plan shows: phases that exclude each other. */
-function planIssues(cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
-  try {
-    makeBuildPlan(
-      {
-        cluster: cluster.metadata.name,
-        operationId: 'validate',
-        kind: 'build',
-        mode: 'check',
-        specRef: '0'.repeat(64),
-        requestId: 'validate',
-        actor: { name: 'validate', role: 'viewer' },
-      },
-      cluster,
-      phases,
-    );
-    return [];
-  } catch (error) {
-    if (!KubewrightError.is(error) || error.code !== 'SPEC_INVALID') throw error;
-    return error.errors ?? [{ path: 'spec.phases', message: error.message }];
-  }
 }

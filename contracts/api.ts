@@ -336,8 +336,3 @@ export const replacement = z.strictObject({
 export type Replacement = z.infer<typeof replacement>;
 export const replaceRequest = replacement.extend(onOperation);
 export const cancelRequest = z.strictObject({ operation: operationId.optional(), reason }).prefault({});
-export const operationRequest = z.strictObject({
-  kind: z.enum(['build', 'check', 'heal']),
-  phases: z.array(dnsLabel).min(1).max(64).optional(),
-  hosts: z.array(dnsLabel).min(1).max(1000).optional(),
-});

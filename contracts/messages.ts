@@ -83,9 +83,11 @@ export function requestDigest(request: {
   phases?: readonly string[] | undefined;
   hosts?: readonly string[] | undefined;
   replaced?: readonly string[] | undefined;
+  options?: Readonly<Record<string, unknown>> | undefined;
 }): string {
-  const { kind, specRef, mode, phases, hosts, replaced } = request;
-  return hash53(JSON.stringify([kind, specRef, mode, phases ?? null, hosts ?? null, replaced ?? null]));
+  const { kind, specRef, mode, phases, hosts, replaced, options } = request;
+  const asked = [kind, specRef, mode, phases ?? null, hosts ?? null, replaced ?? null];
+  return hash53(JSON.stringify(options ? [...asked, options] : asked));
 }
 
 /**

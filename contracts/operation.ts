@@ -49,6 +49,8 @@ export interface OperationRequest {
   /** Only these phases or hosts; absent = all. */
   phases?: string[] | undefined;
   hosts?: string[] | undefined;
+  /** Fields of the request that only its kind knows. */
+  options?: Record<string, unknown> | undefined;
   /** Hosts whose place another machine has taken since: what was known of the old one is forgotten first. */
   replaced?: string[] | undefined;
 }

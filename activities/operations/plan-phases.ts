@@ -1,6 +1,6 @@
 import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
-import { traitsOf } from '../../contracts/earlier-kinds.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
+import type { FieldIssue } from '../../contracts/issues.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { OperationInput } from '../../contracts/operation.ts';
@@ -12,28 +12,9 @@ import { needsOf } from '../phases/needs.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
+import type { OperationKind, PlanParts } from './operation-kind.ts';
 import { maxQuarantined, quorumGroups } from './quorum-groups.ts';
-import { type WindowSizes, windowsOf } from './windows.ts';
-
-/** What a plan depends on besides the spec. */
-export interface PlanWorld {
-  /** Hosts that serve in the cluster already: those that builds have gone through on. */
-  served: readonly string[];
-}
-
-/** Resolves an operation to data. Pure: the spec and the phases in, the plan out. Throws KubewrightError. */
-export type PlanMaker = (
-  input: OperationInput,
-  cluster: ClusterSpec,
-  phases: readonly Phase[],
-  world?: PlanWorld,
-) => Plan;
-
-/** What else a kind of operation gives its plan. */
-export interface PlanExtras extends Partial<Plan> {
-  /** How many hosts that serve are changed at once. Absent: all. */
-  rolls?: { served: readonly string[]; sizes: WindowSizes };
-}
+import { windowsOf } from './windows.ts';
 
 /** How a failed attempt is repeated before its host becomes `blocked`. */
 export const RETRY = {
@@ -43,9 +24,6 @@ export const RETRY = {
   maximumIntervalMs: 10_000,
   backoffCoefficient: 2,
 } as const;
-
-/** The kinds of operation that a phase is part of unless it says otherwise. */
-const BUILDING: readonly string[] = ['build', 'check', 'heal'];
 
 /**
  * A phase with the hosts that it would have in this cluster; null when it is switched off or has none. `out`: hosts that
@@ -76,32 +54,26 @@ function placed(cluster: ClusterSpec, phase: Phase, out: readonly string[]): Pla
 }
 
 /**
- * The plan of the phases that are switched on, each on those of its hosts that `keep` lets through (the pseudo host of
- * worker-process phases always stays). `out`: hosts that cluster-wide phases stay away from. Pure. Throws SPEC_INVALID on
- * phases that exclude each other, QUORUM_WOULD_BREAK when too few hosts would be in.
+ * The plan of the kind's phases that are switched on, each on those of its hosts that `keep` lets through (the pseudo host of
+ * worker-process phases always stays). Pure. Throws SPEC_INVALID on phases that exclude each other, QUORUM_WOULD_BREAK when
+ * too few hosts would be in.
  */
 export function planOfPhases(
+  kind: Pick<OperationKind, 'effect' | 'phases'>,
   input: OperationInput,
-  cluster: ClusterSpec,
   phases: readonly Phase[],
-  keep: (host: string, phase: Phase) => boolean,
-  { rolls, ...more }: PlanExtras = {},
-  out: readonly string[] = more.quarantined ?? [],
+  { cluster, keep, rolls, out: given, ...more }: PlanParts & { cluster: ClusterSpec },
 ): Plan {
+  const out = given ?? more.quarantined ?? [];
   const chosen = phases.flatMap((phase) => {
-    if (!(phase.operations ?? BUILDING).includes(input.kind)) return [];
+    if (kind.phases ? !kind.phases.includes(phase.name) : phase.onDemand) return [];
     const whole = placed(cluster, phase, out);
     if (!whole || (input.phases !== undefined && !input.phases.includes(phase.name))) return [];
     const hosts = whole.hosts.filter((host) => host === CONTROLLER_HOST || keep(host, phase));
     return hosts.length === 0 ? [] : [{ phase, planned: { ...whole, hosts } }];
   });
-  const names = new Set(chosen.map(({ phase }) => phase.name));
-  for (const { phase } of chosen) {
-    const clash = phase.conflicts?.find((other) => names.has(other));
-    if (clash) {
-      throw new KubewrightError('SPEC_INVALID', `phases ${phase.name} and ${clash} exclude each other: choose one`);
-    }
-  }
+  const [conflict] = conflictsAmong(chosen.map(({ phase }) => phase));
+  if (conflict) throw new KubewrightError('SPEC_INVALID', conflict);
   const providers = enabledProviders(cluster, phases);
   const inPlan = chosen.map(({ phase }) => phase);
   const planned = plan.parse({
@@ -119,7 +91,7 @@ export function planOfPhases(
     heartbeatTimeoutMs: DEFAULT_TIMEOUTS.heartbeatMs,
     retry: RETRY,
     ...(rolls && input.mode === 'apply' ? windowed(windowsOf(chosen, { cluster, ...rolls })) : {}),
-    ...(looksAtHealth(input) ? { health: { hosts: healthHosts(input, cluster, chosen, out) } } : {}),
+    ...(looksAtHealth(kind, input) ? { health: { hosts: healthHosts(kind, input, { cluster, chosen, out }) } } : {}),
     ...more,
   } satisfies Plan);
   // A spec that changed since may count on a host that is out.
@@ -130,18 +102,34 @@ export function planOfPhases(
 
 const windowed = (windows: PlanWindow[]) => (windows.length > 0 ? { windows } : {});
 
-/** Of every operation that leaves a cluster behind. */
-const looksAtHealth = (input: OperationInput): boolean =>
-  traitsOf(input).effect !== 'removes' || input.hosts !== undefined;
+/** Pairs of these phases that exclude each other, in words. */
+const conflictsAmong = (phases: readonly Phase[]): string[] => {
+  const names = new Set(phases.map(({ name }) => name));
+  return phases.flatMap(({ name, conflicts = [] }) =>
+    conflicts
+      .filter((other) => names.has(other))
+      .map((other) => `phases ${name} and ${other} exclude each other: choose one`),
+  );
+};
+
+/** Phases of a spec that exclude each other. Pure. */
+export const conflictIssues = (cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] =>
+  conflictsAmong(phases.filter((phase) => !phase.onDemand && placed(cluster, phase, []))).map((message) => ({
+    path: 'spec.phases',
+    message,
+  }));
+
+/** Every operation that leaves a cluster behind ends with its health. */
+const looksAtHealth = ({ effect }: Pick<OperationKind, 'effect'>, { hosts }: OperationInput): boolean =>
+  effect !== 'removes' || hosts !== undefined;
 
 /** Every host that has a task, and the control planes, which know of the others; those first. */
 function healthHosts(
-  input: OperationInput,
-  cluster: ClusterSpec,
-  chosen: readonly { planned: PlanPhase }[],
-  out: readonly string[],
+  { effect }: Pick<OperationKind, 'effect'>,
+  { hosts = [] }: OperationInput,
+  { cluster, chosen, out }: { cluster: ClusterSpec; chosen: readonly { planned: PlanPhase }[]; out: readonly string[] },
 ): string[] {
-  const left = new Set([...out, ...(traitsOf(input).effect === 'removes' ? (input.hosts ?? []) : [])]);
+  const left = new Set([...out, ...(effect === 'removes' ? hosts : [])]);
   const busy = new Set(chosen.flatMap(({ planned }) => planned.hosts));
   const planes = hostsWithRole(cluster, 'control-plane').map(({ name }) => name);
   const others = cluster.spec.hosts.map(({ name }) => name).filter((name) => busy.has(name) && !planes.includes(name));
@@ -152,4 +140,18 @@ function healthHosts(
 export function quarantinedOf(input: OperationInput, cluster: ClusterSpec): string[] {
   const out = new Set(input.quarantine?.map(({ host }) => host));
   return cluster.spec.hosts.map(({ name }) => name).filter((name) => out.has(name));
+}
+
+/**
+ * The hosts that were asked for, by default all that are not in quarantine. Hosts in quarantine are left out unless they are
+ * asked for by name.
+ */
+export function askedHosts(
+  input: OperationInput,
+  cluster: ClusterSpec,
+): Required<Pick<PlanParts, 'keep' | 'quarantined'>> {
+  const { hosts } = input;
+  const quarantined = quarantinedOf(input, cluster).filter((name) => !hosts?.includes(name));
+  const out = new Set(quarantined);
+  return { keep: (host) => (hosts === undefined || hosts.includes(host)) && !out.has(host), quarantined };
 }

@@ -10,8 +10,8 @@ import { placementOf } from './placement.ts';
 export const isEnabled = (cluster: ClusterSpec, phase: Phase): boolean =>
   phase.enabled === undefined || phase.enabled(cluster, phaseOptions(cluster, phase));
 
-/** True for a phase that builds something; others belong to plans of single kinds (teardown). */
-export const builds = (phase: Phase): boolean => phase.operations === undefined;
+/** True for a phase that builds something; others are planned by the operation kinds that name them. */
+export const builds = (phase: Phase): boolean => phase.onDemand !== true;
 
 /** Could this host have a task of the phase? True for each control plane of a phase that runs on one of them. */
 export const isPlaced = (cluster: ClusterSpec, phase: Pick<Phase, 'hosts'>, host: Host): boolean =>

@@ -9,7 +9,7 @@ import { definePhase } from './phase.ts';
 export default definePhase({
   name: 'forget',
   title: 'Forget secrets',
-  operations: ['teardown'],
+  onDemand: true,
   hosts: 'controller',
   needs: [{ phase: 'teardown', on: 'every-host' }],
   timeouts: { applyMs: 5 * 60_000, verifyMs: 10_000 },

@@ -12,9 +12,7 @@ export function needsOf(phase: Phase, among: readonly Phase[], providers: readon
   if (!phase.closing) return needs;
   const named = new Set(needs.map((need) => need.phase));
   const waiting = waitingFor(phase.name, among, providers);
-  const others = among.filter(
-    ({ name, operations }) => operations === undefined && !named.has(name) && !waiting.has(name),
-  );
+  const others = among.filter(({ name, onDemand }) => !onDemand && !named.has(name) && !waiting.has(name));
   const own = (other: Phase): Need => ({
     phase: other.name,
     on: isOnEachHost(other) && isOnEachHost(phase) ? 'same-host' : 'every-host',

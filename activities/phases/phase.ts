@@ -93,8 +93,8 @@ export interface TeardownRun<Options> extends PhaseRun<Options> {
 export interface PhaseSpec<Schema extends z.ZodType> {
   name: string;
   title: string;
-  /** The kinds of operation whose plans it is part of. Default: those that build (build, check, heal). */
-  operations?: readonly string[];
+  /** It is part of the plans of operation kinds that name it, and of no other. */
+  onDemand?: true;
   hosts: PhaseHosts;
   /**
    * What it tells others of capabilities that it provides: `podNetwork.offer(...)`. They are added to `provides`.

@@ -16,7 +16,7 @@ const options = z.strictObject({
 export default definePhase({
   name: 'remove-node',
   title: 'Remove nodes',
-  operations: ['teardown'],
+  onDemand: true,
   hosts: 'one-control-plane',
   needs: [],
   timeouts: { applyMs: 65 * 60_000, verifyMs: 10_000 },

@@ -63,12 +63,18 @@ export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'ver
     // Before anything is refused: the trail names who asked.
     request.actor = actor;
     admit(request, reply, actor);
-    if (RANK[actor.role] < RANK[role]) {
-      throw new KubewrightError('FORBIDDEN', `this needs the role ${role}; the token ${actor.name} has ${actor.role}`);
-    }
+    requireRank(actor, role);
     if (clusters && !request.is404) requireRouteWithin(request, clusters, actor.name);
     request.clusters = clusters;
   });
+}
+
+/** Throws FORBIDDEN when the request's token has less than this role: for routes where the body decides. */
+export const requireRole = (request: FastifyRequest, role: Actor['role']): void => requireRank(actorFor(request), role);
+
+function requireRank(actor: Actor, role: Actor['role']): void {
+  if (RANK[actor.role] >= RANK[role]) return;
+  throw new KubewrightError('FORBIDDEN', `this needs the role ${role}; the token ${actor.name} has ${actor.role}`);
 }
 
 /** 404 for a cluster that the token may not read, so that its existence is not disclosed. */

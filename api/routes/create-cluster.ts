@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { startedKind } from '../../activities/operations/kind-loader.ts';
 import { withPinnedVersions } from '../../activities/operations/versions.ts';
 import { accepted, dryRunAnswer } from '../../contracts/api.ts';
 import { clusterShape } from '../../contracts/cluster.ts';
@@ -10,9 +11,7 @@ import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
 import { presentSpec } from '../present-spec.ts';
 import { requireAllowed } from '../require-allowed.ts';
-import { requireNoRemoval } from '../require-no-removal.ts';
-import { requireNoSwitch } from '../require-no-switch.ts';
-import { requireSameVersions } from '../require-same-versions.ts';
+import { requireSpec } from '../require-spec.ts';
 import { defineRoutes, idempotencyHeaders, operationLinks, responses } from '../route.ts';
 import { submitOperation } from '../submit.ts';
 import { specValidator } from '../validate-phases.ts';
@@ -31,11 +30,12 @@ const query = z.strictObject({
 /** POST /clusters: the one request that builds a cluster. */
 export default defineRoutes((api, deps) => {
   const validatePhases = specValidator(deps.phases);
+  const kind = startedKind(deps.kinds, 'spec');
   const validator = api.validatorCompiler!;
   api.post(
     '/clusters',
     {
-      config: { role: 'operator', anyCluster: true, clusterSpec: true },
+      config: { role: kind.role, anyCluster: true, clusterSpec: true },
       bodyLimit: LIMITS.requestBodyBytes,
       // The body is checked in the handler, in the words of specs: the nearest known key, the place in the document.
       validatorCompiler: (route) =>
@@ -58,13 +58,11 @@ export default defineRoutes((api, deps) => {
       const base = await presentSpec(deps, wanted.metadata.name);
       const spec = withPinnedVersions(wanted, deps.phases, { before: base, given: request.body });
       await requireAllowed(deps, callerOf(request), spec, base);
-      await requireSameVersions(deps, spec, { base, correct: false });
-      await requireNoSwitch(deps, spec, base);
-      await requireNoRemoval(deps, spec, base);
+      if (base) await requireSpec(deps, kind, { before: base, after: spec, isCorrection: false });
       const cluster = spec.metadata.name;
       const operation = await submitOperation(deps, {
         cluster,
-        kind: dryRun ? 'check' : 'build',
+        kind: kind.name,
         mode: dryRun ? 'check' : 'apply',
         specRef: await deps.store.specs.put(spec),
         actor: actorFor(request),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { requireKind, startedKind } from '../../activities/operations/kind-loader.ts';
 import { accepted, actionRequest, amendRequest, replaceRequest, retryRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
@@ -138,7 +139,9 @@ export default defineRoutes((api, deps) => {
         { type: 'amend', host },
         (context, active) =>
           onPresentSpec(deps, active, context, async ({ operationId, specRef: baseSpecRef }) => {
-            const specRef = await correctedSpec(deps, callerOf(request), baseSpecRef, host, corrected(body)!);
+            const specRef = await correctedSpec(deps, callerOf(request), requireKind(deps.kinds, active.kind), {
+              ...{ specRef: baseSpecRef, host, correct: corrected(body)! },
+            });
             return withAddresses(
               deps,
               specRef,
@@ -162,10 +165,12 @@ function decide(
   correct?: Correct,
 ) {
   const { expectedVersion, ...said } = context;
+  const kind = requireKind(deps.kinds, active.kind);
   return onPresentSpec(deps, active, context, async ({ cluster, operationId, specRef: baseSpecRef }) => {
     // Tasks of the worker process block as well; there is nothing to correct, but they can be tried again.
     if (what.host !== CONTROLLER_HOST || correct) requireHost(await deps.store.specs.get(baseSpecRef), what.host);
-    const specRef = correct && (await correctedSpec(deps, caller, baseSpecRef, what.host, correct));
+    const specRef =
+      correct && (await correctedSpec(deps, caller, kind, { specRef: baseSpecRef, host: what.host, correct }));
     const correction = specRef === undefined ? {} : { specRef, baseSpecRef };
     const send = () =>
       deps.temporal.decide(cluster, operationId, { items: [{ ...what, ...said, ...correction }], expectedVersion });
@@ -195,7 +200,7 @@ async function onPresentSpec<T>(
   }
 }
 
-/** A new machine for a host that is out: a heal on the corrected spec. Throws HOST_NOT_BLOCKED for a host that is in. */
+/** A new machine for a host that is out: an operation that brings it in, on the corrected spec. Throws HOST_NOT_BLOCKED for a host that is in. */
 async function replaceInQuarantine(
   deps: ApiDeps,
   caller: Caller,
@@ -204,16 +209,17 @@ async function replaceInQuarantine(
   correct: Correct,
   { requestId }: ActionContext,
 ) {
+  const kind = startedKind(deps.kinds, 'replacement');
   const { specRef: present } = await requireCluster(deps, cluster);
   requireHost(await deps.store.specs.get(present), host);
   const quarantine = await deps.store.projections.quarantine(cluster);
   if (!quarantine.some((each) => each.host === host)) {
     throw new KubewrightError('HOST_NOT_BLOCKED', `host ${host} has no blocked task and is not in quarantine`);
   }
-  const specRef = await correctedSpec(deps, caller, present, host, correct);
+  const specRef = await correctedSpec(deps, caller, kind, { specRef: present, host, correct });
   const operationId = await submitOperation(deps, {
     cluster,
-    kind: 'heal',
+    kind: kind.name,
     mode: 'apply',
     specRef,
     hosts: [host],

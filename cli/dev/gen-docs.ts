@@ -45,7 +45,7 @@ function errorsPage(): string {
 
 /** The order of the phases of a cluster as a Mermaid graph: who waits for whom, with what each provides and disrupts under its name. Pure. */
 function phasesPicture(phases: readonly Phase[]): string[] {
-  const building = phases.filter(({ operations, closing }) => operations === undefined && !closing);
+  const building = phases.filter(({ onDemand, closing }) => !onDemand && !closing);
   const names = new Set(building.map(({ name }) => name));
   const boxes = building.map(({ name, provides = [], disrupts }) => {
     const words = [name, ...provides, ...(disrupts ? [`disrupts ${disrupts}`] : [])];

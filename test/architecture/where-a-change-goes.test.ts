@@ -75,6 +75,13 @@ export default defineCheck({
   evaluate: () => [],
 });
 `,
+  'activities/operations/kinds/toy-operation.ts': `import { defineOperation, someHosts } from '../operation-kind.ts';
+import { askedHosts } from '../plan-phases.ts';
+export default defineOperation({
+  name: 'toy-operation', title: 'toy', role: 'operator', modes: ['apply'], request: someHosts, effect: 'none',
+  clusterStates: { running: 'building', failed: 'degraded', stopped: 'degraded' }, phases: ['chrony'], plan: askedHosts,
+});
+`,
   'activities/health/checks/toy-health.ts': `import { defineHealthCheck } from '../view.ts';
 export default defineHealthCheck(5, () => [{ code: 'NODE_MISSING', subject: 'toy', reason: 'the toy is not there' }]);
 `,
@@ -97,13 +104,15 @@ const REPORT = `
 import { loadPhases } from './activities/phases/phase-loader.ts';
 import { scanChecks } from './activities/phases/preflight/checks.ts';
 import { scanHealthChecks, healthOf } from './activities/health/index.ts';
+import { loadKinds } from './activities/operations/kind-loader.ts';
 import { RESOURCE_KINDS } from './activities/resources/engine/resource-kinds.ts';
 import { scanRoutes } from './api/route.ts';
 import { migrations } from './store/migrations/index.ts';
 const phases = await loadPhases();
+const operations = await loadKinds(phases);
 const urls = [];
-const recorder = new Proxy({}, { get: () => (url) => urls.push(url) });
-const nothing = new Proxy({}, { get: (_, key) => (key === 'phases' ? phases : nothing) });
+const recorder = new Proxy({}, { get: () => (url, { schema }) => urls.push(url + ' ' + (schema.description ?? '')) });
+const nothing = new Proxy({}, { get: (_, key) => (key === 'phases' ? phases : key === 'kinds' ? operations : nothing) });
 for (const add of await scanRoutes()) add(recorder, nothing);
 const view = { cluster: { spec: { hosts: [] } }, out: new Set(), rows: [], hosts: [], objects: [], now: 0 };
 const health = healthOf(view, { at: '', operationId: '', quarantined: [] });
@@ -159,7 +168,10 @@ describe('one new file', () => {
   });
   it('is a part of the health of a cluster', () => expect(found.health).toContain('toy'));
   it('is a migration, after all others', () => expect(found.migrations.at(-1)).toBe('998-toy'));
-  it('is a route', () => expect(found.routes).toContain('/toys'));
+  it('is a route', () => expect(found.routes).toContain('/toys '));
+  it('is a kind of operation, which the API takes', () => {
+    expect(found.routes.find((route) => route.includes('`toy-operation`: toy'))).toMatch('/clusters/:name/operations');
+  });
 });
 
 /** Folders whose files stand in a table beside them, as their lines say; what else is in the folder. */

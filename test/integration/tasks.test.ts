@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { makeBuildPlan } from '../../activities/operations/build.ts';
 import { CATALOGUE } from '../../activities/phases/catalogue.ts';
 import type { TaskResult } from '../../contracts/operation.ts';
 import { fillDisk, rebootHost, restoreDisk, startSshd, stopSshd } from '../../lab/faults.ts';
+import { makePlan } from '../support/plans.ts';
 import { makeBare, onHost, packageNames, type SpecDraft, startOnHost, Workbench } from './support.ts';
 import { fillMirror, SmallMirror } from './support-mirror.ts';
 
@@ -68,7 +68,7 @@ describe('a build', () => {
       actor: { name: 'test', role: 'admin' },
       specRef: '0'.repeat(64),
     } as const;
-    const plan = makeBuildPlan({ ...operation, cluster: lab.name, operationId: 'op', requestId: 'r' }, spec, [
+    const plan = makePlan({ ...operation, cluster: lab.name, operationId: 'op', requestId: 'r' }, spec, [
       ...bench.deps.phases.values(),
     ]);
     const changed: string[] = [];

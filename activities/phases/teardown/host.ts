@@ -85,7 +85,7 @@ async function entriesBeforeLedger(
     entries.push(entry);
   };
   for (const phase of run.phases.values()) {
-    if (!isPlaced(run.cluster, phase, run.host) || !phase.resources || phase.operations) continue;
+    if (!isPlaced(run.cluster, phase, run.host) || !phase.resources || phase.onDemand) continue;
     try {
       for (const resource of await phase.resources(contextOf(run, phase))) {
         for (const { kind = resource.kind, id = resource.id, fills = [] } of kindOf(resource).ledgerEntries?.(

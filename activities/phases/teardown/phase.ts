@@ -6,7 +6,7 @@ import { tearDownHost } from './host.ts';
 export default definePhase({
   name: 'teardown',
   title: 'Teardown',
-  operations: ['teardown'],
+  onDemand: true,
   hosts: 'all',
   needs: [{ phase: 'remove-node', on: 'every-host' }],
   timeouts: { applyMs: 30 * 60_000, verifyMs: 10_000 },

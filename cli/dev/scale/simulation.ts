@@ -110,6 +110,7 @@ export async function simulate(options: SimulationOptions, say: (line: string) =
       readiness: createReadiness([]),
       bundleBuilder: createBundleBuilder({ store, temporal, signer, spool: join(dataDir, 'spool') }),
       phases: [...phases.values()],
+      kinds: deps.kinds,
       kubeconfig: async () => null,
       personalKubeconfig: async () => null,
       codec: payloadCodec(store.payloadKeys),

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { makePlan } from '../../../activities/operations/plan.ts';
 import { withoutSettled } from '../../../activities/operations/plan-settled.ts';
 import { clusterStateOf } from '../../../activities/phases/cluster-state.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
@@ -7,6 +6,7 @@ import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { markSettled } from '../../../activities/phases/settled.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { sampleCluster } from '../../golden/golden.ts';
+import { makePlan } from '../../support/plans.ts';
 
 const phases = new Map((await loadPhases()).map((phase): [string, Phase] => [phase.name, phase]));
 const cluster = sampleCluster();

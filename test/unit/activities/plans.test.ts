@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { makeBuildPlan } from '../../../activities/operations/build.ts';
-import { makePlan } from '../../../activities/operations/plan.ts';
 import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { sampleCluster } from '../../golden/golden.ts';
+import { makePlan } from '../../support/plans.ts';
 
 const input: OperationInput = {
   kind: 'build',
@@ -31,7 +30,7 @@ const phase = (name: string, more: Partial<Phase> = {}): Phase =>
 
 describe('the build plan', () => {
   it('places phases by role, in the order of the spec', () => {
-    const plan = makeBuildPlan(input, sampleCluster(), [
+    const plan = makePlan(input, sampleCluster(), [
       phase('everywhere'),
       phase('members', { hosts: 'etcd', rollout: 'one-by-one' }),
       phase('cluster-wide', { hosts: 'one-control-plane' }),
@@ -50,14 +49,14 @@ describe('the build plan', () => {
   it('leaves out what options switch off, and what was not asked for', () => {
     const phases = [phase('a', { enabled: (_, options) => (options as { on: boolean }).on }), phase('b')];
     const cluster = sampleCluster({ phases: { a: { on: false } } });
-    expect(makeBuildPlan(input, cluster, phases).phases.map(({ name }) => name)).toEqual(['b']);
-    const only = makeBuildPlan({ ...input, phases: ['a'], hosts: ['worker-2'] }, sampleCluster(), phases);
+    expect(makePlan(input, cluster, phases).phases.map(({ name }) => name)).toEqual(['b']);
+    const only = makePlan({ ...input, phases: ['a'], hosts: ['worker-2'] }, sampleCluster(), phases);
     expect(only.phases.map(({ name, hosts }) => ({ name, hosts }))).toEqual([{ name: 'a', hosts: ['worker-2'] }]);
   });
 
   it('refuses phases that exclude each other', () => {
     const phases = [phase('flannel', { conflicts: ['calico'] }), phase('calico')];
-    expect(() => makeBuildPlan(input, sampleCluster(), phases)).toThrow(/flannel and calico exclude each other/);
+    expect(() => makePlan(input, sampleCluster(), phases)).toThrow(/flannel and calico exclude each other/);
   });
 
   it('is the same for the same input, and stays small at 1,000 hosts', () => {
@@ -70,8 +69,8 @@ describe('the build plan', () => {
         }));
         const cluster = sampleCluster({ hosts, network: { podCidr: '10.128.0.0/10' } });
         const phases = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => phase(name));
-        const text = JSON.stringify(makeBuildPlan(input, cluster, phases));
-        expect(JSON.stringify(makeBuildPlan(input, cluster, phases))).toBe(text);
+        const text = JSON.stringify(makePlan(input, cluster, phases));
+        expect(JSON.stringify(makePlan(input, cluster, phases))).toBe(text);
         expect(text.length).toBeLessThan(512 * 1024);
       }),
       { numRuns: 10 },
@@ -209,7 +208,7 @@ describe('several control planes', () => {
   });
 
   it('have the node of a leaving one removed by another', () => {
-    const remove = [phase('remove', { hosts: 'one-control-plane', operations: ['teardown'] })];
+    const remove = [phase('remove-node', { hosts: 'one-control-plane', onDemand: true })];
     const plan = makePlan({ ...input, kind: 'teardown', hosts: ['cp-1'], ...out('cp-2') }, cluster, remove);
     expect(plan.phases.map(({ hosts }) => hosts)).toEqual([['cp-3']]);
   });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { makePlan } from '../../../activities/operations/plan.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { sampleCluster } from '../../golden/golden.ts';
+import { makePlan } from '../../support/plans.ts';
 
 const phases = await loadPhases();
 const cluster = sampleCluster();

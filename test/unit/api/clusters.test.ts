@@ -178,7 +178,7 @@ describe('a dry run', () => {
         errors: [],
       },
     });
-    expect(api.temporal.submitted).toMatchObject([{ kind: 'check', mode: 'check' }]);
+    expect(api.temporal.submitted).toMatchObject([{ kind: 'build', mode: 'check' }]);
     expect((await api.call('GET', '/clusters')).body).toMatchObject({ items: [] });
   });
 
@@ -278,13 +278,31 @@ describe('operations and commands', () => {
   beforeEach(() => post(spec()));
 
   it('run again, check, list', async () => {
-    const again = await api.call('POST', '/clusters/demo/operations', { body: { kind: 'check', hosts: ['cp-1'] } });
-    expect(again).toMatchObject({ status: 202, body: { operation: 'op-2' } });
-    expect(api.temporal.submitted[1]).toMatchObject({ kind: 'check', mode: 'check', hosts: ['cp-1'] });
+    // The kind of an earlier version, and its mode of today.
+    for (const [id, body] of [
+      ['op-2', { kind: 'check', hosts: ['cp-1'] }],
+      ['op-3', { kind: 'build', mode: 'check', hosts: ['cp-1'] }],
+    ] as const) {
+      const again = await api.call('POST', '/clusters/demo/operations', { body });
+      expect(again).toMatchObject({ status: 202, body: { operation: id } });
+      expect(api.temporal.submitted.at(-1)).toMatchObject({ kind: 'build', mode: 'check', hosts: ['cp-1'] });
+      expect((await api.call('GET', `/clusters/demo/operations/${id}`)).body).toMatchObject({
+        ...{ kind: 'build', mode: 'check' },
+      });
+    }
     const { body } = await api.call('GET', '/clusters/demo/operations');
-    expect((body['items'] as Json[]).map((each) => each['operationId'])).toEqual(['op-2', 'op-1']);
-    for (const wrong of [{ kind: 'build', hosts: ['nobody'] }, { kind: 'dance' }, {}, { kind: 'build', extra: 1 }]) {
-      expect((await api.call('POST', '/clusters/demo/operations', { body: wrong })).status).toBe(400);
+    expect((body['items'] as Json[]).map((each) => each['operationId'])).toEqual(['op-3', 'op-2', 'op-1']);
+    for (const [wrong, detail] of [
+      [{ kind: 'build', hosts: ['nobody'] }, 'there is no nobody'],
+      [{ kind: 'buidl' }, '`build`'],
+      [{ kind: 'check', mode: 'check' }, 'unknown key `mode`'],
+      [{ kind: 'heal', mode: 'check' }, 'unknown key `mode`'],
+      [{}, 'body.kind is required'],
+      [{ kind: 'build', mode: 'try' }, 'body.mode'],
+      [{ kind: 'build', extra: 1 }, 'unknown key `extra`'],
+    ] as const) {
+      const answer = await api.call('POST', '/clusters/demo/operations', { body: wrong });
+      expect(answer).toMatchObject({ status: 400, body: { detail: expect.stringContaining(detail) } });
     }
     expect((await api.call('POST', '/clusters/absent/operations', { body: { kind: 'build' } })).status).toBe(404);
   });

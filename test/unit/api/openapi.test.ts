@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { scanRoutes } from '../../../api/route.ts';
+import { kinds } from '../../support/plans.ts';
 import { type Json, type TestApi, testApi } from './support.ts';
 
 const routes = await scanRoutes();
@@ -141,7 +142,12 @@ describe('route schemas', () => {
       addHook: () => undefined,
       validatorCompiler: () => () => ({}),
     };
-    const nothing: unknown = new Proxy({}, { get: (_target, key) => (key === 'phases' ? [] : nothing) });
+    const nothing: unknown = new Proxy(
+      {},
+      {
+        get: (_target, key) => (key === 'phases' ? [] : key === 'kinds' ? kinds : nothing),
+      },
+    );
     for (const add of routes) add(recorder as never, nothing as never);
     return found;
   }

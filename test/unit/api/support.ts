@@ -24,6 +24,7 @@ import { KubewrightError } from '../../../contracts/errors.ts';
 import { openStore, type Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
 import { answersFile } from '../../support/answers.ts';
+import { kinds } from '../../support/plans.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -188,6 +189,7 @@ export async function testApi(
   const temporal = new FakeTemporal();
   const signer = openSigner(dataDir);
   const deps: ApiDeps = {
+    kinds,
     store,
     temporal,
     metrics: new Registry(),

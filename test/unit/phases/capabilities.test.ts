@@ -1,23 +1,23 @@
 import { expect, test } from 'vitest';
-import { makeBuildPlan } from '../../../activities/operations/build.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
 import { loadPhases, sortPhases } from '../../../activities/phases/phase-loader.ts';
 import { phaseValidator } from '../../../api/validate-phases.ts';
 import { sampleCluster } from '../../golden/golden.ts';
+import { makePlan } from '../../support/plans.ts';
 import { toyNetwork } from '../../support/toy-phase.ts';
 
 const real = await loadPhases();
 const input = {
   ...{ cluster: 'sample', operationId: 'op', kind: 'build', mode: 'apply', specRef: '0'.repeat(64), requestId: 'r' },
   actor: { name: 'ann', role: 'operator' },
-} as Parameters<typeof makeBuildPlan>[0];
+} as Parameters<typeof makePlan>[0];
 
 /** A pod network as one new folder, which no file of ours knows, beside our own phases. */
 const withToyNetwork = async (...needs: [string?]): Promise<Phase[]> =>
   sortPhases([...real, ...(await toyNetwork(...needs))]);
 
 test('the plan has names of phases in its needs', () => {
-  const plan = makeBuildPlan(input, sampleCluster(), real);
+  const plan = makePlan(input, sampleCluster(), real);
   const needs = (name: string) => plan.phases.find((phase) => phase.name === name)!.needs;
   expect(needs('verify')).toContainEqual({ phase: 'flannel', on: 'every-host' });
   expect(needs('nodes')).toEqual(
@@ -33,7 +33,7 @@ test('the plan has names of phases in its needs', () => {
 test('another pod network is one folder: not there unless it is named, in place of flannel when it is', async () => {
   const phases = await withToyNetwork();
   const planned = (chosen: Record<string, Record<string, unknown>>) =>
-    makeBuildPlan(input, sampleCluster({ phases: chosen }), phases).phases;
+    makePlan(input, sampleCluster({ phases: chosen }), phases).phases;
   expect(planned({}).map(({ name }) => name)).not.toContain('toynet');
   const chosen = { flannel: { enabled: false }, toynet: { mtu: 1400 } };
   expect(phaseValidator(phases)(sampleCluster({ phases: chosen }))).toEqual([]);

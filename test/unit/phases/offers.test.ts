@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { makeBuildPlan } from '../../../activities/operations/build.ts';
 import { containerRuntime } from '../../../activities/phases/capabilities/container-runtime.ts';
 import { controlPlaneEndpoint } from '../../../activities/phases/capabilities/control-plane-endpoint.ts';
 import { podNetwork } from '../../../activities/phases/capabilities/pod-network.ts';
@@ -12,6 +11,7 @@ import { choicesOf, offeredCapabilities } from '../../../activities/phases/provi
 import { plainText, type Resource, type Text } from '../../../activities/resources/resource.ts';
 import { phaseValidator } from '../../../api/validate-phases.ts';
 import { sampleCluster, sampleContext } from '../../golden/golden.ts';
+import { makePlan } from '../../support/plans.ts';
 import { toyNetwork, toyPhase, toyRuntime } from '../../support/toy-phase.ts';
 
 const real = await loadPhases();
@@ -68,8 +68,8 @@ describe('a toy runtime in place of ours', () => {
     const input = {
       ...{ cluster: 'sample', operationId: 'op', kind: 'build', mode: 'apply', specRef: '0'.repeat(64) },
       ...{ requestId: 'r', actor: { name: 'ann', role: 'operator' } },
-    } as Parameters<typeof makeBuildPlan>[0];
-    const plan = makeBuildPlan(input, sampleCluster({ phases: chosen }), phases);
+    } as Parameters<typeof makePlan>[0];
+    const plan = makePlan(input, sampleCluster({ phases: chosen }), phases);
     expect(plan.phases.map(({ name }) => name)).not.toContain('runtime');
     expect(plan.phases.find(({ name }) => name === 'nodes')!.needs).toContainEqual({
       phase: 'toyrun',

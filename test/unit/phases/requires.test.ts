@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { makeBuildPlan } from '../../../activities/operations/build.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
 import { loadPhases, scanPhases, sortPhases } from '../../../activities/phases/phase-loader.ts';
 import { optionShapes, scanChecks } from '../../../activities/phases/preflight/checks.ts';
@@ -9,6 +8,7 @@ import { type PhaseRequirements, requirementsOn } from '../../../activities/phas
 import type { Resource } from '../../../activities/resources/resource.ts';
 import { phaseValidator } from '../../../api/validate-phases.ts';
 import { type Sample, sampleCluster, sampleContext, sampleFacts } from '../../golden/golden.ts';
+import { makePlan } from '../../support/plans.ts';
 
 /** A pod network and a runtime from a folder of the tests: every phase reads what they require, no file of ours knows them. */
 
@@ -39,7 +39,7 @@ test('they are planned in the place of ours', () => {
   const cluster = sampleCluster({ phases: chosen() });
   expect(phaseValidator(phases)(cluster)).toEqual([]);
   const input = { cluster: 'sample', operationId: 'op', kind: 'build', mode: 'apply', specRef: '0'.repeat(64) };
-  const plan = makeBuildPlan(
+  const plan = makePlan(
     { ...input, requestId: 'r', actor: { name: 'ann', role: 'operator' } } as never,
     cluster,
     phases,

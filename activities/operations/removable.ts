@@ -1,13 +1,12 @@
-import { controlPlaneEndpoint } from '../activities/phases/capabilities/control-plane-endpoint.ts';
-import { offerOf } from '../activities/phases/offers.ts';
-import type { Phase } from '../activities/phases/phase.ts';
-import { type ClusterSpec, hostsWithRole, internalAddress } from '../contracts/cluster.ts';
-import { KubewrightError } from '../contracts/errors.ts';
-import { validateClusterSpec } from '../contracts/spec-parse.ts';
-import { phaseValidator } from './validate-phases.ts';
+import { type ClusterSpec, hostsWithRole, internalAddress } from '../../contracts/cluster.ts';
+import { KubewrightError } from '../../contracts/errors.ts';
+import { validateClusterSpec } from '../../contracts/spec-parse.ts';
+import { controlPlaneEndpoint } from '../phases/capabilities/control-plane-endpoint.ts';
+import { offerOf } from '../phases/offers.ts';
+import type { GuardWorld } from './operation-kind.ts';
 
 /** The spec without a host. */
-export function withoutHost(cluster: ClusterSpec, host: string): ClusterSpec {
+function withoutHost(cluster: ClusterSpec, host: string): ClusterSpec {
   return { ...cluster, spec: { ...cluster.spec, hosts: cluster.spec.hosts.filter(({ name }) => name !== host) } };
 }
 
@@ -15,7 +14,11 @@ export function withoutHost(cluster: ClusterSpec, host: string): ClusterSpec {
  * May the host leave, and a working cluster be left? Throws NOT_FOUND for a host that is not there, QUORUM_WOULD_BREAK
  * for members of etcd and the last control plane, SPEC_INVALID for what else the others cannot do without.
  */
-export function requireRemovable(cluster: ClusterSpec, name: string, phases: readonly Phase[]): void {
+export function requireRemovable(
+  cluster: ClusterSpec,
+  name: string,
+  { phases, validatePhases }: Pick<GuardWorld, 'phases' | 'validatePhases'>,
+): void {
   const host = cluster.spec.hosts.find((each) => each.name === name);
   if (!host) throw new KubewrightError('NOT_FOUND', `the cluster ${cluster.metadata.name} has no host named ${name}`);
   const refuse = (code: 'QUORUM_WOULD_BREAK' | 'SPEC_INVALID', why: string) => {
@@ -34,5 +37,5 @@ export function requireRemovable(cluster: ClusterSpec, name: string, phases: rea
   if ([internalAddress(host), host.address].includes(endpoint)) {
     refuse('SPEC_INVALID', `the others reach the API server through it: its address ${endpoint} is the endpoint`);
   }
-  validateClusterSpec(withoutHost(cluster, name), phaseValidator(phases));
+  validateClusterSpec(withoutHost(cluster, name), validatePhases);
 }

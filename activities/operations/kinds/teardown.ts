@@ -1,0 +1,61 @@
+import type { ClusterSpec } from '../../../contracts/cluster.ts';
+import { defineOperation, someHosts } from '../operation-kind.ts';
+import { quarantinedOf } from '../plan-phases.ts';
+import { requireRemovable } from '../removable.ts';
+
+/**
+ * A whole cluster: every host, those in quarantine too, side by side; then what the store keeps of it. Given hosts: their
+ * nodes leave the cluster through a control plane, then everything is taken back from them. No quorum binds either: the guard
+ * asks which hosts may leave, and one that is away may always be left out.
+ */
+export default defineOperation({
+  name: 'teardown',
+  title: 'takes back everything that Kubewright placed',
+  role: 'operator',
+  modes: ['apply', 'check'],
+  request: someHosts,
+  routes: [
+    {
+      path: '',
+      role: 'admin',
+      operationId: 'deleteCluster',
+      summary: 'Delete a cluster: remove everything that Kubewright placed on its hosts. Needs ?confirm=<name>',
+    },
+    {
+      path: '/hosts/:host',
+      role: 'operator',
+      operationId: 'deleteHost',
+      summary:
+        'Remove a host: drain it, delete its node, remove everything that Kubewright placed there, and delete it from the spec',
+    },
+  ],
+  confirm: true,
+  effect: 'removes',
+  clusterStates: { running: 'removing', failed: 'failed', stopped: 'incomplete' },
+  phases: ['remove-node', 'teardown', 'forget'],
+
+  guard({ spec, request: { hosts = [] } }, world) {
+    for (const host of hosts) requireRemovable(spec, host, world);
+  },
+
+  plan(input, cluster) {
+    const { hosts } = input;
+    if (hosts === undefined) {
+      return { keep: (_host, phase) => phase.hosts !== 'one-control-plane', cluster: etcdLast(cluster), quorum: [] };
+    }
+    const quarantined = quarantinedOf(input, cluster).filter((name) => !hosts.includes(name));
+    return {
+      keep: (host, phase) => phase.hosts === 'one-control-plane' || hosts.includes(host),
+      ...{ focus: [...hosts], quorum: [], quarantined },
+      out: [...quarantined, ...hosts],
+    };
+  },
+});
+
+/** Workers first, etcd last: what is torn down half-way still answers. */
+function etcdLast(cluster: ClusterSpec): ClusterSpec {
+  const rank = ({ roles }: ClusterSpec['spec']['hosts'][number]) =>
+    roles.includes('etcd') ? 2 : roles.includes('control-plane') ? 1 : 0;
+  const hosts = [...cluster.spec.hosts].sort((a, b) => rank(a) - rank(b));
+  return { ...cluster, spec: { ...cluster.spec, hosts } };
+}
