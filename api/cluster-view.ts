@@ -60,6 +60,10 @@ function hostState(own: readonly TaskStatus[], done: number): HostState {
   return has('running') || done > 0 ? 'running' : 'pending';
 }
 
+/** How many tasks are in which state. */
+export const countsOf = (tasks: readonly TaskStatus[]): z.infer<typeof clusterDetail>['taskCounts'] =>
+  Object.fromEntries([...Map.groupBy(tasks, ({ state }) => state)].map(([state, some]) => [state, some.length]));
+
 /** What broke, where, why, and what to do: one line per blocked task. */
 export function blockedHostsOf(tasks: readonly TaskStatus[]): z.infer<typeof blockedHost>[] {
   return tasks

@@ -133,6 +133,7 @@ export const clusterDetail = clusterSummary.extend({
     )
     .max(1000),
   tasks: inlineTasks,
+  taskCounts,
   blockedHosts: z.array(blockedHost).max(1000),
   pause: pauseInfo.optional().describe('Who paused the operation, when and why'),
   quarantinedHosts: operationStatus.shape.quarantinedHosts,

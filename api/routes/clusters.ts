@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { clusterDetail, clusterSummary, pageOf } from '../../contracts/api.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { viewTag } from '../action.ts';
-import { blockedHostsOf, hostsOf, listedOf, summaryOf, timingsOf } from '../cluster-view.ts';
+import { blockedHostsOf, countsOf, hostsOf, listedOf, summaryOf, timingsOf } from '../cluster-view.ts';
 import { clusterParams, defineRoutes, operationLinks, page, requireCluster, responses } from '../route.ts';
 
 /** GET /clusters and GET /clusters/:name. */
@@ -51,6 +51,7 @@ export default defineRoutes((api, deps) => {
         spec: { ...spec },
         hosts: hostsOf(spec, tasks, quarantine),
         tasks: tasks.slice(0, LIMITS.tasksInline),
+        taskCounts: countsOf(tasks),
         blockedHosts: blockedHostsOf(tasks),
         quarantinedHosts: quarantine.map(({ host }) => host),
         ...(status?.version === undefined ? {} : { version: status.version }),
