@@ -638,6 +638,13 @@ export const ERRORS = {
     'The smoke test failed',
     'Read in the evidence which check failed, and between which nodes. Check the network and DNS between them.',
   ),
+  METRICS_MISSING: entry(
+    'kubernetes',
+    true,
+    502,
+    'kubectl top has no figures of a node',
+    'Read the log of the pods of metrics-server in kube-system, and whether they reach port 10250 of the nodes that the evidence names.',
+  ),
   MANIFEST_REFUSED: entry(
     'kubernetes',
     false,

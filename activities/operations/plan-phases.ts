@@ -12,6 +12,7 @@ import { needsOf } from '../phases/needs.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
+import { providesOf } from '../phases/provides.ts';
 import type { OperationKind, PlanParts } from './operation-kind.ts';
 import { maxQuarantined, quorumGroups } from './quorum-groups.ts';
 import { windowsOf } from './windows.ts';
@@ -65,8 +66,11 @@ export function planOfPhases(
   { cluster, keep, rolls, out: given, ...more }: PlanParts & { cluster: ClusterSpec },
 ): Plan {
   const out = given ?? more.quarantined ?? [];
+  const providers = enabledProviders(cluster, phases);
   const chosen = phases.flatMap((phase) => {
     if (kind.phases ? !kind.phases.includes(phase.name) : phase.onDemand) return [];
+    if (phase.onlyWith !== undefined && !providers.some((each) => providesOf(each).includes(phase.onlyWith!)))
+      return [];
     const whole = placed(cluster, phase, out);
     if (!whole || (input.phases !== undefined && !input.phases.includes(phase.name))) return [];
     const hosts = whole.hosts.filter((host) => host === CONTROLLER_HOST || keep(host, phase));
@@ -74,7 +78,6 @@ export function planOfPhases(
   });
   const [conflict] = conflictsAmong(chosen.map(({ phase }) => phase));
   if (conflict) throw new KubewrightError('SPEC_INVALID', conflict);
-  const providers = enabledProviders(cluster, phases);
   const inPlan = chosen.map(({ phase }) => phase);
   const planned = plan.parse({
     planVersion: 1,

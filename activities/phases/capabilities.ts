@@ -1,7 +1,7 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { type FieldIssue, formatPath } from '../../contracts/issues.ts';
 import { builds, isEnabled } from './desired.ts';
-import type { Phase } from './phase.ts';
+import { isOfChoice, type Phase } from './phase.ts';
 import { choicesOf, providesOf } from './provides.ts';
 
 /** The phases among these that provide something and that the cluster's spec leaves switched on. Throws SPEC_INVALID on wrong options. */
@@ -33,7 +33,7 @@ export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): Fi
       },
     ];
   });
-  const optional = phases.filter((phase) => phase.provides !== undefined && phase.optional).map(({ name }) => name);
+  const optional = phases.filter((phase) => isOfChoice(phase) && phase.optional).map(({ name }) => name);
   const perHost = cluster.spec.hosts.flatMap((host, index) =>
     optional
       .filter((name) => Object.hasOwn(host.phases, name) && Object.hasOwn(host.phases[name]!, 'enabled'))

@@ -65,6 +65,13 @@ export interface PhaseContext<Options> {
 /** Hooks and verify also get the host and ways to wait and to fail. */
 export interface PhaseRun<Options> extends PhaseContext<Options> {
   remote: RemoteHost;
+  /**
+   * A control plane whose API server is ready, for what a host's own task asks the cluster or does to its node (cordon, drain):
+   * its commands have the admin's kubeconfig, are in the journal of this task and behind its fence. The next control plane
+   * stands in for one that cannot be reached, for commands without `changes`; those with are refused in mode `check`. Throws
+   * APISERVER_NOT_READY, with what each said, when none is ready.
+   */
+  controlPlane: () => Promise<RemoteHost>;
   /** What the engine changed in this task before this call. */
   changes: readonly Change[];
   /** The host's stamp says that just this desired state was verified before, and this task changed nothing. */
@@ -90,6 +97,12 @@ export interface TeardownRun<Options> extends PhaseRun<Options> {
   baselineOf: (id: string) => string;
 }
 
+/** What a check is given. */
+export interface CheckRun<Options> extends PhaseRun<Options> {
+  /** It held before, at some time: the host served already. */
+  heldBefore: boolean;
+}
+
 export interface PhaseSpec<Schema extends z.ZodType> {
   name: string;
   title: string;
@@ -111,7 +124,8 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   rollout?: 'together' | 'one-by-one' | number;
   /**
    * What its changes disrupt on a host that serves already: they wait for the plan's window of that. Of phases with
-   * resources; `verify` has to tell that the host serves again, for the next host is changed then.
+   * resources; `verify` has to tell that the host serves again, for the next host is changed then. Of a check: the next host is
+   * changed when it holds.
    */
   disrupts?: Disruption;
   timeouts: { applyMs: number; verifyMs: number };
@@ -143,6 +157,8 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * restarts what the cluster or its pods depend on. `component`: its name in messages.
    */
   upgrades?: readonly { component: string; option: string }[];
+  /** Name of a capability; where no phase provides it in a cluster, this one is not planned. */
+  onlyWith?: string;
   /** Other phases that cannot be in the same cluster. */
   conflicts?: readonly string[];
   /**
@@ -183,9 +199,15 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   verify?(run: PhaseRun<z.output<Schema>>): Promise<void>;
   /**
    * The whole task, of a phase that has no state of its own. Observes before it acts, and in mode `check` only reports.
-   * A phase has this, or resources, hooks and verify.
+   * A phase has this, or resources, hooks and verify, or `check`.
    */
   run?(run: PhaseRun<z.output<Schema>>): Promise<Change[]>;
+  /**
+   * The whole task, of a phase that only asks whether something holds: throws when it does not, changes nothing. It is asked
+   * when a phase that it needs changed something since it held, or when its options or hosts are others; otherwise, and in
+   * mode `check`, its task asks no host anything.
+   */
+  check?(run: CheckRun<z.output<Schema>>): Promise<void>;
   /** Small facts for the status answer, after success. */
   facts?(run: PhaseRun<z.output<Schema>>): Promise<Record<string, string | number | boolean>>;
 }
@@ -201,11 +223,17 @@ export function definePhase<Schema extends z.ZodType>(spec: PhaseSpec<Schema>): 
   return phase.optional ? switchable(phase) : phase;
 }
 
+/** It provides something of which a cluster has exactly one provider; capabilities without an offer are such. */
+export function isOfChoice({ offers = [], provides = [] }: Pick<Phase, 'offers' | 'provides'>): boolean {
+  const free = new Set(offers.filter(({ capability }) => !capability.choice).map(({ capability }) => capability.name));
+  return provides.some((name) => !free.has(name));
+}
+
 /** The phase with the option `enabled`. Throws an Error for options that are no object. */
 function switchable(phase: Phase): Phase {
   if (!(phase.options instanceof z.ZodObject)) throw new Error(`phase ${phase.name}: its options are no object`);
   // No default for a provider: hosts of earlier versions carry a digest of its options, which stays the same.
-  const flag = phase.provides ? z.boolean().optional() : z.boolean().default(true);
+  const flag = isOfChoice(phase) ? z.boolean().optional() : z.boolean().default(true);
   return {
     ...phase,
     options: phase.options.extend({

@@ -14,5 +14,19 @@ export function placementOf(cluster: ClusterSpec, where: PhaseHosts): Host[] {
   return hostsWithRole(cluster, where);
 }
 
+/** Names of the nodes that have to be there: all that are in, or those that the operation is about. */
+export function expectedNodes({
+  cluster,
+  quarantined,
+  targetHosts,
+}: {
+  cluster: ClusterSpec;
+  quarantined: readonly string[];
+  targetHosts: readonly string[] | null;
+}): string[] {
+  const names = kubeHosts(cluster).map(({ name }) => name);
+  return names.filter((name) => (targetHosts ? targetHosts.includes(name) : !quarantined.includes(name)));
+}
+
 /** Control planes and workers: hosts with kubelet, runtime and pods. */
 export const runsPods = (host: Host): boolean => host.roles.includes('worker') || host.roles.includes('control-plane');

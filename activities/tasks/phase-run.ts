@@ -10,7 +10,15 @@ const PROBE_INTERVAL_MS = 300;
 /** What hooks and verify get: the context plus the host and bounded ways to wait and to fail. */
 export function phaseRun(
   context: PhaseContext<unknown>,
-  more: { phase: string; remote: RemoteHost; changes: readonly Change[]; verified: boolean; signal: AbortSignal },
+  more: {
+    phase: string;
+    remote: RemoteHost;
+    /** Absent: there is none to reach. */
+    controlPlane?: () => Promise<RemoteHost>;
+    changes: readonly Change[];
+    verified: boolean;
+    signal: AbortSignal;
+  },
 ): PhaseRun<unknown> {
   const fail = (code: ErrorCode, message: string, evidence?: string, blames?: string[]): never => {
     throw new KubewrightError(code, message, {
@@ -23,6 +31,9 @@ export function phaseRun(
   return {
     ...context,
     remote: more.remote,
+    controlPlane:
+      more.controlPlane ??
+      (() => Promise.reject(new KubewrightError('INTERNAL', 'no control plane can be reached here'))),
     changes: more.changes,
     verified: more.verified,
     signal: more.signal,

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { type ClusterSpec, hostsWithRole, sshTarget } from '../../contracts/cluster.ts';
 import { effectOf } from '../../contracts/earlier-kinds.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Host } from '../../contracts/host.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
-import type { Change, TaskInput, TaskResult } from '../../contracts/operation.ts';
+import type { TaskInput, TaskResult } from '../../contracts/operation.ts';
 import type { ClusterStateStore } from '../../store/cluster-state.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
 import { ownershipOf } from '../host/cluster-mark.ts';
@@ -13,21 +12,21 @@ import { fenceToken } from '../host/fence.ts';
 import { KnownSecrets } from '../host/known-secrets.ts';
 import { redactError } from '../host/redact-error.ts';
 import { shownChange } from '../host/shown-change.ts';
-import type { HostFacts, HostOpener, RemoteHost } from '../host/types.ts';
+import type { HostFacts, HostOpener } from '../host/types.ts';
 import type { ProxyUrls } from '../kube/proxy.ts';
 import { type ActivityMetrics, counted } from '../metrics.ts';
 import { clusterStateOf } from '../phases/cluster-state.ts';
-import { ownedBy } from '../phases/desired.ts';
 import { offerOf } from '../phases/offers.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase, PhaseContext } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
 import { markSettled } from '../phases/settled.ts';
 import type { Pki } from '../pki/types.ts';
-import { type Convergence, converge, markVerified } from '../resources/engine/engine.ts';
-import { phaseRun } from './phase-run.ts';
+import { checkStateOf, recordChanged } from './check-answers.ts';
+import { openControlPlane, planesInTurn, scopeFor } from './control-plane.ts';
 import { type AttemptRef, type TaskJournal, TaskRecorder } from './recorder.ts';
 import { stoppable, type TaskStop } from './task-stop.ts';
+import { NO_REMOTE, walk } from './walk.ts';
 
 /** What tasks need from the outside world. */
 export interface TaskDeps {
@@ -72,13 +71,6 @@ const NO_FACTS: HostFacts = {
   virtualization: '',
 };
 
-const NO_REMOTE: RemoteHost = {
-  name: CONTROLLER_HOST,
-  exec: () => Promise.reject(new Error('a worker-process phase has no host')),
-  script: () => Promise.reject(new Error('a worker-process phase has no host')),
-  upload: () => Promise.reject(new Error('a worker-process phase has no host')),
-};
-
 /**
  * One phase on one host, from connection to verified: opens the host, converges the phase's resources, runs its hooks,
  * verifies. Safe to repeat at any point: everything observes before it acts.
@@ -113,34 +105,44 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
     // It needs no proxy either, and must not fail for a login that is gone already.
     const proxy = removes ? null : ((await deps.proxy?.(cluster, (value) => secrets.add(value))) ?? null);
     const clusterState = clusterStateOf(deps.clusterState, input.cluster, input.mode);
-    let remote = NO_REMOTE;
-    let facts = NO_FACTS;
-    if (input.host !== CONTROLLER_HOST) {
-      runtime.step('connect');
-      const session = await deps.hosts.open(sshTarget(cluster, host), {
+    const options = phaseOptions(cluster, phase, host);
+    const quarantined = input.quarantined ?? [];
+    const attempt = fenceToken(input.operationId, input.round, runtime.attempt);
+    const task = { cluster, phases: deps.phases, phase, host, clusterState };
+    const checkState = phase.check ? await checkStateOf(task, { options, quarantined }) : null;
+    // What holds, and depends on nothing that changed since, costs no host anything; a dry run asks nothing either.
+    if (checkState && (checkState.holds || input.mode === 'check')) return nothingDone(started);
+    const open = async (target: Host, scope: string) =>
+      deps.hosts.open(sshTarget(cluster, target), {
         cluster: input.cluster,
         signal: runtime.signal,
         recorder: counted(runtime.stop ? stoppable(recorder, runtime.stop) : recorder, deps.metrics),
         secrets,
         owner: await ownershipOf(cluster, { pki, clusterState, removes, mode: input.mode }),
         // A dry run looks beside whatever runs; everything else has the phase on this host to itself.
-        ...(input.mode === 'check'
-          ? {}
-          : {
-              fence: { scope: input.phase, token: fenceToken(input.operationId, input.round, runtime.attempt) },
-              claims: 'with-first-command' as const,
-            }),
+        ...(input.mode === 'check' ? {} : { fence: { scope, token: attempt }, claims: 'with-first-command' as const }),
       });
+    let remote = NO_REMOTE;
+    let facts = NO_FACTS;
+    if (input.host !== CONTROLLER_HOST) {
+      runtime.step('connect');
+      const session = await open(host, input.phase);
       remote = session.host;
       facts = session.facts;
     }
+    const controlPlane = () =>
+      openControlPlane({
+        planes: planesInTurn(cluster, host, quarantined),
+        open: async (plane) => (await open(plane, scopeFor(phase.name, input.host))).host,
+        mode: input.mode,
+      });
 
     const context: PhaseContext<unknown> = {
       cluster,
       operation: input.operationId,
       host,
       peers: phase.hosts === 'one-control-plane' ? [host] : placementOf(cluster, phase.hosts),
-      options: phaseOptions(cluster, phase, host),
+      options,
       offer: (capability, other = host) => offerOf({ cluster, phases: deps.phases.values() }, capability, other),
       facts,
       pki,
@@ -148,12 +150,20 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       purgeSecrets: (what) => deps.purgeSecrets(input.cluster, what),
       artifacts: deps.artifacts(cluster, proxy),
       proxy,
-      quarantined: input.quarantined ?? [],
+      quarantined,
       targetHosts: input.focus ?? null,
       clusterState,
       mode: input.mode,
     };
-    const { changes, restarts, hookChanges, held } = await walk(phase, context, remote, guarded, input.probe);
+    const { changes, restarts, hookChanges, held } = await walk(phase, context, {
+      remote,
+      controlPlane,
+      runtime: guarded,
+      probe: input.probe ?? false,
+      heldBefore: checkState?.heldBefore ?? false,
+      changed: () => recordChanged(task, attempt),
+    });
+    await checkState?.record();
     if (phase.closing && !held) await markSettled(clusterState, phase.name, input.host);
     if (hookChanges.length > 0) {
       await recorder.recordChanges(
@@ -177,65 +187,14 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
   }
 }
 
-/**
- * The fixed order within a task: before, probe + diff + apply, after, verify. `probe`: goes on behind the diff only where
- * nothing differs and the phase was verified.
- */
-async function walk(
-  phase: Phase,
-  context: PhaseContext<unknown>,
-  remote: RemoteHost,
-  runtime: TaskRuntime,
-  probe = false,
-): Promise<{ changes: Change[]; restarts: string[]; hookChanges: Change[]; held?: true }> {
-  const run = (changes: readonly Change[], verified = false) =>
-    phaseRun(context, { phase: phase.name, remote, changes, verified, signal: runtime.signal });
-
-  if (phase.run) {
-    runtime.step(phase.name);
-    const changes = await phase.run(run([]));
-    return { changes, restarts: [], hookChanges: context.mode === 'check' ? [] : changes };
-  }
-  if (phase.hooks?.before) {
-    runtime.step('before');
-    await phase.hooks.before(run([]));
-  }
-  const resources = ownedBy(context.cluster, phase.name, (await phase.resources?.(context)) ?? []);
-  let outcome: Convergence = { changes: [], restarts: [], verified: false, desiredDigest: '' };
-  const local = remote === NO_REMOTE;
-  // A phase without resources still carries a stamp: what it verified is then its options and its peers.
-  const identity = digestOf({ options: context.options, peers: context.peers.map((peer) => peer.name) });
-  if (!local && (resources.length > 0 || phase.verify)) {
-    outcome = await converge({
-      remote,
-      resources,
-      facts: context.facts,
-      mode: probe ? 'check' : context.mode,
-      phase: phase.name,
-      identity,
-      onStep: (step) => runtime.step(step),
-      signal: runtime.signal,
-    });
-  }
-  const changes = [...outcome.changes];
-  if (context.mode === 'check') return { changes, restarts: [], hookChanges: [] };
-  if (probe && (changes.length > 0 || (phase.verify !== undefined && !outcome.verified)))
-    return { changes: [], restarts: [], hookChanges: [], held: true };
-
-  // Commands say what they change; what a hook did is known only when it says so.
-  const hookChanges: Change[] = [];
-  if (phase.hooks?.after) {
-    runtime.step('after');
-    hookChanges.push(...(await phase.hooks.after(run(changes, outcome.verified && changes.length === 0))));
-    changes.push(...hookChanges);
-  }
-  if (phase.verify && !(outcome.verified && changes.length === 0)) {
-    runtime.step('verify');
-    await phase.verify(run(changes));
-    if (!local) await markVerified(remote, phase.name, outcome.desiredDigest);
-  }
-  return { changes, restarts: outcome.restarts, hookChanges };
-}
+const nothingDone = (started: number): TaskResult => ({
+  changes: [],
+  changeCount: 0,
+  restarts: [],
+  commands: 0,
+  commandMs: 0,
+  durationMs: Date.now() - started,
+});
 
 function findHost(cluster: ClusterSpec, name: string): Host {
   if (name === CONTROLLER_HOST) return hostsWithRole(cluster, 'control-plane')[0]!;
@@ -249,8 +208,4 @@ function stopped(error: unknown, { aborted, reason }: AbortSignal): unknown {
   if (!aborted || KubewrightError.is(error)) return error;
   if (error !== reason && !(error instanceof Error && error.name === 'AbortError')) return error;
   return new KubewrightError('COMMAND_ABORTED', 'the task was stopped', { cause: error });
-}
-
-function digestOf(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }

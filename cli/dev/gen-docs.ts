@@ -47,8 +47,10 @@ function errorsPage(): string {
 function phasesPicture(phases: readonly Phase[]): string[] {
   const building = phases.filter(({ onDemand, closing }) => !onDemand && !closing);
   const names = new Set(building.map(({ name }) => name));
-  const boxes = building.map(({ name, provides = [], disrupts }) => {
-    const words = [name, ...provides, ...(disrupts ? [`disrupts ${disrupts}`] : [])];
+  const boxes = building.map((phase) => {
+    const { name, provides = [], disrupts } = phase;
+    const role = disrupts ? [phase.check ? `window of ${disrupts}` : `disrupts ${disrupts}`] : [];
+    const words = [name, ...provides, ...role];
     return `  ${name}["${words.join('<br>')}"]`;
   });
   const lines = building.flatMap((phase) =>

@@ -5,6 +5,7 @@ import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
 import { waitForDeployments } from '../../kube/rollout.ts';
 import type { LeafRequest } from '../../pki/types.ts';
 import { manifests } from '../../resources/manifests.ts';
+import { resourceMetrics } from '../capabilities/resource-metrics.ts';
 import { definePhase } from '../phase.ts';
 import { METRICS_SERVER } from './artifacts.ts';
 import { METRICS_PORT, METRICS_SERVICE, METRICS_TLS_SECRET, metricsServer } from './manifests.ts';
@@ -34,6 +35,7 @@ export default definePhase({
   title: 'Metrics',
   hosts: 'one-control-plane',
   optional: true,
+  offers: [resourceMetrics.offer(() => ({ api: 'metrics.k8s.io/v1beta1' }))],
   needs: [
     // Its own API server, kubectl and kubeconfig.
     { phase: 'master', on: 'same-host' },

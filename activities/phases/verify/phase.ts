@@ -7,11 +7,11 @@ import { internalIpv4 } from '../../kube/network.ts';
 import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { file } from '../../resources/file.ts';
 import { definePhase, type PhaseContext, type PhaseRun } from '../phase.ts';
+import { expectedNodes } from '../placement.ts';
 import { BUSYBOX } from './artifacts.ts';
 import { NODES_SCRIPT, parseFailures, unreachableNodes, unreadyNodes } from './checks.ts';
 import { SMOKE_NAME, smokeObjects } from './manifests.ts';
 import { SMOKE_SCRIPT } from './smoke-script.ts';
-import { nodesWithoutMetrics } from './top.ts';
 
 /** What the cluster was when it was last verified; anything else is verified anew. */
 const RECORD = `${KUBEWRIGHT_DIR}/cluster.json`;
@@ -25,7 +25,7 @@ const options = z.strictObject({
     .describe('Number of other nodes that each node must reach in the network test; a smaller cluster tests all'),
 });
 
-/** The whole cluster: nodes Ready at the wanted version; pods reach each other, services and DNS; `kubectl top` answers. */
+/** The whole cluster: nodes Ready at the wanted version; pods reach each other, services and DNS. */
 export default definePhase({
   name: 'verify',
   title: 'Smoke test',
@@ -37,10 +37,11 @@ export default definePhase({
     { phase: 'nodes', on: 'every-host' },
     { phase: 'node-labels', on: 'every-host' },
     { phase: 'pod-network', on: 'every-host' },
+    { phase: 'node-ready', on: 'every-host' },
     { phase: 'chrony', on: 'every-host' },
     { phase: 'registry', on: 'every-host' },
     { phase: 'dns', on: 'every-host' },
-    // Not metrics: pods are tried while metrics-server collects its first figures, which are waited for at the end.
+    // Not metrics: pods are tried while metrics-server collects its first figures, which metrics-ready waits for.
     { phase: 'dashboard', on: 'every-host' },
     // What is tested is the cluster as it stays.
     { phase: 'cleanup', on: 'every-host' },
@@ -54,7 +55,7 @@ export default definePhase({
     /** Every time, changed or not. */
     async before(run) {
       const { cluster, remote, waitFor } = run;
-      const wanted = nodesOf(run);
+      const wanted = expectedNodes(run);
       const message = 'not every node is Ready at the wanted version';
       await waitFor({ code: 'NODE_NOT_READY', message, timeoutMs: 60_000 }, async () => {
         const { stdout, stderr } = await remote.script(NODES_SCRIPT, [pingTargets(run)], {
@@ -100,27 +101,12 @@ export default definePhase({
       );
     }
     if (!stdout.endsWith('end\n')) fail('SMOKE_TEST_FAILED', 'the smoke test broke off', `${stdout}\n${stderr}`);
-    const missing = await nodesWithoutMetrics(run, names);
-    if (missing.length > 0) {
-      const evidence = missing.map((node) => `top metrics-server -> ${node}: no metrics of this node`).join('\n');
-      fail('SMOKE_TEST_FAILED', `check top failed: no metrics of ${missing.slice(0, 5).join(', ')}`, evidence);
-    }
   },
 });
 
-/** The nodes that are to be there: all that are in, or those that the operation is about. */
-function nodesOf({
-  cluster,
-  quarantined,
-  targetHosts,
-}: Pick<PhaseContext<unknown>, 'cluster' | 'quarantined' | 'targetHosts'>) {
-  const names = kubeHosts(cluster).map(({ name }) => name);
-  return names.filter((name) => (targetHosts ? targetHosts.includes(name) : !quarantined.includes(name)));
-}
-
 /** Those nodes as the scripts listen to them. One that is known by a DNS name is not: it may be the name that is lost. */
 function pingTargets(run: PhaseRun<unknown>): string {
-  const wanted = new Set(nodesOf(run));
+  const wanted = new Set(expectedNodes(run));
   return kubeHosts(run.cluster)
     .filter(({ name }) => wanted.has(name) && name !== run.host.name)
     .flatMap((host) => {
@@ -141,7 +127,7 @@ function failIfUnreachable(run: PhaseRun<unknown>, output: string): void {
 
 /** Where test pods run. A single node has no peer for the network test: this control plane joins it. */
 function smokeNodesOf(context: PhaseContext<unknown>): string[] {
-  const names = nodesOf(context);
+  const names = expectedNodes(context);
   return names.includes(context.host.name) ? names : [context.host.name, ...names];
 }
 

@@ -9,11 +9,11 @@ import { askKubectl } from '../../../activities/kube/kubectl.ts';
 import etcd from '../../../activities/phases/etcd/phase.ts';
 import master from '../../../activities/phases/master/phase.ts';
 import metrics from '../../../activities/phases/metrics/phase.ts';
+import { nodesWithoutMetrics } from '../../../activities/phases/metrics-ready/top.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
 import registry from '../../../activities/phases/registry/phase.ts';
 import removeNode from '../../../activities/phases/remove-node.ts';
 import { SMOKE_SCRIPT } from '../../../activities/phases/verify/smoke-script.ts';
-import { nodesWithoutMetrics } from '../../../activities/phases/verify/top.ts';
 import { phaseRun } from '../../../activities/tasks/phase-run.ts';
 import { sampleContext } from '../../golden/golden.ts';
 
@@ -145,7 +145,7 @@ esac`,
 
   it('asks for metrics also when the API server could not answer at first', async () => {
     kubectl(`echo '${REFUSED}' >&2; exit 1`, LIST);
-    expect(await nodesWithoutMetrics({ remote }, ['w-1', 'w-2'])).toEqual([]);
+    expect(await nodesWithoutMetrics({ remote }, { api: 'metrics.k8s.io/v1beta1', nodes: ['w-1', 'w-2'] })).toEqual([]);
     expect(asked(/--raw/)).toBe(1);
   });
 

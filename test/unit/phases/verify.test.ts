@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { missingNodes, TOP_SCRIPT } from '../../../activities/phases/metrics-ready/top.ts';
 import {
   NODES_SCRIPT,
   parseFailures,
@@ -12,7 +13,6 @@ import {
 } from '../../../activities/phases/verify/checks.ts';
 import verify from '../../../activities/phases/verify/phase.ts';
 import { SMOKE_SCRIPT } from '../../../activities/phases/verify/smoke-script.ts';
-import { missingNodes, TOP_SCRIPT } from '../../../activities/phases/verify/top.ts';
 
 const line = (...words: string[]) => words.join('\t');
 
@@ -93,7 +93,10 @@ esac
     rmSync(join(folder, 'asked'), { force: true });
     const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
     const input = `set -eu\n${TOP_SCRIPT}`;
-    return missingNodes(execFileSync('sh', ['-s', String(seconds), ...nodes], { input, encoding: 'utf8', env }), nodes);
+    return missingNodes(
+      execFileSync('sh', ['-s', String(seconds), 'metrics.k8s.io/v1beta1', ...nodes], { input, encoding: 'utf8', env }),
+      nodes,
+    );
   };
   try {
     kubectl('true');

@@ -1,23 +1,24 @@
 import { KUBECTL_ENV } from '../../kube/kubectl.ts';
 import type { PhaseRun } from '../phase.ts';
 
-/** As long as the phase `metrics` waits for its Deployment and its API, ms: both go on at the same time. */
+/** For the figures of all nodes, ms. */
 const TIMEOUT_MS = 4 * 60_000;
 /** The longest single wait, s: a pause that drains waits for the command that runs. */
 const PIECE_S = 15;
 
 /**
- * Until the metrics API has figures of all these nodes, which takes two rounds of scraping after a kubelet's start; the
- * names that it has none of in the end. Without the API at all there is nothing to wait for: metrics were never built.
+ * Until the metrics API (`api`: group and version) has figures of all these nodes, which takes two rounds of scraping after a
+ * kubelet's start; the names that it has none of in the end. Without the API at all there is nothing to wait for: metrics were
+ * never built.
  */
 export async function nodesWithoutMetrics(
   { remote }: Pick<PhaseRun<unknown>, 'remote'>,
-  nodes: readonly string[],
+  { api, nodes }: { api: string; nodes: readonly string[] },
 ): Promise<string[]> {
   const until = performance.now() + TIMEOUT_MS;
   for (;;) {
     const seconds = Math.min(PIECE_S, Math.max(1, Math.ceil((until - performance.now()) / 1000)));
-    const { stdout } = await remote.script(TOP_SCRIPT, [String(seconds), ...nodes], {
+    const { stdout } = await remote.script(TOP_SCRIPT, [String(seconds), api, ...nodes], {
       env: KUBECTL_ENV,
       okCodes: 'any',
       timeoutMs: PIECE_S * 1000 + 60_000,
@@ -35,15 +36,16 @@ export function missingNodes(output: string, nodes: readonly string[]): string[]
   return nodes.filter((name) => !there.has(name));
 }
 
-/** `<seconds> <node>...`: `none` where there is no metrics API; else `node <name>` for each that it has figures of. */
+/** `<seconds> <api> <node>...`: `none` where there is no metrics API; else `node <name>` for each that it has figures of. */
 export const TOP_SCRIPT = `
 deadline=$(($(date +%s) + $1))
-shift
-case $(kubectl get apiservice v1beta1.metrics.k8s.io 2>&1) in
+api=$2
+shift 2
+case $(kubectl get apiservice "\${api#*/}.\${api%/*}" 2>&1) in
   *NotFound*) echo none; exit ;;
 esac
 while :; do
-  answer=$(kubectl get --raw /apis/metrics.k8s.io/v1beta1/nodes 2>/dev/null) || answer=
+  answer=$(kubectl get --raw "/apis/$api/nodes" 2>/dev/null) || answer=
   found=
   for node in "$@"; do
     case $answer in *"\\"name\\":\\"$node\\""*) found="$found $node" ;; esac
