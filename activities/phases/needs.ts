@@ -22,8 +22,8 @@ export function needsOf(phase: Phase, among: readonly Phase[], providers: readon
 
 const isOnEachHost = ({ hosts }: Phase): boolean => hosts !== 'one-control-plane' && hosts !== 'controller';
 
-/** The phase, and all that need it, straight or by others. Pure. */
-export function waitingFor(name: string, among: readonly Phase[], providers: readonly Phase[] = among): Set<string> {
+/** The phase, and all that need it, straight or by others. */
+function waitingFor(name: string, among: readonly Phase[], providers: readonly Phase[]): Set<string> {
   const found = new Set([name]);
   const needs = new Map(among.map((phase) => [phase.name, resolveNeeds(phase, providers)]));
   for (let size = 0; size !== found.size; ) {

@@ -113,7 +113,7 @@ export interface Requirements {
   forwards?: readonly PacketSource[];
   ownRules?: OwnRules;
   srvRecords?: readonly RequiredSrv[];
-  /** What it installs. Of phases that come after `binaries` in the plan, that one downloads it while etcd forms. */
+  /** What it installs. Of phases that wait for `binaries` on the same host, that one downloads it while etcd forms. */
   artifacts?: readonly RequiredArtifact[];
   /** Images that it runs: the cluster's registry is filled with them. */
   images?: readonly Image[];

@@ -57,6 +57,22 @@ import { definePhase } from '../phase.ts';
 import { ownKind } from './own-resource.ts';
 ${phase('toy-folder', 'optional: true, resources: () => [ownKind()],')}`,
   'activities/phases/toy-folder/own-resource.ts': kind('ownKind', '../../resources/resource.ts'),
+  'activities/phases/toy-folder/artifacts.ts': `import { defineArtifact } from '../../artifacts/artifact.ts';
+import { defineImage } from '../../artifacts/image.ts';
+export const TOY = defineArtifact({
+  name: 'toy-program', version: '1.0.0', format: 'binary', otherwise: 'beside', members: () => [{ path: '', name: 'toy' }],
+  path: (version) => 'toy/' + version, url: (version) => 'https://toy.example/' + version,
+});
+export const IMAGE = defineImage({
+  name: 'toy-image', version: '1.0.0', upstream: 'toy.example/toy:1.0.0', required: true, sizeMiB: 1,
+});
+`,
+  'activities/phases/toy-folder/mirror.ts': `import { TOY } from './artifacts.ts';
+export default [{
+  kind: 'go', artifacts: [TOY], seconds: 1,
+  build: (version) => ({ module: 'toy.example', version: 'v' + version, builds: [], ldflags: [] }),
+}];
+`,
   'activities/resources/toy-kind.ts': kind('toyKind', './resource.ts'),
   'activities/phases/capabilities/toy-capability.ts': `import { z } from 'zod';
 import { defineCapability } from '../capability.ts';
@@ -103,11 +119,16 @@ export default defineRoutes((api) => {
 const REPORT = `
 import { loadPhases } from './activities/phases/phase-loader.ts';
 import { scanChecks } from './activities/phases/preflight/checks.ts';
+import { CATALOGUE } from './activities/phases/catalogue.ts';
 import { scanHealthChecks, healthOf } from './activities/health/index.ts';
 import { loadKinds } from './activities/operations/kind-loader.ts';
 import { RESOURCE_KINDS } from './activities/resources/engine/resource-kinds.ts';
 import { scanRoutes } from './api/route.ts';
 import { migrations } from './store/migrations/index.ts';
+import { GoWorkshop } from './lab/mirror/go/workshop.ts';
+import { scanRecipes } from './lab/mirror/recipes.ts';
+import { openWeb } from './lab/mirror/sources/web.ts';
+import { mirrorUnits } from './lab/mirror/units.ts';
 const phases = await loadPhases();
 const operations = await loadKinds(phases);
 const urls = [];
@@ -116,7 +137,13 @@ const nothing = new Proxy({}, { get: (_, key) => (key === 'phases' ? phases : ke
 for (const add of await scanRoutes()) add(recorder, nothing);
 const view = { cluster: { spec: { hosts: [] } }, out: new Set(), rows: [], hosts: [], objects: [], now: 0 };
 const health = healthOf(view, { at: '', operationId: '', quarantined: [] });
+const mirror = { arch: 'amd64', kubernetesVersion: '1.36.3' };
+const workshop = new GoWorkshop({ ...mirror, cacheDir: '/nowhere', workDir: '/nowhere' });
+const recipes = await scanRecipes();
 console.log(JSON.stringify({
+  preload: phases.find(({ name }) => name === 'registry').options.parse({ preload: ['toy-image'] }).preload,
+  mirror: mirrorUnits({ ...mirror, workshop, web: openWeb(), catalogue: CATALOGUE, recipes })
+    .map(({ name, sources }) => [name, ...sources.map((each) => each.name)].join(' ')),
   phases: phases.map(({ name }) => name),
   checks: (await scanChecks()).map(({ name }) => name),
   preflight: Object.keys(phases.find(({ name }) => name === 'preflight').options.parse({})),
@@ -128,7 +155,10 @@ console.log(JSON.stringify({
 `;
 
 describe('one new file', () => {
-  let found: Record<'phases' | 'checks' | 'preflight' | 'kinds' | 'health' | 'routes' | 'migrations', string[]>;
+  let found: Record<
+    'phases' | 'checks' | 'preflight' | 'kinds' | 'health' | 'routes' | 'migrations' | 'preload' | 'mirror',
+    string[]
+  >;
   let docs: (page: string) => string;
 
   beforeAll(async () => {
@@ -165,6 +195,10 @@ describe('one new file', () => {
   });
   it('is a kind of resource, of all phases or of one', () => {
     expect(found.kinds).toEqual(expect.arrayContaining(['toyKind', 'ownKind']));
+  });
+  it('has the files and images of a phase, and how a mirror gets them', () => {
+    expect(found.preload).toEqual(['toy-image']);
+    expect(found.mirror).toEqual(expect.arrayContaining(['toy-program release go-build', 'image/toy-image pull']));
   });
   it('is a part of the health of a cluster', () => expect(found.health).toContain('toy'));
   it('is a migration, after all others', () => expect(found.migrations.at(-1)).toBe('998-toy'));
