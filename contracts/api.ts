@@ -53,7 +53,9 @@ export const operationDetail = operationStatus.extend({
   changes: z
     .array(taskChanges)
     .max(LIMITS.tasksInline)
-    .describe('Only with `changes=true`: what each task in `tasks` changed, or in a dry run would change'),
+    .describe(
+      'Only with `changes=true`: what each task in `tasks` changed, or in a dry run would change; 20,000 changes in all, GET .../tasks has the others',
+    ),
   plan: plan
     .nullable()
     .optional()

@@ -36,6 +36,8 @@ export const LIMITS = {
   tasksInline: 1000,
   /** Changes that are kept and shown of one task; their number is always whole. */
   changesPerTask: 200,
+  /** Changes in the status of an operation, all its tasks together; pages of tasks have the others. */
+  changesInline: 20_000,
   /** Items of one page of a list. */
   pageSize: 200,
 } as const;
