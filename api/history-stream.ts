@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printableJson } from '../contracts/printable.ts';
-import type { JournalEntry } from '../contracts/record.ts';
+import { type JournalEntry, RECORD_FIELDS } from '../contracts/record.ts';
 import type { Journal, JournalFilter } from '../store/journal.ts';
 
 /** Records read at once. */
@@ -83,31 +83,12 @@ export async function* serverSentOf(entries: AsyncIterable<Streamed>): AsyncGene
   }
 }
 
-const COLUMNS = [
-  ...([
-    'id',
-    'startedAt',
-    'endedAt',
-    'result',
-    'interrupted',
-    'kind',
-    'actor',
-    'actorId',
-    'requestId',
-    'cluster',
-    'operation',
-  ] as const),
-  ...(['phase', 'host', 'attempt', 'seq', 'argv', 'exitCode', 'signal', 'error', 'changes', 'stdinSha256'] as const),
-  ...(['stdinBytes', 'stdoutSha256', 'stdoutBytes', 'stderrSha256', 'stderrBytes', 'truncated'] as const),
-  ...(['hostKeyFingerprint', 'workflowId', 'runId', 'activityId'] as const),
-] satisfies readonly (keyof JournalEntry)[];
-
 /** RFC 4180, with a header line. */
 export async function* csvOf(entries: AsyncIterable<Streamed>): AsyncGenerator<string> {
-  yield `${COLUMNS.join(',')}\r\n`;
+  yield `${RECORD_FIELDS.join(',')}\r\n`;
   for await (const each of entries) {
     if (each === null) continue;
-    yield `${COLUMNS.map((name) => csvCell(each.entry[name])).join(',')}\r\n`;
+    yield `${RECORD_FIELDS.map((name) => csvCell(each.entry[name])).join(',')}\r\n`;
   }
 }
 

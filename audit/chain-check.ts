@@ -1,5 +1,6 @@
+import type { JournalEntry } from '../contracts/record.ts';
 import { canonicalJson, sha256 } from '../store/canonical.ts';
-import { NO_HASH } from '../store/journal-record.ts';
+import { type LinkPlace, NO_HASH } from '../store/journal-record.ts';
 import { HashList } from './hash-list.ts';
 import type { Problem } from './problem.ts';
 
@@ -13,29 +14,7 @@ export interface FoundLink {
 }
 
 /** Half a record as its line says it: any value may stand in any member. */
-export interface Half {
-  chain?: unknown;
-  n?: unknown;
-  prev?: unknown;
-  part?: unknown;
-  id?: unknown;
-  kind?: unknown;
-  actor?: unknown;
-  actorId?: unknown;
-  requestId?: unknown;
-  operation?: unknown;
-  host?: unknown;
-  argv?: unknown;
-  workflowId?: unknown;
-  activityId?: unknown;
-  attempt?: unknown;
-  stdinSha256?: unknown;
-  startedAt?: unknown;
-  endedAt?: unknown;
-  exitCode?: unknown;
-  stdoutSha256?: unknown;
-  stderrSha256?: unknown;
-}
+export type Half = { [Name in keyof JournalEntry | keyof LinkPlace | 'part']?: unknown };
 
 /** Where a chain begins whose first links were pruned: behind link `n` with this hash. */
 export interface ChainStart {

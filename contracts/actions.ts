@@ -84,19 +84,10 @@ export interface OperationEvent {
 }
 
 /** One operation in the entity's status. */
-export interface OperationSummary {
-  operationId: string;
-  kind: string;
-  mode: 'apply' | 'check';
-  state: OperationState;
-  actor: string;
-  specRef: string;
-  /** ISO times, by the workflow's clock. */
-  queuedAt: string;
-  startedAt?: string | undefined;
-  endedAt?: string | undefined;
-  blockedHosts: string[];
-}
+export type OperationSummary = Pick<
+  OperationStatus,
+  'operationId' | 'kind' | 'mode' | 'state' | 'actor' | 'specRef' | 'startedAt' | 'endedAt' | 'blockedHosts'
+> & { queuedAt: string };
 
 /** Answer of the entity's `status` query. */
 export interface ClusterStatus {

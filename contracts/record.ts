@@ -25,47 +25,57 @@ const bytes = z.int().min(0);
 
 /**
  * One record of the journal, as it is read back, answered and exported. The only definition: the store's halves, NDJSON,
- * CSV and the answers of the API derive from it. Output stays behind its digest. Empty texts: there is none.
+ * rows, CSV and the answers of the API derive from it. Output stays behind its digest. Empty texts: there is none. Fields are in the order of
+ * the columns of CSV: a new one goes to the end.
  */
 export const journalRecord = z.object({
   id: text.describe('ULID; encodes when the record began'),
-  kind: z.enum(RECORD_KINDS),
-  actor: text.describe('Name of the token that asked for it; `anonymous` without a valid token'),
-  actorId: text.nullable().describe('Id of that token; null: no token, or a record of an earlier version'),
-  requestId: text,
-  namespace: text.describe('Namespace in Temporal; empty when no workflow ran'),
-  cluster: text.describe('Empty when the record concerns no cluster'),
-  operation: text.describe('Empty when the record belongs to no operation'),
-  workflowId: text,
-  runId: text,
-  activityId: text,
-  attempt: z.int(),
-  phase: text,
-  host: text,
-  hostKeyFingerprint: text,
-  seq: z.int().describe('Number of the command within the attempt, from 1; 0 when the record is no command'),
-  argv: z.array(z.string()).max(10_000),
-  stdinSha256: digest.nullable().describe('sha256 of the input: standard input, file content or request body'),
-  stdinBytes: bytes,
-  changes: z.array(change).max(100_000).describe('Intended changes; they were made when the result is `ok`'),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable().describe('Null: still running, or its process died'),
-  exitCode: z.int().nullable().describe('Exit code of a command, or HTTP status of a request'),
-  signal: z.string().max(64).nullable(),
-  stdoutSha256: digest.nullable(),
-  stderrSha256: digest.nullable(),
-  stdoutBytes: bytes.nullable().describe('Bytes of output, with those that were not stored'),
-  stderrBytes: bytes.nullable(),
-  truncated: z.boolean().describe('True: only the first part of the output was stored'),
-  error: z.string().max(64).nullable().describe('Code of the error catalogue'),
   result: z.enum(RECORD_RESULTS),
   interrupted: z
     .boolean()
     .describe(
       'True for an open record that will get no end: a later attempt of its task began, or its operation is over',
     ),
+  kind: z.enum(RECORD_KINDS),
+  actor: text.describe('Name of the token that asked for it; `anonymous` without a valid token'),
+  actorId: text.nullable().describe('Id of that token; null: no token, or a record of an earlier version'),
+  requestId: text,
+  cluster: text.describe('Empty when the record concerns no cluster'),
+  operation: text.describe('Empty when the record belongs to no operation'),
+  phase: text,
+  host: text,
+  attempt: z.int(),
+  seq: z.int().describe('Number of the command within the attempt, from 1; 0 when the record is no command'),
+  argv: z.array(z.string()).max(10_000),
+  exitCode: z.int().nullable().describe('Exit code of a command, or HTTP status of a request'),
+  signal: z.string().max(64).nullable(),
+  error: z.string().max(64).nullable().describe('Code of the error catalogue'),
+  changes: z.array(change).max(100_000).describe('Intended changes; they were made when the result is `ok`'),
+  stdinSha256: digest.nullable().describe('sha256 of the input: standard input, file content or request body'),
+  stdinBytes: bytes,
+  stdoutSha256: digest.nullable(),
+  stdoutBytes: bytes.nullable().describe('Bytes of output, with those that were not stored'),
+  stderrSha256: digest.nullable(),
+  stderrBytes: bytes.nullable(),
+  truncated: z.boolean().describe('True: only the first part of the output was stored'),
+  hostKeyFingerprint: text,
+  workflowId: text,
+  runId: text,
+  activityId: text,
+  namespace: text.describe('Namespace in Temporal; empty when no workflow ran'),
 });
 export type JournalEntry = z.infer<typeof journalRecord>;
+
+/** The fields of a record, in the order of the columns of CSV. */
+export const RECORD_FIELDS = Object.keys(journalRecord.shape) as readonly (keyof JournalEntry)[];
+
+/** Records as CSV (RFC 4180), with a line of column names. */
+export const recordTable = z
+  .string()
+  .regex(new RegExp(`^${RECORD_FIELDS.join(',')}\\r\\n`))
+  .describe(`CSV (RFC 4180), with the columns ${RECORD_FIELDS.join(', ')}`);
 
 /** A line of a followed journal: a record at the moment when one of its halves was written. */
 export const followedRecord = journalRecord.extend({

@@ -18,20 +18,17 @@ export interface OpenRecord {
   readonly head: ChainHead;
 }
 
-export interface JournalFilter {
+/** Fields that records are filtered by. */
+const FILTERS = ['operation', 'phase', 'host', 'actor', 'kind', 'result'] as const;
+
+export type JournalFilter = { [Name in (typeof FILTERS)[number]]?: JournalEntry[Name] | undefined } & {
   cluster: string;
-  operation?: string | undefined;
-  phase?: string | undefined;
-  host?: string | undefined;
-  actor?: string | undefined;
-  kind?: RecordKind | undefined;
-  result?: RecordResult | undefined;
   /** Begun at or after, before. */
   since?: Date | undefined;
   until?: Date | undefined;
   /** Only what was to change something. */
   changed?: boolean | undefined;
-}
+};
 
 export interface JournalQuery extends JournalFilter {
   limit: number;
@@ -64,7 +61,6 @@ export interface Journal {
   hasOutput(cluster: string, digest: string): Promise<boolean>;
 }
 
-const FILTERS = ['operation', 'phase', 'host', 'actor', 'kind', 'result'] as const;
 /** A ULID begins with its time, in 10 characters; this is the smallest rest. */
 const FIRST_OF_MS = '0'.repeat(16);
 

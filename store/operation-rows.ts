@@ -6,15 +6,10 @@ import type { OperationRow, Tables } from './schema.ts';
 import { isTime } from './time.ts';
 
 /** An operation's row, as far as the journal and bundles say the same. */
-export interface CheckedOperation {
-  cluster: string;
+export interface CheckedOperation extends Pick<OperationRow, 'cluster' | 'kind' | 'mode' | 'state' | 'actor'> {
   operation: string;
-  kind: string;
-  mode: string;
-  state: string;
   /** It is in a state that it never leaves. */
   over: boolean;
-  actor: string;
   actorId: string | undefined;
   /** Digest of the spec that it began with. */
   spec: string;

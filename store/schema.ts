@@ -1,3 +1,5 @@
+import type { JournalEntry } from '../contracts/record.ts';
+
 /**
  * The tables, as Kysely sees them. Both engines hold the same: texts, 64-bit integers and binary. Times are ISO 8601 in
  * UTC with milliseconds, so that text order is time order; JSON is text that only we read.
@@ -50,43 +52,22 @@ export interface TokenRow {
   clusters: string | null;
 }
 
-/** One record of the journal. `ended_at` null: it runs, or who ran it died. */
-export interface JournalRow {
-  /** ulid of the time when it began. */
-  id: string;
-  kind: string;
-  actor: string;
-  /** Id of the actor's token; null: no token, or from before there was this. */
-  actor_id: string | null;
-  request_id: string;
-  /** Empty where there is none, as in the other texts that are not null. */
-  cluster: string;
-  operation: string;
-  ns: string;
-  workflow_id: string;
-  run_id: string;
-  activity_id: string;
-  attempt: number;
-  phase: string;
-  host: string;
-  host_key_fingerprint: string;
-  seq: number;
-  argv: string;
-  stdin_sha256: string | null;
-  stdin_bytes: number;
-  changes: string | null;
-  started_at: string;
-  ended_at: string | null;
-  exit_code: number | null;
-  signal: string | null;
-  stdout_sha256: string | null;
-  stderr_sha256: string | null;
-  stdout_bytes: number | null;
-  stderr_bytes: number | null;
-  truncated: number;
-  error: string | null;
-  result: string;
-}
+/** The name of a column: that of the field, in lower case with `_`. */
+type Column<Name extends string> = Name extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${Column<Rest>}`
+  : '';
+/** Lists are JSON, truth is 0 or 1. */
+type Stored<Value> = Value extends string | readonly unknown[] ? string : Value extends boolean ? number : Value;
+
+/**
+ * One record of the journal (contracts/record.ts) as its row. `interrupted` has no column: records behind this one tell it.
+ * `changes` is null where there are none.
+ */
+export type JournalRow = {
+  [Name in Exclude<keyof JournalEntry, 'interrupted' | 'namespace' | 'changes'> as Column<Name>]: Stored<
+    JournalEntry[Name]
+  >;
+} & { ns: string; changes: string | null };
 
 /** One link of a chain: the first or the second half of a record. */
 export interface LinkRow {

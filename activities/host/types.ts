@@ -1,5 +1,7 @@
 import type { SshTarget } from '../../contracts/host.ts';
 import type { Change } from '../../contracts/operation.ts';
+import type { JournalEntry, RecordKind } from '../../contracts/record.ts';
+import type { RecordBegun, RecordEnded } from '../../store/journal-record.ts';
 import type { Ownership } from './cluster-mark.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 
@@ -29,7 +31,7 @@ export interface ExecOptions {
  * `not-run`: the host was not asked to run it; `unknown`: it was, and said nothing of it before the connection was lost or
  * our patience ended.
  */
-export type Delivery = 'not-run' | 'unknown';
+export type Delivery = NonNullable<RecordEnded['delivery']>;
 
 /** Records what a host does without a command, or refuses to do: the journal has that as well. */
 export interface CommandObserver {
@@ -107,37 +109,14 @@ export interface HostSession {
 }
 
 /** Written before and after each command, so that a crash leaves a visible open record. */
-export interface CommandStart {
-  host: string;
-  hostKeyFingerprint: string;
-  /** `stop`: what we ran beside another command to end it. */
-  kind: 'exec' | 'script' | 'upload' | 'stop';
-  /** Of a stop: the number of the command that it ends. */
-  ends?: number | undefined;
-  /** Redacted. For an upload: ['upload', path, mode, owner]. */
-  argv: string[];
-  /** Hex, of the unredacted standard input or file content; null when there was none. */
-  stdinSha256: string | null;
-  stdinBytes: number;
-  /** What it is to change. */
-  changes?: readonly Change[] | undefined;
-  startedAt: Date;
-}
-export interface CommandEnd {
-  endedAt: Date;
-  code: number | null;
-  signal: string | null;
-  /** Redacted and capped output. */
-  stdout: string;
-  stderr: string;
-  stdoutBytes: number;
-  stderrBytes: number;
-  truncated: boolean;
-  /** Catalogue code when it failed. */
-  error: string | null;
-  /** Of one that failed, when it is not known to have run. */
-  delivery?: Delivery | undefined;
-}
+export type CommandStart = Pick<RecordBegun, 'argv' | 'stdinSha256' | 'stdinBytes' | 'changes' | 'startedAt'> &
+  Pick<JournalEntry, 'host' | 'hostKeyFingerprint'> & {
+    /** `stop`: what we ran beside another command to end it. */
+    kind: Extract<RecordKind, 'exec' | 'script' | 'upload' | 'stop'>;
+    /** Of a stop: the number of the command that it ends. */
+    ends?: number | undefined;
+  };
+export type CommandEnd = Omit<RecordEnded, 'operation'>;
 export interface CommandRecorder {
   begin(record: CommandStart): Promise<OpenCommand>;
 }

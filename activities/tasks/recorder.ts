@@ -1,26 +1,14 @@
 import type { Change } from '../../contracts/operation.ts';
+import type { JournalEntry } from '../../contracts/record.ts';
 import { NO_OUTPUT } from '../../store/journal-record.ts';
 import type { CommandEnd, CommandRecorder, CommandStart, OpenCommand } from '../host/types.ts';
 
 /** Which attempt a command belongs to: joins the journal with Temporal's history. */
-export interface AttemptRef {
-  namespace: string;
-  workflowId: string;
-  runId: string;
-  activityId: string;
-  attempt: number;
-}
+export type AttemptRef = Pick<JournalEntry, 'namespace' | 'workflowId' | 'runId' | 'activityId' | 'attempt'>;
 
 /** Whose attempt it is. */
-export interface TaskRef extends AttemptRef {
-  cluster: string;
-  operation: string;
-  /** Who asked for the operation, and under which request id. */
-  actor: string;
-  actorId?: string | undefined;
-  requestId: string;
-  phase: string;
-}
+export type TaskRef = AttemptRef &
+  Pick<JournalEntry, 'cluster' | 'operation' | 'actor' | 'requestId' | 'phase'> & { actorId?: string | undefined };
 
 /** The last link of a chain. */
 export interface ChainHead {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { pageOf } from '../../contracts/api.ts';
-import { followedRecord, journalRecord } from '../../contracts/record.ts';
+import { followedRecord, journalRecord, recordTable } from '../../contracts/record.ts';
 import { csvOf, LINES_BUFFERED, listed, ndjsonOf } from '../history-stream.ts';
 import { defineRoutes, responses } from '../route.ts';
 import { filterOf, formatOf, listing } from './history.ts';
@@ -11,7 +11,7 @@ export default defineRoutes((api, deps) => {
   api.get(
     '/audit/history',
     {
-      config: { role: 'admin', media: { 'application/x-ndjson': followedRecord, 'text/csv': z.string() } },
+      config: { role: 'admin', media: { 'application/x-ndjson': followedRecord, 'text/csv': recordTable } },
       schema: {
         operationId: 'getAuditHistory',
         summary: 'List requests that concern no cluster, with those that had no valid token',

@@ -5,7 +5,7 @@ import { historyPage, operationId } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { dnsLabel } from '../../contracts/primitives.ts';
 import { printable } from '../../contracts/printable.ts';
-import { followedRecord, journalRecord, RECORD_KINDS, RECORD_RESULTS } from '../../contracts/record.ts';
+import { followedRecord, journalRecord, RECORD_KINDS, RECORD_RESULTS, recordTable } from '../../contracts/record.ts';
 import type { JournalFilter } from '../../store/journal.ts';
 import type { ApiDeps } from '../deps.ts';
 import { csvOf, followed, LINES_BUFFERED, listed, ndjsonOf, serverSentOf } from '../history-stream.ts';
@@ -79,7 +79,7 @@ export default defineRoutes((api, deps) => {
     {
       config: {
         role: 'viewer',
-        media: { 'application/x-ndjson': followedRecord, 'text/event-stream': journalRecord, 'text/csv': z.string() },
+        media: { 'application/x-ndjson': followedRecord, 'text/event-stream': journalRecord, 'text/csv': recordTable },
       },
       schema: {
         operationId: 'getHistory',

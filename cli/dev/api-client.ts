@@ -1,15 +1,7 @@
 import { LIMITS } from '../../contracts/limits.ts';
 import type { OperationStatus, TaskStatus } from '../../contracts/operation.ts';
+import type { JournalEntry } from '../../contracts/record.ts';
 import type { PhaseTiming } from './progress.ts';
-
-/** A command of the journal, as far as our tools look at it. */
-export interface JournalItem {
-  phase: string;
-  host: string;
-  argv: string[];
-  startedAt: string;
-  endedAt: string | null;
-}
 
 /** The few API calls that demo, bench and e2e make. Throws with the problem document's words. */
 export class ApiClient {
@@ -58,11 +50,11 @@ export class ApiClient {
   }
 
   /** Every command of an operation, all pages. */
-  async commands(cluster: string, filter: { operation: string; host?: string }): Promise<JournalItem[]> {
-    const found: JournalItem[] = [];
+  async commands(cluster: string, filter: { operation: string; host?: string }): Promise<JournalEntry[]> {
+    const found: JournalEntry[] = [];
     for (let cursor: string | null = ''; cursor !== null; ) {
       const query = new URLSearchParams({ ...filter, limit: '200', ...(cursor === '' ? {} : { cursor }) });
-      const page: { items: JournalItem[]; next: string | null } = await this.request(
+      const page: { items: JournalEntry[]; next: string | null } = await this.request(
         'GET',
         `/clusters/${cluster}/history?${query.toString()}`,
       );

@@ -1,27 +1,28 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { OperationStatus } from '../../../contracts/operation.ts';
+import type { JournalEntry } from '../../../contracts/record.ts';
 import { openStore, type Store } from '../../../store/index.ts';
 import { openKeyring } from '../../../store/keyring.ts';
 import type { PayloadKeys } from '../../../store/payload-keys.ts';
 
 /** A command as the judge sees it: a row of the journal, read from outside the processes under test. */
-export interface Row {
-  id: string;
-  activityId: string;
-  attempt: number;
-  phase: string;
-  host: string;
-  seq: number;
-  kind: string;
-  argv: string[];
-  stdinSha256: string | null;
-  startedAt: string;
-  /** Null: it runs, or its worker died under it. */
-  endedAt: string | null;
-  exitCode: number | null;
-  error: string | null;
-}
+export type Row = Pick<
+  JournalEntry,
+  | 'id'
+  | 'activityId'
+  | 'attempt'
+  | 'phase'
+  | 'host'
+  | 'seq'
+  | 'kind'
+  | 'argv'
+  | 'stdinSha256'
+  | 'startedAt'
+  | 'endedAt'
+  | 'exitCode'
+  | 'error'
+>;
 
 interface RawRow extends Omit<Row, 'argv'> {
   argv: string;
