@@ -23,7 +23,7 @@ import { createBundleBuilder } from './bundle-builder.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { type ApiConfig, parseConfig } from './config.ts';
 import type { Embedded } from './embedded.ts';
-import { readinessOf } from './readiness/index.ts';
+import { openReadiness } from './readiness/index.ts';
 import { createReconciler } from './reconciler.ts';
 import { createJanitor } from './retention.ts';
 import { temporalGateway } from './temporal-client.ts';
@@ -127,7 +127,7 @@ async function start(
       temporal,
       metrics: processRegistry('api'),
       ...(embedded ? { workerMetricsUrl: () => embedded.workerMetricsUrl() } : {}),
-      readiness: readinessOf({ config, store, temporal, embedded, logger }),
+      readiness: await openReadiness({ config, store, temporal, embedded, logger }),
       bundleBuilder,
       limits: config.limits,
       phases,

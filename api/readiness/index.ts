@@ -1,35 +1,16 @@
 import type { Logger } from 'pino';
-import type { Store } from '../../store/index.ts';
-import type { ApiConfig } from '../config.ts';
-import type { Embedded } from '../embedded.ts';
-import type { TemporalGateway } from '../temporal-gateway.ts';
-import { diskCheck } from './disk.ts';
-import { createReadiness, type Readiness } from './readiness.ts';
-import { storeCheck } from './store.ts';
-import { temporalCheck } from './temporal.ts';
-import { workerCheck } from './worker.ts';
+import { scanFolder } from '../../store/scan-folder.ts';
+import { type Check, createReadiness, type Readiness, type ReadinessDeps } from './readiness.ts';
 
-/** What `/readyz` of this process looks at. */
-export function readinessOf(given: {
-  config: Pick<ApiConfig, 'dataDir' | 'minFreeMiB'>;
-  store: Store;
-  temporal: TemporalGateway;
-  embedded: Embedded | null;
-  logger: Logger;
-}): Readiness {
-  const { config, store, temporal, embedded, logger } = given;
-  const folders = [
-    { name: 'data directory', path: config.dataDir },
-    // Programs and bundles: written by this service only when it starts its own worker and Temporal.
-    ...(embedded ? [{ name: 'cache', path: embedded.cacheDir }] : []),
-  ];
+/** The checks of `/readyz` for this process: one for each file of a folder (default: `parts/`). */
+export async function openReadiness(
+  { logger, ...deps }: ReadinessDeps & { logger: Logger },
+  folder: URL = new URL('./parts/', import.meta.url),
+): Promise<Readiness> {
+  type Part = (deps: ReadinessDeps) => Check;
+  const parts = await scanFolder(folder, (value): value is Part => typeof value === 'function');
   return createReadiness(
-    [
-      storeCheck(store),
-      temporalCheck(temporal),
-      workerCheck({ processes: store.processes, up: embedded?.workerUp }),
-      diskCheck({ folders, minFreeMiB: config.minFreeMiB }),
-    ],
+    parts.map((part) => part(deps)),
     { logger },
   );
 }

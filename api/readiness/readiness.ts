@@ -1,4 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Store } from '../../store/index.ts';
+import type { ApiConfig } from '../config.ts';
+import type { Embedded } from '../embedded.ts';
+import type { TemporalGateway } from '../temporal-gateway.ts';
 
 /** What one look at a part of the service found: `ok`, or a word and a sentence that callers without a token may read. */
 export type Finding = { state: 'ok' } | { state: Exclude<CheckState, 'ok'>; cause: string };
@@ -12,16 +16,33 @@ export type CheckState = (typeof CHECK_STATES)[number];
  * program; those go to the log, from `evidence`.
  */
 export interface Check {
-  name: 'store' | 'temporal' | 'worker' | 'disk';
+  /** A field of the answer of `/readyz`. */
+  name: string;
+  /** What `ok` means, for the API's documentation. */
+  meaning: string;
   look(): Promise<Finding & { evidence?: unknown }>;
 }
 
+/** What a check may be made of. */
+export interface ReadinessDeps {
+  config: Pick<ApiConfig, 'dataDir' | 'minFreeMiB'>;
+  store: Store;
+  temporal: TemporalGateway;
+  /** Null in an API process without a worker of its own. */
+  embedded: Embedded | null;
+}
+
+/** A part of `/readyz`: the default export of a file in `parts/`. */
+export const defineReadiness = (check: (deps: ReadinessDeps) => Check): ((deps: ReadinessDeps) => Check) => check;
+
 export interface Report {
   ready: boolean;
-  findings: Record<Check['name'], Finding>;
+  findings: Record<string, Finding>;
 }
 
 export interface Readiness {
+  /** What is checked: the names of the findings, and what `ok` means. */
+  parts: readonly Pick<Check, 'name' | 'meaning'>[];
   /** Never rejects, and answers within 2 s whatever hangs. */
   look(): Promise<Report>;
 }
@@ -43,8 +64,8 @@ export function createReadiness(
     freshMs?: number;
   } = {},
 ): Readiness {
-  const running = new Map<Check['name'], Promise<Finding>>();
-  const last = new Map<Check['name'], CheckState>();
+  const running = new Map<string, Promise<Finding>>();
+  const last = new Map<string, CheckState>();
   let report: Promise<Report> | undefined;
   /** When the report is too old; null while it is being made. */
   let until: number | null = null;
@@ -62,7 +83,7 @@ export function createReadiness(
     return fresh;
   };
 
-  const markState = (name: Check['name'], finding: Finding, evidence?: unknown): void => {
+  const markState = (name: string, finding: Finding, evidence?: unknown): void => {
     const before = last.get(name) ?? 'ok';
     last.set(name, finding.state);
     if (finding.state === before) return;
@@ -86,6 +107,7 @@ export function createReadiness(
   };
 
   return {
+    parts: checks,
     look() {
       if (report && (until === null || performance.now() < until)) return report;
       until = null;

@@ -1,19 +1,19 @@
 import { z } from 'zod';
-import { CHECK_STATES } from '../readiness/readiness.ts';
+import { CHECK_STATES, type Readiness } from '../readiness/readiness.ts';
 import { defineRoutes, responses } from '../route.ts';
 
 const check = z.enum(CHECK_STATES);
-const state = z.object({
-  status: z.enum(['ready', 'not-ready']),
-  store: check.describe('The database answers and accepts writes'),
-  temporal: check.describe('Temporal answers for the namespace of the service'),
-  worker: check.describe('A worker runs and reaches Temporal'),
-  disk: check.describe('The disks that the service writes to have free space'),
-  causes: z.record(z.string(), z.string()).describe('One sentence for each check that failed'),
-});
+/** The answer of /readyz, with a field for each check. */
+const stateOf = (parts: Readiness['parts']) =>
+  z.object({
+    status: z.enum(['ready', 'not-ready']),
+    ...Object.fromEntries(parts.map(({ name, meaning }) => [name, check.describe(meaning)])),
+    causes: z.record(z.string(), z.string()).describe('One sentence for each check that failed'),
+  });
 
 /** /healthz: this process lives. /readyz: it can do its work. No token, hence fixed sentences. */
 export default defineRoutes((api, { readiness }) => {
+  const state = stateOf(readiness.parts);
   api.get(
     '/healthz',
     {
@@ -47,13 +47,12 @@ export default defineRoutes((api, { readiness }) => {
     },
     async (_request, reply) => {
       const { ready, findings } = await readiness.look();
-      const { store, temporal, worker, disk } = findings;
       const causes = Object.entries(findings).flatMap(([name, found]) =>
         found.state === 'ok' ? [] : [[name, found.cause] as const],
       );
       return reply.code(ready ? 200 : 503).send({
         status: ready ? 'ready' : 'not-ready',
-        ...{ store: store.state, temporal: temporal.state, worker: worker.state, disk: disk.state },
+        ...Object.fromEntries(Object.entries(findings).map(([name, { state }]) => [name, state])),
         causes: Object.fromEntries(causes),
       });
     },

@@ -107,6 +107,9 @@ export default async function toy(db: Kysely<Tables>): Promise<void> {
   await db.schema.createTable('toys').ifNotExists().addColumn('name', 'text').execute();
 }
 `,
+  'api/readiness/parts/toy-part.ts': `import { defineReadiness } from '../readiness.ts';
+export default defineReadiness(() => ({ name: 'toy', meaning: 'The toy is there', look: async () => ({ state: 'ok' }) }));
+`,
   'api/routes/toy-route.ts': `import { z } from 'zod';
 import { defineRoutes, responses } from '../route.ts';
 export default defineRoutes((api) => {
@@ -123,6 +126,7 @@ import { CATALOGUE } from './activities/phases/catalogue.ts';
 import { scanHealthChecks, healthOf } from './activities/health/index.ts';
 import { loadKinds } from './activities/operations/kind-loader.ts';
 import { RESOURCE_KINDS } from './activities/resources/engine/resource-kinds.ts';
+import { openReadiness } from './api/readiness/index.ts';
 import { scanRoutes } from './api/route.ts';
 import { migrations } from './store/migrations/index.ts';
 import { GoWorkshop } from './lab/mirror/go/workshop.ts';
@@ -131,9 +135,10 @@ import { openWeb } from './lab/mirror/sources/web.ts';
 import { mirrorUnits } from './lab/mirror/units.ts';
 const phases = await loadPhases();
 const operations = await loadKinds(phases);
+const nothing = new Proxy({}, { get: (_, key) => (key === 'phases' ? phases : key === 'kinds' ? operations : key === 'parts' ? [] : nothing) });
+const { parts } = await openReadiness({ config: nothing, store: nothing, temporal: nothing, embedded: null, logger: nothing });
 const urls = [];
 const recorder = new Proxy({}, { get: () => (url, { schema }) => urls.push(url + ' ' + (schema.description ?? '')) });
-const nothing = new Proxy({}, { get: (_, key) => (key === 'phases' ? phases : key === 'kinds' ? operations : nothing) });
 for (const add of await scanRoutes()) add(recorder, nothing);
 const view = { cluster: { spec: { hosts: [] } }, out: new Set(), rows: [], hosts: [], objects: [], now: 0 };
 const health = healthOf(view, { at: '', operationId: '', quarantined: [] });
@@ -150,13 +155,23 @@ console.log(JSON.stringify({
   kinds: RESOURCE_KINDS.map(({ kind }) => kind),
   health: health.reasons.map(({ subject }) => subject),
   routes: urls,
+  readiness: parts.map(({ name }) => name),
   migrations: Object.keys(await migrations('blob')),
 }));
 `;
 
 describe('one new file', () => {
   let found: Record<
-    'phases' | 'checks' | 'preflight' | 'kinds' | 'health' | 'routes' | 'migrations' | 'preload' | 'mirror',
+    | 'phases'
+    | 'checks'
+    | 'preflight'
+    | 'kinds'
+    | 'health'
+    | 'routes'
+    | 'readiness'
+    | 'migrations'
+    | 'preload'
+    | 'mirror',
     string[]
   >;
   let docs: (page: string) => string;
@@ -202,6 +217,7 @@ describe('one new file', () => {
   });
   it('is a part of the health of a cluster', () => expect(found.health).toContain('toy'));
   it('is a migration, after all others', () => expect(found.migrations.at(-1)).toBe('998-toy'));
+  it('is a part of /readyz', () => expect(found.readiness).toContain('toy'));
   it('is a route', () => expect(found.routes).toContain('/toys '));
   it('is a kind of operation, which the API takes', () => {
     expect(found.routes.find((route) => route.includes('`toy-operation`: toy'))).toMatch('/clusters/:name/operations');
@@ -210,8 +226,7 @@ describe('one new file', () => {
 
 /** Folders whose files stand in a table beside them, as their lines say; what else is in the folder. */
 const TABLES: [folder: string, table: string, others: string[]][] = [
-  ['cli/commands', 'cli/main.ts', ['api-options.ts', 'database-options.ts', 'exit-codes.ts']],
-  ['api/readiness', 'api/readiness/index.ts', ['index.ts', 'readiness.ts']],
+  ['cli/commands', 'cli/main.ts', ['database-options.ts', 'exit-codes.ts']],
   ['audit/sinks', 'audit/sinks/index.ts', ['index.ts', 'config.ts', 'sink.ts']],
   [
     'worker/temporal-server',

@@ -145,7 +145,7 @@ describe('route schemas', () => {
     const nothing: unknown = new Proxy(
       {},
       {
-        get: (_target, key) => (key === 'phases' ? [] : key === 'kinds' ? kinds : nothing),
+        get: (_target, key) => (key === 'phases' || key === 'parts' ? [] : key === 'kinds' ? kinds : nothing),
       },
     );
     for (const add of routes) add(recorder as never, nothing as never);

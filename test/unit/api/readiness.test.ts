@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
-import { diskCheck } from '../../../api/readiness/disk.ts';
+import { diskCheck } from '../../../api/readiness/parts/disk.ts';
+import { storeCheck } from '../../../api/readiness/parts/store.ts';
+import { workerCheck } from '../../../api/readiness/parts/worker.ts';
 import { type Check, createReadiness, type Finding } from '../../../api/readiness/readiness.ts';
-import { storeCheck } from '../../../api/readiness/store.ts';
-import { workerCheck } from '../../../api/readiness/worker.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { ProcessReport } from '../../../store/processes.ts';
 
 const ok: Finding = { state: 'ok' };
-const check = (name: Check['name'], look: Check['look']): Check => ({ name, look });
+const check = (name: string, look: Check['look']): Check => ({ name, meaning: 'it works', look });
 
 it('a part that hangs is named, holds up nothing, and is not asked again meanwhile', async () => {
   const hanging = vi.fn(() => new Promise<Finding>(() => undefined));

@@ -13,9 +13,9 @@ import { buildApp } from '../../../api/app.ts';
 import { createBundleBuilder } from '../../../api/bundle-builder.ts';
 import type { ApiDeps } from '../../../api/deps.ts';
 import { DEFAULT_LIMITS } from '../../../api/limits.ts';
+import { storeCheck } from '../../../api/readiness/parts/store.ts';
+import { temporalCheck } from '../../../api/readiness/parts/temporal.ts';
 import { createReadiness } from '../../../api/readiness/readiness.ts';
-import { storeCheck } from '../../../api/readiness/store.ts';
-import { temporalCheck } from '../../../api/readiness/temporal.ts';
 import type { OperationHistory, TemporalGateway } from '../../../api/temporal-gateway.ts';
 import { openSigner } from '../../../audit/signing-key.ts';
 import { payloadCodec } from '../../../codec/payload-codec.ts';
@@ -197,8 +197,8 @@ export async function testApi(
       [
         storeCheck(store),
         temporalCheck(temporal),
-        { name: 'worker', look: () => Promise.resolve({ state: 'ok' }) },
-        { name: 'disk', look: () => Promise.resolve({ state: 'ok' }) },
+        { name: 'worker', meaning: 'a worker runs', look: () => Promise.resolve({ state: 'ok' }) },
+        { name: 'disk', meaning: 'there is space', look: () => Promise.resolve({ state: 'ok' }) },
       ],
       { freshMs: 0 },
     ),

@@ -1,5 +1,5 @@
-import type { Processes } from '../../store/processes.ts';
-import type { Check } from './readiness.ts';
+import type { Processes } from '../../../store/processes.ts';
+import { type Check, defineReadiness } from '../readiness.ts';
 
 /** A worker writes every 2 s (worker/presence.ts); after this long without, ms, it is not there. */
 const MISSING_MS = 10_000;
@@ -27,6 +27,7 @@ export function workerCheck({ processes, up, now = () => performance.now() }: Wo
   };
   return {
     name: 'worker',
+    meaning: 'A worker runs and reaches Temporal',
     async look() {
       if (up && !up()) return { state: 'missing', cause: 'the worker process ended, and the API restarts it' };
       const rows = await processes.list('worker');
@@ -40,3 +41,7 @@ export function workerCheck({ processes, up, now = () => performance.now() }: Wo
     },
   };
 }
+
+export default defineReadiness(({ store, embedded }) =>
+  workerCheck({ processes: store.processes, up: embedded?.workerUp }),
+);

@@ -1,10 +1,11 @@
-import type { TemporalGateway } from '../temporal-gateway.ts';
-import type { Check } from './readiness.ts';
+import type { TemporalGateway } from '../../temporal-gateway.ts';
+import { type Check, defineReadiness } from '../readiness.ts';
 
 /** Temporal answers for our namespace. */
 export function temporalCheck({ ping }: Pick<TemporalGateway, 'ping'>): Check {
   return {
     name: 'temporal',
+    meaning: 'Temporal answers for the namespace of the service',
     async look() {
       try {
         await ping();
@@ -19,3 +20,5 @@ export function temporalCheck({ ping }: Pick<TemporalGateway, 'ping'>): Check {
     },
   };
 }
+
+export default defineReadiness(({ temporal }) => temporalCheck(temporal));

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Store } from '../../store/index.ts';
-import type { Check } from './readiness.ts';
+import type { Store } from '../../../store/index.ts';
+import { type Check, defineReadiness } from '../readiness.ts';
 
 /** A write that takes longer, ms, waits for another lock. Below the time of a check. */
 const WRITE_MS = 1_500;
@@ -11,6 +11,7 @@ export function storeCheck({ ping, processes }: Pick<Store, 'ping' | 'processes'
   const id = randomUUID();
   return {
     name: 'store',
+    meaning: 'The database answers and accepts writes',
     async look() {
       try {
         await ping();
@@ -27,3 +28,5 @@ export function storeCheck({ ping, processes }: Pick<Store, 'ping' | 'processes'
     },
   };
 }
+
+export default defineReadiness(({ store }) => storeCheck(store));

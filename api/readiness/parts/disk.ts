@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import type { Check } from './readiness.ts';
+import { type Check, defineReadiness } from '../readiness.ts';
 
 const MIB = 1024 * 1024;
 /** Without a configured threshold: this much, or a part of a small file system. */
@@ -17,6 +17,7 @@ export interface DiskCheckOptions {
 export function diskCheck({ folders, minFreeMiB }: DiskCheckOptions): Check {
   return {
     name: 'disk',
+    meaning: 'The disks that the service writes to have free space',
     async look() {
       for (const { name, path } of folders) {
         const info = await statfs(path).catch((error: NodeJS.ErrnoException) => {
@@ -35,3 +36,12 @@ export function diskCheck({ folders, minFreeMiB }: DiskCheckOptions): Check {
     },
   };
 }
+
+export default defineReadiness(({ config, embedded }) => {
+  const folders = [
+    { name: 'data directory', path: config.dataDir },
+    // Programs and bundles: written by this service only when it starts its own worker and Temporal.
+    ...(embedded ? [{ name: 'cache', path: embedded.cacheDir }] : []),
+  ];
+  return diskCheck({ folders, minFreeMiB: config.minFreeMiB });
+});
