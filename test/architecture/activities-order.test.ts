@@ -10,7 +10,7 @@ import { imports, root, sources } from './source-files.ts';
 const AGAINST: Record<string, readonly string[]> = {
   // A phase's options and context; goes with `requires` and `offers`, which hand in narrow values.
   'activities/phases/phase.ts': ['activities/kube/rollout.ts'],
-  'activities/phases/options.ts': ['activities/kube/choices.ts', 'activities/kube/eviction.ts'],
+  'activities/phases/options.ts': ['activities/kube/eviction.ts'],
   // One kind of resource looks for what other clusters left, with the scripts of preflight.
   'activities/kube/packet-filter.ts': ['activities/resources/foreign-leftovers.ts'],
   'activities/leftovers/found.ts': ['activities/resources/foreign-leftovers.ts'],
