@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { createActivityDeps } from '../../activities/deps.ts';
+import type { Phase } from '../../activities/phases/phase.ts';
+import { sortPhases } from '../../activities/phases/phase-loader.ts';
 import { runTask, type TaskDeps } from '../../activities/tasks/run-task.ts';
 import { type ClusterSpec, clusterSpec } from '../../contracts/cluster.ts';
 import { type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
@@ -39,19 +41,22 @@ const OPERATION = newOperationId(Date.now(), Math.random);
 /** What a worker has around its tasks, without Temporal: the real activities, SSH pool and a store of its own. */
 export class Workbench {
   readonly #lab: Lab;
+  readonly #more: readonly Phase[];
   readonly #dataDir = mkdtempSync(join(tmpdir(), 'kubewright-tasks-'));
   /** Each run is a later one of its task, as after a decision; over all benches of a file, for they share the hosts. */
   static #rounds = 0;
   #store: Store | undefined;
   #deps: (TaskDeps & { close(): Promise<void> }) | undefined;
 
-  constructor(lab: Lab) {
+  /** `more`: phases beside our own. */
+  constructor(lab: Lab, more: readonly Phase[] = []) {
     this.#lab = lab;
+    this.#more = more;
   }
 
   async open(): Promise<void> {
     this.#store = await openStore({ dataDir: this.#dataDir, keyring: openKeyring(this.#dataDir) });
-    this.#deps = await createActivityDeps(this.#store, undefined, undefined, [this.#lab.sshKey, this.#dataDir]);
+    this.#deps = await this.#makeDeps(this.#store);
     // Each bench is an installation of its own, and the hosts still carry the mark of the one before.
     await Promise.all(this.#lab.hosts.map(({ name }) => onHost(this.#lab, name, 'rm -f /etc/kubewright/cluster')));
   }
@@ -74,7 +79,13 @@ export class Workbench {
   /** Another worker on the same store: no connection, fact or manifest is remembered. */
   async restart(): Promise<void> {
     await this.#deps?.close();
-    this.#deps = await createActivityDeps(this.store, undefined, undefined, [this.#lab.sshKey, this.#dataDir]);
+    this.#deps = await this.#makeDeps(this.store);
+  }
+
+  async #makeDeps(store: Store): Promise<TaskDeps & { close(): Promise<void> }> {
+    const deps = await createActivityDeps(store, undefined, undefined, [this.#lab.sshKey, this.#dataDir]);
+    const phases = sortPhases([...deps.phases.values(), ...this.#more]);
+    return { ...deps, phases: new Map(phases.map((phase) => [phase.name, phase])) };
   }
 
   async close(): Promise<void> {

@@ -97,7 +97,8 @@ test('preflight asks for their features, modules, settings, controllers and port
   ]);
   expect(set.problems).toMatchObject([{ code: 'SYSCTL_OVERRIDDEN' }]);
 
-  expect(preflight('cgroups', [['cpu cpuset memory pids']]).problems).toMatchObject([
+  const huge = { phases: chosen({}, { controllers: ['hugetlb'] }) };
+  expect(preflight('cgroups', [['cpu cpuset memory pids']], huge).problems).toMatchObject([
     { code: 'CGROUPS_UNUSABLE', message: 'cgroup controllers are off: hugetlb' },
   ]);
 
