@@ -8,6 +8,7 @@ import { offeredCapabilities, providesOf, resolveNeeds } from '../../activities/
 import { ERRORS } from '../../contracts/errors.ts';
 import { HEALTH_CODES } from '../../contracts/health.ts';
 import { checkoutRoot } from './paths.ts';
+import { requirementParts } from './requirements-doc.ts';
 
 /** `npm run docs`: writes docs/errors.md, phases.md, preflight.md and health.md from the catalogues and the registries. */
 
@@ -43,14 +44,19 @@ function errorsPage(): string {
   ].join('\n');
 }
 
-/** The order of the phases of a cluster as a Mermaid graph: who waits for whom, with what each provides and disrupts under its name. Pure. */
+/** The order of the phases of a cluster as a Mermaid graph: who waits for whom, with what each provides, requires and disrupts under its name. Pure. */
 function phasesPicture(phases: readonly Phase[]): string[] {
   const building = phases.filter(({ onDemand, closing }) => !onDemand && !closing);
   const names = new Set(building.map(({ name }) => name));
   const boxes = building.map((phase) => {
     const { name, provides = [], disrupts } = phase;
     const role = disrupts ? [phase.check ? `window of ${disrupts}` : `disrupts ${disrupts}`] : [];
-    const words = [name, ...provides, ...role];
+    const required = requirementParts(phase).flatMap(({ short }) => short || []);
+    const words = [
+      ...[name, ...provides],
+      ...(required.length > 0 ? [`requires ${required.join(', ')}`] : []),
+      ...role,
+    ];
     return `  ${name}["${words.join('<br>')}"]`;
   });
   const lines = building.flatMap((phase) =>
@@ -81,6 +87,14 @@ function capabilitiesPart(phases: readonly Phase[]): string[] {
   ];
 }
 
+/** What a phase requires with its default options, as a table. */
+function requiresPart(phase: Phase): string[] {
+  const parts = requirementParts(phase);
+  if (parts.length === 0) return [];
+  const rows = parts.map(({ label, entries }) => `| ${label} | ${entries.join(', ')} |`);
+  return ['| requires, with its default options | |', '| --- | --- |', ...rows, ''];
+}
+
 async function phasesPage(): Promise<string> {
   const phases = await loadPhases();
   const sections = phases.map((phase) => {
@@ -92,6 +106,7 @@ async function phasesPage(): Promise<string> {
       '',
       `${phase.title}. Hosts: \`${phase.hosts}\`. Needs: ${needs}. Provides: ${providesOf(phase).join(', ')}.`,
       '',
+      ...requiresPart(phase),
       `Options under \`spec.phases.${phase.name}\`, as JSON Schema:`,
       '',
       '```json',

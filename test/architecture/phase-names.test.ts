@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { sources } from './source-files.ts';
+import { loadPhases } from '../../activities/phases/phase-loader.ts';
+import { requirementParts } from '../../cli/dev/requirements-doc.ts';
+import { root, sources } from './source-files.ts';
 
 /**
  * Phases prepare and preflight read what others require (activities/phases/requires.ts), so they name no other phase, no
@@ -40,4 +44,18 @@ it('a name is seen', () => {
   expect(named({ text: "const a = 1;\nconst port = phaseOptions(cluster, 'flannel');\n" })).toHaveLength(1);
   expect(named({ text: "rawPhaseOptions(cluster, 'nodes', host)" })).toHaveLength(1);
   expect(named({ text: "rawPhaseOptions(cluster, 'prepare', host)" })).toEqual([]);
+});
+
+it('docs/phases.md has what each phase requires, in its part and in the picture', async () => {
+  const page = readFileSync(join(root, 'docs/phases.md'), 'utf8');
+  const phases = await loadPhases();
+  expect(phases.filter((phase) => requirementParts(phase).length > 0).length).toBeGreaterThan(8);
+  for (const phase of phases) {
+    const [, part = ''] = page.split(`\n## ${phase.name}\n`);
+    const box = page.split('\n').find((line) => line.startsWith(`  ${phase.name}["`)) ?? '';
+    for (const { label, short, entries } of requirementParts(phase)) {
+      expect(part.split('\n## ')[0]).toContain(`| ${label} | ${entries.join(', ')} |`);
+      expect(box).toContain(short);
+    }
+  }
 });

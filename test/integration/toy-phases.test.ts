@@ -90,7 +90,7 @@ test(
   async () => {
     const changes = await build();
     expect(changes).toEqual(
-      expect.arrayContaining(['create service:toynetd.service', 'create service:toyrund.service']),
+      expect.arrayContaining(['create service:toynetd', 'create service:toyrund']),
     );
     expect(
       await onHost(
