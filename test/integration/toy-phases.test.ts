@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { makeBuildPlan } from '../../activities/operations/build.ts';
 import { scanPhases } from '../../activities/phases/phase-loader.ts';
+import { makePlan } from '../support/plans.ts';
 import { makeBare, onHost, packageNames, type SpecDraft, Workbench } from './support.ts';
 
 /** A pod network and a runtime from a folder of the tests, on a real host: planned, preflighted, built, torn down. */
@@ -45,7 +45,7 @@ afterAll(async () => {
 test('they are planned in the place of ours, and preflight refuses a host that cannot have them', SLOW, async () => {
   const spec = bench.spec(change());
   const input = { cluster: lab.name, operationId: 'op', kind: 'build', mode: 'apply', specRef: '0'.repeat(64) };
-  const plan = makeBuildPlan({ ...input, requestId: 'r', actor: { name: 'ann', role: 'operator' } } as never, spec, [
+  const plan = makePlan({ ...input, requestId: 'r', actor: { name: 'ann', role: 'operator' } } as never, spec, [
     ...bench.deps.phases.values(),
   ]);
   const names = plan.phases.map(({ name }) => name);
@@ -89,9 +89,7 @@ test(
   SLOW,
   async () => {
     const changes = await build();
-    expect(changes).toEqual(
-      expect.arrayContaining(['create service:toynetd', 'create service:toyrund']),
-    );
+    expect(changes).toEqual(expect.arrayContaining(['create service:toynetd', 'create service:toyrund']));
     expect(
       await onHost(
         lab,
