@@ -34,10 +34,6 @@ export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
 /** CNI plugins and network configuration: the defaults of containerd and of every network add-on. */
 export const CNI_BIN_DIR = '/opt/cni/bin';
 export const CNI_CONF_DIR = '/etc/cni/net.d';
-/** Written by flanneld once it has its lease. */
-export const FLANNEL_SUBNET_ENV = '/run/flannel/subnet.env';
-/** IANA's VXLAN port is 4789; flannel's own default is the kernel's older one. */
-export const FLANNEL_VXLAN_PORT = 8472;
 
 /** Any API server of a cluster with several control planes: a name with many addresses, in every host's /etc/hosts. */
 export const API_SERVERS_HOSTNAME = 'api.kubewright.internal';

@@ -1,4 +1,9 @@
-import { CNI_CONF_DIR, FLANNEL_SUBNET_ENV, FLANNEL_VXLAN_PORT } from '../../kube/paths.ts';
+import { CNI_CONF_DIR } from '../../kube/paths.ts';
+
+/** Written by flanneld once it has its lease. */
+export const FLANNEL_SUBNET_ENV = '/run/flannel/subnet.env';
+/** IANA's VXLAN port is 4789; flannel's own default is the kernel's older one. */
+export const FLANNEL_VXLAN_PORT = 8472;
 
 export const FLANNEL_BACKENDS = ['vxlan', 'host-gw', 'udp'] as const;
 export type FlannelBackend = (typeof FLANNEL_BACKENDS)[number];

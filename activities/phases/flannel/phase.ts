@@ -4,7 +4,7 @@ import { installAll } from '../../kube/install.ts';
 import { LIB_DIR, WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES, nodeObjectUrl } from '../../kube/node-files.ts';
-import { BIN_DIR, FLANNEL_SUBNET_ENV, FLANNEL_VXLAN_PORT, KUBERNETES_PKI, KUBEWRIGHT_DIR } from '../../kube/paths.ts';
+import { BIN_DIR, KUBERNETES_PKI, KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
 import { directServers } from '../../kube/proxy.ts';
 import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
@@ -19,7 +19,14 @@ import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { FLANNEL } from './artifacts.ts';
-import { CNI_CONFLIST, cniConfigScript, FLANNEL_BACKENDS, flannelNetConf } from './config.ts';
+import {
+  CNI_CONFLIST,
+  cniConfigScript,
+  FLANNEL_BACKENDS,
+  FLANNEL_SUBNET_ENV,
+  FLANNEL_VXLAN_PORT,
+  flannelNetConf,
+} from './config.ts';
 import { flannelClient, flannelRbac } from './identity.ts';
 import { otherBackendsLinks } from './other-backends.ts';
 import { FLANNEL_PACKAGES, flannelRequirements } from './requirements.ts';
