@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ensureService, stopService } from '../../cli/dev/services.ts';
+import { requireChecked } from '../support/answers.ts';
 import { parseMetrics, valueOf } from '../support/prometheus-text.ts';
 
 /** E6 of the trust issue: the metrics of a whole service, which move with what it does. */
@@ -30,6 +31,7 @@ const scrape = async (path: string) => {
 beforeAll(async () => {
   const service = await ensureService(folder, () => undefined);
   url = service.url;
+  await requireChecked(url);
   token = readFileSync(service.tokenFile, 'utf8').trim();
 });
 afterAll(async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { ensureService, stopService } from '../../cli/dev/services.ts';
 import type { OperationStatus } from '../../contracts/operation.ts';
 import { makeBare, onHost, packageNames } from '../integration/support.ts';
+import { requireChecked } from '../support/answers.ts';
 
 /**
  * A1 of the trust issue: one cluster must not harm another. A whole service and a real host, which has a second address: two
@@ -90,6 +91,7 @@ beforeAll(async () => {
   );
   const service = await ensureService(folder, () => undefined);
   url = service.url;
+  await requireChecked(url);
   token.admin = readFileSync(service.tokenFile, 'utf8').trim();
   const made = await call('POST', '/tokens', { name: 'team-a-operator', role: 'operator', clusters: ['team-a'] });
   token.team = String(made.body['token']);

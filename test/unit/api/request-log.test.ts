@@ -3,6 +3,7 @@ import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { buildApp } from '../../../api/app.ts';
+import { answersFile } from '../../support/answers.ts';
 import { testApi } from './support.ts';
 
 it('reading leaves no lines in the log, a change does', async () => {
@@ -14,7 +15,10 @@ it('reading leaves no lines in the log, a change does', async () => {
       done();
     },
   });
-  const app = await buildApp({ ...api.deps, metrics: new Registry() }, { logger: pino({ level: 'info' }, log) });
+  const app = await buildApp(
+    { ...api.deps, metrics: new Registry() },
+    { logger: pino({ level: 'info' }, log), checkAnswers: answersFile() },
+  );
   const headers = { authorization: `Bearer ${api.token.admin}` };
   expect((await app.inject({ method: 'GET', url: '/clusters', headers })).statusCode).toBe(200);
   expect(text).not.toContain('/clusters');

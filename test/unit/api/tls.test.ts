@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { issueCa, issueLeaf } from '../../../activities/pki/certificates.ts';
 import { buildApp } from '../../../api/app.ts';
 import { readTls, watchTls } from '../../../api/tls.ts';
+import { answersFile } from '../../support/answers.ts';
 import { testApi } from './support.ts';
 
 it('with a certificate the API serves only TLS, sends HSTS, and marks its cookie as secure', async () => {
@@ -22,7 +23,10 @@ it('with a certificate the API serves only TLS, sends HSTS, and marks its cookie
   } as const;
   const { cert, key } = await issueLeaf(ca, leaf, now);
   const plain = await testApi();
-  const app = await buildApp({ ...plain.deps, metrics: new Registry() }, { https: { cert, key } });
+  const app = await buildApp(
+    { ...plain.deps, metrics: new Registry() },
+    { https: { cert, key }, checkAnswers: answersFile() },
+  );
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as { port: number };
   const ask = (path: string, method = 'GET') =>
@@ -65,7 +69,10 @@ describe('a certificate that changes', () => {
     write(first);
     const plain = await testApi();
     const pair = readTls(files);
-    const app = await buildApp({ ...plain.deps, metrics: new Registry() }, { https: pair });
+    const app = await buildApp(
+      { ...plain.deps, metrics: new Registry() },
+      { https: pair, checkAnswers: answersFile() },
+    );
     await app.listen({ host: '127.0.0.1', port: 0 });
     const said: string[] = [];
     const log = (level: string) => (_meta: unknown, text: string) => void said.push(`${level}: ${text}`);
