@@ -27,7 +27,7 @@ import {
 } from '../../contracts/messages.ts';
 import type { Actor, Decision, DecisionAction, OperationResult, OperationStatus } from '../../contracts/operation.ts';
 import { type RefusedMessage, stamped, withoutStamp } from '../../contracts/provenance.ts';
-import { type RunningWorkers, startWorkers } from '../../worker/run.ts';
+import { type RunningWorkers, startWorkers, type WorkerActivities } from '../../worker/run.ts';
 import { installRuntime } from '../../worker/runtime.ts';
 import { prepareNamespace } from '../../worker/temporal-server/namespace.ts';
 import { TEST_CONVERTER, TEST_WORKER_CONVERTER } from './temporal-codec.ts';
@@ -73,13 +73,13 @@ export class Harness {
     return new Harness(address, namespace, new Client({ connection, namespace, dataConverter: TEST_CONVERTER }));
   }
 
-  /** Workers in this process. */
-  async work(): Promise<void> {
+  /** Workers in this process. Default: with the fake activities of the clusters' worlds. */
+  async work(activities: WorkerActivities = worldActivities(this.worlds, PHASES)): Promise<void> {
     this.workers = await startWorkers({
       address: this.address,
       namespace: this.namespace,
       bundlePath: inject('workflowBundle'),
-      activities: worldActivities(this.worlds, PHASES),
+      activities,
       dataConverter: TEST_WORKER_CONVERTER,
       refusals: this.refusals,
     });
