@@ -12,7 +12,7 @@ import { findTraits, requireKind } from './operations/kind-loader.ts';
 import type { OperationKinds } from './operations/operation-kind.ts';
 import { type OperationJournal, type RunRef, recordClosed, recordOpened } from './operations/operation-log.ts';
 import { makePlan } from './operations/plan.ts';
-import { withoutSettled } from './operations/plan-settled.ts';
+import { withoutCleanHosts } from './operations/plan-cleanup.ts';
 import { withTimeouts } from './operations/plan-timeouts.ts';
 import { type PolicyJournal, recordPolicy } from './operations/policy-record.ts';
 import { heartbeats } from './tasks/heartbeats.ts';
@@ -91,7 +91,7 @@ export function createActivities(deps: ActivityDeps): Activities {
               const served = await deps.projections.servedHosts(input.cluster);
               const kind = requireKind(deps.kinds, input.kind);
               const plan = makePlan(kind, input, spec, [...deps.phases.values()], { served });
-              const whole = withTimeouts(await withoutSettled(plan, input, deps), deps.timeouts);
+              const whole = withTimeouts(await withoutCleanHosts(plan, input, deps), deps.timeouts);
               await deps.plans.save(input.operationId, whole);
               return whole;
             },

@@ -1,5 +1,5 @@
 import type { Store } from '../store/index.ts';
-import { FORMER_MARKS, markId, withFormer } from './host/cluster-mark.ts';
+import { FORMER_MARKS, markerId, withFormer } from './host/ownership-marker.ts';
 import { MACHINE_KEY } from './phases/preflight/public.ts';
 
 /**
@@ -34,7 +34,7 @@ async function purgeClusterState(
 ): Promise<void> {
   const known = await clusterState.get(cluster, FORMER_MARKS);
   const ca = await secrets.get(scope, 'pki/ca/kubernetes');
-  const former = ca === null ? known : withFormer(known, markId((JSON.parse(ca) as { cert: string }).cert));
+  const former = ca === null ? known : withFormer(known, markerId((JSON.parse(ca) as { cert: string }).cert));
   await clusterState.remove(cluster);
   if (former !== null) await clusterState.set(cluster, FORMER_MARKS, former);
 }

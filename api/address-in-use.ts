@@ -23,11 +23,11 @@ const answers = new Map<string, { addresses: Promise<string[]>; at: number }>();
 /** Throws ADDRESS_IN_USE when another host of the same cluster has one of the host's addresses. Pure. */
 export function requireOwnAddress(cluster: ClusterSpec, host: Host): void {
   const own = new Set([host.address, internalAddress(host)]);
-  const neighbour = cluster.spec.hosts.find(
+  const otherHost = cluster.spec.hosts.find(
     (each) => each.name !== host.name && (own.has(each.address) || own.has(internalAddress(each))),
   );
-  if (!neighbour) return;
-  const message = `${host.address} for host ${host.name} is the address of host ${neighbour.name} of this cluster`;
+  if (!otherHost) return;
+  const message = `${host.address} for host ${host.name} is the address of host ${otherHost.name} of this cluster`;
   throw new KubewrightError('ADDRESS_IN_USE', message, { host: host.name });
 }
 
@@ -99,13 +99,13 @@ async function wantedBy(deps: ApiDeps, specRef: string): Promise<{ cluster: Clus
 /** IPv4 addresses of the names among these texts, as this machine resolves them now. Never rejects, and takes its time only. */
 async function resolved(texts: readonly string[]): Promise<Map<string, string[]>> {
   const known = new Map<string, string[]>();
-  const asked = texts
+  const pendingLookups = texts
     .filter((text) => !ipv4.safeParse(text).success)
     .map(async (name) => void known.set(name, await addressesOf(name)));
-  if (asked.length === 0) return known;
+  if (pendingLookups.length === 0) return known;
   const late = new AbortController();
   await Promise.race([
-    Promise.all(asked),
+    Promise.all(pendingLookups),
     sleep(LOOKUP_MS, undefined, { signal: late.signal, ref: false }).catch(() => undefined),
   ]);
   late.abort();

@@ -16,12 +16,12 @@ export class Buckets {
     const gained = (Math.max(0, now - level.at) / MINUTE_MS) * perMinute;
     const left = Math.min(most, level.left + gained);
     const waitMs = left >= 1 ? 0 : ((1 - left) / perMinute) * MINUTE_MS;
-    if (this.#levels.size >= KEPT && !this.#levels.has(name)) this.#forgetIdle(now);
+    if (this.#levels.size >= KEPT && !this.#levels.has(name)) this.#dropIdle(now);
     this.#levels.set(name, { left: waitMs === 0 ? left - 1 : left, at: now });
     return Math.ceil(waitMs / 1000);
   }
 
-  #forgetIdle(now: number): void {
+  #dropIdle(now: number): void {
     for (const [name, { at }] of this.#levels) if (now - at >= FORGOTTEN_MS) this.#levels.delete(name);
   }
 }

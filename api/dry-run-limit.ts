@@ -12,7 +12,7 @@ const submitting = new WeakMap<ApiDeps['store'], { count: number }>();
  * A place for one more dry run, until it stands in the read model: then the returned function is to be called. Throws
  * RATE_LIMITED when too many of the installation have not ended.
  */
-export async function takeDryRun({ store, limits = DEFAULT_LIMITS }: ApiDeps): Promise<() => void> {
+export async function reserveDryRun({ store, limits = DEFAULT_LIMITS }: ApiDeps): Promise<() => void> {
   const here = submitting.get(store) ?? { count: 0 };
   submitting.set(store, here);
   // Before anything is waited for: requests that come together see each other.

@@ -48,7 +48,7 @@ export async function* followed(
   filter: JournalFilter,
   { after, signal, over }: Following,
 ): AsyncGenerator<Streamed> {
-  let quietSince = Date.now();
+  let idleSince = Date.now();
   yield null;
   for (let last = after; !signal.aborted; ) {
     // Asked before the journal is: what was written until then is still sent.
@@ -58,13 +58,13 @@ export async function* followed(
       if (signal.aborted) return;
       yield item;
     }
-    if (stretch.items.length > 0) quietSince = Date.now();
+    if (stretch.items.length > 0) idleSince = Date.now();
     const idle = stretch.last === last;
     last = stretch.last;
     if (!idle) continue;
     if (ended) return;
-    if (Date.now() - quietSince >= HEARTBEAT_MS) {
-      quietSince = Date.now();
+    if (Date.now() - idleSince >= HEARTBEAT_MS) {
+      idleSince = Date.now();
       yield null;
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);

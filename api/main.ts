@@ -87,7 +87,7 @@ async function start(
   const { dataDir } = config;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const embedding = config.process === 'all' ? await openEmbedding(config) : null;
-  if (embedding) parts.push(embedding.letGo);
+  if (embedding) parts.push(embedding.release);
 
   const keyring = openKeyring(dataDir, config.secretKey);
   const store = await openStore({ url: config.databaseUrl, dataDir, keyring, logger });
@@ -159,12 +159,12 @@ async function start(
 /** Takes hold of the data directory; the rest of the embedded mode is started when the store is open. */
 async function openEmbedding(config: ApiConfig) {
   const { dataDir, port } = config;
-  const [{ holdDataDir }, { startEmbedded }] = await Promise.all([
+  const [{ lockDataDir }, { startEmbedded }] = await Promise.all([
     import('../worker/data-dir.ts'),
     import('./embedded.ts'),
   ]);
   return {
-    letGo: holdDataDir(dataDir, port),
+    release: lockDataDir(dataDir, port),
     start: (store: Store, logger: Logger, end: (code: ExitCode) => void): Promise<Embedded> =>
       startEmbedded({
         ...{ store, dataDir, temporalAddress: config.temporal.address, logger },

@@ -42,7 +42,7 @@ export function describeInstallation(registry: Registry, statistics: StatisticsR
     return known.read;
   };
   const registers = [registry];
-  const gauge = (name: string, help: string, value: (said: Statistics) => number) =>
+  const gauge = (name: string, help: string, value: (statistics: Statistics) => number) =>
     new Gauge({
       name,
       help,
@@ -54,7 +54,7 @@ export function describeInstallation(registry: Registry, statistics: StatisticsR
   const byState = (
     name: string,
     help: string,
-    { states, of }: { states: readonly string[]; of: (said: Statistics) => Record<string, number> },
+    { states, of }: { states: readonly string[]; of: (statistics: Statistics) => Record<string, number> },
   ) =>
     new Gauge({
       name,
@@ -85,7 +85,7 @@ export function describeInstallation(registry: Registry, statistics: StatisticsR
   gauge(
     'kubewright_journal_links',
     'Links in the chains of the journal: two for each record',
-    (said) => said.journalLinks,
+    (statistics) => statistics.journalLinks,
   );
   gauge('kubewright_database_bytes', 'Size of the database', ({ databaseBytes }) => databaseBytes);
 }

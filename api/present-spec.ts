@@ -4,7 +4,7 @@ import { FINAL_STATES } from '../store/changes.ts';
 import type { ApiDeps } from './deps.ts';
 
 /** Operations that are looked through: more do not wait for one cluster. */
-const LOOKED_THROUGH = 100;
+const MAX_SCANNED = 100;
 
 /**
  * The spec that a cluster has now: what changes are compared with. Of one that was removed, the spec that waits to make it
@@ -15,7 +15,7 @@ export async function presentSpec(deps: ApiDeps, cluster: string): Promise<Clust
   const record = await projections.cluster(cluster);
   if (!record) return null;
   if (record.state !== 'removed') return await specs.get(record.specRef);
-  const { items } = await projections.operations(cluster, { limit: LOOKED_THROUGH });
+  const { items } = await projections.operations(cluster, { limit: MAX_SCANNED });
   const waiting = items.find(
     ({ mode, kind, state }) =>
       mode === 'apply' && findTraits(deps.kinds, kind)?.effect !== 'removes' && !FINAL_STATES.has(state),

@@ -11,7 +11,7 @@ export interface ReconcilerOptions {
   temporal: Pick<TemporalGateway, 'liveOperations' | 'runningOperations' | 'cancelWorkflow'>;
   logger?: { warn(details: object, message: string): void } | undefined;
   /** For tests: how old a status must be, ms. */
-  settleMs?: number;
+  graceMs?: number;
 }
 
 /** Compares unfinished operations of our store with those that Temporal runs: what only one of them has cannot go on. */
@@ -32,10 +32,10 @@ const SETTLE_MS = 15_000;
 const PER_SWEEP = 1_000;
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { store, temporal, logger, settleMs = SETTLE_MS } = options;
+  const { store, temporal, logger, graceMs = SETTLE_MS } = options;
 
   async function sweep(): Promise<{ cluster: string; operationId: string }[]> {
-    const before = new Date(Date.now() - settleMs).toISOString();
+    const before = new Date(Date.now() - graceMs).toISOString();
     const unfinished = await store.projections.unfinished(before, PER_SWEEP);
     const lost: { cluster: string; operationId: string }[] = [];
     for (const [cluster, operations] of Map.groupBy(unfinished, (each) => each.cluster)) {

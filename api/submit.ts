@@ -3,7 +3,7 @@ import { kindTraits } from '../activities/operations/operation-kind.ts';
 import type { ClusterState, SubmitOperation } from '../contracts/actions.ts';
 import { requireFreeAddresses, withAddresses } from './address-in-use.ts';
 import type { ApiDeps } from './deps.ts';
-import { takeDryRun } from './dry-run-limit.ts';
+import { reserveDryRun } from './dry-run-limit.ts';
 import { oncePerKey } from './once-per-key.ts';
 
 /** What a route asks to be submitted. Without an idempotency key each request is its own. */
@@ -20,8 +20,8 @@ export type Submission = Omit<SubmitOperation, 'requestId' | 'traits'> & {
  */
 export async function submitOperation(deps: ApiDeps, submission: Submission): Promise<string> {
   const { cluster, idempotencyKey, ...request } = submission;
-  const { actor: _actor, ...asked } = request;
-  return await oncePerKey(deps, cluster, idempotencyKey, asked, async (requestId) => {
+  const { actor: _actor, ...requested } = request;
+  return await oncePerKey(deps, cluster, idempotencyKey, requested, async (requestId) => {
     const send = () => submit(deps, cluster, request, requestId);
     if (findTraits(deps.kinds, request.kind)?.effect === 'removes') return await send();
     if (request.mode === 'apply') return await withAddresses(deps, request.specRef, send);
@@ -36,7 +36,7 @@ async function submit(
   request: Omit<SubmitOperation, 'requestId'>,
   requestId: string,
 ): Promise<string> {
-  const release = request.mode === 'check' ? await takeDryRun(deps) : undefined;
+  const release = request.mode === 'check' ? await reserveDryRun(deps) : undefined;
   try {
     return await submitted(deps, cluster, request, requestId);
   } finally {

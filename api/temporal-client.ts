@@ -50,7 +50,7 @@ export function temporalGateway(
     { requestId }: { requestId: string },
     input: object,
   ): Promise<ActionResult> =>
-    asked(cluster, () =>
+    translateErrors(cluster, () =>
       connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
         client.workflow.getHandle(workflowId).executeUpdate<ActionResult, [object]>(update, {
           args: [stamped(input, { message: `update/${update}` })],
@@ -75,7 +75,7 @@ export function temporalGateway(
 
   return {
     submit: (cluster, request, state) =>
-      asked(cluster, () =>
+      translateErrors(cluster, () =>
         connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
           client.workflow.executeUpdateWithStart<(input: ClusterInput) => Promise<void>, SubmitResult, [object]>(
             UPDATES.submitOperation,
@@ -99,17 +99,17 @@ export function temporalGateway(
     pause: (cluster, operation, input) => toOperation(cluster, operation, UPDATES.pause, input, input),
     resume: (cluster, operation, input) => toOperation(cluster, operation, UPDATES.resume, input, input),
     cancel: (cluster, input) => send(cluster, clusterWorkflowId(cluster), UPDATES.cancelOperation, input, input),
-    liveOperations: (cluster, ids) => asked('', () => liveOperations(client, connection, cluster, ids)),
-    runningOperations: () => asked('', () => runningOperations(client, connection)),
+    liveOperations: (cluster, ids) => translateErrors('', () => liveOperations(client, connection, cluster, ids)),
+    runningOperations: () => translateErrors('', () => runningOperations(client, connection)),
     cancelWorkflow: (cluster, operationId) =>
-      asked(cluster, async () => {
+      translateErrors(cluster, async () => {
         await connection.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
           client.workflow.getHandle(operationWorkflowId(cluster, operationId)).cancel(),
         );
       }),
     history: (cluster, operationId) =>
       readShared(`${cluster}/${operationId}`, () =>
-        asked(cluster, () =>
+        translateErrors(cluster, () =>
           connection.withDeadline(Date.now() + READ_DEADLINE_MS, () =>
             readOperationHistory(client, namespace, operationWorkflowId(cluster, operationId)),
           ),
@@ -123,7 +123,7 @@ export function temporalGateway(
       }
     },
     ping: () =>
-      asked('', async () => {
+      translateErrors('', async () => {
         await connection.withDeadline(Date.now() + PING_DEADLINE_MS, () =>
           connection.workflowService.describeNamespace({ namespace }),
         );
@@ -134,7 +134,7 @@ export function temporalGateway(
 const GRPC_NOT_FOUND = 5;
 
 /** Whatever Temporal throws, in our words. */
-async function asked<T>(cluster: string, work: () => Promise<T>): Promise<T> {
+async function translateErrors<T>(cluster: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

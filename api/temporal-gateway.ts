@@ -48,7 +48,7 @@ export interface TemporalGateway {
    * Which of the cluster's operations Temporal still runs, or holds in the queue of the entity. Null: it cannot say now
    * (no worker answers). Throws TEMPORAL_UNAVAILABLE, also when the namespace is missing.
    */
-  liveOperations(cluster: string, asked: readonly string[]): Promise<ReadonlySet<string> | null>;
+  liveOperations(cluster: string, requested: readonly string[]): Promise<ReadonlySet<string> | null>;
   /** Operations that Temporal runs, at most 1,000; a list that may be some seconds old. Throws TEMPORAL_UNAVAILABLE. */
   runningOperations(): Promise<{ cluster: string; operationId: string }[]>;
   /** Request the cancellation of an operation's workflow itself, for one that our store does not know. */

@@ -28,8 +28,8 @@ export async function readOperationHistory(
   const { history, batches } = await readHistory(client, namespace, workflowId, '', EVENTS);
   if (history.events.length === 0) throw new KubewrightError('NOT_FOUND', `there is no history of ${workflowId}`);
   for (const batch of batches) {
-    const mark = `b${batch.slice(batch.lastIndexOf('/') + 1)}.`;
-    const more = await readHistory(client, namespace, batch, mark, EVENTS - history.events.length);
+    const prefix = `b${batch.slice(batch.lastIndexOf('/') + 1)}.`;
+    const more = await readHistory(client, namespace, batch, prefix, EVENTS - history.events.length);
     history.events.push(...more.history.events);
   }
   return history;
@@ -40,13 +40,13 @@ async function readHistory(
   client: Client,
   namespace: string,
   workflowId: string,
-  mark: string,
+  prefix: string,
   limit: number,
 ): Promise<HistoryReader> {
   const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
   const reader = new HistoryReader(
     (payload) => withoutStamp(payload ? payloadConverter.fromPayload(payload) : undefined),
-    mark,
+    prefix,
   );
   let nextPageToken: Uint8Array | null = null;
   do {
@@ -85,19 +85,19 @@ class HistoryReader {
   /** Workflow ids of the batches that were started. */
   readonly batches: string[] = [];
   readonly #read: Read;
-  readonly #mark: string;
+  readonly #prefix: string;
   readonly #scheduled = new Map<string, Scheduled>();
 
-  constructor(read: Read, mark: string) {
+  constructor(read: Read, prefix: string) {
     this.#read = read;
-    this.#mark = mark;
+    this.#prefix = prefix;
   }
 
   add(event: HistoryEvent): void {
     const id = String(event.eventId);
     const summary = this.#read(event.userMetadata?.summary);
     const seen: WorkflowEvent = {
-      id: `${this.#mark}${id}`,
+      id: `${this.#prefix}${id}`,
       time: timeOf(event),
       type: typeOf(event),
       ...(typeof summary === 'string' ? { summary: summary.slice(0, TEXT_CHARS) } : {}),

@@ -77,7 +77,7 @@ export async function checkSink(file: string, hashes: HashList, context: AnchorC
   const heads = new HeadCheck(context);
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
   let number = 0;
-  let held = 0;
+  let matching = 0;
   /** A line that could not be read: a write that was cut off, when the next one begins with it. */
   let torn: { text: string; number: number; why: string } | null = null;
   const spoilt = (): void => {
@@ -105,10 +105,10 @@ export async function checkSink(file: string, hashes: HashList, context: AnchorC
       say({ where: 'the sink', record, what: `it was signed at ${read.at}, and the database no longer has it` });
     } else if (stored !== anchorHash(text)) {
       say({ where: 'the sink', record, what: 'the database has another one in its place' });
-    } else held += 1;
+    } else matching += 1;
     heads.add(read, 'the sink');
   }
-  return held;
+  return matching;
 }
 
 function readable(text: string, context: AnchorContext, bad: (what: string) => void): Anchor | null {
@@ -125,7 +125,7 @@ function readable(text: string, context: AnchorContext, bad: (what: string) => v
 /** Heads that were signed, against the chains. Says of each chain once from where on it differs. */
 class HeadCheck {
   readonly #context: AnchorContext;
-  readonly #held = new Map<string, number>();
+  readonly #linkCounts = new Map<string, number>();
   readonly #wrong = new Set<string>();
 
   constructor(context: AnchorContext) {
@@ -137,12 +137,12 @@ class HeadCheck {
       const found = this.#context.hashOf(chain, n);
       if (found === null) continue;
       if (found === hash) {
-        this.#held.set(chain, Math.max(n, this.#held.get(chain) ?? 0));
+        this.#linkCounts.set(chain, Math.max(n, this.#linkCounts.get(chain) ?? 0));
         continue;
       }
       if (this.#wrong.has(chain)) continue;
       this.#wrong.add(chain);
-      const held = this.#held.get(chain) ?? 0;
+      const held = this.#linkCounts.get(chain) ?? 0;
       const which = held < n - 1 ? `one of the links ${held + 1} to ${n}` : `link ${n}`;
       const changed = found === undefined ? 'it is missing now' : `${which} was changed since`;
       const signed = where === 'anchors' ? `anchor ${anchor.n}` : `${where}, anchor ${anchor.n}`;

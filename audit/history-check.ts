@@ -29,7 +29,7 @@ const event = z.object({
 const history = z.object({ events: z.array(event) });
 
 /** Of the input of the workflow `operation`: who asked for what. */
-const asked = z.object({
+const requested = z.object({
   kind: text,
   mode: text,
   specRef: text,
@@ -40,7 +40,7 @@ const asked = z.object({
 const taskResult = z.object({ chainHead: text.optional(), commands: z.int().optional() });
 
 /** Who asked for an operation, and for what. */
-export interface Asked {
+export interface Requested {
   kind: string;
   mode: string;
   spec: string;
@@ -57,11 +57,11 @@ export class HistoryCheck {
   /** Heads of links that retention removed since. */
   pruned = 0;
   /** The last link known to be as Temporal remembers it. */
-  #held = 0;
+  #linkCounts = 0;
   /** The plan as the workflow got it, as canonical JSON. */
   plan: string | undefined;
   /** What the workflow of the operation was started with. */
-  asked: Asked | undefined;
+  requested: Requested | undefined;
   readonly #chain: ChainCheck;
   readonly #scheduled = new Set<string>();
   #histories = 0;
@@ -82,7 +82,7 @@ export class HistoryCheck {
     const started = events[0]?.workflowExecutionStartedEventAttributes;
     const workflowId = started?.workflowId ?? '';
     if (started?.workflowType?.name === WORKFLOWS.operation) {
-      this.asked ??= askedFor(decoded(started.input?.payloads?.[0]?.data));
+      this.requested ??= requestedOf(decoded(started.input?.payloads?.[0]?.data));
     }
     const byId = new Map(events.map((each) => [each.eventId, each]));
     for (const each of events) {
@@ -111,9 +111,9 @@ export class HistoryCheck {
       this.pruned += 1;
     } else if (n > 0 && this.#chain.hashes.at(n) === hash) {
       this.anchors += 1;
-      this.#held = Math.max(this.#held, n);
+      this.#linkCounts = Math.max(this.#linkCounts, n);
     } else {
-      const where = this.#held < n ? `: one of the links ${this.#held + 1} to ${n} was changed` : '';
+      const where = this.#linkCounts < n ? `: one of the links ${this.#linkCounts + 1} to ${n} was changed` : '';
       bad(`its result says that link ${n} is ${hash || 'no hash'}, and the chain says otherwise${where}`);
     }
     const recorded = this.#chain.attempts.get(attempt)?.commands ?? 0;
@@ -134,8 +134,8 @@ export class HistoryCheck {
 }
 
 /** Undefined: the input is not that of an operation. */
-function askedFor(input: unknown): Asked | undefined {
-  const parsed = asked.safeParse(input);
+function requestedOf(input: unknown): Requested | undefined {
+  const parsed = requested.safeParse(input);
   if (!parsed.success) return undefined;
   const { actor, specRef: spec, ...rest } = parsed.data;
   return { ...rest, spec, actor: actor.name, actorId: actor.id ?? '' };

@@ -83,7 +83,7 @@ export async function verifyDatabase(
     const what = 'it was signed on this machine, and the database has another one or none: an older state was put back';
     say({ where: 'anchors', record: `anchor ${remembered.n}`, what });
   }
-  const held = sink === undefined ? null : await checkSink(sink, hashes, anchorContext);
+  const sinkAnchors = sink === undefined ? null : await checkSink(sink, hashes, anchorContext);
   const outputs = await verifyOutputs(store, say);
   const specs = await checkSpecs(store.specs, facts, say);
   const operations = await checkOperations(store.operationRows, facts, (chain) => starts.has(chain), say);
@@ -94,7 +94,7 @@ export async function verifyDatabase(
     problems: problems.kept,
     ...{ chains: chains.count, links: chains.links, outputs, specs: specs.size, bundles, tokens },
     operations: operations.size,
-    anchors: { ...anchors, sink: held },
+    anchors: { ...anchors, sink: sinkAnchors },
     signers: [...signers],
     signer: signers.size === 0 ? 'none' : fingerprints.length > 0 ? 'pinned' : 'unknown',
   };

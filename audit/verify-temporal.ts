@@ -3,7 +3,7 @@ import type { Store } from '../store/index.ts';
 import { chainOf } from '../store/journal-record.ts';
 import type { CheckedOperation } from '../store/operation-rows.ts';
 import type { OperationFacts } from './chain-check.ts';
-import { type Asked, HistoryCheck } from './history-check.ts';
+import { HistoryCheck, type Requested } from './history-check.ts';
 import type { WorkflowHistory } from './make-bundle.ts';
 import { MOST_PROBLEMS, type Problem, Problems, type Say } from './problem.ts';
 import { verifyChain } from './verify-database.ts';
@@ -14,7 +14,7 @@ export interface TemporalVerdict {
   /** Operations whose histories were compared. */
   compared: number;
   /** Operations of the journal that Temporal no longer has. */
-  forgotten: number;
+  deleted: number;
   /** Operations that have not ended in Temporal: they are not compared. */
   running: number;
   /** Chains of the first of those that run. */
@@ -43,7 +43,7 @@ export async function verifyTemporal(
   temporal: TemporalReader,
 ): Promise<TemporalVerdict> {
   const problems = new Problems();
-  const counts = { compared: 0, forgotten: 0, running: 0, anchors: 0 };
+  const counts = { compared: 0, deleted: 0, running: 0, anchors: 0 };
   const skipped: string[] = [];
   const starts = new Map<string, { n: number; hash: string }>();
   for (let after = ''; ; ) {
@@ -57,12 +57,12 @@ export async function verifyTemporal(
   const read = async (
     { cluster, operation }: { cluster: string; operation: string },
     see: (history: WorkflowHistory) => void,
-  ): Promise<'read' | 'forgotten' | 'running'> => {
+  ): Promise<'read' | 'deleted' | 'running'> => {
     try {
       for await (const history of temporal.histories(cluster, operation)) see(history);
       return 'read';
     } catch (error) {
-      if (KubewrightError.is(error) && error.code === 'NOT_FOUND') return 'forgotten';
+      if (KubewrightError.is(error) && error.code === 'NOT_FOUND') return 'deleted';
       if (!KubewrightError.is(error) || error.code !== 'CONFLICT') throw error;
       counts.running += 1;
       if (skipped.length < MOST_PROBLEMS) skipped.push(chainOf({ cluster, operation }));
@@ -82,12 +82,12 @@ export async function verifyTemporal(
       const outcome = await read({ cluster, operation }, ({ workflowId, json }) =>
         check.add(`Temporal, ${workflowId}`, json, problems.say),
       );
-      if (outcome === 'forgotten') counts.forgotten += 1;
+      if (outcome === 'deleted') counts.deleted += 1;
       if (outcome !== 'read') continue;
       const where = `Temporal, ${head.id}`;
       check.end(where, problems.say);
-      if (check.asked)
-        compareAsked(where, check.asked, { opened: chain.operation, row: rows.get(head.id) }, problems.say);
+      if (check.requested)
+        compareRequested(where, check.requested, { opened: chain.operation, row: rows.get(head.id) }, problems.say);
       counts.compared += 1;
       counts.anchors += check.anchors;
     }
@@ -125,16 +125,16 @@ async function operationRows(store: Pick<Store, 'operationRows'>): Promise<Map<s
 }
 
 /** The input of the workflow against the record that opened the operation, and against its row. */
-function compareAsked(
+function compareRequested(
   where: string,
-  asked: Asked,
+  requested: Requested,
   { opened, row }: { opened: OperationFacts | undefined; row: Row | undefined },
   say: Say,
 ): void {
-  const differing = (is: Partial<Record<keyof Asked, string | undefined>>): [string, string, string][] =>
-    (Object.keys(asked) as (keyof Asked)[]).flatMap((name) => {
+  const differing = (is: Partial<Record<keyof Requested, string | undefined>>): [string, string, string][] =>
+    (Object.keys(requested) as (keyof Requested)[]).flatMap((name) => {
       const found = is[name];
-      return found === undefined || found === asked[name] ? [] : [[name, asked[name], found]];
+      return found === undefined || found === requested[name] ? [] : [[name, requested[name], found]];
     });
   for (const [name, was, is] of opened ? differing({ ...opened }) : []) {
     say({ where, what: `its workflow was started with the ${name} ${was}; the journal says ${is}` });

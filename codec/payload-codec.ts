@@ -70,8 +70,8 @@ export function apiCodec(keys: PayloadKeys, signer: CommandSigner): PayloadCodec
     },
     async decode(payloads, context) {
       const place = placeOf(context);
-      const stranger = context && payloads.some((payload) => text(payload.metadata?.[PLACE]) !== place);
-      if (!stranger) return await reading.decode(payloads);
+      const foreign = context && payloads.some((payload) => text(payload.metadata?.[PLACE]) !== place);
+      if (!foreign) return await reading.decode(payloads);
       const { type, workflowId } = context;
       throw new KubewrightError('TEMPORAL_ANSWER_REFUSED', `an answer of the ${type} ${workflowId} is not ours`);
     },

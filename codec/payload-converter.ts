@@ -10,9 +10,9 @@ const decoder = new TextDecoder();
 export const payloadConverter: PayloadConverter = {
   toPayload: (value) => defaultPayloadConverter.toPayload(value),
   fromPayload<T>(payload: Payload): T {
-    const note = payload.metadata?.[PROOF_METADATA];
-    if (!note) return defaultPayloadConverter.fromPayload<T>(payload);
-    const proof = JSON.parse(decoder.decode(note)) as Proof;
+    const metadata = payload.metadata?.[PROOF_METADATA];
+    if (!metadata) return defaultPayloadConverter.fromPayload<T>(payload);
+    const proof = JSON.parse(decoder.decode(metadata)) as Proof;
     const value = proof.by === 'none' ? readable(payload) : defaultPayloadConverter.fromPayload<unknown>(payload);
     if (typeof value === 'object' && value !== null) return withProof(value, proof) as T;
     return (proof.by === 'none' ? withProof(new Unproven(value), proof) : value) as T;

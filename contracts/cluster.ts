@@ -103,9 +103,9 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
       const value = field === 'internalAddress' ? internalAddress(each) : each[field];
       // Two SSH ports on one address are still one machine's worth of ports for Kubernetes.
       const first = seen.get(value);
-      const said = field === 'internalAddress' && each.address === hosts[first ?? index]!.address;
+      const isReported = field === 'internalAddress' && each.address === hosts[first ?? index]!.address;
       if (first === undefined) seen.set(value, index);
-      else if (!said) issue(['hosts', index, field], `duplicates ${field} of hosts[${first}]: ${value}`);
+      else if (!isReported) issue(['hosts', index, field], `duplicates ${field} of hosts[${first}]: ${value}`);
     });
   }
   const isLoopback = (own: string) =>

@@ -81,9 +81,11 @@ const CLAIM_CHARS = 100;
 
 /** What an argument says of who sent it. */
 export function claimsOf(value: unknown): RefusedMessage['claims'] {
-  const said = value instanceof Unproven ? value.claims : value;
-  if (typeof said !== 'object' || said === null) return { actor: '', requestId: '' };
-  const [item] = Array.isArray((said as { items?: unknown }).items) ? (said as { items: unknown[] }).items : [said];
+  const claimed = value instanceof Unproven ? value.claims : value;
+  if (typeof claimed !== 'object' || claimed === null) return { actor: '', requestId: '' };
+  const [item] = Array.isArray((claimed as { items?: unknown }).items)
+    ? (claimed as { items: unknown[] }).items
+    : [claimed];
   const { actor, requestId } = (typeof item === 'object' && item !== null ? item : {}) as Record<string, unknown>;
   const name = typeof actor === 'object' && actor !== null ? (actor as { name?: unknown }).name : actor;
   return { actor: cut(name), requestId: cut(requestId) };

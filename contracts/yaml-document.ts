@@ -38,7 +38,7 @@ export function parseYaml(text: string, bounds: DocumentBounds): unknown {
   };
   // A warning is an unknown tag: its value would not be what its author meant.
   const problem = document.errors[0] ?? document.warnings[0];
-  if (problem) throw malformed(`${place(problem.pos[0])}: ${inWords(problem)}`, problem);
+  if (problem) throw malformed(`${place(problem.pos[0])}: ${describe(problem)}`, problem);
   // With another version `yes` is a boolean, `1:30` a number, and `<<` copies what an alias holds.
   const { version } = document.directives?.yaml ?? {};
   if (version !== undefined && version !== '1.2') throw malformed(`a document of YAML ${version}; send YAML 1.2`);
@@ -52,7 +52,7 @@ export function parseYaml(text: string, bounds: DocumentBounds): unknown {
 }
 
 /** Some messages of the parser are for programmers; these replacements are for the author of a document. */
-function inWords(problem: YAMLParseError | YAMLWarning): string {
+function describe(problem: YAMLParseError | YAMLWarning): string {
   if (problem.code === 'MULTIPLE_DOCS') return 'a second document begins; send one at a time';
   if (/call stack/.test(problem.message)) return TOO_DEEP;
   return problem.message.split('\n')[0]!.slice(0, 200);

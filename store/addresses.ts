@@ -110,7 +110,7 @@ function inPlay(db: Kysely<Tables>) {
 
 async function takenBy(db: Kysely<Tables>, cluster: string, wanted: readonly HostAddress[]): Promise<HostAddress[]> {
   const texts = [...new Set(wanted.map(({ address }) => address))];
-  const held: (Omit<HostAddress, 'host'> & { cluster: string })[] = [];
+  const reserved: (Omit<HostAddress, 'host'> & { cluster: string })[] = [];
   for (let from = 0; from < texts.length; from += VALUES) {
     const rows = await db
       .selectFrom('spec_addresses')
@@ -118,10 +118,10 @@ async function takenBy(db: Kysely<Tables>, cluster: string, wanted: readonly Hos
       .select(['play.cluster', 'spec_addresses.via', 'spec_addresses.address', 'spec_addresses.port'])
       .where('spec_addresses.address', 'in', texts.slice(from, from + VALUES))
       .execute();
-    held.push(...rows);
+    reserved.push(...rows);
   }
   const has = (each: HostAddress, whose: (holder: string) => boolean) =>
-    held.some((other) => whose(other.cluster) && samePlace(each, other));
+    reserved.some((other) => whose(other.cluster) && samePlace(each, other));
   // What a cluster has already it keeps, even where an older version let another one have it too.
   return wanted.filter(
     (each) => has(each, (holder) => holder !== cluster) && !has(each, (holder) => holder === cluster),

@@ -77,13 +77,13 @@ export function bundleStore(db: Kysely<Tables>): BundleStore {
       let size = 0;
       try {
         let n = 0;
-        let held: Tables['bundle_pieces'] | undefined;
+        let pending: Tables['bundle_pieces'] | undefined;
         for await (const piece of pieces(file)) {
           hash.update(piece);
           size += piece.length;
-          if (held) await db.insertInto('bundle_pieces').values(held).execute();
+          if (pending) await db.insertInto('bundle_pieces').values(pending).execute();
           const data = deflateSync(piece, { level: 1 });
-          held = { bundle: id, n: n++, data, sha256: sha256(data) };
+          pending = { bundle: id, n: n++, data, sha256: sha256(data) };
         }
         // The last piece comes with the row: pieces that make a whole file without one are no save that was cut off.
         const row = {
@@ -95,7 +95,7 @@ export function bundleStore(db: Kysely<Tables>): BundleStore {
           created_at: new Date(at).toISOString(),
         };
         await db.transaction().execute(async (tx) => {
-          if (held) await tx.insertInto('bundle_pieces').values(held).execute();
+          if (pending) await tx.insertInto('bundle_pieces').values(pending).execute();
           const { numInsertedOrUpdatedRows } = await tx
             .insertInto('bundles')
             .values(row)

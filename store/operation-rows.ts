@@ -81,7 +81,7 @@ function checked(row: OperationRow): CheckedOperation {
     queued_at: [row.queued_at, status.queuedAt ?? row.queued_at],
     started_at: [row.started_at, status.startedAt ?? null],
     ended_at: [row.ended_at, status.endedAt ?? null],
-  }).find(([, [column, said]]) => column !== said);
+  }).find(([, [column, stated]]) => column !== stated);
   const wrong = differing === undefined ? null : `its ${differing[0]} differs from its status or traits`;
   const problem = wrong ?? (isTime(row.updated_at) ? null : 'the time of its last change is no time');
   return { ...columns, actorId: status.actorId, problem, sealed: sealedFacts(status) };

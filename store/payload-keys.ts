@@ -24,7 +24,7 @@ export interface PayloadKeys {
 
 export const PAYLOAD_KEY_SCOPE = 'temporal/payload-key';
 const KEY_BYTES = 32;
-const LOOK_AGAIN_MS = 60_000;
+const REREAD_MS = 60_000;
 /** Ids are numbers of this many digits: text order is the order of making. */
 const DIGITS = 6;
 const ID = /^\d{6}$/;
@@ -63,16 +63,16 @@ export function payloadKeys(secrets: Pick<SecretStore, 'get' | 'list' | 'createI
   };
 
   const newestId = (): Promise<string> => {
-    if (newest && Date.now() - newest.readAt < LOOK_AGAIN_MS) return newest.id;
-    const looked = {
+    if (newest && Date.now() - newest.readAt < REREAD_MS) return newest.id;
+    const readAt = {
       id: numbers().then((all) => (all.length === 0 ? make(idOf(1)) : idOf(all.at(-1)!))),
       readAt: Date.now(),
     };
-    looked.id.catch(() => {
-      if (newest === looked) newest = undefined;
+    readAt.id.catch(() => {
+      if (newest === readAt) newest = undefined;
     });
-    newest = looked;
-    return looked.id;
+    newest = readAt;
+    return readAt.id;
   };
 
   return {

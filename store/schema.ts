@@ -237,7 +237,7 @@ export interface RequestRow {
 }
 
 /** What is remembered of a cluster from one operation to the next. */
-export interface NoteRow {
+export interface ClusterStateRow {
   cluster: string;
   name: string;
   text: string;
@@ -308,7 +308,7 @@ export interface Tables {
   quarantine: QuarantineRow;
   events: EventRow;
   requests: RequestRow;
-  notes: NoteRow;
+  notes: ClusterStateRow;
   spec_addresses: SpecAddressRow;
   reservations: ReservationRow;
   processes: ProcessRow;

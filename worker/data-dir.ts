@@ -20,7 +20,7 @@ const LEFTOVER_GRACE_MS = 6_000;
  * Hold a data directory: two services on one SQLite file would disturb each other. A killed service's hold counts no
  * longer. Returns the function that lets go. Throws CONFLICT.
  */
-export function holdDataDir(dataDir: string, port: number): () => void {
+export function lockDataDir(dataDir: string, port: number): () => void {
   const folder = apiFolder(dataDir);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const other = readRecord(folder);

@@ -91,7 +91,7 @@ async function start(given: WorkerConfig): Promise<void> {
   // Changes nothing when the namespace is right already; workflows fail without its search attributes.
   await prepareNamespace({
     ...{ address, namespace, connect },
-    settleMs: embedded ? EMBEDDED_SETTLE_MS : undefined,
+    retryForMs: embedded ? EMBEDDED_SETTLE_MS : undefined,
   });
   const workers = await startWorkers({
     ...{ address, namespace, connect },

@@ -40,7 +40,7 @@ export class BatchRun {
     this.sendReport = sendReport;
     this.orders = input.orders;
     const { facts, plan, orders } = input;
-    const events = { blocked: () => undefined, changed: () => this.noteChange() };
+    const events = { blocked: () => undefined, changed: () => this.recordChange() };
     this.runner = new TaskRunner(plan, facts, orders.specRef, events, {
       gate: (need) => this.orders.gates.includes(gateOf(need)),
       slots: () => this.orders.slots,
@@ -120,7 +120,7 @@ export class BatchRun {
     }
   }
 
-  private noteChange(): void {
+  private recordChange(): void {
     this.changed = true;
     this.projector.touch();
   }

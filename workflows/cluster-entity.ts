@@ -166,17 +166,17 @@ export class ClusterEntity {
   }
 
   /** The running operation reports its state. */
-  noteEvent(event: OperationEvent): void {
+  recordEvent(event: OperationEvent): void {
     if (this.running?.operationId !== event.operationId) return;
     if (event.n !== undefined && event.n <= this.lastReport) return;
     this.lastReport = event.n ?? this.lastReport;
     this.running.state = event.state;
     this.running.blockedHosts = event.blockedHosts;
-    this.noteQuarantine(this.running.mode, event.quarantine);
+    this.recordQuarantine(this.running.mode, event.quarantine);
   }
 
   /** A check leaves hosts out for itself only. */
-  private noteQuarantine(mode: OperationSummary['mode'], quarantine: QuarantinedHost[]): void {
+  private recordQuarantine(mode: OperationSummary['mode'], quarantine: QuarantinedHost[]): void {
     if (mode === 'apply') this.quarantine = quarantine;
   }
 
@@ -184,10 +184,10 @@ export class ClusterEntity {
   private checkQuarantine(request: OperationRequest): void {
     if (traitsOf(request).targets !== 'quarantined') return;
     const { hosts } = request;
-    const stranger = hosts?.find((host) => !this.quarantine.some((each) => each.host === host));
-    const what = stranger === undefined ? 'no host' : `host ${stranger}`;
-    if (stranger === undefined && this.quarantine.length > 0) return;
-    const message = `${what} of cluster ${this.cluster} is ${stranger === undefined ? '' : 'not '}in quarantine`;
+    const unknownHost = hosts?.find((host) => !this.quarantine.some((each) => each.host === host));
+    const what = unknownHost === undefined ? 'no host' : `host ${unknownHost}`;
+    if (unknownHost === undefined && this.quarantine.length > 0) return;
+    const message = `${what} of cluster ${this.cluster} is ${unknownHost === undefined ? '' : 'not '}in quarantine`;
     throw refusal('HOST_NOT_QUARANTINED', message);
   }
 
@@ -217,7 +217,7 @@ export class ClusterEntity {
       this.started = true;
       const result = await child.result();
       summary.state = result.state;
-      this.noteQuarantine(input.mode, result.quarantine);
+      this.recordQuarantine(input.mode, result.quarantine);
     } catch (error) {
       // Terminated or broken: it could not write its own end. The cluster is free again either way.
       summary.state = 'failed';

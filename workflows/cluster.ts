@@ -7,7 +7,7 @@ import * as messages from './messages.ts';
 export async function cluster(input: ClusterInput): Promise<void> {
   const entity = new ClusterEntity(input);
   setHandler(messages.clusterStatus, () => entity.status());
-  setHandler(messages.operationEvent, (event) => entity.noteEvent(event));
+  setHandler(messages.operationEvent, (event) => entity.recordEvent(event));
   setHandler(messages.submitOperation, (request) => entity.submit(request), {
     validator: (request) => entity.checkSubmit(request),
   });

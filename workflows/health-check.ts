@@ -7,7 +7,7 @@ import type { Plan } from '../contracts/plan.ts';
 import { reportOf } from './task-activity.ts';
 
 /** Longer than a look with its wait for what settles, ms. */
-const LOOK_MS = 60_000;
+const CHECK_TIMEOUT_MS = 60_000;
 
 /** What the look asks of the operation's runner. */
 interface Progress {
@@ -73,7 +73,7 @@ export class HealthCheck {
         activityId: `health:${n}`,
         taskQueue: TASK_QUEUES.ssh,
         summary: 'check the health of the cluster',
-        startToCloseTimeout: LOOK_MS,
+        startToCloseTimeout: CHECK_TIMEOUT_MS,
         heartbeatTimeout: this.plan.heartbeatTimeoutMs,
         retry: { maximumAttempts: 3, initialInterval: '500ms' },
       });

@@ -168,7 +168,7 @@ export class TaskRunner {
       if (task.state === 'running') this.scopes.get(key)?.cancel();
       else this.skip(key, task);
     }
-    for (const { phase } of orphaned) this.standIn(phase);
+    for (const { phase } of orphaned) this.moveToFailoverHost(phase);
   }
 
   /** All tasks of a host run again, on another machine; none before `prepared`. */
@@ -210,7 +210,7 @@ export class TaskRunner {
     }
   }
 
-  private standIn(phase: string): void {
+  private moveToFailoverHost(phase: string): void {
     const host = this.phases.get(phase)!.standIns?.find((each) => !this.excluded.has(each));
     if (host === undefined) return;
     const status = newStatus(this.graph.add(phase, host));

@@ -57,7 +57,7 @@ export async function boundedGet(url: string, bounds: Bounds): Promise<string> {
       if (signal.aborted) throw new OutsideError(LATE);
       return body;
     } catch (error) {
-      throw inWords(error, signal);
+      throw describe(error, signal);
     } finally {
       answer.destroy();
     }
@@ -92,7 +92,7 @@ async function answerOf(address: URL, signal: AbortSignal, proxy: string | undef
         .once('close', () => reject(new OutsideError('no answer of HTTP')));
     });
   } catch (error) {
-    throw inWords(error, signal);
+    throw describe(error, signal);
   }
 }
 
@@ -135,7 +135,7 @@ async function bodyOf(answer: IncomingMessage, { maxBytes, types }: Bounds): Pro
 }
 
 /** Codes of Node's errors are its own words; messages may quote. */
-function inWords(error: unknown, signal: AbortSignal): OutsideError {
+function describe(error: unknown, signal: AbortSignal): OutsideError {
   if (error instanceof OutsideError) return error;
   if (signal.aborted) return new OutsideError(LATE);
   const code = (error as NodeJS.ErrnoException).code ?? '';

@@ -3,9 +3,9 @@ import { type ClusterSpec, hostsWithRole, internalAddress, sshTarget } from '../
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { HealthCode, HealthInput, HealthResult } from '../../contracts/health.ts';
 import type { Host } from '../../contracts/host.ts';
-import { type Ownership, ownershipOf } from '../host/cluster-mark.ts';
 import { KnownSecrets } from '../host/known-secrets.ts';
 import { scriptOnOwn } from '../host/ownership.ts';
+import { type Ownership, ownershipOf } from '../host/ownership-marker.ts';
 import type { CommandRecorder, RemoteHost } from '../host/types.ts';
 import { kubeletLimits } from '../kube/eviction.ts';
 import { KUBECTL_ENV } from '../kube/kubectl.ts';

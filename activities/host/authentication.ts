@@ -116,8 +116,8 @@ export class Authentication {
         .filter((line) => line !== '')
         .join('\n'),
     );
-    const as = (code: KubewrightError['code'], says: string) =>
-      new KubewrightError(code, `${where} ${says}`, { cause: error, host, evidence });
+    const as = (code: KubewrightError['code'], problem: string) =>
+      new KubewrightError(code, `${where} ${problem}`, { cause: error, host, evidence });
     if (this.#expired || CHANGE.test(this.#banner)) {
       return as('SSH_PASSWORD_EXPIRED', 'wants a new password: that of the login user has expired');
     }

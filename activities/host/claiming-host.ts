@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { KubewrightError } from '../../contracts/errors.ts';
-import type { Ownership } from './cluster-mark.ts';
 import { checkCode } from './command-error.ts';
 import { claim, type Fence, joinedClaim, NOT_JOINED } from './fence.ts';
 import { FOREIGN, foreign } from './ownership.ts';
+import type { Ownership } from './ownership-marker.ts';
 import { scriptArgv } from './ssh-host.ts';
 import type { ExecOptions, ExecResult, RemoteHost, UploadOptions } from './types.ts';
 
@@ -84,8 +84,8 @@ export class ClaimingHost implements RemoteHost {
   /** The script's result; null when it has not run and the scope has to be claimed by itself. */
   async #join(text: string, args: readonly string[], options: Omit<ExecOptions, 'stdin'>): Promise<ExecResult | null> {
     const { unqueued, fence, owner } = this.#options;
-    const mark = `kw-${randomBytes(9).toString('hex')}\n`;
-    const joined = joinedClaim(fence, owner, { mark: mark.trimEnd(), text, args });
+    const nonce = `kw-${randomBytes(9).toString('hex')}\n`;
+    const joined = joinedClaim(fence, owner, { nonce: nonce.trimEnd(), text, args });
     const { okCodes = [0], timeoutMs = TIMEOUT_MS } = options;
     const result = await unqueued
       .script(joined.text, joined.args, {
@@ -94,12 +94,12 @@ export class ClaimingHost implements RemoteHost {
         timeoutMs: timeoutMs + CLAIM_MS,
       })
       .catch((error: unknown) => {
-        throw withoutMark(error, mark);
+        throw withoutNonce(error, nonce);
       });
-    const at = result.stdout.indexOf(mark);
+    const at = result.stdout.indexOf(nonce);
     if (at >= 0) {
       this.#claimed = Promise.resolve();
-      const own = { ...result, stdout: result.stdout.slice(at + mark.length) };
+      const own = { ...result, stdout: result.stdout.slice(at + nonce.length) };
       return checkCode(this.name, scriptArgv(args), own, okCodes);
     }
     if (result.code === FOREIGN && owner) throw foreign(this.name, owner, result.stdout);
@@ -108,8 +108,8 @@ export class ClaimingHost implements RemoteHost {
 }
 
 /** The mark is ours: evidence is shown without it. */
-function withoutMark(error: unknown, mark: string): unknown {
-  if (!KubewrightError.is(error) || !error.evidence?.includes(mark)) return error;
-  const evidence = error.evidence.slice(error.evidence.indexOf(mark) + mark.length);
+function withoutNonce(error: unknown, nonce: string): unknown {
+  if (!KubewrightError.is(error) || !error.evidence?.includes(nonce)) return error;
+  const evidence = error.evidence.slice(error.evidence.indexOf(nonce) + nonce.length);
   return new KubewrightError(error.code, error.message, { ...error.report(), evidence, cause: error.cause });
 }

@@ -43,7 +43,7 @@ export type Elevation = { kind: 'none' } | { kind: 'sudo' } | { kind: 'sudo-pass
 export interface CommandLine {
   line: string;
   /** Begins the line of standard output, and is the line of standard error, after which the command's own begin. */
-  mark: string;
+  nonce: string;
   /** To be written before the command's own standard input. */
   stdinPrefix: string;
 }
@@ -53,13 +53,13 @@ export interface CommandLine {
  * process group first.
  */
 export function commandLine(argv: readonly string[], elevation: Elevation, fence?: Fence): CommandLine {
-  const mark = `kw-${randomBytes(9).toString('hex')}`;
+  const nonce = `kw-${randomBytes(9).toString('hex')}`;
   const eat = elevation.kind === 'sudo-password' ? EAT : '';
   const script = `${eat}${SETUP}${WHO}m=$1;${fence ? `${FENCE_CHECK};` : ''}${REPORT}`;
   const pass = fence ? fenceCheckArguments(fence, elevation.kind !== 'none') : [];
-  const text = elevated(elevation, ['sh', '-c', script, 'sh', mark, ...pass, ...argv]);
-  const stdinPrefix = `${STDIN_GUARD}${passwordLine(elevation)}${eat === '' ? '' : `${mark}\n`}`;
-  return { line: bounded(loginShellLine(text), argv), mark, stdinPrefix };
+  const text = elevated(elevation, ['sh', '-c', script, 'sh', nonce, ...pass, ...argv]);
+  const stdinPrefix = `${STDIN_GUARD}${passwordLine(elevation)}${eat === '' ? '' : `${nonce}\n`}`;
+  return { line: bounded(loginShellLine(text), argv), nonce, stdinPrefix };
 }
 
 /** Throws INTERNAL for a line that Linux does not take. */

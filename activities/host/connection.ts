@@ -240,10 +240,10 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
 
 /** Ends a login that takes too long: first the greeting and the key exchange, then all of it. */
 function lateLogin(client: Client, { readyTimeoutMs, loginTimeoutMs }: ConnectionTimes) {
-  let says: string | null = null;
+  let problem: string | null = null;
   const after = (ms: number, what: string) =>
     setTimeout(() => {
-      says = `${what} within ${ms / 1000} s`;
+      problem = `${what} within ${ms / 1000} s`;
       client.destroy();
     }, ms);
   const greeting = after(Math.min(readyTimeoutMs, loginTimeoutMs), 'did not complete the SSH handshake');
@@ -255,9 +255,9 @@ function lateLogin(client: Client, { readyTimeoutMs, loginTimeoutMs }: Connectio
       clearTimeout(whole);
     },
     error: (host: string, where: string) =>
-      says === null
+      problem === null
         ? null
-        : new KubewrightError('SSH_UNREACHABLE', `${where} answers, but ${says}`, {
+        : new KubewrightError('SSH_UNREACHABLE', `${where} answers, but ${problem}`, {
             host,
             evidence:
               'a slow login (reverse DNS, PAM, a busy machine) may take longer: ssh.loginTimeoutSeconds in the spec',

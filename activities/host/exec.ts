@@ -59,14 +59,14 @@ export async function runCommand(
   killers: CommandKillers,
 ): Promise<ExecResult> {
   if (command.signal.aborted) throw notStarted(command, 'COMMAND_ABORTED');
-  const { line, mark, stdinPrefix } = commandLine(command.argv, command.elevation, command.fence);
+  const { line, nonce, stdinPrefix } = commandLine(command.argv, command.elevation, command.fence);
   // What the first session of a connection takes to start is part of the login, not of the command.
   const { startMs } = connection;
   const countsFrom = performance.now() + startMs;
   let running: Running | undefined;
   let given: 'COMMAND_TIMEOUT' | 'COMMAND_ABORTED' | null = null;
   const opening = connection.exec(line, (channel) => {
-    running = new Running(connection, command, { channel, mark, stdinPrefix }, killers);
+    running = new Running(connection, command, { channel, nonce, stdinPrefix }, killers);
     // Its caller no longer waits for it, but it has begun.
     if (given) void running.stop(given);
   });
@@ -130,7 +130,7 @@ class Running {
   constructor(
     connection: SshConnection,
     command: Command,
-    { channel, mark, stdinPrefix }: { channel: ClientChannel; mark: string; stdinPrefix: string },
+    { channel, nonce, stdinPrefix }: { channel: ClientChannel; nonce: string; stdinPrefix: string },
     killers: CommandKillers,
   ) {
     this.#connection = connection;
@@ -139,8 +139,8 @@ class Running {
     this.#killers = killers;
     this.#stdout = new OutputSink(command.maxOutputBytes);
     this.#stderr = new OutputSink(command.maxOutputBytes);
-    this.#stderrStart = new StderrStart(mark, (chunk) => this.#stderr.push(chunk));
-    this.#report = new ReportLine(mark, (chunk) => this.#stdout.push(chunk));
+    this.#stderrStart = new StderrStart(nonce, (chunk) => this.#stderr.push(chunk));
+    this.#report = new ReportLine(nonce, (chunk) => this.#stdout.push(chunk));
     this.#settled = new Promise<void>((resolve) => {
       this.#settle = resolve;
     });

@@ -1,7 +1,7 @@
 import { KubewrightError } from '../../contracts/errors.ts';
-import type { Ownership } from './cluster-mark.ts';
 import { evidenceTail } from './command-error.ts';
 import { FOREIGN, foreign, OWNER_CHECK } from './ownership.ts';
+import type { Ownership } from './ownership-marker.ts';
 import type { RemoteHost } from './types.ts';
 
 /**
@@ -259,15 +259,15 @@ export async function claim(host: RemoteHost, fence: Fence, owner: Ownership | n
   });
 }
 
-/** `text` and `args` of a script that takes the scope first; see JOINED_CLAIM. `mark`: a line that nothing else prints. */
+/** `text` and `args` of a script that takes the scope first; see JOINED_CLAIM. `nonce`: a line that nothing else prints. */
 export function joinedClaim(
   fence: Fence,
   owner: Ownership | null,
-  script: { mark: string; text: string; args: readonly string[] },
+  script: { nonce: string; text: string; args: readonly string[] },
 ): { text: string; args: string[] } {
   return {
     text: `${JOINED_CLAIM}${script.text}`,
-    args: [...claimArguments(fence, owner), script.mark, ...script.args],
+    args: [...claimArguments(fence, owner), script.nonce, ...script.args],
   };
 }
 

@@ -27,12 +27,12 @@ export function jumpError(error: unknown, target: SshTarget, jump: NonNullable<S
   const where = `${name} (${user}@${address}, port ${port})`;
   const refusal = message.replace(/^\(SSH\) Channel open failure: /, '').trim() || 'it said nothing more';
   if (reason === ADMINISTRATIVELY_PROHIBITED) {
-    const says = `${bastion} forwards no connection to ${address}, port ${port}: ${name} was not tried`;
-    return new KubewrightError('SSH_JUMP_REFUSED', says, { cause: error, host: name, evidence: refusal });
+    const problem = `${bastion} forwards no connection to ${address}, port ${port}: ${name} was not tried`;
+    return new KubewrightError('SSH_JUMP_REFUSED', problem, { cause: error, host: name, evidence: refusal });
   }
   if (reason === CONNECT_FAILED) {
-    const says = `${where} cannot be reached from ${bastion}: ${refusal}`;
-    return new KubewrightError('SSH_UNREACHABLE', says, { cause: error, host: name, evidence: refusal });
+    const problem = `${where} cannot be reached from ${bastion}: ${refusal}`;
+    return new KubewrightError('SSH_UNREACHABLE', problem, { cause: error, host: name, evidence: refusal });
   }
   return connectError(error, name, `${where}, through ${bastion},`);
 }

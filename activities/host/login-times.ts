@@ -9,13 +9,13 @@ const SLACK_MS = 100;
  */
 export function loginTimes(
   { loginTimeoutSeconds }: Pick<SshTarget, 'loginTimeoutSeconds'>,
-  limits: { readyTimeoutMs: number; loginTimeoutMs: number; patienceMs: number },
+  limits: { readyTimeoutMs: number; loginTimeoutMs: number; retryForMs: number },
   leftMs: number,
 ): { readyTimeoutMs: number; loginTimeoutMs: number } {
   if (loginTimeoutSeconds !== undefined) {
     return { readyTimeoutMs: loginTimeoutSeconds * 1000, loginTimeoutMs: loginTimeoutSeconds * 1000 };
   }
-  const { readyTimeoutMs, loginTimeoutMs, patienceMs } = limits;
-  const first = leftMs >= patienceMs - SLACK_MS;
+  const { readyTimeoutMs, loginTimeoutMs, retryForMs } = limits;
+  const first = leftMs >= retryForMs - SLACK_MS;
   return { readyTimeoutMs: first ? readyTimeoutMs : Math.min(readyTimeoutMs, leftMs), loginTimeoutMs };
 }

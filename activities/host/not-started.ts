@@ -20,7 +20,7 @@ interface Reason {
   found: RegExp | number;
   code: ErrorCode;
   /** Completes "<where> does not run our commands: ...". */
-  says: string | ((match: RegExpExecArray) => string);
+  reason: string | ((match: RegExpExecArray) => string);
   /** Only where sudo was to run. */
   sudo?: true;
 }
@@ -32,75 +32,75 @@ const REASONS: readonly Reason[] = [
     found:
       /password (has|is) expired|password change required|required to change your password|account or password is expired/i,
     code: 'SSH_PASSWORD_EXPIRED',
-    says: 'the password of the login user has expired',
+    reason: 'the password of the login user has expired',
   },
   {
     found: /account (has|is) expired|account validation failure/i,
     code: 'LOGIN_SHELL_UNUSABLE',
-    says: 'the account has expired',
+    reason: 'the account has expired',
   },
   // Forced command of cloud images for root.
   {
     found: /please login as the user "?([^\s"]{1,64})"? rather than/i,
     code: 'LOGIN_SHELL_UNUSABLE',
-    says: ([, user]) => `this user may not log in there; the machine says: log in as ${user}`,
+    reason: ([, user]) => `this user may not log in there; the machine says: log in as ${user}`,
   },
   {
     found: /you must have a tty|no tty present/i,
     code: 'SUDO_REFUSED',
-    says: 'sudo wants a terminal (requiretty in its sudoers)',
+    reason: 'sudo wants a terminal (requiretty in its sudoers)',
     sudo: true,
   },
   {
     found: /not in the sudoers file|may not run sudo|not allowed to (execute|run)/i,
     code: 'SUDO_REFUSED',
-    says: 'sudo does not allow this user to run commands as root',
+    reason: 'sudo does not allow this user to run commands as root',
     sudo: true,
   },
   {
     found: /incorrect password attempt/i,
     code: 'SUDO_REFUSED',
-    says: 'sudo does not take the password of the credential',
+    reason: 'sudo does not take the password of the credential',
     sudo: true,
   },
   {
     found: /a (password|terminal) is required/i,
     code: 'SUDO_REFUSED',
-    says: 'sudo asks for a password',
+    reason: 'sudo asks for a password',
     sudo: true,
   },
   {
     found: /sudo: (command )?not found|sudo: unknown|no such file.*sudo/i,
     code: 'SUDO_REFUSED',
-    says: 'sudo is not installed, and the login user is not root',
+    reason: 'sudo is not installed, and the login user is not root',
     sudo: true,
   },
-  { found: /no new privileges/i, code: 'SUDO_REFUSED', says: 'sudo may not become root there', sudo: true },
+  { found: /no new privileges/i, code: 'SUDO_REFUSED', reason: 'sudo may not become root there', sudo: true },
   {
     found: /account is currently not available|nologin/i,
     code: 'LOGIN_SHELL_UNUSABLE',
-    says: 'the login shell of the user is nologin',
+    reason: 'the login shell of the user is nologin',
   },
-  { found: /restricted/i, code: 'LOGIN_SHELL_UNUSABLE', says: 'the login shell of the user is a restricted shell' },
+  { found: /restricted/i, code: 'LOGIN_SHELL_UNUSABLE', reason: 'the login shell of the user is a restricted shell' },
   {
     found: /allows sftp connections only/i,
     code: 'LOGIN_SHELL_UNUSABLE',
-    says: 'sshd allows this user nothing but sftp (ForceCommand internal-sftp)',
+    reason: 'sshd allows this user nothing but sftp (ForceCommand internal-sftp)',
   },
   {
     found: /open terminal failed|not a terminal|connected to a terminal|TERM environment variable/i,
     code: 'LOGIN_SHELL_UNUSABLE',
-    says: 'a start-up file of the login shell starts a program that needs a terminal, such as tmux or screen',
+    reason: 'a start-up file of the login shell starts a program that needs a terminal, such as tmux or screen',
   },
   {
     found: GUARD_READ,
     code: 'LOGIN_SHELL_UNUSABLE',
-    says: 'a start-up file of the login shell, or a forced command, starts another shell in place of our command',
+    reason: 'a start-up file of the login shell, or a forced command, starts another shell in place of our command',
   },
   {
     found: GUARD_MISSING,
     code: 'LOGIN_SHELL_UNUSABLE',
-    says: 'a start-up file of the login shell reads from standard input',
+    reason: 'a start-up file of the login shell reads from standard input',
   },
 ];
 
@@ -113,11 +113,11 @@ export function notStartedBecause({ where, command, elevated, code, output }: No
   const evidence = evidenceTail(
     `${output.trim() || 'it printed nothing'}\nexit code ${code} before ${command} was started`,
   );
-  for (const { found, code: verdict, says, sudo } of REASONS) {
+  for (const { found, code: verdict, reason, sudo } of REASONS) {
     if (sudo && !elevated) continue;
     const match = typeof found === 'number' ? (found === code ? /^/.exec('') : null) : found.exec(output);
     if (!match) continue;
-    const what = typeof says === 'string' ? says : says(match);
+    const what = typeof reason === 'string' ? reason : reason(match);
     return { code: verdict, message: `${where} does not run our commands: ${what}`, evidence };
   }
   if (elevated && /sudo/i.test(output)) {

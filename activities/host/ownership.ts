@@ -1,8 +1,8 @@
 import { KubewrightError } from '../../contracts/errors.ts';
 import { printableLine } from '../../contracts/printable.ts';
-import { CLUSTER_MARK, type Ownership } from './cluster-mark.ts';
 import { evidenceTail } from './command-error.ts';
 import { KUBEWRIGHT_DIR } from './own-paths.ts';
+import { OWNERSHIP_MARKER, type Ownership } from './ownership-marker.ts';
 import type { RemoteHost } from './types.ts';
 
 /** Exit code of a script that found the mark of another cluster. Not one of sysexits.h, which other scripts use. */
@@ -18,7 +18,7 @@ const LOCK = '/run/kubewright/mark.lock';
  * one that cannot be read counts as another cluster's.
  */
 export const OWNER_CHECK = `
-mark=${CLUSTER_MARK}
+mark=${OWNERSHIP_MARKER}
 owner_check() {
   owner= owner_id=
   [ -e "$mark" ] || return 0
@@ -62,7 +62,7 @@ export async function requireOwn(host: RemoteHost, owner: Ownership): Promise<vo
   if (code === FOREIGN) throw foreign(host.name, owner, stdout);
   throw new KubewrightError('COMMAND_FAILED', `the owner of host ${host.name} cannot be read: exit code ${code}`, {
     host: host.name,
-    evidence: evidenceTail(`${CLUSTER_MARK}: ${stdout}\n${stderr}`),
+    evidence: evidenceTail(`${OWNERSHIP_MARKER}: ${stdout}\n${stderr}`),
   });
 }
 
@@ -93,7 +93,7 @@ export function foreign(host: string, owner: Ownership, stdout: string): Kubewri
   const own = owner.ids.length === 0 ? `${owner.name}, which has no hosts yet` : `${owner.name} ${owner.ids.join(' ')}`;
   return new KubewrightError('HOST_OF_ANOTHER_CLUSTER', `the host ${host} belongs to ${which}`, {
     host,
-    evidence: `${CLUSTER_MARK}: ${name} ${id}; this cluster: ${own}`,
+    evidence: `${OWNERSHIP_MARKER}: ${name} ${id}; this cluster: ${own}`,
   });
 }
 
@@ -101,8 +101,8 @@ export function foreign(host: string, owner: Ownership, stdout: string): Kubewri
  * sh that takes the mark off a host at the end of its teardown: as the very last step, so that no other cluster begins
  * there before it. Prints the paths that it removed, and `kept <names>` when others have put files beside it.
  */
-export const UNMARK = `rm -f -- ${CLUSTER_MARK}.new
-if [ -e ${CLUSTER_MARK} ]; then rm -- ${CLUSTER_MARK}; echo ${CLUSTER_MARK}; fi
+export const UNMARK = `rm -f -- ${OWNERSHIP_MARKER}.new
+if [ -e ${OWNERSHIP_MARKER} ]; then rm -- ${OWNERSHIP_MARKER}; echo ${OWNERSHIP_MARKER}; fi
 if rmdir -- ${KUBEWRIGHT_DIR} 2>/dev/null; then echo ${KUBEWRIGHT_DIR}
 elif [ -d ${KUBEWRIGHT_DIR} ]; then echo "kept $(ls -A -- ${KUBEWRIGHT_DIR} | head -n 20 | tr '\\n' ' ')"; fi
 `;

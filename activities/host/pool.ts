@@ -37,14 +37,14 @@ export interface SshPoolLimits {
   /** For the whole login, until the first command may start, ms; `loginTimeoutSeconds` of a target goes before both. */
   loginTimeoutMs?: number;
   /** How long a host that cannot be reached is tried again before that is the verdict, ms. */
-  patienceMs?: number;
+  retryForMs?: number;
   /** A keepalive is sent so often, ms; no byte for `keepaliveCount` of them means that the host is gone. */
   keepaliveMs?: number;
   keepaliveCount?: number;
 }
 
 /**
- * A host that goes away under a command is missed after 6 to 10 s, and it is reported when `patienceMs` and one try
+ * A host that goes away under a command is missed after 6 to 10 s, and it is reported when `retryForMs` and one try
  * more have passed: together below half a minute. A restarted sshd or a quick reboot is forgiven.
  */
 const DEFAULTS: Required<SshPoolLimits> = {
@@ -55,7 +55,7 @@ const DEFAULTS: Required<SshPoolLimits> = {
   readyTimeoutMs: 15_000,
   // systemd-logind that does not answer alone holds a login for 25 s.
   loginTimeoutMs: 30_000,
-  patienceMs: 13_000,
+  retryForMs: 13_000,
   keepaliveMs: 2_000,
   keepaliveCount: 3,
 };
@@ -98,7 +98,7 @@ export function createSshPool(deps: SshPoolDeps): SshPool {
       name,
       channels: limits.channels,
       idleMs: limits.idleMs,
-      patienceMs: limits.patienceMs,
+      retryForMs: limits.retryForMs,
       logger: deps.logger,
       login: async (leftMs) => {
         try {

@@ -40,7 +40,7 @@ export interface PooledOptions {
   /** One try, which may take so long, ms. */
   login(leftMs: number): Promise<Login>;
   /** How long a host that cannot be reached is tried again, ms. */
-  patienceMs: number;
+  retryForMs: number;
   channels: number;
   idleMs: number;
   logger: HostLogger | undefined;
@@ -117,7 +117,7 @@ export class PooledTarget implements ConnectionSource {
     const booting = (error: unknown) => this.#proven && KubewrightError.is(error) && error.code === 'SSH_AUTH_FAILED';
     try {
       const login = await dial((leftMs) => this.#options.login(leftMs), {
-        patienceMs: performance.now() - this.#downAt < DOWN_MS ? 0 : this.#options.patienceMs,
+        retryForMs: performance.now() - this.#downAt < DOWN_MS ? 0 : this.#options.retryForMs,
         passes: (error) => passes(error) || booting(error),
         signal: this.#closing.signal,
       });

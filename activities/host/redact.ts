@@ -40,23 +40,23 @@ export function createRedactor(values: readonly string[]): Redactor {
       return masked;
     },
     stream() {
-      let held = '';
+      let pending = '';
       const push = (chunk: string): string => {
         if (pattern === null) return chunk;
-        held += chunk;
+        pending += chunk;
         // Masked as far as no match that begins before the boundary could still grow or change.
-        let boundary = Math.max(0, held.length - longest + 1);
-        for (const match of held.matchAll(pattern)) {
+        let boundary = Math.max(0, pending.length - longest + 1);
+        for (const match of pending.matchAll(pattern)) {
           const end = match.index + match[0].length;
           if (match.index < boundary && end > boundary) boundary = match.index;
         }
-        const out = text(held.slice(0, boundary));
-        held = held.slice(boundary);
+        const out = text(pending.slice(0, boundary));
+        pending = pending.slice(boundary);
         return out;
       };
       const end = (): string => {
-        const out = text(held);
-        held = '';
+        const out = text(pending);
+        pending = '';
         return out;
       };
       return { push, end };

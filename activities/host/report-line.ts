@@ -13,12 +13,12 @@ export class ReportLine {
   process: RemoteProcess | null = null;
   /** Instead of running, the command prints the holder of the host; '-' = no holder. */
   fenced: { holder: string; operation: string } | null = null;
-  readonly #mark: string;
+  readonly #nonce: string;
   readonly #rest: (chunk: Buffer) => void;
   #waiting = Buffer.alloc(0);
 
-  constructor(mark: string, rest: (chunk: Buffer) => void) {
-    this.#mark = mark;
+  constructor(nonce: string, rest: (chunk: Buffer) => void) {
+    this.#nonce = nonce;
     this.#rest = rest;
   }
 
@@ -50,13 +50,13 @@ export class ReportLine {
 
   /** The first whole line that has the form of a report: a host may print the mark to what end it likes. */
   #find(): { words: string[]; end: number } | null {
-    for (let start = this.#waiting.indexOf(this.#mark); start >= 0; ) {
+    for (let start = this.#waiting.indexOf(this.#nonce); start >= 0; ) {
       const end = this.#waiting.indexOf(0x0a, start);
       if (end < 0) return null;
       const words = this.#waiting.toString('latin1', start, end).split(' ').slice(1);
       if (words[0] === 'fenced' || (words.length === 5 && words.every((word) => NUMBER.test(word))))
         return { words, end };
-      start = this.#waiting.indexOf(this.#mark, end);
+      start = this.#waiting.indexOf(this.#nonce, end);
     }
     return null;
   }
@@ -83,8 +83,8 @@ export class StderrStart {
   readonly #rest: (chunk: Buffer) => void;
   #waiting: Buffer | null = Buffer.alloc(0);
 
-  constructor(mark: string, rest: (chunk: Buffer) => void) {
-    this.#line = Buffer.from(`${mark}\n`);
+  constructor(nonce: string, rest: (chunk: Buffer) => void) {
+    this.#line = Buffer.from(`${nonce}\n`);
     this.#rest = rest;
   }
 

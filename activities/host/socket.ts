@@ -69,24 +69,24 @@ function allowedOnly(allows: (ip: string) => boolean): LookupFunction {
 }
 
 /**
- * Calls `silent` when nothing at all came for `count` whole intervals; any byte counts, for replies to keepalives wait
+ * Calls `onSilence` when nothing at all came for `count` whole intervals; any byte counts, for replies to keepalives wait
  * behind a large upload. Counts intervals rather than time: a worker that was stopped for a while must first read what
  * came meanwhile. The first byte may take `firstMs` longer.
  */
 export function watchSilence(
   stream: Duplex,
   { everyMs, count, firstMs }: { everyMs: number; count: number; firstMs: number },
-  silent: () => void,
+  onSilence: () => void,
 ): void {
-  let quiet = -Math.ceil(firstMs / everyMs);
+  let idle = -Math.ceil(firstMs / everyMs);
   stream.on('data', () => {
-    quiet = -1;
+    idle = -1;
   });
   const timer = setInterval(() => {
-    quiet += 1;
-    if (quiet <= count) return;
+    idle += 1;
+    if (idle <= count) return;
     clearInterval(timer);
-    silent();
+    onSilence();
   }, everyMs).unref();
   stream.once('close', () => clearInterval(timer));
 }

@@ -27,10 +27,10 @@ const ASK_PAUSE_MS = 1_000;
 export async function askKubectl(
   { remote, signal }: { remote: RemoteHost; signal: AbortSignal },
   args: readonly string[],
-  options: Omit<ExecOptions, 'env' | 'okCodes'> & { patienceMs?: number } = {},
+  options: Omit<ExecOptions, 'env' | 'okCodes'> & { retryForMs?: number } = {},
 ): Promise<ExecResult> {
-  const { patienceMs = ASK_MS, ...more } = options;
-  const deadline = performance.now() + patienceMs;
+  const { retryForMs = ASK_MS, ...more } = options;
+  const deadline = performance.now() + retryForMs;
   for (;;) {
     const result = await kubectl(remote, args, { ...more, okCodes: 'any' });
     if (result.code === 0 && !result.truncated) return result;
@@ -46,7 +46,7 @@ export async function askKubectl(
         },
       );
     }
-    await sleep(Math.min(ASK_PAUSE_MS, patienceMs), undefined, { signal });
+    await sleep(Math.min(ASK_PAUSE_MS, retryForMs), undefined, { signal });
   }
 }
 

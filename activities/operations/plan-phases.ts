@@ -36,7 +36,7 @@ function placed(cluster: ClusterSpec, phase: Phase, out: readonly string[]): Pla
   const isOne = phase.hosts === 'one-control-plane';
   const able = isOne ? all.filter((host) => !out.includes(host)) : all;
   const hosts = isOne ? able.slice(0, 1) : able;
-  const standIns = isOne ? able.slice(1) : [];
+  const failoverHosts = isOne ? able.slice(1) : [];
   if (hosts.length === 0) return null;
   if (phase.enabled && !phase.enabled(cluster, phaseOptions(cluster, phase))) return null;
   const rollout = phase.rollout ?? 'together';
@@ -49,7 +49,7 @@ function placed(cluster: ClusterSpec, phase: Phase, out: readonly string[]): Pla
     startToCloseMs: phase.timeouts.applyMs + phase.timeouts.verifyMs,
     expectedMs: phase.expectedMs,
     clusterWide: phase.hosts === 'one-control-plane' || phase.hosts === 'controller',
-    ...(standIns.length > 0 ? { standIns } : {}),
+    ...(failoverHosts.length > 0 ? { standIns: failoverHosts } : {}),
     admits: phase.allowlistsPeers ? hostsWithRole(cluster, phase.allowlistsPeers).map(({ name }) => name) : [],
   };
 }
@@ -94,7 +94,9 @@ export function planOfPhases(
     heartbeatTimeoutMs: DEFAULT_TIMEOUTS.heartbeatMs,
     retry: RETRY,
     ...(rolls && input.mode === 'apply' ? windowed(windowsOf(chosen, { cluster, ...rolls })) : {}),
-    ...(looksAtHealth(kind, input) ? { health: { hosts: healthHosts(kind, input, { cluster, chosen, out }) } } : {}),
+    ...(endsWithHealthCheck(kind, input)
+      ? { health: { hosts: healthHosts(kind, input, { cluster, chosen, out }) } }
+      : {}),
     ...more,
   } satisfies Plan);
   // A spec that changed since may count on a host that is out.
@@ -123,7 +125,7 @@ export const conflictIssues = (cluster: ClusterSpec, phases: readonly Phase[]): 
   }));
 
 /** Every operation that leaves a cluster behind ends with its health. */
-const looksAtHealth = ({ effect }: Pick<OperationKind, 'effect'>, { hosts }: OperationInput): boolean =>
+const endsWithHealthCheck = ({ effect }: Pick<OperationKind, 'effect'>, { hosts }: OperationInput): boolean =>
   effect !== 'removes' || hosts !== undefined;
 
 /** Every host that has a task, and the control planes, which know of the others; those first. */

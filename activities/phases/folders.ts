@@ -55,13 +55,13 @@ function foldersOf(cluster: ClusterSpec, phases: readonly Phase[], host?: Host):
 function issuesOf(folders: readonly Owned[], place: readonly PropertyKey[], given: Host['phases']): FieldIssue[] {
   if (folders.length > MOST) return [{ path: formatPath(place), message: `names more than ${MOST} folders` }];
   return folders.flatMap((folder) => {
-    if (!folder.option || !says(given[folder.phase], folder.option)) return [];
+    if (!folder.option || !isSet(given[folder.phase], folder.option)) return [];
     const problem = problemOf(folder, folders);
     return problem === null ? [] : [{ path: formatPath([...place, folder.phase, ...folder.option]), message: problem }];
   });
 }
 
-const says = (options: unknown, option: readonly (string | number)[]): boolean =>
+const isSet = (options: unknown, option: readonly (string | number)[]): boolean =>
   option.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], options) !== undefined;
 
 const overlap = (one: Owned, other: Owned): boolean => isWithin(one.path, other.path) || isWithin(other.path, one.path);

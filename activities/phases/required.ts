@@ -55,9 +55,9 @@ export function requiredSysctls(
 ): Map<string, RequiredSysctl> {
   const found = new Map<string, RequiredSysctl>();
   for (const [key, wanted] of sysctlsByKey(requirements)) {
-    const asked = wanted.filter(({ kernelWide }) => !(kernelWide && host.container));
-    if (asked.length === 0) continue;
-    const chosen = valueForAll(asked);
+    const applicable = wanted.filter(({ kernelWide }) => !(kernelWide && host.container));
+    if (applicable.length === 0) continue;
+    const chosen = valueForAll(applicable);
     if (!chosen) throw new KubewrightError('SPEC_INVALID', sysctlConflict(key, wanted));
     found.set(key, chosen);
   }
@@ -92,14 +92,14 @@ function sysctlsByKey(requirements: readonly PhaseRequirements[]): Map<string, W
 }
 
 /** A value that does for all that want one; more is as good only where it is for all of them. */
-function valueForAll(asked: readonly Wanted[]): RequiredSysctl | null {
-  const chosen = asked.find(({ value }) => asked.every((each) => isGoodValue(each, value)));
+function valueForAll(applicable: readonly Wanted[]): RequiredSysctl | null {
+  const chosen = applicable.find(({ value }) => applicable.every((each) => isGoodValue(each, value)));
   if (!chosen) return null;
   const { value } = chosen;
-  const alsoGood = (chosen.alsoGood ?? []).filter((other) => asked.every((each) => isGoodValue(each, other)));
+  const alsoGood = (chosen.alsoGood ?? []).filter((other) => applicable.every((each) => isGoodValue(each, other)));
   return {
     value,
-    ...(asked.every(({ atLeast }) => atLeast) ? { atLeast: true } : {}),
+    ...(applicable.every(({ atLeast }) => atLeast) ? { atLeast: true } : {}),
     ...(alsoGood.length > 0 ? { alsoGood } : {}),
   };
 }

@@ -9,7 +9,7 @@ import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
  * included, and every one that has to go. On standard input: apt's settings, an empty line, then
  * `<name> <old version or -> <direction> <new version> <file or what>` (apt.conf, DPkg::Tools, version 2).
  */
-const NOTE_PACKAGES = `set -eu
+const RECORD_PACKAGES = `set -eu
 ${LEDGER_FUNCTIONS}
 kw_ledger_open
 sed '1,/^$/d' >"$1.plan"
@@ -39,7 +39,7 @@ at_work=${PACKAGES_AT_WORK}
 says=$(${makeTemporary('')})
 trap 'rm -f -- "$says" "$says.sh" "$says.plan"' EXIT
 cat >"$says.sh" <<'KW_NOTE_PACKAGES'
-${NOTE_PACKAGES}KW_NOTE_PACKAGES
+${RECORD_PACKAGES}KW_NOTE_PACKAGES
 trap 'exit 143' HUP INT TERM PIPE
 # Settings of the host win over the environment, so they are emptied where the spec names a proxy.
 get() {

@@ -6,48 +6,50 @@ import { Unknown } from './unknown.ts';
 
 export interface BaselineResource extends Resource {
   readonly kind: 'witness';
+  /** Read-only sh, at most one second. */
   readonly look: string;
 }
 
 interface BaselineState {
   recorded: boolean;
-  said: string;
+  output: string;
 }
 
 /**
- * How something was before the first change of a phase: what `look` (sh, read-only, at most one second) says, kept in the
- * host's ledger. For what daemons change by themselves; a phase's teardown reads it with `run.witnessed`.
+ * The state of something before the first change of a phase: the output of `look`, recorded in the ledger of the host.
+ * For settings that daemons change themselves; the teardown of a phase reads it.
  */
 export function baseline(id: string, look: string): BaselineResource {
+  // The name of the kind is in ledgers on hosts.
   return { kind: 'witness', id, look };
 }
 
-/** What a witness saw, by the entries of the host's ledger; empty when it saw nothing. */
-export function witnessedIn(entries: readonly LedgerEntry[], id: string): string {
-  const said = entries.find((entry) => entry.kind === 'witness' && entry.id === id)?.prior?.['said'];
-  return typeof said === 'string' ? said : '';
+/** The recorded output of a baseline, from the entries of the ledger; empty when there is none. */
+export function baselineIn(entries: readonly LedgerEntry[], id: string): string {
+  const output = entries.find((entry) => entry.kind === 'witness' && entry.id === id)?.prior?.['said'];
+  return typeof output === 'string' ? output : '';
 }
 
-const RECORDED = '--- noted';
-const LOOKED = '--- looked';
+const RECORDED = '--- recorded';
+const PROBED = '--- probed';
 
 export default defineKind<BaselineResource, BaselineState>({
   kind: 'witness',
   probe: (resource, quote) =>
     `if kw_stat -c %F -- ${LEDGER}; then kw=$(cut -f 1 ${LEDGER}) || kw_unknown 'the ledger cannot be read'; else kw=; fi
-if printf '%s\\n' "$kw" | grep -qxF -- ${quote(resourceKey(resource))}; then echo ${quote(RECORDED)}; else echo ${quote(LOOKED)}
+if printf '%s\\n' "$kw" | grep -qxF -- ${quote(resourceKey(resource))}; then echo ${quote(RECORDED)}; else echo ${quote(PROBED)}
 ${resource.look}
 fi`,
   parse(output) {
-    if (output.trim() === RECORDED) return { recorded: true, said: '' };
-    if (!output.startsWith(`${LOOKED}\n`)) throw new Unknown(`the ledger: ${output.slice(0, 200)}`);
-    return { recorded: false, said: output.slice(LOOKED.length + 1) };
+    if (output.trim() === RECORDED) return { recorded: true, output: '' };
+    if (!output.startsWith(`${PROBED}\n`)) throw new Unknown(`the ledger: ${output.slice(0, 200)}`);
+    return { recorded: false, output: output.slice(PROBED.length + 1) };
   },
   diff: (resource, { recorded }) =>
-    recorded ? [] : [{ resource: resourceKey(resource), action: 'create', detail: 'noted how it was' }],
-  // The note in the ledger is all there is to do.
+    recorded ? [] : [{ resource: resourceKey(resource), action: 'create', detail: 'recorded the earlier state' }],
+  // Only the ledger gets an entry.
   fragment: () => ({ script: '' }),
-  ledgerEntries: (_resource, observed) => (observed === null ? [] : [{ prior: { said: observed.said } }]),
+  ledgerEntries: (_resource, observed) => (observed === null ? [] : [{ prior: { said: observed.output } }]),
   outlives: () => true,
   digest: ({ id }) => sha256(id),
 });

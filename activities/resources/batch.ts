@@ -112,8 +112,8 @@ async function batchError(
   let named: { code: string; message: string; step: string; evidence: string[] } | null = null;
   let open = false;
   for (const line of result.stdout.split('\n')) {
-    const [mark, verb = '', first = '', ...rest] = line.split(' ');
-    if (mark !== result.nonce) {
+    const [prefix, verb = '', first = '', ...rest] = line.split(' ');
+    if (prefix !== result.nonce) {
       if (open) named?.evidence.push(line);
       continue;
     }

@@ -1,4 +1,4 @@
-import { NOTE_LEFTOVER, TREE_FUNCTIONS } from './leftover-script.ts';
+import { RECORD_LEFTOVER, TREE_FUNCTIONS } from './leftover-script.ts';
 import { ARTIFACT_STAMP_DIR, KEPT_DIR, LEDGER, LEDGER_DIR, LEDGER_PARTIAL, STAMP_DIR, STATE_DIR } from './paths.ts';
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
@@ -59,7 +59,7 @@ $kw_made
 KW_MADE
 }
 ${TREE_FUNCTIONS}
-${NOTE_LEFTOVER}
+${RECORD_LEFTOVER}
 # kw_keep <path>: what is there now, set aside as it is
 kw_keep() {
   kw_copy=$(kw_copy_of "$1")

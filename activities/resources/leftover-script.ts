@@ -41,7 +41,7 @@ kw_foreign() {
  * says how many names were in it, and a list of them lies among the kept files when they are not too many. What is
  * mounted below is noted likewise: a disk of its own for a part of the folder stays mounted, and is emptied.
  */
-export const NOTE_LEFTOVER = `kw_folder_at() {
+export const RECORD_LEFTOVER = `kw_folder_at() {
   case $1 in *[[:cntrl:]]*) printf '{"folder":true' ;; *) printf '{"folder":true,"at":"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')" ;; esac
 }
 kw_note_folder() {

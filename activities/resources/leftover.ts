@@ -10,18 +10,18 @@ export default defineUndoing({
   dry: true,
   undo: (entries, { quote }) =>
     entries.map((entry) => {
-      const { folder, at, held } = before(entry);
-      const words = [entry.id, folder ? 'yes' : '', at, String(held)];
+      const { folder, at, held: heldNames } = before(entry);
+      const words = [entry.id, folder ? 'yes' : '', at, String(heldNames)];
       return { key: entryKey(entry), script: `kw_leftover ${words.map(quote).join(' ')}` };
     }),
 });
 
 /** What the ledger says of the time before us; nothing, of a build by a version without one. */
 function before({ prior }: LedgerEntry): { folder: boolean; at: string; held: number } {
-  const { folder, at, held } = prior ?? {};
+  const { folder, at, held: heldNames } = prior ?? {};
   return {
     folder: folder === true,
     at: typeof at === 'string' && at.startsWith('/') ? at : '',
-    held: typeof held === 'number' && Number.isSafeInteger(held) ? held : 0,
+    held: typeof heldNames === 'number' && Number.isSafeInteger(heldNames) ? heldNames : 0,
   };
 }

@@ -34,19 +34,19 @@ export function ufwRules({ openings, passages }: FirewallNeeds): UfwRulesResourc
       const rule =
         source === ANY_SOURCE
           ? `allow ${list}/${protocol}`
-          : `allow from ${asUfwSays(source)} to any port ${list} proto ${protocol}`;
+          : `allow from ${ufwAddress(source)} to any port ${list} proto ${protocol}`;
       return { rule, comment: `${MARK}: ${what}` };
     });
   });
   const routes = passages.map(({ from, to }) => ({
-    rule: `route allow${from === ANY_SOURCE ? '' : ` from ${asUfwSays(from)}`}${to === null ? '' : ` to ${asUfwSays(to)}`}`,
+    rule: `route allow${from === ANY_SOURCE ? '' : ` from ${ufwAddress(from)}`}${to === null ? '' : ` to ${ufwAddress(to)}`}`,
     comment: `${MARK}: pods`,
   }));
   return { kind: 'ufw-rules', id: 'ufw', rules: [...ports, ...routes] };
 }
 
 const ANY_SOURCE = '0.0.0.0/0';
-const asUfwSays = (source: string): string => source.replace(/\/32$/, '');
+const ufwAddress = (source: string): string => source.replace(/\/32$/, '');
 
 /** Only rules of the shapes that we make are ever deleted. */
 const OUR_SHAPES =

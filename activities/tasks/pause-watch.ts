@@ -3,7 +3,7 @@ import type { OperationStatus } from '../../contracts/operation.ts';
 type Pause = NonNullable<OperationStatus['pause']>;
 
 /** How often the store is asked while commands run, ms. Heartbeats would bring a cancellation, but only every few seconds. */
-const LOOK_EVERY_MS = 250;
+const READ_EVERY_MS = 250;
 
 /** A task that wants to know of a pause. */
 export interface Watched {
@@ -26,7 +26,7 @@ export class PauseWatch {
   readonly #everyMs: number;
   readonly #operations = new Map<string, { listeners: Set<(pause: Pause) => void>; timer: NodeJS.Timeout }>();
 
-  constructor(read: (cluster: string, operationId: string) => Promise<Pause | null>, everyMs = LOOK_EVERY_MS) {
+  constructor(read: (cluster: string, operationId: string) => Promise<Pause | null>, everyMs = READ_EVERY_MS) {
     this.#read = read;
     this.#everyMs = everyMs;
   }

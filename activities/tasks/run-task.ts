@@ -7,26 +7,26 @@ import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { TaskInput, TaskResult } from '../../contracts/operation.ts';
 import type { ClusterStateStore } from '../../store/cluster-state.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
-import { ownershipOf } from '../host/cluster-mark.ts';
 import { fenceToken } from '../host/fence.ts';
 import { KnownSecrets } from '../host/known-secrets.ts';
+import { ownershipOf } from '../host/ownership-marker.ts';
 import { redactError } from '../host/redact-error.ts';
 import { shownChange } from '../host/shown-change.ts';
 import type { HostFacts, HostOpener } from '../host/types.ts';
 import type { ProxyUrls } from '../kube/proxy.ts';
 import { type ActivityMetrics, counted } from '../metrics.ts';
+import { recordCleanup } from '../phases/cleanup-state.ts';
 import { clusterStateOf } from '../phases/cluster-state.ts';
 import { offerOf } from '../phases/offers.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase, PhaseContext } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
-import { markSettled } from '../phases/settled.ts';
 import type { Pki } from '../pki/types.ts';
+import { applyPhase, NO_REMOTE } from './apply-phase.ts';
 import { checkStateOf, recordChanged } from './check-answers.ts';
 import { openControlPlane, planesInTurn, scopeFor } from './control-plane.ts';
 import { type AttemptRef, type TaskJournal, TaskRecorder } from './recorder.ts';
 import { stoppable, type TaskStop } from './task-stop.ts';
-import { NO_REMOTE, walk } from './walk.ts';
 
 /** What tasks need from the outside world. */
 export interface TaskDeps {
@@ -155,7 +155,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       clusterState,
       mode: input.mode,
     };
-    const { changes, restarts, hookChanges, held } = await walk(phase, context, {
+    const { changes, restarts, hookChanges, held } = await applyPhase(phase, context, {
       remote,
       controlPlane,
       runtime: guarded,
@@ -164,7 +164,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       changed: () => recordChanged(task, attempt),
     });
     await checkState?.record();
-    if (phase.closing && !held) await markSettled(clusterState, phase.name, input.host);
+    if (phase.closing && !held) await recordCleanup(clusterState, phase.name, input.host);
     if (hookChanges.length > 0) {
       await recorder.recordChanges(
         input.host,

@@ -51,7 +51,7 @@ export function parseBodies(app: FastifyInstance): void {
     if (!['', 'identity'].includes((headers['content-encoding'] ?? '').toLowerCase())) {
       throw new KubewrightError('UNSUPPORTED_MEDIA_TYPE', 'the API accepts bodies only without content-encoding');
     }
-    if (wantsBody(request)) return;
+    if (takesBody(request)) return;
     const [type = ''] = (headers['content-type'] ?? '').split(';');
     if (!request.is404 && type !== '' && !(BODY_TYPES as readonly string[]).includes(type.trim().toLowerCase())) {
       throw new KubewrightError('UNSUPPORTED_MEDIA_TYPE', `this route takes no body of ${type.slice(0, 100)}`);
@@ -65,11 +65,11 @@ export function parseBodies(app: FastifyInstance): void {
   });
   app.addHook('preParsing', async (request, reply) => {
     // Not before: with this answer the caller begins to send.
-    if (wantsBody(request) && request.raw.headers.expect !== undefined) reply.raw.writeContinue();
+    if (takesBody(request) && request.raw.headers.expect !== undefined) reply.raw.writeContinue();
   });
 }
 
-const wantsBody = (request: FastifyRequest): boolean =>
+const takesBody = (request: FastifyRequest): boolean =>
   !request.is404 && request.routeOptions.schema?.body !== undefined;
 
 /** True when the head of the request announces a body. */

@@ -212,8 +212,8 @@ class Refusals {
     this.#journal = journal;
   }
 
-  /** `settle` looks closer at the record: not before it is sure that it will be written. */
-  async add(begin: RecordBegun, end: RecordEnded, settle: (begin: RecordBegun) => Promise<RecordBegun>): Promise<void> {
+  /** `finish` looks closer at the record: not before it is sure that it will be written. */
+  async add(begin: RecordBegun, end: RecordEnded, finish: (begin: RecordBegun) => Promise<RecordBegun>): Promise<void> {
     const now = Date.now();
     if (now - this.#since > MINUTE_MS) await this.flush();
     // Names of tokens are not unique; callers without a token are one.
@@ -229,7 +229,7 @@ class Refusals {
       return;
     }
     caller.left -= 1;
-    await this.#journal.record(await settle(begin), end);
+    await this.#journal.record(await finish(begin), end);
   }
 
   async flush(): Promise<void> {

@@ -16,7 +16,7 @@ declare module 'fastify' {
 }
 
 /** How often the tokens of open streams are looked up: another process may have changed one, or its end has come, ms. */
-const LOOK_MS = 500;
+const CHECK_EVERY_MS = 500;
 
 interface OpenStream {
   token: string;
@@ -78,7 +78,7 @@ export function limitStreams(
       .finally(() => {
         checking = false;
       });
-  }, LOOK_MS).unref();
+  }, CHECK_EVERY_MS).unref();
   app.addHook('preClose', async () => closing.abort());
   app.addHook('onClose', async () => {
     clearInterval(timer);

@@ -164,7 +164,7 @@ function decide(
   context: ActionContext,
   correct?: Correct,
 ) {
-  const { expectedVersion, ...said } = context;
+  const { expectedVersion, ...reported } = context;
   const kind = requireKind(deps.kinds, active.kind);
   return onPresentSpec(deps, active, context, async ({ cluster, operationId, specRef: baseSpecRef }) => {
     // Tasks of the worker process block as well; there is nothing to correct, but they can be tried again.
@@ -173,7 +173,7 @@ function decide(
       correct && (await correctedSpec(deps, caller, kind, { specRef: baseSpecRef, host: what.host, correct }));
     const correction = specRef === undefined ? {} : { specRef, baseSpecRef };
     const send = () =>
-      deps.temporal.decide(cluster, operationId, { items: [{ ...what, ...said, ...correction }], expectedVersion });
+      deps.temporal.decide(cluster, operationId, { items: [{ ...what, ...reported, ...correction }], expectedVersion });
     return specRef === undefined ? send() : withAddresses(deps, specRef, send, KEEP);
   });
 }

@@ -13,7 +13,7 @@ export function webhookSink(address: string, { signer, ca }: SinkContext): Ancho
     send: (entries) =>
       new Promise((resolve, reject) => {
         const body = Buffer.from(entries.map((entry) => `${entry}\n`).join(''));
-        const asked = request(url, {
+        const outgoing = request(url, {
           method: 'POST',
           signal: AbortSignal.timeout(SEND_MS),
           ...(ca === undefined ? {} : { ca }),
@@ -25,14 +25,14 @@ export function webhookSink(address: string, { signer, ca }: SinkContext): Ancho
             'x-kubewright-fingerprint': signer.fingerprint,
           },
         });
-        asked.once('error', reject);
-        asked.once('response', (answer) => {
+        outgoing.once('error', reject);
+        outgoing.once('response', (answer) => {
           const status = answer.statusCode ?? 0;
           answer.destroy();
           if (status >= 200 && status < 300) resolve();
           else reject(new Error(`the webhook answered with ${status}`));
         });
-        asked.end(body);
+        outgoing.end(body);
       }),
   };
 }

@@ -92,9 +92,9 @@ function keysOf({ data, key, fingerprint }: Options): string[] {
 }
 
 /** Also beside problems: what was not compared may be wrong as well. */
-function printTemporal({ compared, anchors, forgotten, running, skipped }: TemporalVerdict): void {
+function printTemporal({ compared, anchors, deleted, running, skipped }: TemporalVerdict): void {
   print(`  Temporal: ${compared} operations compared, ${anchors} results of tasks anchored`);
-  if (forgotten > 0) print(`  not compared: ${forgotten} operations that Temporal no longer has`);
+  if (deleted > 0) print(`  not compared: ${deleted} operations that Temporal no longer has`);
   if (running > 0) print(`  not compared: ${running} operations that still run: ${shown(skipped.join(', '))}`);
 }
 

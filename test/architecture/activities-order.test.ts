@@ -16,9 +16,9 @@ const AGAINST: Record<string, readonly string[]> = {
   'activities/leftovers/found.ts': ['activities/resources/foreign-leftovers.ts'],
   'activities/leftovers/scripts.ts': ['activities/resources/foreign-leftovers.ts'],
   // Which cluster a host belongs to is computed from the cluster's CA.
-  'activities/phases/cluster-state.ts': ['activities/host/cluster-mark.ts'],
-  'activities/pki/types.ts': ['activities/host/cluster-mark.ts'],
-  'activities/resources/digest.ts': ['activities/host/cluster-mark.ts'],
+  'activities/phases/cluster-state.ts': ['activities/host/ownership-marker.ts'],
+  'activities/pki/types.ts': ['activities/host/ownership-marker.ts'],
+  'activities/resources/digest.ts': ['activities/host/ownership-marker.ts'],
 };
 
 interface Import {

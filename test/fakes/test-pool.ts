@@ -1,7 +1,7 @@
-import type { Ownership } from '../../activities/host/cluster-mark.ts';
 import type { Credential } from '../../activities/host/credentials.ts';
 import type { HostKeyStore } from '../../activities/host/host-keys.ts';
 import { KnownSecrets } from '../../activities/host/known-secrets.ts';
+import type { Ownership } from '../../activities/host/ownership-marker.ts';
 import { createSshPool, type SshPool, type SshPoolLimits } from '../../activities/host/pool.ts';
 import type {
   CommandEnd,
@@ -74,7 +74,7 @@ export function testPool(
   let tries = 0;
   const pool = createSshPool({
     hostKeys,
-    limits: { patienceMs: 0, ...limits },
+    limits: { retryForMs: 0, ...limits },
     logger: { debug: () => {}, warn: (_details, message) => warnings.push(message) },
     credentials: {
       async resolve(_cluster, { credential: ref }) {

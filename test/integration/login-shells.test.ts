@@ -63,7 +63,7 @@ beforeAll(async () => {
 /** What a program gets as arguments and input when the shell is the login shell. */
 function through(shell: string[], words: readonly string[], input: string): { words: string[]; input: string } {
   const program = 'echo $#; printf "%s\\0" "$@"; cat';
-  const { line, mark } = commandLine(['sh', '-c', program, 'sh', ...words], { kind: 'none' });
+  const { line, nonce } = commandLine(['sh', '-c', program, 'sh', ...words], { kind: 'none' });
   const [command = '', ...args] = shell;
   const { stdout, stderr } = spawnSync(command, [...args, line], {
     input: `${STDIN_GUARD}${input}`,
@@ -71,7 +71,7 @@ function through(shell: string[], words: readonly string[], input: string): { wo
     // Start-up files of the user who runs this test are not read.
     env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
   });
-  expect(stderr).toContain(`${mark}\n`);
+  expect(stderr).toContain(`${nonce}\n`);
   const [report = '', count = ''] = /^kw-[^\n]*\n(\d+)\n/.exec(stdout) ?? [];
   expect(report).not.toBe('');
   const parts = stdout.slice(report.length).split('\0');

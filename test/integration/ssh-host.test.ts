@@ -222,7 +222,7 @@ test('a host with few sessions per connection still gets everything done, and st
 
 test('refused logins, by key and by password', async () => {
   // A wrong password is answered late on purpose: longer than the least time of a try.
-  const { open } = await pool({ patienceMs: 10_000 });
+  const { open } = await pool({ retryForMs: 10_000 });
   expect((await failure(open({ credential: { name: 'stranger' } }))).code).toBe('SSH_AUTH_FAILED');
   expect((await failure(open({ user: 'operator', credential: { name: 'wrong' } }))).code).toBe('SSH_AUTH_FAILED');
 });

@@ -40,7 +40,7 @@ export interface NamespaceOptions {
   /** TLS and the like. */
   connect?: Omit<ConnectionOptions, 'address'> | undefined;
   /** How long the server may take to come round, ms; default 15 s. */
-  settleMs?: number | undefined;
+  retryForMs?: number | undefined;
 }
 
 /**
@@ -52,7 +52,7 @@ export interface NamespaceOptions {
 export async function prepareNamespace(options: NamespaceOptions): Promise<void> {
   const namespace = options.namespace ?? NAMESPACE;
   const { address } = options;
-  const until = Date.now() + (options.settleMs ?? SETTLE_MS);
+  const until = Date.now() + (options.retryForMs ?? SETTLE_MS);
   // Without the SDK's own repetitions: the first answer says whether another try can help.
   const connection = Connection.lazy({ ...options.connect, address, interceptors: [] });
   const call = <T>(work: () => Promise<T>): Promise<T> =>

@@ -3,7 +3,7 @@ import { Connection } from '@temporalio/client';
 import { endServer, isAlive, type ServerRecord } from './server-record.ts';
 
 /** How often the process is looked for, ms: a look is one small file in /proc. */
-const LOOK_MS = 250;
+const CHECK_EVERY_MS = 250;
 /** How often the server is asked whether it serves, ms, and how long the answer may take. */
 const ASK_MS = 5_000;
 /** Questions in a row without an answer until a server that still runs is ended: a minute or more. */
@@ -29,7 +29,7 @@ export async function watchServer(record: ServerRecord, address: string, signal:
         await endServer(record);
         return 'the Temporal server ran and did not answer for a minute';
       }
-      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      await sleep(CHECK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
     return signal.aborted ? null : 'the Temporal server ended';
   } finally {

@@ -7,9 +7,9 @@ const LEADERS = ['kube-controller-manager', 'kube-scheduler'];
 
 /** /readyz of every API server; the leases of the two that elect a leader. */
 export default defineHealthCheck(10, ({ rows, out }) => {
-  const servers = rowsOf(rows, 'readyz').flatMap(([host = '', said = '']): HealthReason[] => {
-    if (said === 'ok' || out.has(host)) return [];
-    const evidence = shortened(said);
+  const servers = rowsOf(rows, 'readyz').flatMap(([host = '', answer = '']): HealthReason[] => {
+    if (answer === 'ok' || out.has(host)) return [];
+    const evidence = shortened(answer);
     return [
       {
         code: 'API_SERVER_NOT_READY',
@@ -19,9 +19,9 @@ export default defineHealthCheck(10, ({ rows, out }) => {
       },
     ];
   });
-  const failed = rowsOf(rows, 'kubectl').map(([, said = '']): HealthReason => {
+  const failed = rowsOf(rows, 'kubectl').map(([, answer = '']): HealthReason => {
     const reason = 'the API did not answer all requests';
-    return { code: 'API_SERVER_NOT_READY', subject: 'api server', reason, evidence: shortened(said) };
+    return { code: 'API_SERVER_NOT_READY', subject: 'api server', reason, evidence: shortened(answer) };
   });
   if (rowsOf(rows, 'node').length === 0) return [...servers, ...(servers.length > 0 ? [] : failed)];
   // By the clock of the host that asked: leases carry the time of their holders.

@@ -21,13 +21,13 @@ const status = z.looseObject({
 
 /** Every member: in touch with a majority, without alarms, with room to grow below its quota and on its disk. */
 export default defineHealthCheck(20, ({ cluster, rows, out, hosts }) =>
-  rowsOf(rows, 'etcd').flatMap(([host = '', saidHealth = '', saidStatus = '']): HealthReason[] => {
+  rowsOf(rows, 'etcd').flatMap(([host = '', healthAnswer = '', statusAnswer = '']): HealthReason[] => {
     if (out.has(host)) return [];
     const subject = `etcd ${host}`;
-    const well = parsed(health, saidHealth);
-    const seen = parsed(status, saidStatus);
+    const well = parsed(health, healthAnswer);
+    const seen = parsed(status, statusAnswer);
     if (!well || !seen) {
-      const evidence = shortened(well ? saidStatus : saidHealth);
+      const evidence = shortened(well ? statusAnswer : healthAnswer);
       return [{ code: 'ETCD_UNHEALTHY', subject, reason: `the etcd member of ${host} does not answer`, evidence }];
     }
     const reasons: HealthReason[] = [];
@@ -43,8 +43,8 @@ export default defineHealthCheck(20, ({ cluster, rows, out, hosts }) =>
     if (seen.isLearner) {
       reasons.push({ code: 'ETCD_UNHEALTHY', subject, reason: `the etcd member of ${host} has no vote yet` });
     }
-    const asked = Number(rawPhaseOptions(cluster, 'etcd')['quotaBytes']);
-    const quota = seen.dbSizeQuota ?? (asked > 0 ? asked : DEFAULT_QUOTA);
+    const configured = Number(rawPhaseOptions(cluster, 'etcd')['quotaBytes']);
+    const quota = seen.dbSizeQuota ?? (configured > 0 ? configured : DEFAULT_QUOTA);
     const sizes = `database ${bytes(seen.dbSize)}, of it in use ${bytes(seen.dbSizeInUse)}, quota ${bytes(quota)}`;
     if (seen.dbSize > LARGE * quota) {
       const reason = `the etcd database of ${host} has ${Math.round((100 * seen.dbSize) / quota)} % of its quota`;

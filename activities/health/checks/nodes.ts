@@ -5,12 +5,12 @@ import { desiredTaints } from '../../kube/node-taints.ts';
 import { defineHealthCheck, type HostView, isBare, rowsOf, shortened, timeOf, unquoted } from '../view.ts';
 
 /** Conditions of a node that are faults while they hold. */
-const CONDITIONS: Readonly<Record<string, { code: HealthCode; says: string }>> = {
-  Ready: { code: 'NODE_NOT_READY', says: 'is not Ready' },
-  DiskPressure: { code: 'DISK_PRESSURE', says: 'has DiskPressure: the kubelet evicts pods and accepts no new ones' },
-  MemoryPressure: { code: 'MEMORY_PRESSURE', says: 'has MemoryPressure: the kubelet evicts pods' },
-  PIDPressure: { code: 'PID_PRESSURE', says: 'has PIDPressure: the kubelet evicts pods and accepts no new ones' },
-  NetworkUnavailable: { code: 'NETWORK_UNAVAILABLE', says: 'has no pod network' },
+const CONDITIONS: Readonly<Record<string, { code: HealthCode; text: string }>> = {
+  Ready: { code: 'NODE_NOT_READY', text: 'is not Ready' },
+  DiskPressure: { code: 'DISK_PRESSURE', text: 'has DiskPressure: the kubelet evicts pods and accepts no new ones' },
+  MemoryPressure: { code: 'MEMORY_PRESSURE', text: 'has MemoryPressure: the kubelet evicts pods' },
+  PIDPressure: { code: 'PID_PRESSURE', text: 'has PIDPressure: the kubelet evicts pods and accepts no new ones' },
+  NetworkUnavailable: { code: 'NETWORK_UNAVAILABLE', text: 'has no pod network' },
 };
 
 /** Taints that Kubernetes sets for a condition of a node: the condition is the reason, not the taint. */
@@ -44,7 +44,7 @@ export default defineHealthCheck(30, ({ cluster, rows, out, hosts }) => {
       if (node !== name || !known) return [];
       const seen = type === 'DiskPressure' ? diskText(hosts.find((each) => each.host.name === name)) : '';
       const evidence = shortened(`${type}=${status} ${why}: ${unquoted(message)}${seen}`);
-      return [{ code: known.code, subject, reason: `${name} ${known.says}`, evidence, since: timeOf(since) }];
+      return [{ code: known.code, subject, reason: `${name} ${known.text}`, evidence, since: timeOf(since) }];
     });
     const cordoned: HealthReason[] =
       listed.get(name) === 'cordoned'

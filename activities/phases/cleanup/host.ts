@@ -1,8 +1,8 @@
 import type { Change } from '../../../contracts/operation.ts';
-import { witnessedIn } from '../../resources/baseline.ts';
+import { baselineIn } from '../../resources/baseline.ts';
+import { noLongerDesired } from '../../resources/engine/no-longer-desired.ts';
 import { undoingOf } from '../../resources/engine/resource-kinds.ts';
-import { foretellTogether, undo } from '../../resources/engine/undo.ts';
-import { unwanted } from '../../resources/engine/unwanted.ts';
+import { previewTogether, undo } from '../../resources/engine/undo.ts';
 import { type LedgerEntry, readLedger } from '../../resources/ledger.ts';
 import { builds, contextOf, desiredOnHost, isEnabled, isPlaced } from '../desired.ts';
 import type { Phase, PhaseRun } from '../phase.ts';
@@ -18,14 +18,14 @@ export async function cleanUpHost(run: PhaseRun<unknown>): Promise<Change[]> {
   const ledger = await readLedger(remote);
   if (ledger.entries.length === 0) return [];
   const leaving = ledger.entries.filter((entry) => !isOfLostRole(run, entry));
-  const entries = unwanted(leaving, await desiredOnHost(run));
+  const entries = noLongerDesired(leaving, await desiredOnHost(run));
   if (entries.length === 0) return [];
-  if (mode === 'check') return shown(await foretellTogether(remote, entries, { facts }));
+  if (mode === 'check') return shown(await previewTogether(remote, entries, { facts }));
 
   const changes = [...(await undo(remote, entries, { stage: 'first', facts }))];
   for (const phase of switchedOff(run, entries)) {
     signal.throwIfAborted();
-    const baselineOf = (id: string) => witnessedIn(ledger.entries, id);
+    const baselineOf = (id: string) => baselineIn(ledger.entries, id);
     changes.push(...((await phase.hooks?.teardown?.({ ...run, ...contextOf(run, phase), baselineOf })) ?? []));
   }
   for (const stage of ['middle', 'last'] as const) {

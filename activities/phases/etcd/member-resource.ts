@@ -40,7 +40,7 @@ export default defineKind<EtcdMemberResource, EtcdView>({
   diff(resource, view) {
     const step = nextStep(view, { ...resource, waitedMs: 0 });
     if (step.do === 'none') return [];
-    if (!view.asked) return [{ resource: resourceKey(resource), action: 'create', detail: 'becomes a member' }];
+    if (!view.othersQueried) return [{ resource: resourceKey(resource), action: 'create', detail: 'becomes a member' }];
     const action = step.do === 'found' || step.do === 'add' || step.do === 'join' ? 'create' : 'update';
     return [{ resource: resourceKey(resource), action, detail: describeStep(step) }];
   },

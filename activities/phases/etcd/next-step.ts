@@ -30,7 +30,7 @@ export interface EtcdIntent {
 }
 
 /** etcd takes one learner at a time. One that does not begin within this time gives up its place, ms. */
-const LEARNER_PATIENCE_MS = 60_000;
+const LEARNER_TIMEOUT_MS = 60_000;
 
 /**
  * The membership rules, as one step from what is seen. Pure: the caller carries the step out, then observes again, so a
@@ -94,7 +94,7 @@ function withoutData(
   const learner = members.find((each) => each.learner);
   if (!learner) return { do: 'add' };
   const alive = learner.clientUrls.some((url) => view.healthy.has(url));
-  if (waitedMs >= LEARNER_PATIENCE_MS && !alive) {
+  if (waitedMs >= LEARNER_TIMEOUT_MS && !alive) {
     return { do: 'remove', member: learner, why: 'it holds the place for a new member and does not start' };
   }
   return { do: 'wait', why: `${describeMember(learner)} is still joining` };

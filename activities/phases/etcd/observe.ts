@@ -35,7 +35,7 @@ export interface EtcdView {
   /** Client URLs of the others that are in touch with a majority. */
   readonly healthy: ReadonlySet<string>;
   /** False where the tools to ask with are not there yet. */
-  readonly asked: boolean;
+  readonly othersQueried: boolean;
   /** What the cluster says of itself through the others; null when no majority answers. */
   readonly members: readonly EtcdMember[] | null;
 }
@@ -116,7 +116,7 @@ export function parseView(output: string): EtcdView {
         }
       : null,
     running: lines.includes('running'),
-    asked: lines.includes('asked'),
+    othersQueried: lines.includes('asked'),
     healthy: new Set(healthy),
     members,
   };

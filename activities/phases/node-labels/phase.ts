@@ -55,7 +55,7 @@ export default definePhase({
     for (let attempt = 1; ; attempt++) {
       const { stdout } = await askKubectl({ remote, signal }, ['get', 'nodes', '-o', 'json'], {
         maxOutputBytes: MAX_NODES_BYTES,
-        ...(mode === 'check' ? { patienceMs: CHECK_ASK_MS } : {}),
+        ...(mode === 'check' ? { retryForMs: CHECK_ASK_MS } : {}),
       });
       const nodes = nodeList.parse(JSON.parse(stdout)).items as NodeObject[];
       const patches = nodePatches(kubeHosts(cluster), nodes);

@@ -4,7 +4,7 @@ import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { Host } from '../../../contracts/host.ts';
 import { ipv4 } from '../../../contracts/primitives.ts';
-import { CLUSTER_MARK, formatMark, markOf } from '../../host/cluster-mark.ts';
+import { formatMarker, markerOf, OWNERSHIP_MARKER } from '../../host/ownership-marker.ts';
 import { isContainer } from '../../kube/container-host.ts';
 import { apiServersInTurn, hasApiServersName } from '../../kube/network.ts';
 import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, PROXY_ENV, REGISTRY_HOSTNAME } from '../../kube/paths.ts';
@@ -72,7 +72,7 @@ export default definePhase({
       ...(context.options.hostname ? [hostnameIs(host.name)] : []),
       hostsEntries([...clusterNames(cluster), ...apiServersName(cluster, host)]),
       directory(KUBEWRIGHT_DIR),
-      file(CLUSTER_MARK, formatMark(await markOf(cluster, context.pki))),
+      file(OWNERSHIP_MARKER, formatMarker(await markerOf(cluster, context.pki))),
       ...(cleansLeftovers(cluster, host) ? [foreignLeftovers(unitsOf(host))] : []),
       ...firewallRules(context, requirements),
       // Before the first package.

@@ -46,8 +46,8 @@ list secrets -n kube-system -l '!${OWNER_LABELS.phase}' --field-selector type=ku
 export function parseFound(output: string): FoundObject[] {
   const found = new Map<string, FoundObject>();
   for (const line of output.split('\n')) {
-    const [mark, apiVersion = '', kind = '', namespace = '', name = '', , phase = ''] = line.split('\t');
-    if (mark !== 'object' || kind === '' || name === '') continue;
+    const [word, apiVersion = '', kind = '', namespace = '', name = '', , phase = ''] = line.split('\t');
+    if (word !== 'object' || kind === '' || name === '') continue;
     const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
     const ref: FoundObject = {
       ...(group === '' ? {} : { group }),
@@ -62,7 +62,7 @@ export function parseFound(output: string): FoundObject[] {
 }
 
 /** The words of one object for `DELETE_SCRIPT`. */
-export const deleteWords = ({ group, kind, namespace = '', name }: ObjectRef): string[] => [
+export const deleteArguments = ({ group, kind, namespace = '', name }: ObjectRef): string[] => [
   namespace,
   `${kind}${group === undefined ? '' : `.${group}`}`,
   name,

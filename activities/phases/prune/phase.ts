@@ -5,7 +5,7 @@ import { ADMIN_KUBECONFIG } from '../../kube/paths.ts';
 import { type ManifestsResource, type ObjectRef, refOf } from '../../resources/manifests.ts';
 import { desiredOnce } from '../desired.ts';
 import { definePhase, type PhaseRun } from '../phase.ts';
-import { DELETE_SCRIPT, deleteWords, FIND_SCRIPT, parseFound, refName } from './objects.ts';
+import { DELETE_SCRIPT, deleteArguments, FIND_SCRIPT, parseFound, refName } from './objects.ts';
 
 /** Objects of ours that no phase desires any more leave the cluster. Planned only where the desired state may have changed. */
 export default definePhase({
@@ -29,7 +29,7 @@ async function prune(run: PhaseRun<unknown>): Promise<Change[]> {
   }
   const wanted = new Set((await desiredObjects(run)).map(refName));
   // Until the API server answers; what it does not list is only not pruned.
-  await askKubectl(run, ['get', '--raw', '/readyz'], mode === 'check' ? { patienceMs: 5_000 } : {});
+  await askKubectl(run, ['get', '--raw', '/readyz'], mode === 'check' ? { retryForMs: 5_000 } : {});
   const { code, stdout, stderr } = await remote.script(FIND_SCRIPT, [run.cluster.metadata.name], {
     env: KUBECTL_ENV,
     okCodes: 'any',
@@ -40,7 +40,7 @@ async function prune(run: PhaseRun<unknown>): Promise<Change[]> {
   const leaving = parseFound(stdout).filter((ref) => !wanted.has(refName(ref)));
   if (leaving.length === 0) return [];
   if (mode === 'apply') {
-    const deleted = await remote.script(DELETE_SCRIPT, leaving.flatMap(deleteWords), {
+    const deleted = await remote.script(DELETE_SCRIPT, leaving.flatMap(deleteArguments), {
       env: KUBECTL_ENV,
       okCodes: 'any',
       timeoutMs: 5 * 60_000,

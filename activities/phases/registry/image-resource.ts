@@ -109,11 +109,11 @@ export default defineKind<RegistryImageResource, ImageState>({
         .join('\n'),
     split(output, resources) {
       const stamps = new Map([...output.matchAll(/^pushed (\S+) (\S.*)$/gm)].map(([, id, stamp]) => [id, stamp]));
-      const asked = byServer(resources).flatMap((alike) => alike.filter(({ id }) => stamps.has(id)));
+      const queried = byServer(resources).flatMap((alike) => alike.filter(({ id }) => stamps.has(id)));
       // curl goes on to the next one where the registry does not answer, or not about the image: unknown, and asked again.
       const answers = [...output.replaceAll(/^pushed .*\n/gm, '').matchAll(ANSWER)];
       const present = new Map(
-        asked.map(({ id }, index) => {
+        queried.map(({ id }, index) => {
           const [, digest, status = ''] = answers[index] ?? [];
           return [id, ['200', '404'].includes(status) ? `${stamps.get(id)} ${digest?.trim() ?? ''}\n` : ''];
         }),

@@ -1,8 +1,8 @@
 import type { Change } from '../../../contracts/operation.ts';
-import { CLUSTER_MARK } from '../../host/cluster-mark.ts';
 import { UNMARK } from '../../host/ownership.ts';
+import { OWNERSHIP_MARKER } from '../../host/ownership-marker.ts';
 import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
-import { witnessedIn } from '../../resources/baseline.ts';
+import { baselineIn } from '../../resources/baseline.ts';
 import { kindOf } from '../../resources/engine/resource-kinds.ts';
 import { previewUndo, undo } from '../../resources/engine/undo.ts';
 import { entryKey, type LedgerEntry, readLedger } from '../../resources/ledger.ts';
@@ -23,12 +23,12 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   const older = ledger.complete ? { entries: [], changes: [] } : await entriesBeforeLedger(run, ledger.entries);
   const entries = [...older.entries, ...ledger.entries].filter((entry) => !LAST.includes(entryKey(entry)));
   if (mode === 'check') {
-    const { code } = await remote.exec(['test', '-e', CLUSTER_MARK], { okCodes: [0, 1] });
-    const mark: Change = { resource: LAST[0]!, action: 'remove', detail: 'says whose host it is' };
+    const { code } = await remote.exec(['test', '-e', OWNERSHIP_MARKER], { okCodes: [0, 1] });
+    const marker: Change = { resource: LAST[0]!, action: 'remove', detail: 'says whose host it is' };
     const preview = await previewUndo(remote, entries, { facts });
     const placed = ({ phase, ...entry }: LedgerEntry): readonly Change[] =>
       preview.get(entryKey(entry)) ?? [{ resource: entryKey(entry), action: 'remove', detail: `placed by ${phase}` }];
-    return keptFirst([...(code === 0 ? [mark] : []), ...entries.flatMap(placed)]);
+    return keptFirst([...(code === 0 ? [marker] : []), ...entries.flatMap(placed)]);
   }
 
   const changes = [...older.changes, ...(await undo(remote, entries, { stage: 'first', facts }))];
@@ -36,7 +36,7 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   for (const phase of [...run.phases.values()].reverse()) {
     if (!touched.has(phase.name) || !phase.hooks?.teardown) continue;
     run.signal.throwIfAborted();
-    const baselineOf = (id: string) => witnessedIn(entries, id);
+    const baselineOf = (id: string) => baselineIn(entries, id);
     changes.push(...(await phase.hooks.teardown({ ...run, ...contextOf(run, phase), baselineOf })));
   }
   for (const stage of ['middle', 'last'] as const) {
@@ -46,7 +46,7 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   const { stdout } = await remote.script(FORGET);
   // On a host without a trace of ours it was there for this task alone.
   for (const line of entries.length === 0 ? [] : stdout.split('\n').filter((each) => each !== '')) {
-    const resource = line === CLUSTER_MARK ? LAST[0]! : LAST[1]!;
+    const resource = line === OWNERSHIP_MARKER ? LAST[0]! : LAST[1]!;
     const [, kept] = /^kept (.*?) *$/.exec(line) ?? [];
     if (kept === undefined) changes.push({ resource, action: 'remove', detail: line });
     else changes.push({ resource, action: 'keep', detail: `it holds what Kubewright did not place: ${kept}` });
@@ -66,7 +66,7 @@ if [ -L ${STATE_DIR} ]; then [ ! -d ${STATE_DIR} ] || find -H ${STATE_DIR} -xdev
 rm -rf -- /run/kubewright /run/kubewright.* /run/kubewright-*\n${UNMARK}`;
 
 /** The mark, and the folder that it lies in: no other cluster may begin here before our own state is gone. */
-const LAST: readonly string[] = [`file:${CLUSTER_MARK}`, `directory:${KUBEWRIGHT_DIR}`];
+const LAST: readonly string[] = [`file:${OWNERSHIP_MARKER}`, `directory:${KUBEWRIGHT_DIR}`];
 
 /**
  * What a version without a ledger may have placed: all that the host's phases would place, without a word on what was

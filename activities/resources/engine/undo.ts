@@ -57,10 +57,10 @@ export async function previewUndo(
   entries: readonly LedgerEntry[],
   { facts }: { facts: HostFacts },
 ): Promise<ReadonlyMap<string, readonly Change[]>> {
-  const asked = entries.filter(({ kind }) => undoingOf(kind)?.dry === true);
-  const reports = new Map<string, Change[]>(asked.map((entry) => [entryKey(entry), []]));
-  if (asked.length === 0) return reports;
-  const steps = asked.flatMap((entry) =>
+  const queried = entries.filter(({ kind }) => undoingOf(kind)?.dry === true);
+  const reports = new Map<string, Change[]>(queried.map((entry) => [entryKey(entry), []]));
+  if (queried.length === 0) return reports;
+  const steps = queried.flatMap((entry) =>
     (undoingOf(entry.kind)?.undo?.([entry], { facts, quote }) ?? []).map(
       ({ key, script }) => `( KW_KEY=${quote(key)}\n${script}\n) </dev/null || exit 1`,
     ),
@@ -76,21 +76,21 @@ export async function previewUndo(
  * listed as removed. One round trip, none without entries that have a dry run. Throws COMMAND_FAILED where the host cannot
  * tell.
  */
-export async function foretellTogether(
+export async function previewTogether(
   remote: RemoteHost,
   entries: readonly LedgerEntry[],
   { facts }: { facts: HostFacts },
 ): Promise<Change[]> {
   const groups = (['first', 'middle', 'last'] as const).flatMap((stage) => groupAdjacent(entriesOf(entries, stage)));
-  const asked = groups.filter(([first]) => undoingOf(first!.kind)?.dry !== undefined);
-  const steps = asked.flatMap((group) =>
+  const queried = groups.filter(([first]) => undoingOf(first!.kind)?.dry !== undefined);
+  const steps = queried.flatMap((group) =>
     (undoingOf(group[0]!.kind)?.undo?.(group, { facts, quote }) ?? []).map(
       ({ key, script }) => `( KW_KEY=${quote(key)}\n${script}\n) </dev/null || exit 1`,
     ),
   );
   const reports = steps.length > 0 ? await undoByScript(remote, [dryHead(entries), ...steps].join('\n')) : [];
   const others = groups
-    .filter((group) => !asked.includes(group))
+    .filter((group) => !queried.includes(group))
     .flat()
     .map((entry): Change => ({ resource: entryKey(entry), action: 'remove', detail: `placed by ${entry.phase}` }));
   return [...others, ...reports];
@@ -181,8 +181,8 @@ export function parseReports(stdout: string, nonce: string): { changes: Change[]
   const failures: string[] = [];
   let ended = false;
   for (const line of stdout.split('\n')) {
-    const [mark, verb = ''] = line.split(' ', 2);
-    if (mark !== nonce) continue;
+    const [prefix, verb = ''] = line.split(' ', 2);
+    if (prefix !== nonce) continue;
     if (verb === 'end') ended = true;
     const rest = line.slice(nonce.length + verb.length + 2);
     const [key = '', detail = ''] = rest.split('\t');

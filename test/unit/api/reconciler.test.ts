@@ -25,7 +25,7 @@ describe('operations that Temporal has lost', () => {
     });
   beforeEach(async () => {
     api = await testApi();
-    reconciler = createReconciler({ store: api.store, temporal: api.temporal, settleMs: -1_000 });
+    reconciler = createReconciler({ store: api.store, temporal: api.temporal, graceMs: -1_000 });
   });
   afterEach(() => api.close());
 

@@ -25,7 +25,7 @@ const UNSTARTED = { name: '', clientUrls: [] };
 const view = (members: EtcdMember[] | null, healthy: number[], more: Partial<EtcdView> = {}): EtcdView => ({
   data: null,
   running: false,
-  asked: true,
+  othersQueried: true,
   healthy: new Set(healthy.map((index) => peer(index).clientUrl)),
   members,
   ...more,
@@ -177,7 +177,7 @@ describe('what the host prints', () => {
     expect(seen).toEqual({
       data: { founded: true, token: 'demo-1', id: '91bc3c398fb3c146' },
       running: false,
-      asked: true,
+      othersQueried: true,
       healthy: new Set(['https://10.0.0.1:2379']),
       members: [
         { ...member(1), id: '8211f1d0f64f3269' },
@@ -190,7 +190,7 @@ describe('what the host prints', () => {
     expect(parseView('data no\nend\n')).toEqual({
       data: null,
       running: false,
-      asked: false,
+      othersQueried: false,
       healthy: new Set(),
       members: null,
     });

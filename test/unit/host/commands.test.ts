@@ -76,10 +76,10 @@ const failure = (promise: Promise<unknown>): Promise<KubewrightError> =>
 /** In the arguments of what a test leaves running: other runs on this machine have theirs. */
 const OWN = String(process.pid).padStart(7, '0');
 /** Processes with the mark among their arguments. */
-const running = (mark: string): string[] =>
+const running = (nonce: string): string[] =>
   execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
     .split('\n')
-    .filter((line) => line.includes(mark) && !line.includes('<defunct>'));
+    .filter((line) => line.includes(nonce) && !line.includes('<defunct>'));
 
 test('a command gets its arguments, input and environment, and gives back code, output and errors', async () => {
   const result = await host.exec(['sh', '-c', 'cat; echo "$1|$X" >&2; exit 3', 'sh', "a 'b' $HOME"], {
@@ -270,9 +270,9 @@ test('a background process that holds the output open does not block the command
 
 test('noise of shell start-up files is not output', async () => {
   sshd.when(/with-noise/, (channel) => {
-    const mark = /kw-[0-9a-f]+/.exec(sshd.lines.at(-1) ?? '')?.[0];
+    const nonce = /kw-[0-9a-f]+/.exec(sshd.lines.at(-1) ?? '')?.[0];
     channel.write('Welcome!\n');
-    setTimeout(() => channel.write(`You have mail.\n${mark} 5 `), 10);
+    setTimeout(() => channel.write(`You have mail.\n${nonce} 5 `), 10);
     setTimeout(() => {
       channel.write('4 3 3 9\nreal output\n');
       channel.exit(0);

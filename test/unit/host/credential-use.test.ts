@@ -77,7 +77,7 @@ test('a credential for some networks is used at those addresses of a name only, 
     const hostKeys = new MemoryHostKeys();
     const made = createSshPool({
       hostKeys,
-      limits: { patienceMs: 0 },
+      limits: { retryForMs: 0 },
       credentials: createCredentialResolver({
         named: () => Promise.resolve({ kind: 'key', privateKey: login.private, clusters: ['test'], addresses }),
       }),
@@ -117,7 +117,7 @@ test('an open connection is not used after the credential was revoked', async ()
   let clusters = ['test'];
   const made = createSshPool({
     hostKeys: new MemoryHostKeys(),
-    limits: { patienceMs: 0 },
+    limits: { retryForMs: 0 },
     credentials: createCredentialResolver({
       named: () => Promise.resolve({ kind: 'key', privateKey: login.private, clusters }),
     }),

@@ -13,8 +13,8 @@ afterEach(() => {
 
 const down = () =>
   new KubewrightError('SSH_UNREACHABLE', 'w-1 does not answer', { host: 'w-1', evidence: 'ETIMEDOUT' });
-const options = (more: { patienceMs?: number; signal?: AbortSignal } = {}) => ({
-  patienceMs: 10_000,
+const options = (more: { retryForMs?: number; signal?: AbortSignal } = {}) => ({
+  retryForMs: 10_000,
   passes: (error: unknown) => KubewrightError.is(error) && error.code === 'SSH_UNREACHABLE',
   signal: new AbortController().signal,
   ...more,
@@ -53,7 +53,7 @@ test('one that does not answer is reported with the time of all tries; no try ge
 
 test('without patience there is one try; what does not pass by itself, or a closed pool, ends at once', async () => {
   for (const [error, more] of [
-    [down(), { patienceMs: 0 }],
+    [down(), { retryForMs: 0 }],
     [new KubewrightError('SSH_AUTH_FAILED', 'refused'), {}],
     [down(), { signal: AbortSignal.abort() }],
   ] as const) {

@@ -112,11 +112,11 @@ describe('output', () => {
 
 describe('the report of the wrapper', () => {
   const forged = [
-    ['words for numbers', (mark: string) => `${mark} a b c d e\n`],
-    ['a command', (mark: string) => `${mark} 1;reboot $(reboot) \`reboot\` 1 1\n`],
-    ['everything there is', (mark: string) => `${mark} -1 -1 -1 -1 -1\n`],
-    ['fractions', (mark: string) => `${mark} 1.5 1e3 0x10 Infinity 1\n`],
-    ['nothing', (mark: string) => `${mark}\n`],
+    ['words for numbers', (nonce: string) => `${nonce} a b c d e\n`],
+    ['a command', (nonce: string) => `${nonce} 1;reboot $(reboot) \`reboot\` 1 1\n`],
+    ['everything there is', (nonce: string) => `${nonce} -1 -1 -1 -1 -1\n`],
+    ['fractions', (nonce: string) => `${nonce} 1.5 1e3 0x10 Infinity 1\n`],
+    ['nothing', (nonce: string) => `${nonce}\n`],
   ] as const;
 
   test.each(forged)('that holds %s is none: nothing of it is sent back', async (_name, report) => {
@@ -128,8 +128,8 @@ describe('the report of the wrapper', () => {
 
   test('is read once: another one is ordinary output', async () => {
     const { host, word } = await behaving((channel, line) => {
-      const mark = markIn(line);
-      channel.write(`${mark} ${REPORT}\n${mark} 1 1 1 1 1\n`);
+      const nonce = markIn(line);
+      channel.write(`${nonce} ${REPORT}\n${nonce} 1 1 1 1 1\n`);
       channel.exit(0);
       channel.close();
     });

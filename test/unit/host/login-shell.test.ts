@@ -31,9 +31,9 @@ test('a line encodes bytes, not characters, and is never cut inside one', () => 
 });
 
 test('commands take the guard off standard input first, and do not run without it', () => {
-  const { line, mark } = commandLine(['cat'], { kind: 'none' });
+  const { line, nonce } = commandLine(['cat'], { kind: 'none' });
   const run = (input: string) => spawnSync('sh', ['-c', line], { input, encoding: 'utf8' });
-  expect(run(`${STDIN_GUARD}mine\n`)).toMatchObject({ status: 0, stderr: `${mark}\n` });
+  expect(run(`${STDIN_GUARD}mine\n`)).toMatchObject({ status: 0, stderr: `${nonce}\n` });
   expect(run(`${STDIN_GUARD}mine\n`).stdout).toMatch(/^kw-[0-9a-f]{18}( \d+){5}\nmine\n$/);
   for (const input of ['', 'mine\n', `x${STDIN_GUARD}mine\n`, 'exit 97 \nmine\n']) {
     expect(run(input)).toMatchObject({ status: 96, stdout: '', stderr: '' });

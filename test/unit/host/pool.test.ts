@@ -235,7 +235,7 @@ test('a closed port, a server without an answer and another protocol are unreach
 
 test('commands wait for a restart of sshd; a host that does not answer has one error for all callers', async () => {
   const port = await freePort();
-  const made = testPool({ login: { kind: 'key', privateKey: login.private } }, { port }, { patienceMs: 10_000 });
+  const made = testPool({ login: { kind: 'key', privateKey: login.private } }, { port }, { retryForMs: 10_000 });
   cleanups.push(() => made.pool.close());
   const opening = made.open();
   await expect.poll(() => made.tries()).toBeGreaterThan(1);
@@ -243,7 +243,7 @@ test('commands wait for a restart of sshd; a host that does not answer has one e
   await (await opening).host.exec(['true']);
   await sshd.close();
 
-  const other = testPool({ login: { kind: 'key', privateKey: login.private } }, { port }, { patienceMs: 1_000 });
+  const other = testPool({ login: { kind: 'key', privateKey: login.private } }, { port }, { retryForMs: 1_000 });
   cleanups.push(() => other.pool.close());
   const errors = await Promise.all([failure(other.open()), failure(other.open()), failure(other.open())]);
   for (const { message } of errors)

@@ -133,8 +133,8 @@ test('a command that was sent without an answer has an unknown result', async ()
   });
   // Of this one we heard that it began.
   sshd.when(/heard-of/, (channel, line, server) => {
-    const mark = /kw-[0-9a-f]{18}/.exec(line)![0];
-    channel.write(`${mark} 4194303 1 4194303 4194303 1\n`, () => server.drop('end'));
+    const nonce = /kw-[0-9a-f]{18}/.exec(line)![0];
+    channel.write(`${nonce} 4194303 1 4194303 4194303 1\n`, () => server.drop('end'));
   });
   await failure(host.exec(['heard-of']));
   const heard = recorder.entries.find(({ start }) => start.argv[0] === 'heard-of');

@@ -73,9 +73,9 @@ const AWAY = [
 ];
 
 describe('kubectl get', () => {
-  const ask = (patienceMs = 5) =>
+  const ask = (retryForMs = 5) =>
     askKubectl({ remote, signal: new AbortController().signal }, ['get', 'secret', 'x', '--ignore-not-found'], {
-      patienceMs,
+      retryForMs,
     });
 
   it.each(AWAY)('asks again: %s', async (words) => {

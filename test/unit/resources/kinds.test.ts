@@ -110,7 +110,7 @@ const BARE: Readonly<Record<string, string>> = {
   'ufw-rules': 'looked\nactive\n',
   user: 'absent\n',
   residue: 'a link\n--- asked\n',
-  witness: '--- looked\n',
+  witness: '--- probed\n',
 };
 
 let host: LocalHost;

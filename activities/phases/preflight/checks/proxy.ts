@@ -81,13 +81,13 @@ fi
         .filter(([what]) => what !== 'packages')
         // They were asked side by side: in whatever order they answered, a dry run says what the build says.
         .toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1))
-        .map(([place = '', where = '', said = '']) => {
+        .map(([place = '', where = '', problemText = '']) => {
           if (!place.startsWith('/')) {
             const both = proxy?.http === proxy?.https && proxy?.https !== undefined ? ', spec.proxy.https' : '';
             return {
               code: 'PROXY_UNREACHABLE' as const,
               message: `the proxy ${where} (${place}${both}) does not answer`,
-              evidence: `${place}${both} ${where}: ${said}`,
+              evidence: `${place}${both} ${where}: ${problemText}`,
             };
           }
           const [, file = place, line = '?'] = /^(.*):(\d+)$/.exec(place) ?? [];
@@ -95,7 +95,7 @@ fi
           return {
             code: 'PROXY_UNREACHABLE' as const,
             message: `the proxy ${where} of ${whose}, set in ${file} line ${line}, does not answer`,
-            evidence: `${place} ${where}: ${said}; packages to be installed: ${packages ?? ''}`.trim(),
+            evidence: `${place} ${where}: ${problemText}; packages to be installed: ${packages ?? ''}`.trim(),
           };
         })
     );

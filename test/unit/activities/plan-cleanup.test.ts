@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { withoutSettled } from '../../../activities/operations/plan-settled.ts';
+import { withoutCleanHosts } from '../../../activities/operations/plan-cleanup.ts';
+import { recordCleanup } from '../../../activities/phases/cleanup-state.ts';
 import { clusterStateOf } from '../../../activities/phases/cluster-state.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
-import { markSettled } from '../../../activities/phases/settled.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { sampleCluster } from '../../golden/golden.ts';
 import { makePlan } from '../../support/plans.ts';
@@ -39,7 +39,7 @@ async function planned({ clusterState }: Memory, spec: string, more: Partial<Ope
     actor: { name: 'a', role: 'admin' },
     ...more,
   };
-  const plan = await withoutSettled(makePlan(input, cluster, [...phases.values()]), input, { clusterState, phases });
+  const plan = await withoutCleanHosts(makePlan(input, cluster, [...phases.values()]), input, { clusterState, phases });
   return plan.phases
     .filter(({ name }) => CLOSING.includes(name))
     .map(({ name, hosts }) => `${name}: ${hosts.join(' ')}`);
@@ -48,7 +48,7 @@ const all = ['prune: cp-1', 'cleanup: cp-1 worker-1 worker-2'];
 async function succeed({ clusterState }: Memory, ...tasks: string[]) {
   for (const task of tasks) {
     const [phase = '', host = ''] = task.split(' ');
-    await markSettled(clusterStateOf(clusterState, 'sample', 'apply'), phase, host);
+    await recordCleanup(clusterStateOf(clusterState, 'sample', 'apply'), phase, host);
   }
 }
 

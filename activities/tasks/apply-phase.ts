@@ -20,7 +20,7 @@ export const NO_REMOTE: RemoteHost = {
  * The fixed order within a task: before, probe + diff + apply, after, verify. `probe`: goes on behind the diff only where
  * nothing differs and the phase was verified.
  */
-export async function walk(
+export async function applyPhase(
   phase: Phase,
   context: PhaseContext<unknown>,
   {

@@ -7,7 +7,7 @@ import { kindOf, undoingOf } from './resource-kinds.ts';
  * Left out are entries that only a teardown takes back, entries of kinds that this version does not know, and folders
  * above something that is desired. `desired` is everything that is to be on the host, of every phase. Pure.
  */
-export function unwanted(entries: readonly LedgerEntry[], desired: readonly Resource[]): LedgerEntry[] {
+export function noLongerDesired(entries: readonly LedgerEntry[], desired: readonly Resource[]): LedgerEntry[] {
   const traces = desired.flatMap(tracesOf);
   const keys = new Set(traces.map(({ key }) => key));
   const paths = new Set(traces.flatMap(({ paths }) => paths));
@@ -20,8 +20,8 @@ export function unwanted(entries: readonly LedgerEntry[], desired: readonly Reso
   const kept = new Set(left.map(entryKey));
   for (const entry of entries)
     if (!kept.has(entryKey(entry))) if (entry.kind !== 'directory') for (const path of pathsOf(entry)) paths.add(path);
-  const holds = (folder: string) => [...paths].some((path) => path === folder || path.startsWith(`${folder}/`));
-  return left.filter(({ kind, id }) => kind !== 'directory' || !holds(id));
+  const ownsFileIn = (folder: string) => [...paths].some((path) => path === folder || path.startsWith(`${folder}/`));
+  return left.filter(({ kind, id }) => kind !== 'directory' || !ownsFileIn(id));
 }
 
 /** What a resource leaves in the ledger of a host that is as desired: keys of entries, and paths. */

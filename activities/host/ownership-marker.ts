@@ -5,9 +5,9 @@ import { sha256, short } from '../resources/digest.ts';
 import { KUBEWRIGHT_DIR } from './own-paths.ts';
 
 /** Says on a host to which cluster it belongs: see docs/adr/0021-ownership-of-hosts.md. */
-export const CLUSTER_MARK = `${KUBEWRIGHT_DIR}/cluster`;
+export const OWNERSHIP_MARKER = `${KUBEWRIGHT_DIR}/cluster`;
 
-export interface ClusterMark {
+export interface OwnershipMarker {
   name: string;
   /** Digest of the cluster's CA: two clusters of one name, made by two installations, are two clusters. */
   id: string;
@@ -29,14 +29,14 @@ export const FORMER_MARKS = 'former-marks';
 const MOST_FORMER = 20;
 
 /** The id of a cluster, from its Kubernetes CA (PEM). */
-export const markId = (ca: string): string => short(sha256(ca));
+export const markerId = (ca: string): string => short(sha256(ca));
 
-export const markOf = async (cluster: ClusterSpec, pki: Pki): Promise<ClusterMark> => ({
+export const markerOf = async (cluster: ClusterSpec, pki: Pki): Promise<OwnershipMarker> => ({
   name: cluster.metadata.name,
-  id: markId(await pki.ca('kubernetes')),
+  id: markerId(await pki.ca('kubernetes')),
 });
 
-export const formatMark = ({ name, id }: ClusterMark): string => `${name} ${id}\n`;
+export const formatMarker = ({ name, id }: OwnershipMarker): string => `${name} ${id}\n`;
 
 /** The former ids with one more, newest last. */
 export function withFormer(known: string | null, id: string): string {
@@ -65,11 +65,11 @@ export async function ownershipOf(
 ): Promise<Ownership> {
   const { name } = cluster.metadata;
   if (mode === 'apply' && !removes) {
-    const { id } = await markOf(cluster, pki);
+    const { id } = await markerOf(cluster, pki);
     return { name, ids: [id], leaves: id };
   }
   const ca = await pki.storedCa('kubernetes');
-  const present = ca === null ? [] : [markId(ca)];
+  const present = ca === null ? [] : [markerId(ca)];
   const former = removes ? ((await clusterState.get(FORMER_MARKS)) ?? '').split(' ') : [];
   return {
     name,

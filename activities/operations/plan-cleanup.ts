@@ -3,9 +3,15 @@ import { traitsOf } from '../../contracts/earlier-kinds.ts';
 import type { OperationInput } from '../../contracts/operation.ts';
 import type { Plan } from '../../contracts/plan.ts';
 import type { ClusterStateStore } from '../../store/cluster-state.ts';
+import {
+  CLEANUP_KEY,
+  isCleanedUp,
+  type PlannedState,
+  plannedState,
+  writePlannedState,
+} from '../phases/cleanup-state.ts';
 import { clusterStateOf } from '../phases/cluster-state.ts';
 import type { Phase } from '../phases/phase.ts';
-import { isSettled, type PlannedState, plannedState, SETTLED, writePlannedState } from '../phases/settled.ts';
 
 /** Raised when phases desire something else of the same spec, so that every host is cleaned up once more. */
 const DESIRED_STATE_VERSION = 1;
@@ -16,7 +22,7 @@ const DESIRED_STATE_VERSION = 1;
  * state is noted before any host is changed; a build that fails half-way is cleaned up after by the next one. A cluster's
  * first state has nothing to take away; one that an earlier version built, without these notes, is cleaned up once.
  */
-export async function withoutSettled(
+export async function withoutCleanHosts(
   plan: Plan,
   input: OperationInput,
   deps: { clusterState: ClusterStateStore; phases: ReadonlyMap<string, Phase> },
@@ -25,7 +31,7 @@ export async function withoutSettled(
   if (effect !== 'builds' && effect !== 'repairs') return plan;
   const closing = plan.phases.filter(({ name }) => deps.phases.get(name)?.closing);
   const clusterState = clusterStateOf(deps.clusterState, input.cluster, plan.mode);
-  const known = await clusterState.list(SETTLED);
+  const known = await clusterState.list(CLEANUP_KEY);
   const digest = digestOf(plan.specRef, deps.phases);
   const last = plannedState(known);
   let state: PlannedState;
@@ -40,9 +46,9 @@ export async function withoutSettled(
     if (!closing.includes(phase)) return phase;
     const standIns = phase.standIns ?? [];
     // One task for the cluster: it does not matter on which of its hosts it succeeded.
-    const settled = (host: string) => isSettled(known, state, { phase: phase.name, host });
-    if (phase.clusterWide) return [...phase.hosts, ...standIns].some(settled) ? { ...phase, hosts: [] } : phase;
-    return { ...phase, hosts: phase.hosts.filter((host) => !settled(host)) };
+    const isClean = (host: string) => isCleanedUp(known, state, { phase: phase.name, host });
+    if (phase.clusterWide) return [...phase.hosts, ...standIns].some(isClean) ? { ...phase, hosts: [] } : phase;
+    return { ...phase, hosts: phase.hosts.filter((host) => !isClean(host)) };
   });
   const left = phases.filter(({ hosts }) => hosts.length > 0);
   // A plan has a task: who asks for nothing but a closing phase gets it.

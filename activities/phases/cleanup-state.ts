@@ -1,9 +1,9 @@
 import type { ClusterState } from './cluster-state.ts';
 
 /** Names of notes of a cluster (store/cluster-state.ts). */
-export const SETTLED = 'settled/';
-const SPEC = `${SETTLED}spec`;
-const taskNote = (phase: string, host: string): string => `${SETTLED}${phase}/${host}`;
+export const CLEANUP_KEY = 'settled/';
+const SPEC = `${CLEANUP_KEY}spec`;
+const cleanupKey = (phase: string, host: string): string => `${CLEANUP_KEY}${phase}/${host}`;
 
 /** The desired state that was planned last. */
 export interface PlannedState {
@@ -15,7 +15,7 @@ export interface PlannedState {
   first: boolean;
 }
 
-/** What notes (`list` of `SETTLED`) say of the state that was planned last; null when none was. */
+/** What notes (`list` of `CLEANUP_KEY`) say of the state that was planned last; null when none was. */
 export function plannedState(clusterState: ReadonlyMap<string, string>): PlannedState | null {
   const [digest = '', generation = '', first] = (clusterState.get(SPEC) ?? '').split(' ');
   return digest === '' ? null : { digest, generation, first: first === 'first' };
@@ -25,14 +25,14 @@ export const writePlannedState = (clusterState: Pick<ClusterState, 'set'>, state
   clusterState.set(SPEC, [state.digest, state.generation, ...(state.first ? ['first'] : [])].join(' '));
 
 /** Has the closing phase succeeded on this host since the state was planned first? */
-export const isSettled = (
+export const isCleanedUp = (
   clusterState: ReadonlyMap<string, string>,
   { generation, first }: PlannedState,
   task: { phase: string; host: string },
-): boolean => first || clusterState.get(taskNote(task.phase, task.host)) === generation;
+): boolean => first || clusterState.get(cleanupKey(task.phase, task.host)) === generation;
 
 /** A closing phase succeeded on a host: with the state that is planned now, nothing is left to take away there. */
-export async function markSettled(clusterState: ClusterState, phase: string, host: string): Promise<void> {
+export async function recordCleanup(clusterState: ClusterState, phase: string, host: string): Promise<void> {
   const state = plannedState(new Map([[SPEC, (await clusterState.get(SPEC)) ?? '']]));
-  if (state) await clusterState.set(taskNote(phase, host), state.generation);
+  if (state) await clusterState.set(cleanupKey(phase, host), state.generation);
 }

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { absent } from '../../../activities/resources/absent.ts';
 import { directory } from '../../../activities/resources/directory.ts';
 import { converge } from '../../../activities/resources/engine/engine.ts';
-import { foretellTogether, undo } from '../../../activities/resources/engine/undo.ts';
-import { unwanted } from '../../../activities/resources/engine/unwanted.ts';
+import { noLongerDesired } from '../../../activities/resources/engine/no-longer-desired.ts';
+import { previewTogether, undo } from '../../../activities/resources/engine/undo.ts';
 import { file } from '../../../activities/resources/file.ts';
 import { hostnameIs } from '../../../activities/resources/hostname.ts';
 import { kernelModules } from '../../../activities/resources/kernel-modules.ts';
@@ -23,7 +23,7 @@ const entry = (key: string, prior: LedgerEntry['prior'] = {}, phase = 'test'): L
   return { kind: key.slice(0, colon), id: key.slice(colon + 1), phase, prior };
 };
 const leaving = (keys: readonly (string | LedgerEntry)[], desired: readonly Resource[]) =>
-  unwanted(
+  noLongerDesired(
     keys.map((each) => (typeof each === 'string' ? entry(each) : each)),
     desired,
   ).map(entryKey);
@@ -106,7 +106,7 @@ describe.skipIf(!RUNS_HERE)('taking it back on a host', () => {
       phase: 't',
       signal: new AbortController().signal,
     });
-  const left = async (desired: readonly Resource[]) => unwanted((await readLedger(host)).entries, desired);
+  const left = async (desired: readonly Resource[]) => noLongerDesired((await readLedger(host)).entries, desired);
 
   it('a dry run lists exactly the later changes, and earlier files are restored', async () => {
     const at = (path: string) => host.path(path);
@@ -116,7 +116,7 @@ describe.skipIf(!RUNS_HERE)('taking it back on a host', () => {
     await apply([...stays, file(at('etc/toy/sub/b'), 'b'), file(at('etc/theirs'), 'ours')]);
 
     const entries = await left(stays);
-    const preview = await foretellTogether(host, entries, { facts: FACTS });
+    const preview = await previewTogether(host, entries, { facts: FACTS });
     expect(existsSync(at('etc/toy/sub/b'))).toBe(true);
     const done: Change[] = [];
     for (const stage of ['first', 'middle', 'last'] as const) {
