@@ -2,8 +2,8 @@ import type { SshTarget } from '../../contracts/host.ts';
 import type { Change } from '../../contracts/operation.ts';
 import type { JournalEntry, RecordKind } from '../../contracts/record.ts';
 import type { RecordBegun, RecordEnded } from '../../store/journal-record.ts';
-import type { Ownership } from './cluster-mark.ts';
 import type { KnownSecrets } from './known-secrets.ts';
+import type { Ownership } from './ownership-marker.ts';
 
 /** How a command runs on a host. */
 export interface ExecOptions {

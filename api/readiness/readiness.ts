@@ -20,7 +20,7 @@ export interface Check {
   name: string;
   /** What `ok` means, for the API's documentation. */
   meaning: string;
-  look(): Promise<Finding & { evidence?: unknown }>;
+  run(): Promise<Finding & { evidence?: unknown }>;
 }
 
 /** What a check may be made of. */
@@ -44,11 +44,11 @@ export interface Readiness {
   /** What is checked: the names of the findings, and what `ok` means. */
   parts: readonly Pick<Check, 'name' | 'meaning'>[];
   /** Never rejects, and answers within 2 s whatever hangs. */
-  look(): Promise<Report>;
+  run(): Promise<Report>;
 }
 
 /** A look that takes longer is a part that does not answer, ms. */
-const LOOK_MS = 2_000;
+const CHECK_TIMEOUT_MS = 2_000;
 /** Lifetime of a report, ms: a thousand probes a second cost one check. */
 const FRESH_MS = 500;
 
@@ -95,7 +95,7 @@ export function createReadiness(
     const found = await Promise.all(
       checks.map(async (check) => {
         const ended = new AbortController();
-        const late = sleep(LOOK_MS, LATE, { signal: ended.signal }).catch(() => LATE);
+        const late = sleep(CHECK_TIMEOUT_MS, LATE, { signal: ended.signal }).catch(() => LATE);
         const finding = await Promise.race([begin(check), late]);
         ended.abort();
         if (finding === LATE) markState(check.name, LATE);
@@ -108,7 +108,7 @@ export function createReadiness(
 
   return {
     parts: checks,
-    look() {
+    run() {
       if (report && (until === null || performance.now() < until)) return report;
       until = null;
       report = all().finally(() => {
@@ -124,7 +124,7 @@ const LATE: Finding = { state: 'unreachable', cause: 'no answer within 2 s' };
 /** A check is not meant to throw; when it does, it found that its part does not answer. */
 async function checkOnce(check: Check): Promise<Finding & { evidence?: unknown }> {
   try {
-    return await check.look();
+    return await check.run();
   } catch (error) {
     return { state: 'unreachable', cause: 'no answer', evidence: error };
   }

@@ -46,7 +46,7 @@ export default defineRoutes((api, { readiness }) => {
       },
     },
     async (_request, reply) => {
-      const { ready, findings } = await readiness.look();
+      const { ready, findings } = await readiness.run();
       const causes = Object.entries(findings).flatMap(([name, found]) =>
         found.state === 'ok' ? [] : [[name, found.cause] as const],
       );

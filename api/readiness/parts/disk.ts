@@ -18,7 +18,7 @@ export function diskCheck({ folders, minFreeMiB }: DiskCheckOptions): Check {
   return {
     name: 'disk',
     meaning: 'The disks that the service writes to have free space',
-    async look() {
+    async run() {
       for (const { name, path } of folders) {
         const info = await statfs(path).catch((error: NodeJS.ErrnoException) => {
           if (error.code === 'ENOENT') return null;

@@ -12,7 +12,7 @@ export function storeCheck({ ping, processes }: Pick<Store, 'ping' | 'processes'
   return {
     name: 'store',
     meaning: 'The database answers and accepts writes',
-    async look() {
+    async run() {
       try {
         await ping();
       } catch (error) {

@@ -6,7 +6,7 @@ export function temporalCheck({ ping }: Pick<TemporalGateway, 'ping'>): Check {
   return {
     name: 'temporal',
     meaning: 'Temporal answers for the namespace of the service',
-    async look() {
+    async run() {
       try {
         await ping();
         return { state: 'ok' };

@@ -28,7 +28,7 @@ export function workerCheck({ processes, up, now = () => performance.now() }: Wo
   return {
     name: 'worker',
     meaning: 'A worker runs and reaches Temporal',
-    async look() {
+    async run() {
       if (up && !up()) return { state: 'missing', cause: 'the worker process ended, and the API restarts it' };
       const rows = await processes.list('worker');
       for (const id of seen.keys()) if (!rows.some((row) => row.id === id)) seen.delete(id);

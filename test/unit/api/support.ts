@@ -197,8 +197,8 @@ export async function testApi(
       [
         storeCheck(store),
         temporalCheck(temporal),
-        { name: 'worker', meaning: 'a worker runs', look: () => Promise.resolve({ state: 'ok' }) },
-        { name: 'disk', meaning: 'there is space', look: () => Promise.resolve({ state: 'ok' }) },
+        { name: 'worker', meaning: 'a worker runs', run: () => Promise.resolve({ state: 'ok' }) },
+        { name: 'disk', meaning: 'there is space', run: () => Promise.resolve({ state: 'ok' }) },
       ],
       { freshMs: 0 },
     ),
