@@ -41,7 +41,9 @@ async function main(): Promise<number> {
   await ensureDebianPackages(TOOLS, ({ state, packages }) => console.error(`packages: ${state} ${packages.join(' ')}`));
   let files = await run(rest.includes('--project') ? [[]] : lanes, rest);
   const failed = files.flatMap(({ file, failed: count }) => (count > 0 ? [file] : []));
-  if (process.env['CI'] === 'true' && failed.length > 0 && failed.length <= MOST_FILES_AGAIN) {
+  // A run that failed by itself (an answer that differs from the OpenAPI document) has no file to run again.
+  const again = failed.length > 0 && !failed.includes(FAILED_RUN.file);
+  if (process.env['CI'] === 'true' && again && failed.length <= MOST_FILES_AGAIN) {
     // Real hosts beside whatever else the machine does: CI runs a failed file once more, from fresh hosts, and says so.
     console.log(`again: ${failed.join(', ')}`);
     files = mergeSecondRun(files, await run([lanes.flat()], failed));
