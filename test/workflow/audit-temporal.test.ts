@@ -244,14 +244,17 @@ describe('audit check --temporal', () => {
     const out = await vi.waitFor(listed, { timeout: 60_000, interval: 500 });
     expect(out).toMatch(/^unchanged: /);
     expect(out).toContain('Temporal: 1 operations compared');
-    expect(out).toContain('not compared: 2 that still run: cluster/');
+    expect(out).toContain('not compared: 2 operations that still run: cluster/');
     // What is wrong elsewhere does not hide it.
     const copy = await forged(
       (database) =>
         database.exec(`update journal set actor = 'nobody' where host = 'b' and operation = '${operation}'`),
       [chain],
     );
-    expect(await withTemporal(copy)).toMatchObject({ code: 1, out: expect.stringContaining('not compared: 2 that') });
+    expect(await withTemporal(copy)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('not compared: 2 operations that'),
+    });
     open();
     plan();
     await running.result(operations[0]!);
