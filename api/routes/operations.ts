@@ -4,6 +4,7 @@ import { KIND_ALIASES } from '../../contracts/earlier-kinds.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import type { OperationStatus } from '../../contracts/operation.ts';
+import type { TaskChanges } from '../../contracts/status.ts';
 import { viewTag } from '../action.ts';
 import { elapsed } from '../cluster-view.ts';
 import { clusterParams, defineRoutes, page, requireCluster, responses } from '../route.ts';
@@ -66,7 +67,7 @@ export default defineRoutes((api, deps) => {
         tasks,
         taskCounts: await deps.store.tasks.counts(head),
         tasksNext: taskCursor(head, next),
-        changes: request.query.changes === 'true' ? await deps.store.taskChanges.of(head, tasks) : [],
+        changes: request.query.changes === 'true' ? firstChanges(await deps.store.taskChanges.of(head, tasks)) : [],
         ...(request.query.plan === 'true' ? { plan: await deps.store.plans.get(name, id) } : {}),
       };
     },
@@ -78,3 +79,13 @@ const shown = <Status extends Pick<OperationStatus, 'kind' | 'mode'>>(status: St
   ...status,
   ...KIND_ALIASES.get(status.kind),
 });
+
+/** The first changes of all tasks together; the numbers of changes stay whole. */
+function firstChanges(found: readonly TaskChanges[]): TaskChanges[] {
+  let left: number = LIMITS.changesInline;
+  return found.map((task) => {
+    const changes = task.changes.slice(0, left);
+    left -= changes.length;
+    return { ...task, changes };
+  });
+}

@@ -78,6 +78,22 @@ it('pages show what each task changed, when asked', async () => {
   expect((await get(`${OPERATION}/tasks`))['items']).toEqual(tasks(2));
 });
 
+it('an operation shows 20,000 changes at once, and pages show the others', async () => {
+  const changes = Array.from({ length: 200 }, (_, n) => ({
+    ...{ resource: `file:/${n}`, action: 'create' as const, detail: 'new' },
+  }));
+  await save({ tasks: tasks(102) });
+  for (const { phase, host } of tasks(102)) {
+    const round = { cluster: 'demo', operationId: 'op-1', phase, host, round: 1 };
+    await api.store.taskChanges.save(round, { changes, changeCount: 300 });
+  }
+  const listed = (await get(`${OPERATION}?changes=true`))['changes'] as { changes: unknown[]; changeCount: number }[];
+  expect(listed.map((each) => each.changes.length)).toEqual([...Array<number>(100).fill(200), 0, 0]);
+  expect(listed.every(({ changeCount }) => changeCount === 300)).toBe(true);
+  const last = await get(`${OPERATION}/tasks?changes=true&host=w-101`);
+  expect(last['items']).toMatchObject([{ changes }]);
+});
+
 describe('what is asked for wrongly is refused by the name of the field', () => {
   const ofOther = taskCursor({ cluster: 'demo', operationId: 'op-2' }, { position: 1, task: 'prepare:w-1' })!;
   const good = taskCursor({ cluster: 'demo', operationId: 'op-1' }, { position: 1, task: 'prepare:w-1' })!;
