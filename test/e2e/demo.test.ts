@@ -377,6 +377,33 @@ describe('npm run demo', () => {
     }));
   });
 
+  it('changes one node after the other: each is Ready, as a control plane sees it, before the next', async () => {
+    const { spec } = await api.request<{ spec: { spec: { phases: Record<string, object> } } }>(
+      'GET',
+      `/clusters/${answer.cluster}`,
+    );
+    spec.spec.phases['nodes'] = { kubelet: { config: { maxPods: 109 } } };
+    const { operation } = await api.request<{ operation: string }>('POST', '/clusters', spec);
+    expect(await api.follow(answer.cluster, operation)).toMatchObject({ state: 'succeeded' });
+    const records = await api.commands(answer.cluster, { operation });
+    /** Of a node: when its kubelet was first changed, and when the control plane had said that it is Ready. */
+    const turns = answer.hosts.map(({ name }) => {
+      const changed = records.filter(
+        ({ phase, host, changes }) => phase === 'nodes' && host === name && (changes?.length ?? 0) > 0,
+      );
+      const asked = records.filter(
+        ({ phase, host, argv }) => phase === 'node-ready' && host === controlPlane.name && argv.includes(name),
+      );
+      expect({ name, changed: changed.length > 0, asked: asked.length }).toEqual({ name, changed: true, asked: 1 });
+      return { from: Date.parse(changed[0]!.startedAt), to: Date.parse(asked[0]!.endedAt!) };
+    });
+    turns.sort((one, other) => one.from - other.from);
+    for (const [index, { from, to }] of turns.entries()) {
+      expect(to).toBeGreaterThan(from);
+      if (index > 0) expect(from).toBeGreaterThanOrEqual(turns[index - 1]!.to);
+    }
+  });
+
   it('lists which command ran on which host', async () => {
     const commands = await api.commands(answer.cluster, { operation: answer.operation, host: answer.hosts[1]!.name });
     expect(commands.length).toBeGreaterThan(5);
