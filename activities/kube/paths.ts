@@ -6,8 +6,6 @@ export { KUBEWRIGHT_DIR, PROXY_ENV };
 
 /** Every binary that we install. */
 export const BIN_DIR = '/usr/local/bin';
-/** The proxies of `spec.proxy` for containerd, which starts anew when they change. */
-export const CONTAINERD_PROXY_ENV = `${KUBEWRIGHT_DIR}/containerd-proxy.env`;
 /** cluster-admin; control planes only, mode 0600. */
 export const ADMIN_KUBECONFIG = `${KUBEWRIGHT_DIR}/admin.kubeconfig`;
 
@@ -27,9 +25,7 @@ export const ETCD_CLIENT_PORT = 2379;
 export const ETCD_PEER_PORT = 2380;
 
 export const CONTAINERD_DIR = '/etc/containerd';
-export const CONTAINERD_CONFIG = `${CONTAINERD_DIR}/config.toml`;
 export const CONTAINERD_CERTS_D = `${CONTAINERD_DIR}/certs.d`;
-export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
 
 /** CNI plugins and network configuration: the defaults of containerd and of every network add-on. */
 export const CNI_BIN_DIR = '/opt/cni/bin';

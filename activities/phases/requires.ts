@@ -133,7 +133,13 @@ export interface RequiresView<Options> {
 export interface PhaseRequirements extends Requirements {
   phase: string;
   ports?: readonly (RequiredPort & { on: PhaseHosts })[];
+  /** systemd units that it keeps running there, without `.service`. */
+  units?: readonly string[];
 }
+
+/** The units of ours on a host, which phases place there with a file of their own. Pure. */
+export const unitsOf = (requirements: readonly PhaseRequirements[]): string[] =>
+  requirements.flatMap(({ units = [] }) => units).map((name) => `${name}.service`);
 
 /**
  * What the phases require of a host, in the order of `phases`: all of an enabled phase that runs there, of others the ports
@@ -142,13 +148,16 @@ export interface PhaseRequirements extends Requirements {
 export function requirementsOn(cluster: ClusterSpec, host: Host, phases: Iterable<Phase>): PhaseRequirements[] {
   const found: PhaseRequirements[] = [];
   for (const phase of phases) {
-    const requires = builds(phase) && (isEnabled(cluster, phase) ? phase.requires : phase.requiresWhenOff);
-    if (!requires) continue;
-    const all = requires({ cluster, host, options: phaseOptions(cluster, phase, host) });
+    const enabled = builds(phase) && isEnabled(cluster, phase);
+    const requires = enabled ? phase.requires : builds(phase) && phase.requiresWhenOff;
+    const units = (enabled && phase.keepsRunning?.units) || [];
+    if (!requires && units.length === 0) continue;
+    const all = requires ? requires({ cluster, host, options: phaseOptions(cluster, phase, host) }) : {};
     const ports = (all.ports ?? [])
       .map((port) => ({ ...port, on: port.on ?? phase.hosts }))
       .filter(({ on }) => isPlaced(cluster, { hosts: on }, host));
-    if (isPlaced(cluster, phase, host)) found.push({ ...all, ports, phase: phase.name });
+    if (isPlaced(cluster, phase, host))
+      found.push({ ...all, ports, ...(units.length > 0 ? { units } : {}), phase: phase.name });
     else if (ports.length > 0) found.push({ phase: phase.name, ports });
   }
   return found;

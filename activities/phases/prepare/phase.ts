@@ -9,7 +9,6 @@ import { isContainer } from '../../kube/container-host.ts';
 import { apiServersInTurn, hasApiServersName } from '../../kube/network.ts';
 import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, PROXY_ENV, REGISTRY_HOSTNAME } from '../../kube/paths.ts';
 import { directServers, proxyEnvironment } from '../../kube/proxy.ts';
-import { unitsOf } from '../../leftovers/units.ts';
 import { absent } from '../../resources/absent.ts';
 import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
@@ -30,7 +29,7 @@ import { SYSCTLS_FREE } from '../free-flags.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { cleansLeftovers } from '../preflight/public.ts';
 import { modulesToLoad, requiredPackages } from '../required.ts';
-import { type PhaseRequirements, requirementsOn } from '../requires.ts';
+import { type PhaseRequirements, requirementsOn, unitsOf } from '../requires.ts';
 import { distrustCluster } from './firewalld.ts';
 import { prepareOptions } from './options.ts';
 import { EARLIER_SYSCTL_FILE, SYSCTL_FILE, settingsOf } from './settings.ts';
@@ -73,7 +72,7 @@ export default definePhase({
       hostsEntries([...clusterNames(cluster), ...apiServersName(cluster, host)]),
       directory(KUBEWRIGHT_DIR),
       file(OWNERSHIP_MARKER, formatMarker(await markerOf(cluster, context.pki))),
-      ...(cleansLeftovers(cluster, host) ? [foreignLeftovers(unitsOf(host))] : []),
+      ...(cleansLeftovers(cluster, host) ? [foreignLeftovers(unitsOf(requirements))] : []),
       ...firewallRules(context, requirements),
       // Before the first package.
       await proxyEnvironment(context, { path: PROXY_ENV, endpoint: context.offer(controlPlaneEndpoint).host }),

@@ -1,5 +1,10 @@
-import { CNI_BIN_DIR, CNI_CONF_DIR, CONTAINERD_CERTS_D } from '../../kube/paths.ts';
+import { CNI_BIN_DIR, CNI_CONF_DIR, CONTAINERD_CERTS_D, CONTAINERD_DIR, KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { type TomlTable, toml } from '../../render/toml.ts';
+
+export const CONTAINERD_CONFIG = `${CONTAINERD_DIR}/config.toml`;
+export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
+/** The proxies of `spec.proxy` for containerd, which starts anew when they change. */
+export const CONTAINERD_PROXY_ENV = `${KUBEWRIGHT_DIR}/containerd-proxy.env`;
 
 export interface ContainerdConfig {
   /** Reference of the pause image. */

@@ -12,10 +12,7 @@ import {
   CNI_BIN_DIR,
   CNI_CONF_DIR,
   CONTAINERD_CERTS_D,
-  CONTAINERD_CONFIG,
   CONTAINERD_DIR,
-  CONTAINERD_PROXY_ENV,
-  CONTAINERD_SOCKET,
   REGISTRY_ENDPOINT,
 } from '../../kube/paths.ts';
 import { proxyEnvironment } from '../../kube/proxy.ts';
@@ -31,7 +28,13 @@ import type { OfferView } from '../capability.ts';
 import { configFolders, isTable } from '../option-types.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { CONTAINERD, PAUSE, RUNC } from './artifacts.ts';
-import { containerdConfig, registryHosts } from './config.ts';
+import {
+  CONTAINERD_CONFIG,
+  CONTAINERD_PROXY_ENV,
+  CONTAINERD_SOCKET,
+  containerdConfig,
+  registryHosts,
+} from './config.ts';
 import { PODS_TEARDOWN } from './teardown-script.ts';
 
 const options = z.strictObject({

@@ -8,6 +8,7 @@ import { offerOf } from '../../../activities/phases/offers.ts';
 import type { Phase, PhaseContext } from '../../../activities/phases/phase.ts';
 import { loadPhases, sortPhases } from '../../../activities/phases/phase-loader.ts';
 import { choicesOf, offeredCapabilities } from '../../../activities/phases/provides.ts';
+import { requirementsOn, unitsOf } from '../../../activities/phases/requires.ts';
 import { plainText, type Resource, type Text } from '../../../activities/resources/resource.ts';
 import { phaseValidator } from '../../../api/validate-phases.ts';
 import { sampleCluster, sampleContext } from '../../golden/golden.ts';
@@ -84,6 +85,18 @@ describe('a toy runtime in place of ours', () => {
     const flannel = await rendered('flannel', phases, chosen);
     expect(flannel['flanneld']).toMatch(/^After=.*toyd\.service/m);
     expect(JSON.stringify({ ...nodes, ...flannel })).not.toContain('containerd');
+  });
+
+  test('its units are those that leftovers of other clusters are compared with', async () => {
+    const phases = sortPhases([...real, ...(await toyRuntime())]);
+    const on = (name: string, given = {}) => {
+      const cluster = sampleCluster({ phases: given });
+      return unitsOf(requirementsOn(cluster, cluster.spec.hosts.find((host) => host.name === name)!, phases)).sort();
+    };
+    const node = ['flanneld.service', 'kube-proxy.service', 'kubelet.service'];
+    expect(on('worker-1')).toEqual(['containerd.service', 'etcd.service', ...node]);
+    expect(on('worker-1', chosen)).toEqual(['etcd.service', ...node, 'toyd.service']);
+    expect(on('cp-1')).toEqual(expect.arrayContaining(['kube-apiserver.service', 'registry.service', ...node]));
   });
 });
 

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import type { Host } from '../../../../contracts/host.ts';
 import { isCleaned, meaningOf } from '../../../leftovers/found.ts';
 import { LEFTOVERS, OURS } from '../../../leftovers/scripts.ts';
-import { unitsOf } from '../../../leftovers/units.ts';
+import { unitsOf } from '../../requires.ts';
 import { defineCheck } from '../check.ts';
 
 /** The option of this check; `clean` is what phase prepare does. */
@@ -23,7 +22,7 @@ export default defineCheck({
   options: { leftovers: leftoversOption },
   probe: {
     script: `${OURS}\n${LEFTOVERS}`,
-    args: ({ host }: { host: Host }) => unitsOf(host),
+    args: ({ requirements }) => unitsOf(requirements),
   },
   evaluate: ({ options }, rows) =>
     rows
