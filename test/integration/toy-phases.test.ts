@@ -94,10 +94,10 @@ test(
       await onHost(
         lab,
         HOST,
-        `systemctl is-active toynetd toyrund; command -v tree hello; cat ${ARP}
+        `systemctl is-active toynetd toyrund; dpkg-query -W -f '\${Package}\\n' hello tree; cat ${ARP}
       grep -c arp_ /etc/sysctl.d/zz-kubewright.conf; grep -xE 'overlay|nf_conntrack|br_netfilter' /etc/modules-load.d/kubewright.conf`,
       ),
-    ).toBe('active\nactive\n/usr/bin/tree\n/usr/bin/hello\n1\n2\nnf_conntrack\noverlay\n');
+    ).toBe('active\nactive\nhello\ntree\n1\n2\nnf_conntrack\noverlay\n');
     // The daemon that holds its port is its own.
     expect(await build()).toEqual([]);
 
@@ -116,7 +116,7 @@ test(
       await onHost(
         lab,
         HOST,
-        `systemctl is-active toynetd toyrund || :; command -v tree hello || :; cat ${ARP}; ls /etc/sysctl.d/zz-kubewright.conf 2>&1 || :`,
+        `systemctl is-active toynetd toyrund || :; dpkg-query -W hello tree 2>/dev/null || :; cat ${ARP}; ls /etc/sysctl.d/zz-kubewright.conf 2>&1 || :`,
       ),
     ).toMatch(/^inactive\ninactive\n0\nls: cannot access/);
   },
