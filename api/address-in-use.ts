@@ -12,7 +12,7 @@ import type { ApiDeps } from './deps.ts';
 const LOOKUPS = 2;
 /** How long all names of one request may take together, ms; those that are not known by then are compared as they are. */
 const LOOKUP_MS = 1_500;
-/** How long an answer is good for, ms. */
+/** Lifetime of an answer, ms. */
 const REMEMBERED_MS = 60_000;
 /** Answers kept. */
 const MOST_NAMES = 10_000;

@@ -11,7 +11,7 @@ export interface Embedded {
   temporalAddress: string;
   /** Where Temporal's own UI is served from, when there is one. */
   temporalUiOrigin: string | undefined;
-  /** False while the worker process is away and is started again. */
+  /** False while the worker process is down and is restarted. */
   workerUp: () => boolean;
   /** Where the worker process of now serves its metrics. */
   workerMetricsUrl: () => string | undefined;

@@ -32,7 +32,7 @@ import { readTls, watchTls } from './tls.ts';
 /** Time for commands on hosts to be cancelled and for Temporal to close its database, ms. */
 const CLOSE_MS = 38_000;
 /**
- * Longest pause between two attempts to connect to a Temporal that is away, ms. gRPC's own is two minutes, for which a
+ * Longest pause between two attempts to connect to a Temporal that is unreachable, ms. gRPC's own is two minutes, for which a
  * server that is back would still count as away.
  */
 const RECONNECT_MS = 2_000;
@@ -96,7 +96,7 @@ async function start(
 
   const embedded = embedding && (await embedding.start(store, logger, end));
   if (embedded) parts.push(() => embedded.close());
-  // Lazy: an API whose Temporal is away for a while says so in /readyz and serves what it knows.
+  // Lazy: an API whose Temporal is unreachable reports it in /readyz and serves what it has.
   const connection = Connection.lazy({
     address: embedded?.temporalAddress ?? config.temporal.address!,
     ...config.temporal.connect,

@@ -63,7 +63,7 @@ export function describeInstallation(registry: Registry, statistics: StatisticsR
       registers,
       async collect() {
         const counts = of(await read());
-        // Zeros too: an alert on a state must not miss it for want of a series.
+        // Zeros too: an alert on a state must not miss it because a series is missing.
         for (const state of states) this.set({ state }, counts[state] ?? 0);
       },
     });

@@ -90,7 +90,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     );
   }
 
-  /** As the operation itself would: its last record, then its status. The archivist seals it. */
+  /** As the operation itself would: its last record, then its status. The bundle builder makes its bundle. */
   async function close(operation: OperationStatus): Promise<void> {
     const { cluster, operationId } = operation;
     const error: ErrorReport = {

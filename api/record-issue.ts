@@ -2,7 +2,7 @@ import type { Journal } from '../store/journal.ts';
 import { NO_OUTPUT } from '../store/journal-record.ts';
 import type { TokenInfo } from '../store/tokens.ts';
 
-/** What is given out: to whom, and what it is good for. */
+/** What is issued: to whom, and with which rights. */
 export interface Issue {
   what: 'kubeconfig' | 'token';
   /** Of the certificate or token. */
@@ -47,7 +47,7 @@ export async function recordIssue(journal: Pick<Journal, 'record'>, by: Giver, i
   );
 }
 
-/** Write down that retention removes a token that was good for nothing: its row goes, and this says why. */
+/** Record that retention removes an expired or revoked token: its row is deleted, and this is the reason. */
 export async function recordRemoval(journal: Pick<Journal, 'record'>, by: Giver, token: string): Promise<void> {
   const at = new Date();
   await journal.record(

@@ -38,7 +38,7 @@ export class JournalFacts {
         ...{ name: fact('name'), role: fact('role'), clusters: fact('clusters'), expires: fact('expires') },
       });
     }
-    // Retention says which token it removes. One whose row is there all the same is compared as ever.
+    // Retention says which token it removes. One whose row still exists is compared as usual.
     if (half.part === 'begin' && half.kind === 'issue' && argv[0] === 'token-removed') {
       this.removed.add(argv[1]?.slice('id='.length) ?? '');
     }
@@ -74,7 +74,7 @@ export async function checkTokens(tokens: Store['tokens'], facts: JournalFacts, 
             issued.clusters === (info.clusters?.join(' ') ?? 'all') &&
             issued.expires === (info.expiresAt ?? 'never')
           : issued.digest === digest;
-      // A token that was revoked at once because its record could not be written is good for nothing.
+      // A token that was revoked at once because its record could not be written has no rights.
       if (!issued) {
         if (info.revokedAt === null) bad('no record says that it was handed out');
       } else if (!asIssued) bad('it is not as it was when it was given out');

@@ -15,7 +15,7 @@ export const dnsLabel = z
     error: ({ input }) => {
       const lower = typeof input === 'string' ? input.toLowerCase() : '';
       return lower !== input && DNS_LABEL.test(lower)
-        ? `must be in lower case, as Kubernetes wants names of nodes and objects: \`${lower.slice(0, LIMITS.dnsLabel)}\``
+        ? `must be in lower case, as Kubernetes requires for names of nodes and objects: \`${lower.slice(0, LIMITS.dnsLabel)}\``
         : 'must be a DNS label: lower-case letters, digits and inner hyphens';
     },
   });

@@ -11,7 +11,7 @@ const MOST_CHARS = 64;
 const MOST_ENTRIES = 8;
 
 /**
- * One sentence for a value of another type than the schema wants at the path: what it must be and, where that is certain,
+ * One sentence for a value of another type than the schema has at the path: what it must be and, where that is certain,
  * how to write it. `expected` is zod's word for the type.
  */
 export function wrongType(expected: string, value: unknown, path: Path, schema: z.ZodType): string {

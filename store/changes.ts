@@ -60,7 +60,7 @@ export function statusEvents(
   head: { before: StatusHead | null; after: StatusHead } | null,
 ): StatusEvent[] {
   const events: StatusEvent[] = tasks
-    // That a task waits is said by the plan; a thousand pending tasks are no news.
+    // The plan shows that a task waits; a thousand pending tasks are no change.
     .filter(({ known, task }) => known || task.state !== 'pending')
     .map(({ task }) => ({ type: 'task', data: { ...task, operationId } }));
   if (head === null || (head.before !== null && JSON.stringify(head.before) === JSON.stringify(head.after)))

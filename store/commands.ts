@@ -25,7 +25,7 @@ export interface CommandStore {
   isOlder(cluster: string, operationId: string): Promise<boolean>;
 }
 
-/** Commands are good for some minutes only (COMMAND_LIFE_MS): after a day none can be replayed. */
+/** Commands are valid for some minutes only (COMMAND_LIFE_MS): after a day none can be replayed. */
 const KEEP_MS = 24 * 3600 * 1000;
 
 export function commandStore(db: Kysely<Tables>): CommandStore {

@@ -14,7 +14,7 @@ export interface TokenInfo {
   createdAt: string;
   expiresAt: string | null;
   revokedAt: string | null;
-  /** The clusters that it is good for; null: all of them, and what belongs to none. */
+  /** The clusters that it may access; null: all of them, and what belongs to none. */
   clusters: string[] | null;
 }
 
@@ -47,7 +47,7 @@ export interface TokenStore {
   page(at: { limit: number; cursor?: string | undefined }): Promise<{ items: TokenInfo[]; next: string | null }>;
   /** False when there is no such token, or it was revoked before. */
   revoke(id: string): Promise<boolean>;
-  /** What these tokens are good for now, by id; those that are unknown, expired or revoked are not among them. */
+  /** Present rights of these tokens, by id; without those that are unknown, expired or revoked. */
   grants(ids: readonly string[]): Promise<Map<string, TokenGrant>>;
   /** Called after each revocation in this process, with the token's id. Returns the function that ends it. */
   onRevoke(listener: (id: string) => void): () => void;

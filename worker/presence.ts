@@ -44,7 +44,7 @@ export function keepPresence({ processes, ping, logger }: PresenceOptions): () =
   return async () => {
     ending.abort();
     await running;
-    // Without this row the API says at once that no worker is there. A store that is away costs only that.
+    // Without this row the API reports at once that no worker runs. An unreachable store costs only that.
     await processes.remove(id).catch(() => undefined);
   };
 }

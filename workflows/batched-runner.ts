@@ -15,7 +15,7 @@ import { type RunnerEvents, TaskRunner } from './task-runner.ts';
 export class BatchedRunner {
   private readonly plan: Plan;
   private readonly events: RunnerEvents;
-  /** All tasks; those of the batches' hosts are away. */
+  /** All tasks; those of the batches' hosts run elsewhere. */
   private readonly all: TaskRunner;
   private readonly batches: readonly RemoteBatch[];
   /** The batch of a host. */

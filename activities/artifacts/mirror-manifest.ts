@@ -45,7 +45,7 @@ export async function fetchMirrorManifest(mirror: string, signal?: AbortSignal):
   return manifest;
 }
 
-/** Null for what is no manifest. Errors of parsers quote what they read: they go nowhere. */
+/** Null for what is no manifest. Errors of parsers quote their input, so they are dropped. */
 function manifestOf(text: string): MirrorManifest | null {
   let value: unknown;
   try {

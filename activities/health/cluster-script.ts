@@ -12,7 +12,7 @@ const TEMPLATE = [
   '{{if eq .kind "Node"}}{{"node\\t"}}{{$name}}{{"\\t"}}{{if .spec.unschedulable}}cordoned{{else}}-{{end}}{{"\\n"}}',
   '{{range .spec.taints}}{{"taint\\t"}}{{$name}}{{"\\t"}}{{.key}}{{"\\t"}}{{if .value}}{{.value}}{{end}}{{"\\t"}}{{.effect}}{{"\\t"}}{{if .timeAdded}}{{.timeAdded}}{{end}}{{"\\n"}}{{end}}',
   `{{range .status.conditions}}{{if or ${known}}}{{if ne .status (or (and (eq .type "Ready") "True") "False")}}{{"condition\\t"}}{{$name}}{{"\\t"}}{{.type}}{{"\\t"}}{{.status}}{{"\\t"}}{{.lastTransitionTime}}{{"\\t"}}{{.reason}}{{"\\t"}}{{printf "%q" .message}}{{"\\n"}}{{end}}{{end}}{{end}}`,
-  // Workloads, with how many pods they want and have.
+  // Workloads, with desired and present pods.
   '{{else if or (eq .kind "Deployment") (eq .kind "DaemonSet")}}{{"workload\\t"}}{{.kind}}{{"\\t"}}{{$name}}{{"\\t"}}',
   '{{if eq .kind "DaemonSet"}}{{.status.desiredNumberScheduled}}{{"\\t"}}{{if .status.numberAvailable}}{{.status.numberAvailable}}{{else}}0{{end}}{{"\\t"}}{{if .status.updatedNumberScheduled}}{{.status.updatedNumberScheduled}}{{else}}0{{end}}',
   '{{else}}{{.spec.replicas}}{{"\\t"}}{{if .status.availableReplicas}}{{.status.availableReplicas}}{{else}}0{{end}}{{"\\t"}}{{if .status.updatedReplicas}}{{.status.updatedReplicas}}{{else}}0{{end}}{{end}}',

@@ -9,7 +9,7 @@ const BANNER_CHARS = 1_000;
 /** Methods tried in one login at most: a server may ask for ever. */
 const ATTEMPTS = 8;
 
-/** PAM wants another password instead of the known one: nothing is answered. */
+/** PAM asks for a new password: no answer is sent. */
 const CHANGE = /new (unix )?password|retype|required to change|password (has|is) expired|expired password/i;
 /** Prompts for something else than the password of the account. */
 const OTHER_SECRET = /verification|one-time|\botp\b|token|passcode|authenticator|duo\b|yubi|second factor/i;
@@ -119,7 +119,7 @@ export class Authentication {
     const as = (code: KubewrightError['code'], problem: string) =>
       new KubewrightError(code, `${where} ${problem}`, { cause: error, host, evidence });
     if (this.#expired || CHANGE.test(this.#banner)) {
-      return as('SSH_PASSWORD_EXPIRED', 'wants a new password: that of the login user has expired');
+      return as('SSH_PASSWORD_EXPIRED', 'asks for a new password: that of the login user has expired');
     }
     if (this.#unanswered !== null) {
       return as('SSH_AUTH_FAILED', `asks for more than a password: ${this.#unanswered.slice(0, 80)}`);

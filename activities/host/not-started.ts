@@ -48,7 +48,7 @@ const REASONS: readonly Reason[] = [
   {
     found: /you must have a tty|no tty present/i,
     code: 'SUDO_REFUSED',
-    reason: 'sudo wants a terminal (requiretty in its sudoers)',
+    reason: 'sudo needs a terminal (requiretty in its sudoers)',
     sudo: true,
   },
   {

@@ -8,7 +8,7 @@ interface CapabilitySpec<Data> {
   choice?: true;
   /** Why another provider cannot take over while pods run, as the end of a sentence; absent: it can. */
   bound?: string;
-  /** What its provider tells other phases. */
+  /** Data of its provider for other phases. */
   data: z.ZodType<Data>;
 }
 
@@ -36,7 +36,7 @@ export interface OfferView<Options> {
   options: Options;
 }
 
-/** What a phase tells others of a capability that it provides. */
+/** Data of a phase for others about a capability that it provides. */
 export interface Offer<Options> {
   capability: Capability;
   from(view: OfferView<Options>): unknown;

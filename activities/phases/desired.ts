@@ -36,7 +36,7 @@ export const ownedBy = (cluster: ClusterSpec, phase: string, resources: readonly
     return kindOf(resource).ownedBy?.(resource, owner) ?? resource;
   });
 
-/** What all enabled phases desire on the task's host. Throws what a phase throws that cannot tell (its mirror is away, say). */
+/** What all enabled phases desire on the task's host. Throws the error of a phase that cannot list its resources (for example, its mirror is down). */
 export async function desiredOnHost(run: PhaseRun<unknown>): Promise<Resource[]> {
   const phases = [...run.phases.values()].filter(
     (phase) => builds(phase) && isPlaced(run.cluster, phase, run.host) && isEnabled(run.cluster, phase),

@@ -110,7 +110,7 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   onDemand?: true;
   hosts: PhaseHosts;
   /**
-   * What it tells others of capabilities that it provides: `podNetwork.offer(...)`. They are added to `provides`.
+   * Data for others about capabilities that it provides: `podNetwork.offer(...)`. They are added to `provides`.
    */
   offers?: readonly Offer<z.output<Schema>>[];
   /**
@@ -124,7 +124,7 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   rollout?: 'together' | 'one-by-one' | number;
   /**
    * What its changes disrupt on a host that serves already: they wait for the plan's window of that. Of phases with
-   * resources; `verify` has to tell that the host serves again, for the next host is changed then. Of a check: the next host is
+   * resources; `verify` must find that the host serves again, for the next host is changed then. Of a check: the next host is
    * changed when it holds.
    */
   disrupts?: Disruption;

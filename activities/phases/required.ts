@@ -64,7 +64,7 @@ export function requiredSysctls(
   return found;
 }
 
-/** The ports that something listens on, each once, ascending. Throws SPEC_INVALID where two programs want one. Pure. */
+/** The ports that something listens on, each once, ascending. Throws SPEC_INVALID when two programs need the same one. Pure. */
 export function requiredPorts(requirements: readonly PhaseRequirements[]): RequiredPort[] {
   const [conflict] = portConflicts(requirements);
   if (conflict !== undefined) throw new KubewrightError('SPEC_INVALID', conflict);
@@ -91,7 +91,7 @@ function sysctlsByKey(requirements: readonly PhaseRequirements[]): Map<string, W
   return found;
 }
 
-/** A value that does for all that want one; more is as good only where it is for all of them. */
+/** A value that fits all requirements of it; more is good only when it is for all of them. */
 function valueForAll(applicable: readonly Wanted[]): RequiredSysctl | null {
   const chosen = applicable.find(({ value }) => applicable.every((each) => isGoodValue(each, value)));
   if (!chosen) return null;

@@ -49,7 +49,7 @@ export interface RequiredSysctl {
 export interface RequiredCgroups {
   /** Controllers that have to be on. */
   controllers: readonly string[];
-  /** Only the unified hierarchy (v2) will do: what refuses v1, and what to set to use v1 all the same. */
+  /** Only the unified hierarchy (v2) will do: what refuses v1, and what to set to use v1 anyway. */
   v2?: { refusedBy: string; otherwise: string };
 }
 

@@ -30,7 +30,7 @@ function isTable(value: TomlValue): value is TomlTable {
 const name = (key: string): string => (/^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key));
 
 function inline(value: TomlValue): string {
-  // A JSON string is a TOML basic string, but for DEL, which TOML wants escaped.
+  // A JSON string is a TOML basic string, but for DEL, which TOML requires to be escaped.
   if (typeof value === 'string') return JSON.stringify(value).replaceAll('\u007f', '\\u007f');
   if (typeof value !== 'object') return String(value);
   if (isTable(value)) {

@@ -2,7 +2,7 @@ import type { RemoteHost } from '../host/types.ts';
 import { LEFTOVER_FUNCTIONS } from './leftover-script.ts';
 import { LEDGER, LEDGER_DIR, LEDGER_PARTIAL, STAMP_DIR } from './paths.ts';
 
-/** What a kind wants to know of the time before our first change, when it is asked to undo it. JSON. */
+/** The state before our first change that a kind needs to undo it. JSON. */
 export type Prior = Readonly<Record<string, unknown>>;
 
 /**

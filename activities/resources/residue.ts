@@ -37,7 +37,7 @@ export default defineKind<ResidueResource, readonly string[]>({
     return pieces.length === 0 ? [] : [{ resource: resourceKey(resource), action: 'remove', detail }];
   },
   fragment: ({ id, remove }) => ({
-    // In a shell of its own: its functions have other rules, and what they tell is in the change already.
+    // In a shell of its own: its functions have other rules, and their reports are in the change already.
     script: `( ${undoFunctions('residue')}\nKW_KEY=${quote(id)}\n${remove}\n) >/dev/null`,
     timeoutMs: 60_000,
   }),

@@ -83,11 +83,11 @@ export interface Undoing {
   /** `first`: what runs uses what the others take away. `last`: what runs again needs what the others bring back. */
   readonly undoWhen?: 'first' | 'last';
   /**
-   * Its scripts heed KW_DRY: a dry run runs them, and tells what they would do. `together`: only those for all entries at
-   * once tell the truth (a package goes with the one that needs it).
+   * Its scripts heed KW_DRY: a dry run runs them, and they report their changes. `together`: only those for all entries at
+   * once give the right result (a package goes with the one that needs it).
    */
   readonly dry?: true | 'together';
-  /** An entry that its script told `kept` stays in the ledger: it is tried again. */
+  /** An entry that its script reports as `kept` stays in the ledger: it is tried again. */
   readonly keptStays?: true;
   /** True for an entry that only a teardown takes back, whatever the desired state is. */
   outlives?(entry: LedgerEntry): boolean;

@@ -224,7 +224,7 @@ export default defineKind<ServiceResource, ServiceState>({
     return changes;
   },
 
-  // Mode 0600, as the CIS benchmark wants a kubelet's unit: every user of the host can ask systemd for the unit anyway.
+  // Mode 0600, as the CIS benchmark requires of a kubelet's unit: every user of the host can ask systemd for the unit anyway.
   fragment(resource, observed, context) {
     const { stale, enable, run } = needs(resource, observed, context);
     const { quote, payload } = context;

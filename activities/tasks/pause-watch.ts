@@ -5,7 +5,7 @@ type Pause = NonNullable<OperationStatus['pause']>;
 /** How often the store is asked while commands run, ms. Heartbeats would bring a cancellation, but only every few seconds. */
 const READ_EVERY_MS = 250;
 
-/** A task that wants to know of a pause. */
+/** A task that is notified of a pause. */
 export interface Watched {
   cluster: string;
   operationId: string;
@@ -56,7 +56,7 @@ export class PauseWatch {
       const pause = await this.#read(cluster, operationId);
       if (pause) for (const notify of [...listeners]) notify(pause);
     } catch {
-      // A store that is away fails the task's next command by itself, and Temporal delivers an interruption as well.
+      // A store that is unreachable fails the task's next command by itself, and Temporal delivers an interruption as well.
     }
   }
 

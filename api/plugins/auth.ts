@@ -11,9 +11,9 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set on every route that is not public. */
     actor: Actor | null;
-    /** The clusters that the token is good for; null: all. */
+    /** The clusters that the token may access; null: all. */
     clusters: readonly string[] | null;
-    /** The token is good for other clusters only: answered as if there were no such cluster, and in the trail. */
+    /** The token may access other clusters only: answered as if the cluster did not exist, with a record. */
     outOfReach: boolean;
   }
   interface FastifyContextConfig {
@@ -92,7 +92,7 @@ function requireRouteWithin(request: FastifyRequest, clusters: readonly string[]
   }
 }
 
-/** Throws FORBIDDEN when the request's token is not good for a cluster that its body names. */
+/** Throws FORBIDDEN when the token of the request may not access a cluster that its body names. */
 export function requireReach(request: FastifyRequest, cluster: string): void {
   if (!request.clusters || request.clusters.includes(cluster)) return;
   throw new KubewrightError('FORBIDDEN', `the token ${actorFor(request).name} may not access the cluster ${cluster}`);

@@ -13,7 +13,7 @@ declare module 'fastify' {
     clusterSpec?: boolean;
   }
   interface FastifyRequest {
-    /** Why the body, which was read, is not what the route wants. */
+    /** Why the body, which was read, does not fit the route. */
     bodyRefusal: KubewrightError | null;
   }
 }
@@ -60,7 +60,7 @@ export function parseBodies(app: FastifyInstance): void {
     for (const name of ['content-type', 'content-length', 'transfer-encoding']) delete headers[name];
   });
   app.addHook('preValidation', async (request) => {
-    // Not thrown while it was parsed: the trail wants to know which cluster it names.
+    // Not thrown while it was parsed: the record of the request has the cluster that it names.
     if (request.bodyRefusal) throw request.bodyRefusal;
   });
   app.addHook('preParsing', async (request, reply) => {

@@ -8,7 +8,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * To be called before an answer without a known end is sent. The signal aborts when the answer is over, the API
-     * closes, or the token is no longer good for it: then the connection is cut, so that nothing that waits in a buffer
+     * closes, or the token may no longer access it: then the connection is cut, so that nothing that waits in a buffer
      * is sent. Throws RATE_LIMITED when the token, or the installation, has too many of them.
      */
     openStream(request: FastifyRequest, reply: FastifyReply): AbortSignal;
@@ -20,12 +20,12 @@ const CHECK_EVERY_MS = 500;
 
 interface OpenStream {
   token: string;
-  /** What the token was good for when it opened the stream. */
+  /** Clusters of the token when it opened the stream. */
   grant: string;
   cut(): void;
 }
 
-/** Limits how many streams are open, and ends those whose token is revoked, expired, or good for less. */
+/** Limits how many streams are open, and ends those whose token is revoked, expired, or lost clusters. */
 export function limitStreams(
   app: FastifyInstance,
   tokens: Pick<TokenStore, 'grants' | 'onRevoke'>,

@@ -10,7 +10,7 @@ import { hasBody } from './body.ts';
 const LINGER_MS = 1_000;
 
 /**
- * A request may be answered before its body was read: its caller is unknown, or the route wants none. The connection ends
+ * A request may be answered before its body was read: its caller is unknown, or the route takes none. The connection ends
  * with that answer; what is still on its way is not read. Node would read it to its end and throw it away.
  */
 export function leaveUnread(app: FastifyInstance): void {

@@ -62,7 +62,7 @@ function addCommonRoute(api: Parameters<AddRoutes>[0], deps: Parameters<AddRoute
   );
 }
 
-/** A request of any of the kinds: told apart by `kind`. */
+/** A request of any of the kinds, distinguished by `kind`. */
 interface Body extends Record<string, unknown> {
   kind: string;
   mode?: OperationKind['modes'][number] | undefined;

@@ -37,7 +37,7 @@ export function syslogSink(address: string, { ca }: SinkContext): AnchorSink {
             ? connectTls({
                 ...{ host, port },
                 ...(ca === undefined ? {} : { ca }),
-                // An address is no server name (RFC 6066); the certificate is checked for it all the same.
+                // An address is no server name (RFC 6066); the certificate is checked for it anyway.
                 ...(isIP(host) === 0 ? { servername: host } : {}),
               })
             : connectTcp({ host, port }),

@@ -15,7 +15,7 @@ const TESTS = ['lost-hosts', 'pause', 'quarantine', 'control-planes'].map((name)
 const TITLES: Record<string, string> = {
   lost: 'A lost worker, three hosts',
   pause: 'Pause of a build, two hosts',
-  quarantine: 'A worker dead for good',
+  quarantine: 'A worker that is down permanently',
   'control-planes': 'A control plane of three, five hosts',
 };
 

@@ -26,7 +26,7 @@ function errorsPage(): string {
     return [
       `## ${name}`,
       '',
-      '| code | what it says | HTTP | retried | what to do |',
+      '| code | meaning | HTTP | retried | what to do |',
       '| --- | --- | --- | --- | --- |',
       ...rows,
       '',
@@ -37,8 +37,8 @@ function errorsPage(): string {
     '',
     GENERATED,
     '',
-    'Every error carries a code of this list, the cause in words, evidence where there is any, and a hint. "retried" says',
-    'whether a task repeats by itself before its host becomes `blocked`.',
+    'Every error has a code of this list, a cause, optional evidence, and a hint. "retried" shows',
+    'whether the task is repeated automatically before its host becomes `blocked`.',
     '',
     ...sections,
   ].join('\n');
@@ -67,7 +67,7 @@ function phasesPicture(phases: readonly Phase[]): string[] {
   return ['```mermaid', 'graph TD', ...boxes, ...lines, '```', ''];
 }
 
-/** What each capability's provider tells other phases, by its schema. */
+/** The data of each capability's provider for other phases, by its schema. */
 function capabilitiesPart(phases: readonly Phase[]): string[] {
   const rows = [...offeredCapabilities(phases).values()].map(({ name, choice, bound, data }) => {
     const { properties = {} } = z.toJSONSchema(data);
@@ -80,7 +80,7 @@ function capabilitiesPart(phases: readonly Phase[]): string[] {
     return `| \`${name}\` | ${providers.join(', ')} | ${kind} | ${fields.join('; ')} |`;
   });
   return [
-    '| capability | phases that provide it | providers in a cluster | what the provider tells others |',
+    '| capability | phases that provide it | providers in a cluster | data for other phases |',
     '| --- | --- | --- | --- |',
     ...rows.sort(),
     '',
@@ -122,7 +122,7 @@ async function phasesPage(): Promise<string> {
     '',
     'One phase is one file under `activities/phases/`. A task (one phase on one host) starts as soon as its needs are met.',
     'Needs name phases or capabilities, which stand below the name in the picture, and in the table behind it.',
-    'Phases that take away what a spec no longer has come after all others and are not in the picture.',
+    'Phases that remove what a spec no longer has run after all others and are not in the picture.',
     '',
     ...phasesPicture(phases),
     ...capabilitiesPart(phases),
@@ -142,17 +142,17 @@ async function preflightPage(): Promise<string> {
     '',
     GENERATED,
     '',
-    'Preflight is the first phase of every build, check and dry run. It looks at every host in one round trip, changes',
-    'nothing, and names all problems of a host in one answer. One check is one file under',
+    'Preflight is the first phase of every build, check and dry run. It reads the state of every host in one round trip, changes',
+    'nothing, and reports all problems of a host together. One check is one file under',
     '`activities/phases/preflight/checks/`; options are under `spec.phases.preflight` ([phases.md](phases.md#preflight)).',
     '',
-    '| check | what it looks at | codes | options |',
+    '| check | what it reads | codes | options |',
     '| --- | --- | --- | --- |',
     ...rows,
     '',
     '## What to do',
     '',
-    '| code | what it says | what to do |',
+    '| code | meaning | what to do |',
     '| --- | --- | --- |',
     ...codes.map((code) => `| \`${code}\` | ${ERRORS[code].title} | ${ERRORS[code].hint} |`),
     '',
@@ -165,15 +165,15 @@ function healthPage(): string {
     '',
     GENERATED,
     '',
-    'Every build, check, dry run and heal ends with a look at the cluster as it is now, also where nothing was changed, and also',
-    'where the operation failed: one script through a control plane, and one on each host. The answer is `health` of the operation and',
+    'Every build, check, dry run and heal ends with a health check of the cluster, also when nothing was changed, and also',
+    'when the operation failed: one script through a control plane, and one on each host. The result is `health` of the operation and',
     'of the cluster (`GET /clusters`, `GET /clusters/{name}`, events): `healthy`; `degraded` with a list of reasons (`code`,',
     '`subject`, `reason`, `evidence`, `since`; at most 50, `reasonCount` is the true number); or `unknown` where it could not be read, or',
-    'where no cluster is yet. It says nothing of the operation: one that did what it was asked for has `succeeded` on a cluster whose',
+    'when there is no cluster yet. It is independent of the result of the operation: an operation can have `succeeded` on a cluster whose',
     'health is `degraded`, and the cluster is then `degraded`, not `ready` ([ADR 29](adr/0029-cluster-health.md)). An operation that is',
-    'cancelled, and a dry run that is refused, end without a look.',
+    'cancelled, and a dry run that is refused, end without a health check.',
     '',
-    '| code | what it says | what to do |',
+    '| code | meaning | what to do |',
     '| --- | --- | --- |',
     ...Object.entries(HEALTH_CODES).map(([code, { title, hint }]) => `| \`${code}\` | ${title} | ${hint} |`),
     '',

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../schema.ts';
 
-/** Tokens that are good for some clusters only. */
+/** Tokens that are limited to some clusters. */
 export default async function tokenClusters(db: Kysely<Tables>): Promise<void> {
   const tables = await db.introspection.getTables();
   const tokens = tables.find(({ name }) => name === 'tokens');

@@ -231,7 +231,7 @@ it('requests are counted per token; nothing keeps an admin from pausing and canc
       call('POST', `/clusters/demo/${command}`, flooding.token, '{}'),
     ),
   );
-  // Temporal is away: it was asked.
+  // Temporal is unreachable: the request was sent to it.
   expect([pause?.status, cancel?.status]).toEqual([503, 503]);
   expect(resumes.map(({ status }) => status)).toContain(429);
 });
@@ -239,7 +239,7 @@ it('requests are counted per token; nothing keeps an admin from pausing and canc
 it('dry runs that have not ended are counted', async () => {
   const { token } = await tokenOf('operator');
   const ask = () => call('POST', '/clusters?dryRun=true', token, specText('dry'));
-  // Temporal is away: it was asked.
+  // Temporal is unreachable: the request was sent to it.
   expect((await ask()).status).toBe(503);
   for (let n = 0; n < DRY_RUNS; n += 1) {
     const queuedAt = new Date().toISOString();

@@ -13,7 +13,7 @@ import { EMBEDDED, type ServiceProcess, startServiceProcess } from '../support/s
 const CLUSTER = 'tooled';
 /** In the spec, or in results: what a reader of payloads would look for. */
 const WORDS = ['silent-login', '127.0.0.1', 'evidence'];
-const PATIENCE = { timeout: 90_000, interval: 300 };
+const TIMEOUT = { timeout: 90_000, interval: 300 };
 
 let api: ServiceProcess;
 let silent: Server;
@@ -119,7 +119,7 @@ describe('a foreign worker on our task queues', () => {
       const now = await operation();
       expect(now.state).toBe('blocked');
       return now;
-    }, PATIENCE);
+    }, TIMEOUT);
     expect(blocked.tasks.flatMap(({ error }) => error?.code ?? [])).toContain('COMMAND_REFUSED');
     const history = textOf(await historyOf(run));
     for (const word of WORDS) expect(history).not.toContain(word);
@@ -161,8 +161,8 @@ describe('a schedule', () => {
         const workflowId = info?.recentActions?.[0]?.startWorkflowResult?.workflowId;
         expect(workflowId).toBeTruthy();
         return workflowId!;
-      }, PATIENCE);
-      await vi.waitFor(async () => expect(await failureOf(started)).toBe('COMMAND_REFUSED'), PATIENCE);
+      }, TIMEOUT);
+      await vi.waitFor(async () => expect(await failureOf(started)).toBe('COMMAND_REFUSED'), TIMEOUT);
       await plain.schedule.getHandle(scheduleId).delete();
     }
     expect(await operations()).toBe(before);
@@ -173,7 +173,7 @@ describe('a schedule', () => {
 describe('a reset', () => {
   it('of an ended operation begins nothing again', async () => {
     expect((await api.call('POST', `/clusters/${CLUSTER}/cancel`, { body: {} })).status).toBe(202);
-    await vi.waitFor(async () => expect((await operation()).state).toBe('cancelled'), PATIENCE);
+    await vi.waitFor(async () => expect((await operation()).state).toBe('cancelled'), TIMEOUT);
     const finish = (await historyOf(run)).find(({ workflowTaskCompletedEventAttributes: done }) => done)!;
     const { runId } = await connection.workflowService.resetWorkflowExecution({
       namespace: NAMESPACE,
@@ -190,7 +190,7 @@ describe('a reset', () => {
         execution: { workflowId: run, runId },
       });
       expect(workflowExecutionInfo?.status).not.toBe(1);
-    }, PATIENCE);
+    }, TIMEOUT);
     const refused = await historyOf(run);
     expect(textOf(refused)).toContain('COMMAND_REFUSED');
     expect(await operation()).toMatchObject({ state: 'cancelled' });
@@ -201,9 +201,9 @@ describe('a reset', () => {
     const { status, text } = await api.call('POST', `/clusters/${CLUSTER}/operations`, { body: { kind: 'build' } });
     expect(status, text).toBe(202);
     id = (JSON.parse(text) as { operation: string }).operation;
-    await vi.waitFor(async () => expect((await operation()).state).not.toBe('queued'), PATIENCE);
+    await vi.waitFor(async () => expect((await operation()).state).not.toBe('queued'), TIMEOUT);
     expect((await api.call('POST', `/clusters/${CLUSTER}/cancel`, { body: {} })).status).toBe(202);
-    await vi.waitFor(async () => expect((await operation()).state).toBe('cancelled'), PATIENCE);
+    await vi.waitFor(async () => expect((await operation()).state).toBe('cancelled'), TIMEOUT);
   });
 });
 

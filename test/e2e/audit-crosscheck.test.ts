@@ -26,7 +26,7 @@ afterAll(async () => {
   await bench?.end();
 });
 
-/** What ran on a host, as either side tells it. Null: not told. */
+/** What ran on a host, as either side reports it. Null: not reported. */
 interface Ran {
   host: string;
   argv: readonly string[];

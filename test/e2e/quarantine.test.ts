@@ -98,7 +98,7 @@ describe('a worker that is down permanently', () => {
 
       expect((await view(at)).state).toBe('ready');
       expect(await nodes(at)).toContain(`${DEAD} True ${addressOf(SPARE)}`);
-      // The next build tells the others of the new address, and finds nothing else to do.
+      // The next build updates the address on the others, and changes nothing else.
       const { operation } = await post(at, '/clusters/demo/operations', { kind: 'build' });
       const next = await follow(at, operation);
       expect(next).toMatchObject({ state: 'succeeded', quarantinedHosts: [] });

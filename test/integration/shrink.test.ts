@@ -137,8 +137,8 @@ test('of a phase that is switched off everything goes that no other phase desire
   expect(await cleanUp({}, 'check')).toEqual([]);
   expect(await cleanUp({}, 'apply')).toEqual([]);
 
-  const foretold = await cleanUp({ off: { enabled: false } }, 'check');
-  expect(foretold).toEqual(
+  const preview = await cleanUp({ off: { enabled: false } }, 'check');
+  expect(preview).toEqual(
     expect.arrayContaining([
       'remove packages:hello',
       `remove service:${UNIT}.service`,
@@ -151,10 +151,10 @@ test('of a phase that is switched off everything goes that no other phase desire
       'remove leftover:/var/lib/kubewright-shrink',
     ]),
   );
-  expect(foretold.filter((each) => /tree|shared/.test(each))).toEqual([]);
+  expect(preview.filter((each) => /tree|shared/.test(each))).toEqual([]);
   expect(await state()).toEqual(built);
 
-  expect(await cleanUp({ off: { enabled: false } }, 'apply')).toEqual(foretold);
+  expect(await cleanUp({ off: { enabled: false } }, 'apply')).toEqual(preview);
   expect(await state()).toEqual([`there ${ROOT}/shared/conf`, 'theirs', '0', 'tree']);
   expect(await cleanUp({ off: { enabled: false } }, 'apply')).toEqual([]);
 

@@ -16,7 +16,7 @@ const mirror = new SmallMirror();
 const hosts = lab.hosts.map(({ name }) => name);
 const packages = new Map<string, string[]>();
 /** What the dry run said that prepare would do. */
-const foretold = new Map<string, TaskResult>();
+const preview = new Map<string, TaskResult>();
 
 const asAdmin = (spec: SpecDraft) => {
   spec.ssh['user'] = 'admin';
@@ -77,7 +77,7 @@ describe('a build', () => {
         where.map((host) => bench.run({ phase: name, host, mode: 'check', change: asAdmin })),
       );
       results.forEach((result, index) => {
-        if (name === 'prepare') foretold.set(where[index]!, result);
+        if (name === 'prepare') preview.set(where[index]!, result);
         if (result.changeCount > 0) changed.push(`${name} ${where[index]}`);
       });
     }
@@ -94,7 +94,7 @@ describe('a build', () => {
     // By the claim of the first task, preflight's, the hosts carry the mark already.
     const marked = ['directory:/etc/kubewright', 'file:/etc/kubewright/cluster'];
     const expected = hosts.map((host) =>
-      foretold.get(host)?.changes.filter(({ resource }) => !marked.includes(resource)),
+      preview.get(host)?.changes.filter(({ resource }) => !marked.includes(resource)),
     );
     expect(prepared.map(({ changes }) => changes)).toEqual(expected);
     const [chrony] = await onAll('chrony');

@@ -56,8 +56,8 @@ describe('a teardown', () => {
   test('restores the host and lists what it did; a second teardown finds nothing', SLOW, async () => {
     await build();
     expect(differences(before, await snapshot()).length).toBeGreaterThan(20);
-    const foretold = await tearDown({ mode: 'check' });
-    expect(foretold.changes).toContainEqual(expect.objectContaining({ resource: 'packages:chrony', action: 'remove' }));
+    const preview = await tearDown({ mode: 'check' });
+    expect(preview.changes).toContainEqual(expect.objectContaining({ resource: 'packages:chrony', action: 'remove' }));
     const { changes } = await tearDown();
     expect(kept(changes)).toEqual([]);
     for (const [resource, action] of [

@@ -58,11 +58,11 @@ const REGISTRY = `systemctl is-active registry 2>/dev/null || :; ls -d /usr/loca
 it('registry and time server move: the old host is left without a trace of them', async () => {
   const before = (await ssh(hostNamed('cp-1'), REGISTRY)).trim();
   expect(before).toMatch(/^active/);
-  const foretold = removed(await build(MOVED(), '?dryRun=true'));
-  expect(foretold).toEqual(expect.arrayContaining(['cp-1 service:registry.service', 'cp-1 user:registry']));
+  const preview = removed(await build(MOVED(), '?dryRun=true'));
+  expect(preview).toEqual(expect.arrayContaining(['cp-1 service:registry.service', 'cp-1 user:registry']));
   expect((await ssh(hostNamed('cp-1'), REGISTRY)).trim()).toBe(before);
 
-  expect(removed(await build(MOVED()))).toEqual(foretold);
+  expect(removed(await build(MOVED()))).toEqual(preview);
   expect((await ssh(hostNamed('cp-1'), REGISTRY)).trim()).toBe('inactive');
   expect((await ssh(hostNamed('worker-1'), REGISTRY)).trim()).toBe(before);
   // A node that has no image any more pulls from the new one.

@@ -78,7 +78,7 @@ beforeAll(async () => {
 afterAll(() => bench?.end());
 
 /** The next build of the same spec has nothing to do, and asks nothing of what might be left. */
-async function isSettled(spec: object): Promise<void> {
+async function secondBuildChangesNothing(spec: object): Promise<void> {
   const { status, changes } = await build(spec);
   expect(changes).toEqual([]);
   expect(status.tasks.filter(({ phase }) => phase === 'cleanup' || phase === 'prune')).toEqual([]);
@@ -89,12 +89,12 @@ describe('what is switched off or over goes, and nothing else', () => {
     phases['dashboard'] = { ...phases['dashboard'], enabled: false };
   });
 
-  it('a second build of the same spec has nothing to do', () => isSettled(specOf(nothing)));
+  it('a second build of the same spec has nothing to do', () => secondBuildChangesNothing(specOf(nothing)));
 
   it('dashboard off, and on again', async () => {
     const before = await objectsOf(controlPlane());
-    const foretold = words(await dryRun(dashboardOff()));
-    expect(foretold).toEqual(
+    const preview = words(await dryRun(dashboardOff()));
+    expect(preview).toEqual(
       expect.arrayContaining([
         'remove object:ClusterRole.rbac.authorization.k8s.io kubewright:dashboard',
         'remove object:Deployment.apps kube-system/dashboard',
@@ -103,14 +103,14 @@ describe('what is switched off or over goes, and nothing else', () => {
       ]),
     );
     expect(await objectsOf(controlPlane())).toEqual(before);
-    expect(words((await build(dashboardOff())).changes)).toEqual(foretold);
+    expect(words((await build(dashboardOff())).changes)).toEqual(preview);
     const left = await objectsOf(controlPlane());
-    expect(left).toEqual(without(before, foretold));
+    expect(left).toEqual(without(before, preview));
     expect(Object.keys(left).filter((name) => name.includes('dashboard'))).toEqual([]);
     expect((await lines(`kubectl --kubeconfig ${ADMIN} get pods -n kube-system -o name`)).join()).not.toContain(
       'dashboard',
     );
-    await isSettled(dashboardOff());
+    await secondBuildChangesNothing(dashboardOff());
     await build(specOf(nothing));
     expect(await objectsOf(controlPlane())).toEqual(before);
   });
@@ -120,9 +120,9 @@ describe('what is switched off or over goes, and nothing else', () => {
     const headlamp = specOf(({ phases }) => {
       phases['dashboard'] = { ...phases['dashboard'], flavour: 'headlamp' };
     });
-    const foretold = words(await dryRun(headlamp));
+    const preview = words(await dryRun(headlamp));
     // What the other flavour's account was allowed.
-    expect(foretold).toEqual(['remove object:ClusterRoleBinding.rbac.authorization.k8s.io kubewright:dashboard:view']);
+    expect(preview).toEqual(['remove object:ClusterRoleBinding.rbac.authorization.k8s.io kubewright:dashboard:view']);
     expect(await objectsOf(controlPlane())).toEqual(before);
 
     // No mirror of a lab has this image: its pods cannot start, and the former one goes on serving.
@@ -143,10 +143,10 @@ describe('what is switched off or over goes, and nothing else', () => {
 
     await loadStandIn(bench.lab);
     const { status, changes } = await build(headlamp);
-    expect(words(changes)).toEqual(foretold);
+    expect(words(changes)).toEqual(preview);
     expect(status.health?.state ?? 'healthy').toBe('healthy');
     const switched = await objectsOf(controlPlane());
-    expect(Object.keys(switched)).toEqual(Object.keys(without(before, foretold)));
+    expect(Object.keys(switched)).toEqual(Object.keys(without(before, preview)));
     const different = Object.keys(switched).filter(
       (name) => JSON.stringify(switched[name]) !== JSON.stringify(before[name]),
     );
@@ -160,12 +160,12 @@ describe('what is switched off or over goes, and nothing else', () => {
       `kubectl --kubeconfig ${ADMIN} get --raw /api/v1/namespaces/kube-system/services/dashboard:80/proxy/`,
     );
     expect(page.trim()).toBe('stand-in');
-    await isSettled(headlamp);
+    await secondBuildChangesNothing(headlamp);
 
     await build(specOf(nothing));
     expect(await objectsOf(controlPlane())).toEqual(before);
     await removeStandIn(bench.lab);
-    await isSettled(specOf(nothing));
+    await secondBuildChangesNothing(specOf(nothing));
   });
 
   it('metrics off and on', async () => {
@@ -173,8 +173,8 @@ describe('what is switched off or over goes, and nothing else', () => {
     const off = specOf(({ phases }) => {
       phases['metrics'] = { enabled: false };
     });
-    const foretold = words(await dryRun(off));
-    expect(foretold).toEqual(
+    const preview = words(await dryRun(off));
+    expect(preview).toEqual(
       expect.arrayContaining([
         'remove object:APIService.apiregistration.k8s.io v1beta1.metrics.k8s.io',
         'remove object:Deployment.apps kube-system/metrics-server',
@@ -182,10 +182,10 @@ describe('what is switched off or over goes, and nothing else', () => {
       ]),
     );
     const { status, changes } = await build(off);
-    expect(words(changes)).toEqual(foretold);
+    expect(words(changes)).toEqual(preview);
     expect(status.health?.state ?? 'healthy').toBe('healthy');
-    expect(await objectsOf(controlPlane())).toEqual(without(before, foretold));
-    await isSettled(off);
+    expect(await objectsOf(controlPlane())).toEqual(without(before, preview));
+    await secondBuildChangesNothing(off);
     await build(specOf(nothing));
     expect(await objectsOf(controlPlane())).toEqual(before);
     expect(await lines(`kubectl --kubeconfig ${ADMIN} top nodes --no-headers`)).toHaveLength(2);
@@ -206,17 +206,17 @@ describe('what is switched off or over goes, and nothing else', () => {
       host.labels = { 'kubewright.test/stays': 'yes' };
       host.taints = [];
     });
-    const foretold = await dryRun(fewer);
-    expect(words(foretold)).toEqual(['remove node:worker-1', 'remove packages:tree']);
-    expect(foretold).toContainEqual(
+    const preview = await dryRun(fewer);
+    expect(words(preview)).toEqual(['remove node:worker-1', 'remove packages:tree']);
+    expect(preview).toContainEqual(
       expect.objectContaining({
         action: 'remove',
         detail: 'kubewright.test/tier taint kubewright.test/old:PreferNoSchedule',
       }),
     );
-    expect(foretold).toContainEqual({ resource: `sysctls:${SYSCTL}`, action: 'update', detail: was });
+    expect(preview).toContainEqual({ resource: `sysctls:${SYSCTL}`, action: 'update', detail: was });
     const { changes } = await build(fewer);
-    expect(words(changes)).toEqual(words(foretold));
+    expect(words(changes)).toEqual(words(preview));
     expect(await packages()).toEqual(installed.filter((line) => line !== 'ii  tree'));
     expect((await ssh(worker(), `cat /proc/sys/${SYSCTL.replaceAll('.', '/')}`)).trim()).toBe(was);
     const node = JSON.parse(await ssh(controlPlane(), `kubectl --kubeconfig ${ADMIN} get node worker-1 -o json`)) as {
@@ -226,7 +226,7 @@ describe('what is switched off or over goes, and nothing else', () => {
     expect(node.metadata.labels).not.toHaveProperty('kubewright.test/tier');
     expect(node.metadata.labels).toHaveProperty('kubewright.test/stays');
     expect(node.spec.taints ?? []).toEqual([]);
-    await isSettled(fewer);
+    await secondBuildChangesNothing(fewer);
     await build(specOf(nothing));
   });
 
@@ -241,14 +241,14 @@ describe('what is switched off or over goes, and nothing else', () => {
         const nodes = phases['nodes'] as { kubeProxy?: object };
         phases['nodes'] = { ...nodes, kubeProxy: { ...nodes.kubeProxy, mode } };
       });
-      const foretold = words(await dryRun(spec));
-      expect(foretold).toContain('remove residue:kube-proxy-modes');
-      expect(words((await build(spec)).changes)).toEqual(foretold);
+      const preview = words(await dryRun(spec));
+      expect(preview).toContain('remove residue:kube-proxy-modes');
+      expect(words((await build(spec)).changes)).toEqual(preview);
       for (const host of bench.lab.hosts) {
         await expect.poll(async () => (await networkOf(host)).join('\n')).toMatch(has);
         expect((await networkOf(host)).join('\n'), `${host.name} in mode ${mode}`).not.toMatch(hasNot);
       }
-      await isSettled(spec);
+      await secondBuildChangesNothing(spec);
     }
     await expect.poll(networks, { timeout: 30_000 }).toEqual(before);
     expect(await objectsOf(controlPlane())).toEqual(objects);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, expect } from 'vitest';
 import { answersOfFile, differences } from './answers.ts';
 
-/** A test fails when a service of its file gave an answer that differs from the OpenAPI document, whoever asked. */
+/** A test fails when a service of its file gave an answer that differs from the OpenAPI document, to any caller. */
 const file = answersOfFile(expect.getState().testPath ?? 'unnamed');
 let seen = differences(file).length;
 

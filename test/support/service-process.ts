@@ -49,7 +49,7 @@ export const EMBEDDED = { KUBEWRIGHT_PROCESS: 'all', TEMPORAL_ADDRESS: '' };
 
 /**
  * Start `api/main.ts` on a port of the kernel's choice, with a fresh data directory unless one is given: by default the API
- * alone, whose Temporal is away.
+ * alone, whose Temporal is unreachable.
  */
 export async function startServiceProcess(first: Record<string, string> = {}): Promise<ServiceProcess> {
   const dataDir = first['KUBEWRIGHT_DATA'] ?? mkdtempSync(join(tmpdir(), 'kubewright-attack-'));

@@ -37,7 +37,7 @@ export default definePhase({
   return scanPhases(pathToFileURL(`${folder}/`));
 }
 
-/** A pod network with an MTU of its own, for which nobody allocates ranges to nodes. */
+/** A pod network with an MTU of its own, without ranges that are allocated to nodes. */
 export const toyNetwork = (needs = '', offers = 'mtu: options.mtu, enforcesPolicies: true, needsPodCidr: false') =>
   toyPhase('toynet', {
     imports: { podNetwork: 'capabilities/pod-network.ts' },

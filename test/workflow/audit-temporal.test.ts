@@ -24,7 +24,7 @@ import { spec } from '../unit/store/sample-spec.ts';
 
 /**
  * `audit check --temporal`: a real Temporal server, real workflows, and activities that write our journal as the real ones
- * do. Somebody forges the database and signs it anew with our own key: only Temporal's histories show it.
+ * do. An attacker forges the database and signs it again with our own key: only Temporal's histories show it.
  */
 
 const PHASES = ['one', 'two'];

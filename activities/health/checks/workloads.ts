@@ -5,7 +5,7 @@ import { defineHealthCheck, type Rows, rowsOf, shortened, timeOf, unquoted } fro
 /** Pods of one workload whose reasons are listed. */
 const PODS = 3;
 
-/** Deployments, DaemonSets and APIs that our phases keep running: there, with as many ready pods as they want. */
+/** Deployments, DaemonSets and APIs that our phases keep running: there, with the desired number of ready pods. */
 export default defineHealthCheck(40, ({ rows, objects }) => {
   if (rowsOf(rows, 'node').length === 0) return [];
   return objects.flatMap((object): HealthReason[] => {

@@ -6,7 +6,7 @@ import { requireRemovable } from '../removable.ts';
 /**
  * A whole cluster: every host, those in quarantine too, side by side; then what the store keeps of it. Given hosts: their
  * nodes leave the cluster through a control plane, then everything is taken back from them. No quorum binds either: the guard
- * asks which hosts may leave, and one that is away may always be left out.
+ * checks which hosts may be removed, and a host that is down may always be excluded.
  */
 export default defineOperation({
   name: 'teardown',

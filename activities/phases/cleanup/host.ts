@@ -55,7 +55,7 @@ function switchedOff({ phases, cluster, host }: PhaseRun<unknown>, entries: read
     );
 }
 
-/** What stays because others need it is not told: it is asked for again at each change. */
+/** What stays because others need it is not reported: it is tried again at each change. */
 const shown = (changes: readonly Change[]): Change[] =>
   changes.filter(({ resource, action }) => action !== 'keep' || !undoingOf(kindName(resource))?.keptStays);
 

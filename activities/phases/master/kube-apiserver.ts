@@ -62,7 +62,7 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       // Names last: they need not resolve anywhere.
       'kubelet-preferred-address-types': 'InternalIP,ExternalIP,Hostname',
       'service-cluster-ip-range': config.serviceCidr,
-      // Tokens of pods are good for an hour, and renewed; not for a year, as they are for the sake of old clients.
+      // Tokens of pods are valid for an hour, and renewed; not for a year, as the default for old clients.
       'service-account-extend-token-expiration': false,
       'service-account-lookup': true,
       'service-account-issuer': `https://kubernetes.default.svc.${config.clusterDomain}`,

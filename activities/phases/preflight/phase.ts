@@ -13,7 +13,7 @@ const checks = await scanChecks();
 /** The options of the checks. */
 const options = z.strictObject(optionShapes(checks));
 
-/** Can this host become what the plan wants? Looks only, in one round trip, on every build. */
+/** Checks whether a host can run its part of the plan: read-only, in one round trip, on every build. */
 export default definePhase({
   name: 'preflight',
   title: 'Preflight checks',

@@ -61,7 +61,7 @@ function merge(base: TomlTable, over: Readonly<Record<string, unknown>>): TomlTa
 const isTable = (value: unknown): value is TomlTable =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** hosts.toml of one registry that wants client certificates. */
+/** hosts.toml of one registry that requires client certificates. */
 export function registryHosts(registry: { endpoint: string; ca: string; cert: string; key: string }): string {
   const url = `https://${registry.endpoint}`;
   return toml({

@@ -48,7 +48,7 @@ export function smokeObjects(config: { image: string; nodes: readonly string[] |
   ];
 }
 
-/** A pod for a node that does not answer would be waited for in vain. */
+/** A pod for a node that does not answer would never start. */
 function onlyOn(nodes: readonly string[]): object {
   const expression = { key: 'kubernetes.io/hostname', operator: 'In', values: nodes };
   const required = { nodeSelectorTerms: [{ matchExpressions: [expression] }] };

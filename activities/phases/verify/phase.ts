@@ -116,7 +116,7 @@ function pingTargets(run: PhaseRun<unknown>): string {
     .join('\n');
 }
 
-/** Kubernetes takes most of a minute to call a dead node not Ready; the machine itself is sooner asked. */
+/** Kubernetes takes most of a minute to call a dead node not Ready; a test of the machine itself is faster. */
 function failIfUnreachable(run: PhaseRun<unknown>, output: string): void {
   const unreachable = unreachableNodes(output);
   if (unreachable.length === 0) return;

@@ -5,7 +5,7 @@ import { SILENT_FUNCTION } from './checks.ts';
 /**
  * The smoke test as one script on a control plane: `<manifests as JSON> <name> <url of the service> <neighbours> <nodes, as 'silent' wants them> <node>...`.
  * Prints `failed <check> <from> <to> <what>` per failure, tab-separated, and ends with `end`; `silent <node>` when the
- * wait for pods is a wait for a dead machine. Everything that it made is
+ * wait for pods is a wait for a machine that is down. Everything that it made is
  * gone afterwards.
  */
 export const SMOKE_SCRIPT = `${SILENT_FUNCTION}

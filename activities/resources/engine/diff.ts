@@ -84,7 +84,7 @@ export function resolver(resources: readonly Resource[]): (reference: string) =>
   };
 }
 
-/** Digest of everything that a phase wants on a host; `identity` covers what is not in its resources. */
+/** Digest of everything that a phase desires on a host; `identity` covers what is not in its resources. */
 export function desiredDigest(resources: readonly Resource[], phase: string, identity: string): string {
   return digestOfParts([
     phase,

@@ -72,7 +72,7 @@ export async function previewUndo(
 }
 
 /**
- * What `undo` of all these entries would tell, in its order. Changes nothing. Of kinds without a dry run each entry is
+ * What `undo` of all these entries would report, in its order. Changes nothing. Of kinds without a dry run each entry is
  * listed as removed. One round trip, none without entries that have a dry run. Throws COMMAND_FAILED where the host cannot
  * tell.
  */

@@ -6,7 +6,7 @@ const MISSING_MS = 10_000;
 
 export interface WorkerCheckOptions {
   processes: Pick<Processes, 'list'>;
-  /** Embedded: false while the worker process that we supervise is away. */
+  /** Embedded: false while the supervised worker process is down. */
   up?: (() => boolean) | undefined;
   /** Monotonic, ms; for tests. */
   now?: (() => number) | undefined;

@@ -5,7 +5,7 @@ import { clusterProblems, straysOn, temporalEvidence } from './evidence.ts';
 import { missingNumbers, repeatedAfterSuccess, unexplainedGaps } from './judge.ts';
 import { type Command, commandsOf, faultsOf, isHostFault, type Point } from './points.ts';
 import type { Services } from './services.ts';
-import { sessionsOf, untold } from './sessions.ts';
+import { sessionsOf, unreported } from './sessions.ts';
 import { WatchedBuild } from './watched-build.ts';
 
 /** Each killed worker costs a heartbeat timeout; with less, a busy machine would lose heartbeats of workers that live. */
@@ -73,7 +73,7 @@ export async function judged(at: Cluster, build: ChaosBuild): Promise<string[]> 
       completed.filter((task) => task.operation === operation),
     ),
     ...missingNumbers(rows),
-    ...untold(await sessionsOf(lab), at.sessionsBefore, [...rows, ...journal.rows(again.operation)]),
+    ...unreported(await sessionsOf(lab), at.sessionsBefore, [...rows, ...journal.rows(again.operation)]),
     ...unexplainedGaps(rows, kills),
     ...failedWorkflowTasks.map((cause) => `failed workflow task: ${cause}`),
     ...(await gapsShown(services, lab.name, operation, journal.openRecords(operation))),

@@ -27,10 +27,10 @@ export async function sessionsOf(lab: Lab): Promise<Map<string, number>> {
 }
 
 /**
- * Hosts on which more commands were started, beyond those of `before`, than the journal tells. A command that was cut off or stopped may have cost
+ * Hosts on which more commands were started, beyond those of `before`, than the journal has. A command that was cut off or stopped may have cost
  * one more: the line that ends what it left running.
  */
-export function untold(
+export function unreported(
   sessions: ReadonlyMap<string, number>,
   before: ReadonlyMap<string, number>,
   rows: readonly Row[],

@@ -5,7 +5,7 @@ import type { Cluster } from './cluster.ts';
 import type { Place } from './points.ts';
 
 /** How often the journal is looked at while a command is waited for, ms. */
-const LOOK_MS = 2;
+const READ_MS = 2;
 const STATUS_MS = 25;
 /** From the start of the processes to the first answer on a busy machine. */
 const ACCEPTED_MS = 4 * 60_000;
@@ -74,7 +74,7 @@ export class WatchedBuild {
   /** Waits for the begin or end of a task's command. Where the task did not need it this time, for the task's end. */
   async untilReached(place: Place & { side: 'begin' | 'end' }, meanwhile?: () => Promise<void>): Promise<void> {
     for (let looks = 0; !this.#at.journal.reached(this.operation, place); looks += 1) {
-      await sleep(LOOK_MS);
+      await sleep(READ_MS);
       if (looks % 50 !== 0) continue;
       await meanwhile?.();
       const { state, tasks } = await this.status();

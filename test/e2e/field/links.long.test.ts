@@ -33,11 +33,11 @@ it('a cluster whose data is on another disk is built, and its teardown leaves no
       expect(again.tasks.map(({ changeCount }) => changeCount)).toEqual(again.tasks.map(() => 0));
       // Tokens of service accounts are on tmpfs, at their real place.
       expect(await field.on('cp-1', 'grep -c " /var/disk2/kubelet/pods/" /proc/self/mountinfo')).not.toBe('0\n');
-      const foretold = await field.api.request<{ hosts: { changes: Change[] }[] }>(
+      const preview = await field.api.request<{ hosts: { changes: Change[] }[] }>(
         'DELETE',
         `/clusters/${name}?confirm=${name}&dryRun=true`,
       );
-      const detail = foretold.hosts
+      const detail = preview.hosts
         .flatMap(({ changes }) => changes)
         .find(({ resource }) => resource === 'leftover:/var/lib/kubelet');
       expect(detail).toMatchObject({

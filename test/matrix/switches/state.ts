@@ -10,7 +10,7 @@ const PASSING =
 
 /**
  * Every object of the cluster, of every kind that the API server lists and of every namespace, with its content: `kind namespace/name` to what
- * somebody desired of it. Left out is what the API server assigns (uid, versions, times, status, addresses of services) and
+ * the desired state has of it. Left out is what the API server assigns (uid, versions, times, status, addresses of services) and
  * what is made anew each time (values of Secrets, bundles of authorities).
  */
 export async function objectsOf(host: Machine): Promise<Record<string, unknown>> {
@@ -28,7 +28,7 @@ function nameOf({ kind, metadata }: Json): string {
   return `${kind as string} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 }
 
-/** What the API server or a controller writes into an object, whatever somebody desires. */
+/** What the API server or a controller writes into an object, independent of the desired state. */
 const ASSIGNED = new Set([
   ...['uid', 'resourceVersion', 'generation', 'creationTimestamp', 'managedFields', 'selfLink', 'status'],
   ...[

@@ -198,7 +198,7 @@ describe('Node Ready', () => {
     expect(on(fakes, 'w-1').commands).toHaveLength(before);
   });
 
-  test('a node whose kubelet the cluster does not hear fails, and shuts its window', async () => {
+  test('a node whose kubelet does not report to the cluster fails, and closes its window', async () => {
     const { fakes, task, clusterState } = ready();
     await task();
     await clusterState.set('sample', 'changed/nodes/w-1', 'op-2.000001.000001');

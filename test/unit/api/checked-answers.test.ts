@@ -80,7 +80,7 @@ describe('an answer that differs from its OpenAPI schema', () => {
           for (const data of events) await reply.sse.send({ event: 'item', data });
         },
       );
-      // Nobody has described it.
+      // It has no description.
       routes.get('/secret', async () => ({ any: 'thing' }));
     });
     await app.listen({ port: 0, host: '127.0.0.1' });

@@ -320,7 +320,7 @@ describe('operations and commands', () => {
     expect((await api.call('GET', '/clusters/demo/operations/op-99')).status).toBe(404);
   });
 
-  it('the detail has the plan, when asked, also when Temporal is away; null before it is made', async () => {
+  it('the detail has the plan, when asked, also when Temporal is unreachable; null before it is made', async () => {
     const url = '/clusters/demo/operations/op-1';
     expect((await api.call('GET', `${url}?plan=true`)).body['plan']).toBeNull();
     const plan = planOf('demo', [{ name: 'prepare', hosts: ['cp-1'] }], {

@@ -4,7 +4,7 @@ import { scriptInput } from '../../../activities/host/ssh-host.ts';
 import { APT_INSTALL } from '../../../activities/resources/apt.ts';
 import type { Row } from '../../e2e/chaos/journal.ts';
 import { changesOf, missingNumbers, repeatedAfterSuccess, unexplainedGaps } from '../../e2e/chaos/judge.ts';
-import { untold } from '../../e2e/chaos/sessions.ts';
+import { unreported } from '../../e2e/chaos/sessions.ts';
 
 const at = (seconds: number): string => new Date(seconds * 1000).toISOString();
 const row = (more: Partial<Row> = {}): Row => ({
@@ -79,9 +79,9 @@ describe('the judge of chaos builds', () => {
 
 it('finds commands that only sshd logged', () => {
   const sessions = new Map([['cp-1', 3]]);
-  expect(untold(sessions, new Map(), [row(), row({ seq: 2 }), row({ seq: 3 })])).toEqual([]);
-  expect(untold(sessions, new Map(), [row(), row({ seq: 2 })])).toHaveLength(1);
-  expect(untold(sessions, new Map(), [row(), row({ seq: 2, error: 'SSH_CONNECTION_LOST' })])).toEqual([]);
+  expect(unreported(sessions, new Map(), [row(), row({ seq: 2 }), row({ seq: 3 })])).toEqual([]);
+  expect(unreported(sessions, new Map(), [row(), row({ seq: 2 })])).toHaveLength(1);
+  expect(unreported(sessions, new Map(), [row(), row({ seq: 2, error: 'SSH_CONNECTION_LOST' })])).toEqual([]);
   // Those of before a saved state was taken back are none of this build.
-  expect(untold(sessions, new Map([...sessions].map(([host]) => [host, 1])), [row(), row({ seq: 2 })])).toEqual([]);
+  expect(unreported(sessions, new Map([...sessions].map(([host]) => [host, 1])), [row(), row({ seq: 2 })])).toEqual([]);
 });

@@ -223,7 +223,7 @@ describe('addresses', () => {
 
   it('are free to have capitals, names of hosts are not', () => {
     expect(problems(document({}, [host({ name: 'Node1' })]))).toEqual([
-      'spec.hosts[0].name must be in lower case, as Kubernetes wants names of nodes and objects: `node1`',
+      'spec.hosts[0].name must be in lower case, as Kubernetes requires for names of nodes and objects: `node1`',
     ]);
   });
 });

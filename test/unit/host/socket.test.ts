@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { gatherWrites } from '../../../activities/host/socket.ts';
 
-/** A stream that tells what each system call of a socket would carry. */
+/** A stream that records what each system call of a socket would carry. */
 function recorded(): { stream: Duplex; calls: string[] } {
   const calls: string[] = [];
   const stream = new Duplex({

@@ -150,7 +150,7 @@ describe.skipIf(!OPENSSL)('leaf', () => {
         socket.on('end', () => resolve(text)).on('error', reject);
       });
     await expect(talk(client)).resolves.toBe('hello client');
-    // TLS 1.3 tells a client after its own handshake: it sees an error or an end without a word.
+    // TLS 1.3 refuses a client after its own handshake: it gets an error or a closed connection.
     expect(await talk(stranger).catch(() => '')).toBe('');
     await new Promise((resolve) => listener.close(resolve));
   });

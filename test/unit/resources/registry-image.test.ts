@@ -186,7 +186,7 @@ it.skipIf(!RUNS_HERE)('several images are asked for together, over one connectio
   expect((await run([image, ...others])).changes).toEqual([]);
   expect(connections).toBe(1);
 
-  // One that the registry lost, one that was never pushed, one whose registry is away.
+  // One that the registry lost, one that was never pushed, one whose registry is unreachable.
   stored.delete('/v2/tools/pause/manifests/1.0');
   const never = { ...image, tag: '3.0', id: `${image.registry}/tools/pause:3.0` };
   const { changes } = await run([never, image, away, ...others], 'check');
