@@ -36,7 +36,9 @@ fi`,
     }
     if (of.facts.cgroup === 2) return [];
     return required.flatMap(({ v2 }) =>
-      v2 ? [problem(`the host has cgroup v1, which ${v2.refusedBy} refuses`, `to use it anyway: ${v2.otherwise}`)] : [],
+      v2
+        ? [problem(`the host has cgroup v1, which ${v2.refusedBy} refuses`, `to use it all the same: ${v2.otherwise}`)]
+        : [],
     );
   },
 });
