@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Connection } from '@temporalio/client';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import { createActivityDeps } from '../../activities/deps.ts';
 import { createActivities } from '../../activities/index.ts';
 import type { Phase } from '../../activities/phases/phase.ts';
@@ -16,6 +16,9 @@ import { TEST_CONVERTER, TEST_WORKER_CONVERTER } from '../support/temporal-codec
 import { type Json, type TestApi, testApi } from '../unit/api/support.ts';
 
 /** Operations on a real Temporal that then has none of their workflows: what the API answers of them is the same. */
+
+// Two operations on a machine that may be busy with anything.
+vi.setConfig({ testTimeout: 300_000 });
 
 const CLUSTER = 'lasting';
 /** Six hosts, and few tasks for each workflow: the workers go in batches. */
@@ -55,7 +58,7 @@ beforeAll(async () => {
     phases: [...phases.values()],
     temporal,
     loginPaths: ['/dev/null'],
-    dryRunWaitMs: 50_000,
+    dryRunWaitMs: 150_000,
   });
   parts.push(() => api.close());
   const deps = { ...(await createActivityDeps(api.store)), phases, hosts: simulatedHosts(0) };
@@ -87,7 +90,9 @@ const read = async (path: string): Promise<Json> => (await api.call('GET', path,
 
 async function ended(operation: string): Promise<string> {
   const path = `/clusters/${CLUSTER}/operations/${operation}`;
-  await expect.poll(async () => FINAL.includes(String((await read(path))['state'])), { timeout: 50_000 }).toBe(true);
+  await expect
+    .poll(async () => FINAL.includes(String((await read(path))['state'])), { timeout: 150_000, interval: 250 })
+    .toBe(true);
   return path;
 }
 

@@ -19,7 +19,7 @@ export async function simulatedPhases(commands: number): Promise<Map<string, Pha
 }
 
 /** What a phase does on a host; the rest is declaration. */
-const BEHAVIOUR = ['resources', 'hooks', 'verify', 'run', 'facts'] as const;
+const BEHAVIOUR = ['resources', 'hooks', 'verify', 'run', 'check', 'facts'] as const;
 
 function simulated(phase: Phase, commands: number): Phase {
   const declared = { ...phase };
