@@ -106,9 +106,12 @@ function createPrivateKeyOf(pem: string, passphrase?: string): KeyObject {
     const { message = '', code = '' } = error as { message?: string; code?: string };
     const encrypted = /ENCRYPTED/.test(pem);
     if (encrypted && passphrase === undefined) throw locked();
-    if (encrypted && /decrypt|passphrase|password|interrupted/i.test(`${message} ${code}`)) throw wrongPassphrase();
-    if (encrypted && /unsupported/i.test(message)) {
+    if (encrypted && /EVP_UNSUPPORTED/.test(code)) {
       throw new KeyUnusable('its encryption is too old; convert it with openssl pkcs8 -topk8 -v2 aes-256-cbc');
+    }
+    // One wrong passphrase of some 270 gives a valid padding by chance; what is decrypted is then no key (DECODER, unsupported).
+    if (encrypted && /decrypt|passphrase|password|interrupted|decoder/i.test(`${message} ${code}`)) {
+      throw wrongPassphrase();
     }
     throw new KeyUnusable(`it is damaged or incomplete (${code || 'not a key'})`);
   }

@@ -16,6 +16,12 @@ const KEYS: Readonly<Record<string, KeyObject>> = {
 const pkcs8 = (key: KeyObject, passphrase?: string) =>
   key.export({ type: 'pkcs8', format: 'pem', ...(passphrase ? { cipher: 'aes-256-cbc', passphrase } : {}) }).toString();
 
+test('every wrong passphrase gets the same answer, also one that decrypts to a valid padding by chance', () => {
+  const key = pkcs8(KEYS['ssh-ed25519']!, PASSPHRASE);
+  const answers = new Set(Array.from({ length: 1_500 }, (_, index) => why(key, `wrong ${index}`)));
+  expect([...answers]).toEqual(['the passphrase does not open it']);
+});
+
 /** The key that a login would use. */
 function used(text: string, passphrase?: string): ParsedKey {
   const parsed = ssh2.utils.parseKey(readPrivateKey(text, passphrase), passphrase) as ParsedKey | ParsedKey[];
