@@ -134,7 +134,7 @@ describe('a credential that is not for the cluster', () => {
     expect(listed.text).not.toContain('nobody-yet');
     // A token that manages them sees them.
     const { detail } = problem(await dryRun(spec('free', { credential: { name: 'prod-root' } }), api.adminToken));
-    expect(detail).toContain('it is for prod');
+    expect(detail).toContain('it is limited to the clusters prod');
   });
 
   it('is not opened at an address that its name resolves to and that is not allowed', async () => {
