@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { condition, patched } from '@temporalio/workflow';
 import type { BatchAction, BatchCommand, BatchInput, BatchOrders, BatchReport } from '../contracts/batch.ts';
 import type { TaskState, TaskStatus } from '../contracts/operation.ts';
 import { writeTasks } from './control.ts';
@@ -13,6 +13,9 @@ const PARTS = 10;
 
 /** Above so many tasks, a report leaves their evidence to the store: hundreds of failures at once stay a small payload. */
 const MAX_WITH_EVIDENCE = 50;
+
+/** Batches of earlier versions did not report their demand again after an order that crossed their report. */
+const DEMAND_AFTER_ORDER = 'demand-after-order';
 
 /** A slice of an operation's plan at work: follows the operation's orders and reports to it. phase-batch.ts binds it to Temporal. */
 export class BatchRun {
@@ -153,7 +156,16 @@ export class BatchRun {
     if (this.quiet) return changes.length > 0 || !this.last.quiet || this.last.seq !== this.seq;
     if (paused) return false;
     // Others may use the slots; or there is use for more than the operation thinks.
-    return demand <= slots / 2 || (demand > slots && this.last.demand <= slots);
+    if (demand <= slots / 2) return true;
+    return demand > slots && (this.last.demand <= slots || this.isDemandUnknown);
+  }
+
+  /**
+   * An order crossed the last report: the operation did not take the demand of that report, for it may have been of the
+   * state before the order, and would give no slots.
+   */
+  private get isDemandUnknown(): boolean {
+    return this.last.seq !== this.seq && patched(DEMAND_AFTER_ORDER);
   }
 
   private get quiet(): boolean {
