@@ -1,9 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import type { z } from 'zod';
+import { keepEnds } from '../../contracts/cut.ts';
 import { checkoutRoot } from './paths.ts';
 import type { FileOutcome, runOutcome } from './test-outcome.ts';
+
+/** Characters of an error that are kept. */
+const MOST_REASON = 2_000;
 
 /** Writes what came of each file to the file that KUBEWRIGHT_TEST_REPORT names, in the shape of `runOutcome`. */
 export default class TestReporter implements Reporter {
@@ -30,6 +34,12 @@ function outcomeOf(module: TestModule): FileOutcome {
     skipped: tests.length - passed.length - failures.length,
     ms: collectDuration + setupDuration + duration,
     failures,
-    again: passed.filter((test) => (test.diagnostic()?.retryCount ?? 0) > 0).map(({ fullName }) => fullName),
+    again: passed.filter((test) => (test.diagnostic()?.retryCount ?? 0) > 0).map(withReason),
   };
+}
+
+/** A test that passed when it was run again, with what its first attempt failed on: there is no other trace of it. */
+function withReason(test: TestCase): string {
+  const reason = test.result().errors?.[0]?.message ?? '';
+  return reason === '' ? test.fullName : `${test.fullName}: ${keepEnds(reason, MOST_REASON)}`;
 }
