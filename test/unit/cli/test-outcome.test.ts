@@ -46,7 +46,7 @@ describe('the second run of failed files', () => {
   });
 });
 
-it('the reporter prints time, failures, and tests that passed at a second run', async () => {
+it('the reporter prints time, failures, and tests that passed at a second run with what the first failed on', async () => {
   const report = join(folder, 'report.json');
   symlinkSync(join(checkoutRoot, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(
@@ -68,7 +68,13 @@ it('the reporter prints time, failures, and tests that passed at a second run', 
   const { files } = runOutcome.parse(JSON.parse(readFileSync(report, 'utf8')));
   const [broken, some] = files.sort((a, b) => a.file.localeCompare(b.file));
   expect(broken).toMatchObject({ passed: 0, failed: 1, failures: [] });
-  expect(some).toMatchObject({ passed: 2, failed: 1, skipped: 1, failures: ['is wrong'], again: ['is racy'] });
+  expect(some).toMatchObject({
+    passed: 2,
+    failed: 1,
+    skipped: 1,
+    failures: ['is wrong'],
+    again: ['is racy: expected 1 to be 2 // Object.is equality'],
+  });
   expect(some!.ms).toBeGreaterThan(0);
 });
 
