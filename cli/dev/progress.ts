@@ -69,10 +69,11 @@ export function clock(ms: number): string {
 export function progressTable(status: OperationStatus, phases: readonly PhaseTiming[], now: number): string[] {
   const hosts = [...new Set(status.tasks.map((task) => task.host))];
   const names = phases.map((phase) => phase.name).filter((name) => status.tasks.some((task) => task.phase === name));
+  const nameWidth = Math.max(12, ...names.map((name) => name.length + 2));
   const width = Math.max(10, ...hosts.map((host) => host.length + 2));
   const started = status.startedAt ? Date.parse(status.startedAt) : now;
   const done = status.tasks.filter((task) => task.state === 'succeeded').length;
-  const lines = [`${''.padEnd(12)}${hosts.map((host) => host.padEnd(width)).join('')}`];
+  const lines = [`${''.padEnd(nameWidth)}${hosts.map((host) => host.padEnd(width)).join('')}`];
   for (const name of names) {
     const cells = hosts.map((host) => {
       const task = status.tasks.find((each) => each.phase === name && each.host === host);
@@ -82,7 +83,7 @@ export function progressTable(status: OperationStatus, phases: readonly PhaseTim
       const time = task.state === 'pending' ? '' : ` ${((ended - begun) / 1000).toFixed(1)}s`;
       return styleText(COLOURS[task.state], `${MARKS[task.state]}${time}`.padEnd(width));
     });
-    lines.push(`${name.padEnd(12)}${cells.join('')}`);
+    lines.push(`${name.padEnd(nameWidth)}${cells.join('')}`);
   }
   const running = status.tasks
     .filter((task) => task.state === 'running')

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { longestChain } from '../../../cli/dev/critical-path.ts';
 import { clock, expectedRestMs, healthLines, type PhaseTiming, progressTable } from '../../../cli/dev/progress.ts';
@@ -54,6 +55,13 @@ describe('expected rest', () => {
     const tasks = [task('verify', 'a', { state: 'running', startedAt: new Date(0).toISOString() })];
     expect(expectedRestMs(status(tasks), phases, 60_000)).toBe(100);
   });
+});
+
+it('the columns of hosts begin at one place, however long the name of a phase', () => {
+  const long = { name: 'a-phase-with-a-long-name', title: 'Long', needs: [], expectedMs: 1 };
+  const tasks = [task('etcd', 'cp-1', { state: 'blocked' }), task(long.name, 'cp-1', { state: 'blocked' })];
+  const [head, ...rows] = progressTable(status(tasks), [phases[1]!, long], 0).slice(0, 3).map(stripVTControlCharacters);
+  expect(rows.map((row) => row.search(/\S+(?= \d+\.\ds)/))).toEqual([head!.indexOf('cp-1'), head!.indexOf('cp-1')]);
 });
 
 it('longest chain follows what each task waited for', () => {
