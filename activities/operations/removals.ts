@@ -1,5 +1,4 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
-import type { Host } from '../../contracts/host.ts';
 import { type FieldIssue, formatPath } from '../../contracts/issues.ts';
 import { builds, isEnabled, isPlaced } from '../phases/desired.ts';
 import type { Phase } from '../phases/phase.ts';
@@ -21,21 +20,23 @@ export function refusedRemovals(
     if (index < 0) {
       return [{ path: 'spec.hosts', message: `has no ${host.name} any more, which is a host of the cluster` }];
     }
-    const lost = phases.filter(
-      (phase) => isThere(before, phase, host) && !isThere(after, phase, after.spec.hosts[index]!),
+    const present = after.spec.hosts[index]!;
+    const lost = phases.find(
+      (phase) =>
+        phase.disrupts !== undefined &&
+        builds(phase) &&
+        isEnabled(before, phase) &&
+        isPlaced(before, phase, host) &&
+        isEnabled(after, phase) &&
+        !isPlaced(after, phase, present),
     );
-    const disrupting = lost.filter((phase) => phase.disrupts !== undefined && isEnabled(after, phase));
-    const [first] = disrupting;
-    if (!first) return [];
-    const gone = host.roles.filter((role) => !after.spec.hosts[index]!.roles.includes(role));
+    if (!lost) return [];
+    const gone = host.roles.filter((role) => !present.roles.includes(role));
     return [
       {
         path: formatPath(['spec', 'hosts', index, 'roles']),
-        message: `has no ${gone.join(', ')} any more: ${host.name} runs the phase ${first.name} of it`,
+        message: `has no ${gone.join(', ')} any more: ${host.name} runs the phase ${lost.name} for it`,
       },
     ];
   });
 }
-
-const isThere = (cluster: ClusterSpec, phase: Phase, host: Host): boolean =>
-  builds(phase) && isEnabled(cluster, phase) && isPlaced(cluster, phase, host);

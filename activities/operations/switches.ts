@@ -1,8 +1,8 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
-import { builds, isEnabled } from '../phases/desired.ts';
+import { enabledProvidersOf } from '../phases/capabilities.ts';
 import type { Phase } from '../phases/phase.ts';
-import { offeredCapabilities, providesOf } from '../phases/provides.ts';
+import { offeredCapabilities } from '../phases/provides.ts';
 
 /** Addresses and names that running pods and services have. */
 const NETWORK = ['podCidr', 'serviceCidr', 'clusterDomain'] as const;
@@ -20,8 +20,9 @@ export function refusedSwitches(before: ClusterSpec, after: ClusterSpec, phases:
   }));
   const providers = [...offeredCapabilities(phases).values()].flatMap(({ name: capability, bound }) => {
     if (bound === undefined) return [];
-    const was = providersOf(before, phases, capability);
-    const is = providersOf(after, phases, capability);
+    const [was, is] = [before, after].map((cluster) =>
+      enabledProvidersOf(cluster, capability, phases).map(({ name }) => name),
+    ) as [string[], string[]];
     const gone = was.filter((name) => !is.includes(name));
     if (gone.length === 0) return [];
     const to = is.length > 0 ? is.join(', ') : 'nothing';
@@ -32,8 +33,3 @@ export function refusedSwitches(before: ClusterSpec, after: ClusterSpec, phases:
   });
   return [...networks, ...providers];
 }
-
-const providersOf = (cluster: ClusterSpec, phases: readonly Phase[], capability: string): string[] =>
-  phases
-    .filter((phase) => providesOf(phase).includes(capability) && builds(phase) && isEnabled(cluster, phase))
-    .map(({ name }) => name);

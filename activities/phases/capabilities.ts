@@ -8,14 +8,17 @@ import { choicesOf, providesOf } from './provides.ts';
 export const enabledProviders = (cluster: ClusterSpec, phases: readonly Phase[]): Phase[] =>
   phases.filter((phase) => phase.provides !== undefined && builds(phase) && isEnabled(cluster, phase));
 
+/** Those of them that provide this capability. Throws SPEC_INVALID on wrong options. */
+export const enabledProvidersOf = (cluster: ClusterSpec, capability: string, phases: readonly Phase[]): Phase[] =>
+  enabledProviders(cluster, phases).filter((phase) => providesOf(phase).includes(capability));
+
 /**
  * Where the spec chooses not exactly one provider of a choice, or chooses one on a single host. The providers of a
  * capability are all phases that declare it. Empty: every choice is made. Pure.
  */
 export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
-  const chosen = enabledProviders(cluster, phases);
   const choices = choicesOf(phases).flatMap((capability) => {
-    const providers = chosen.filter((phase) => providesOf(phase).includes(capability)).map(({ name }) => name);
+    const providers = enabledProvidersOf(cluster, capability, phases).map(({ name }) => name);
     if (providers.length === 1) return [];
     const known = phases.filter((phase) => providesOf(phase).includes(capability)).map(({ name }) => name);
     if (providers.length === 0) {

@@ -1,11 +1,10 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Host } from '../../contracts/host.ts';
-import { enabledProviders } from './capabilities.ts';
+import { enabledProvidersOf } from './capabilities.ts';
 import type { Capability } from './capability.ts';
 import { phaseOptions } from './options.ts';
 import type { Phase } from './phase.ts';
-import { providesOf } from './provides.ts';
 
 /**
  * What the cluster's provider of a capability offers on a host; without one, by the options of the whole cluster. Throws
@@ -18,7 +17,7 @@ export function offerOf<Data>(
   host?: Host,
 ): Data {
   const { name } = capability;
-  const providers = enabledProviders(cluster, [...phases]).filter((phase) => providesOf(phase).includes(name));
+  const providers = enabledProvidersOf(cluster, name, [...phases]);
   const [provider] = providers;
   if (!provider || providers.length > 1) {
     const who = providers.map((phase) => phase.name).join(' and ') || 'no phase';

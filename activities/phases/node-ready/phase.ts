@@ -4,9 +4,8 @@ import { WAIT_URL } from '../../kube/lib.ts';
 import { NODE_FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
-import { enabledProviders } from '../capabilities.ts';
+import { enabledProvidersOf } from '../capabilities.ts';
 import { type CheckRun, definePhase } from '../phase.ts';
-import { providesOf } from '../provides.ts';
 
 /**
  * Is the node Ready? Kubernetes says so when its kubelet, its runtime and its pod network are, whichever phases those are. In the
@@ -97,9 +96,7 @@ exit 1
 
 /** Last words of the kubelet and of what runs the pod network. */
 function journals({ cluster, phases, unitJournal }: CheckRun<unknown>): Promise<string[]> {
-  const networks = enabledProviders(cluster, [...phases.values()]).filter((phase) =>
-    providesOf(phase).includes(podNetwork.name),
-  );
+  const networks = enabledProvidersOf(cluster, podNetwork.name, [...phases.values()]);
   const units = [...networks.flatMap(({ keepsRunning }) => keepsRunning?.units ?? []), 'kubelet'];
   return Promise.all(units.map((unit) => unitJournal(`${unit}.service`, 8)));
 }

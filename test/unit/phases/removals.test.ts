@@ -35,8 +35,12 @@ test('a host that no build has gone through on may leave', () => {
 });
 
 test.each([
-  ['w-1', ['registry', 'time-server'], 'spec.hosts[3].roles: has no worker any more: w-1 runs the phase runtime of it'],
-  ['cp-3', ['worker', 'etcd'], 'spec.hosts[2].roles: has no control-plane any more: cp-3 runs the phase master of it'],
+  [
+    'w-1',
+    ['registry', 'time-server'],
+    'spec.hosts[3].roles: has no worker any more: w-1 runs the phase runtime for it',
+  ],
+  ['cp-3', ['worker', 'etcd'], 'spec.hosts[2].roles: has no control-plane any more: cp-3 runs the phase master for it'],
 ])('%s: roles %o are refused', (name, roles, message) => {
   expect(refusals(changed(name, ...roles))).toEqual([message]);
 });
@@ -46,8 +50,8 @@ test('etcd does not leave a host', () => {
     each.name === 'cp-2' ? { ...each, roles: ['control-plane', 'worker'] } : each,
   );
   expect(refusals(after)).toEqual([
-    'spec.hosts[1].roles: has no etcd any more: cp-2 runs the phase etcd of it',
-    'spec.hosts[2].roles: has no etcd any more: cp-3 runs the phase etcd of it',
+    'spec.hosts[1].roles: has no etcd any more: cp-2 runs the phase etcd for it',
+    'spec.hosts[2].roles: has no etcd any more: cp-3 runs the phase etcd for it',
   ]);
 });
 
