@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { cgroupsNamed } from './cgroups.ts';
 import { createHost, removeHost, sshGreets, startHost, waitForHost } from './host.ts';
 import type { LabAccess } from './lab-secrets.ts';
-import { hostPaths, type LabPaths } from './paths.ts';
+import { hostPaths, type LabPaths, MAX_HOSTS } from './paths.ts';
 import { isAlive } from './processes.ts';
 import type { HostState, LabState } from './state.ts';
 import { writeState } from './state.ts';
@@ -21,24 +21,19 @@ export interface HostSetting {
   access: LabAccess;
 }
 
-/** The name of host number `index` (from 0): control planes come first. */
-export function hostName(index: number, controlPlanes: number): string {
-  return index < controlPlanes ? `cp-${index + 1}` : `worker-${index - controlPlanes + 1}`;
-}
-
 /** True while a recorded host runs and its sshd answers. */
 export async function hostStands(host: HostState): Promise<boolean> {
   return (await isAlive(host.keeper)) && (await sshGreets(host.address));
 }
 
 /**
- * Makes and boots what is missing of `count` hosts, keeping those that stand. Each is recorded in `state` (and on disk)
- * as soon as it runs. Hosts that were recorded but do not run, and half-made ones, are made anew.
+ * Makes and boots those of the named hosts that are missing, and keeps those that stand. Each is recorded in `state` (and
+ * on disk) as soon as it runs. Hosts that were recorded but do not run, and half-made ones, are made anew.
  */
 export async function ensureHosts(
   lab: LabPaths,
   state: LabState,
-  count: number,
+  names: readonly string[],
   setting: HostSetting,
   onProgress: Progress,
 ): Promise<void> {
@@ -50,13 +45,15 @@ export async function ensureHosts(
 
   const atOnce = pLimit(AT_ONCE);
   const recording = pLimit(1);
-  const missing = Array.from({ length: count }, (_, index) => index).filter((index) => !kept.has(index));
+  const present = new Set(state.hosts.map(({ name }) => name));
+  const free = Array.from({ length: MAX_HOSTS }, (_, index) => index).filter((index) => !kept.has(index));
+  const missing = names.filter((name) => !present.has(name)).map((name, at) => ({ name, index: free[at]! }));
   const results = await Promise.allSettled(
-    missing.map((index) =>
+    missing.map((wanted) =>
       atOnce(async () => {
-        const host = await makeHost(lab, state, index, setting, onProgress);
+        const host = await makeHost(lab, state, wanted, setting, onProgress);
         await recording(async () => {
-          state.hosts = [...state.hosts, host].sort((a, b) => a.index - b.index);
+          state.hosts = [...state.hosts, host].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
           await writeState(lab, state);
         });
       }),
@@ -68,13 +65,12 @@ export async function ensureHosts(
 async function makeHost(
   lab: LabPaths,
   state: LabState,
-  index: number,
+  { name, index }: Pick<HostState, 'name' | 'index'>,
   setting: HostSetting,
   onProgress: Progress,
 ): Promise<HostState> {
   const started = Date.now();
   const at = hostPaths(lab, index);
-  const name = hostName(index, state.controlPlanes);
   const address = hostAddress(state.subnet, index);
   const { base, mtu, resolvConf, access } = setting;
   const hostKey = await createHost(base, at, {

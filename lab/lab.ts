@@ -12,10 +12,11 @@ import { hasSwap, hasSysResource, resolvConf } from './machine.ts';
 import { buildMirror, mirrorAnswers, startMirror, stopMirror } from './mirror-server.ts';
 import { ensureNetwork, linkExists, removeNetwork, uplinkMtu } from './network.ts';
 import { claimName, releaseName } from './owner.ts';
-import { defaultCacheDir, hostPaths, type LabPaths, labPaths, MAX_HOSTS } from './paths.ts';
+import { defaultCacheDir, hostPaths, type LabPaths, labPaths } from './paths.ts';
+import { hostNames, type LabRoles, labRoles } from './roles.ts';
 import { labSpec } from './spec.ts';
 import { type LabState, labNames, readState, writeState } from './state.ts';
-import { gatewayAddress, reserveSubnet } from './subnet.ts';
+import { gatewayAddress, reserveSubnet, virtualAddress } from './subnet.ts';
 import type { Lab, LabHost, Progress } from './types.ts';
 
 export type { Lab, Progress } from './types.ts';
@@ -35,9 +36,9 @@ const TOOLS = [
 export interface LabUpOptions {
   /** Default `kw`; 1 to 8 characters. */
   name?: string;
-  /** Hosts in all, 1 to 20; default 3. */
-  hosts?: number;
-  /** How many of them are control planes; default 1. */
+  /** Hosts in all, 1 to 20, or how many of each role; default 3. */
+  hosts?: number | LabRoles;
+  /** Where `hosts` is a number: how many of them are control planes; default 1. */
   controlPlanes?: number;
   cacheDir?: string;
   /** False leaves out the artifact mirror. */
@@ -51,27 +52,26 @@ export interface LabUpOptions {
  * Throws BAD_REQUEST, CONFLICT (fewer hosts than stand, another run at work) or LAB_FAILED.
  */
 export async function labUp(options: LabUpOptions = {}): Promise<Lab> {
-  const { hosts = 3, controlPlanes = 1, mirror = true, onProgress = () => {} } = options;
+  const { hosts = 3, controlPlanes, mirror = true, onProgress = () => {} } = options;
   const lab = labPaths(options.name ?? 'kw', options.cacheDir ?? defaultCacheDir());
-  checkCounts(hosts, controlPlanes);
+  const names = hostNames(labRoles(hosts, controlPlanes));
   requireRoot();
   return withLock(lab.lockFile, 0, async () => {
     await claimName(lab);
     const before = await readState(lab);
     if (before !== null) {
-      if (await isComplete(lab, before, { hosts, controlPlanes, mirror })) return describe(lab, before);
-      await refuseToShrink(before, hosts, controlPlanes);
+      if (await isComplete(lab, before, { names, mirror })) return describe(lab, before);
+      await refuseToShrink(before, names);
     }
     await ensureDebianPackages(TOOLS, ({ state, packages }) => onProgress(`packages: ${state} ${packages.join(' ')}`));
-    const state: LabState = before ?? { name: lab.name, base: '', subnet: '', controlPlanes, hosts: [], mirror: null };
-    state.controlPlanes = controlPlanes;
+    const state: LabState = before ?? { name: lab.name, base: '', subnet: '', hosts: [], mirror: null };
     const run = process.env['KUBEWRIGHT_RUN'];
     if (run) state.run = run;
     // Before anything is made: `down` of a run finds what was killed half way.
     await writeState(lab, state);
     // Both take long and neither needs the other; what either made is kept when the other fails.
     const [made, built] = await Promise.allSettled([
-      makeHosts(lab, state, hosts, onProgress),
+      makeHosts(lab, state, names, onProgress),
       mirror ? buildMirror(lab.cacheDir, onProgress) : null,
     ]);
     if (made.status === 'rejected') throw made.reason;
@@ -140,7 +140,12 @@ export async function labsOfRun(run: string, cacheDir: string = defaultCacheDir(
   return names.filter((_, at) => states[at]?.run === run);
 }
 
-async function makeHosts(lab: LabPaths, state: LabState, count: number, onProgress: Progress): Promise<void> {
+async function makeHosts(
+  lab: LabPaths,
+  state: LabState,
+  names: readonly string[],
+  onProgress: Progress,
+): Promise<void> {
   const [base, access] = await Promise.all([ensureBase(lab.cacheDir, onProgress), ensureAccess(lab)]);
   // Hosts that stand keep their network; only a lab without any may move.
   if (!(await linkExists(lab.bridge)) || state.subnet === '') {
@@ -152,29 +157,28 @@ async function makeHosts(lab: LabPaths, state: LabState, count: number, onProgre
   await writeState(lab, state);
   const mtu = await uplinkMtu();
   await ensureNetwork(lab, state.subnet, mtu);
-  await ensureHosts(lab, state, count, { base, mtu, resolvConf: await resolvConf(), access }, onProgress);
+  await ensureHosts(lab, state, names, { base, mtu, resolvConf: await resolvConf(), access }, onProgress);
 }
 
 async function isComplete(
   lab: LabPaths,
   state: LabState,
-  wanted: { hosts: number; controlPlanes: number; mirror: boolean },
+  wanted: { names: readonly string[]; mirror: boolean },
 ): Promise<boolean> {
-  if (state.hosts.length !== wanted.hosts || state.controlPlanes !== wanted.controlPlanes) return false;
+  if (state.hosts.map(({ name }) => name).join() !== wanted.names.join()) return false;
   if (wanted.mirror && state.mirror === null) return false;
   return (await labStatus(lab.name, lab.cacheDir))?.up === true;
 }
 
-async function refuseToShrink(state: LabState, hosts: number, controlPlanes: number): Promise<void> {
-  const standing = (await Promise.all(state.hosts.map(hostStands))).filter(Boolean).length;
-  if (standing === 0) return;
-  if (controlPlanes !== state.controlPlanes || state.hosts.some(({ index }) => index >= hosts)) {
-    throw new KubewrightError(
-      'CONFLICT',
-      `lab ${state.name} stands with ${state.hosts.length} hosts, ${state.controlPlanes} of them control planes: ` +
-        'take it down first, or use at least as many hosts',
-    );
-  }
+async function refuseToShrink(state: LabState, names: readonly string[]): Promise<void> {
+  const stands = await Promise.all(state.hosts.map(hostStands));
+  const unwanted = state.hosts.filter(({ name }, at) => stands[at] && !names.includes(name));
+  if (unwanted.length === 0) return;
+  const list = (hosts: readonly { name: string }[]) => hosts.map(({ name }) => name).join(', ');
+  throw new KubewrightError(
+    'CONFLICT',
+    `lab ${state.name} stands with ${list(state.hosts)}: take it down first, or ask for ${list(unwanted)} as well`,
+  );
 }
 
 /** What callers get, with the spec written beside the lab's other files. */
@@ -189,7 +193,8 @@ async function describe(lab: LabPaths, state: LabState): Promise<Lab> {
     hostKey,
   }));
   const traits = { cgroupV2: await isCgroupV2(), sysResource: await hasSysResource(), swap: await hasSwap() };
-  const spec = labSpec({ name: lab.name, hosts, controlPlanes: state.controlPlanes, mirror: state.mirror }, traits);
+  const virtual = virtualAddress(state.subnet);
+  const spec = labSpec({ name: lab.name, hosts, virtualAddress: virtual, mirror: state.mirror }, traits);
   await mkdir(lab.stateDir, { recursive: true });
   await writeFile(specFile, stringify(spec, { lineWidth: 0 }));
   return {
@@ -197,6 +202,7 @@ async function describe(lab: LabPaths, state: LabState): Promise<Lab> {
     bridge: lab.bridge,
     subnet: state.subnet,
     gateway: gatewayAddress(state.subnet),
+    virtualAddress: virtual,
     hosts,
     sshKey,
     users: { admin: { user: 'admin', sshKey }, operator: { user: 'operator', passwordFile } },
@@ -204,16 +210,6 @@ async function describe(lab: LabPaths, state: LabState): Promise<Lab> {
     spec,
     specFile,
   };
-}
-
-function checkCounts(hosts: number, controlPlanes: number): void {
-  if (!Number.isInteger(hosts) || hosts < 1 || hosts > MAX_HOSTS)
-    throw new KubewrightError('BAD_REQUEST', `${hosts} hosts: a lab has 1 to ${MAX_HOSTS}`);
-  if (!Number.isInteger(controlPlanes) || controlPlanes < 1 || controlPlanes > hosts)
-    throw new KubewrightError(
-      'BAD_REQUEST',
-      `${controlPlanes} control planes: give 1 to ${hosts}, the number of hosts`,
-    );
 }
 
 function requireRoot(): void {

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { KubewrightError } from '../contracts/errors.ts';
 import { allLabs, labDown, labStatus, labUp } from './lab.ts';
 import { labPaths, MAX_HOSTS } from './paths.ts';
+import { type LabRoles, parseHosts } from './roles.ts';
 import { restoreLab, saveLab } from './saved-state.ts';
 
 const started = Date.now();
@@ -19,12 +20,25 @@ function hostCount(text: string): number {
   return count;
 }
 
-function labName(text: string): string {
-  try {
-    return labPaths(text).name;
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
+/** An argument that a function of the lab reads; what that throws is what commander prints. */
+function argument<T>(read: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return read(text);
+    } catch (error) {
+      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    }
+  };
+}
+
+const labName = argument((text) => labPaths(text).name);
+
+interface UpOptions {
+  hosts: number | LabRoles;
+  controlPlanes?: number;
+  name: string;
+  mirror: boolean;
+  json?: true;
 }
 
 const program = new Command('lab').description('Real systemd hosts with sshd on this machine, for demo and tests');
@@ -32,17 +46,26 @@ const program = new Command('lab').description('Real systemd hosts with sshd on 
 program
   .command('up')
   .description('start a lab, or find the running one')
-  .option('--hosts <n>', `hosts in all, 1 to ${MAX_HOSTS}`, hostCount, 3)
-  .option('--control-planes <n>', 'how many of them are control planes', hostCount, 1)
+  .option(
+    '--hosts <n | roles>',
+    `hosts in all, 1 to ${MAX_HOSTS}, or how many of each role: control-plane=3,load-balancer=2,worker=2,spare=1 (roles: control-plane, load-balancer, etcd, worker, and spare: in no cluster)`,
+    argument(parseHosts),
+    3,
+  )
+  .option(
+    '--control-planes <n>',
+    'where --hosts is a number: how many of them are control planes; default 1',
+    hostCount,
+  )
   .option('--name <name>', 'name of the lab, at most 8 characters', labName, 'kw')
   .option('--no-mirror', 'do not start the artifact mirror')
   .option('--json', 'print one JSON line on standard output')
-  .action(async (options: { hosts: number; controlPlanes: number; name: string; mirror: boolean; json?: true }) => {
+  .action(async (options: UpOptions) => {
     const lab = await labUp({ ...options, onProgress: report });
     report(`lab ${lab.name}: ${lab.hosts.length} hosts up`);
     if (options.json) return line(lab);
     for (const host of lab.hosts) console.log(`${host.name.padEnd(10)} ssh -i ${lab.sshKey} root@${host.address}`);
-    console.log(`spec       ${lab.specFile}\nmirror     ${lab.mirror ?? '(none)'}`);
+    console.log(`spec       ${lab.specFile}\nvirtual    ${lab.virtualAddress}\nmirror     ${lab.mirror ?? '(none)'}`);
   });
 
 program

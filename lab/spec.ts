@@ -1,4 +1,5 @@
 import { API_VERSION } from '../contracts/cluster.ts';
+import { roleOf } from './roles.ts';
 import type { ClusterSpecInput, LabHost } from './types.ts';
 
 /** What about this machine changes how Kubernetes must run in its hosts. */
@@ -12,33 +13,44 @@ export interface MachineTraits {
 
 /** A spec for a lab's hosts that a user could have written: nothing in it that only the lab could say. */
 export function labSpec(
-  lab: { name: string; hosts: LabHost[]; controlPlanes: number; mirror: string | null },
+  lab: { name: string; hosts: LabHost[]; virtualAddress: string; mirror: string | null },
   traits: MachineTraits,
 ): ClusterSpecInput {
   const [first] = lab.hosts;
+  const known = lab.hosts.filter(({ name }) => roleOf(name) !== 'spare');
+  const roles = rolesOf(known.map(({ name }) => name));
+  const balanced = known.some(({ name }) => roleOf(name) === 'load-balancer');
   return {
     apiVersion: API_VERSION,
     kind: 'Cluster',
     metadata: { name: lab.name },
     spec: {
       ssh: { user: first?.user ?? 'root', credential: { keyFile: first?.sshKey ?? '' } },
-      hosts: lab.hosts.map(({ name, address, hostKey }, index) => ({
-        name,
-        address,
-        roles: rolesOf(index, lab.controlPlanes),
-        ssh: { hostKey },
-      })),
+      hosts: known.map(({ name, address, hostKey }) => ({ name, address, roles: roles(name), ssh: { hostKey } })),
+      ...(balanced ? { controlPlane: { endpoint: { host: lab.virtualAddress } } } : {}),
       ...(lab.mirror === null ? {} : { artifacts: { mirror: lab.mirror } }),
       phases: labPhases(traits),
     },
   };
 }
 
-function rolesOf(index: number, controlPlanes: number): string[] {
-  if (index >= controlPlanes) return ['worker'];
-  // etcd needs an odd number of members; an even number of control planes leaves the last one without.
-  const etcd = index < controlPlanes - (controlPlanes % 2 === 0 ? 1 : 0) ? ['etcd'] : [];
-  return ['control-plane', ...etcd, ...(index === 0 ? ['registry', 'time-server'] : []), 'worker'];
+/** Roles in the spec, by name. What there is one of is on the first control plane, or, beside balancers, on the first worker. */
+function rolesOf(names: readonly string[]): (name: string) => string[] {
+  const all = (role: string) => names.filter((name) => roleOf(name) === role);
+  const candidates = all('etcd').length > 0 ? all('etcd') : all('control-plane');
+  // etcd needs an odd number of members; an even number of hosts leaves the last one without.
+  const members = candidates.slice(0, candidates.length - (candidates.length % 2 === 0 ? 1 : 0));
+  // A cluster that loses any control plane, and goes on, is what a lab with balancers is for.
+  const single = (all('load-balancer').length > 0 ? all('worker')[0] : undefined) ?? all('control-plane')[0];
+  return (name) => {
+    const own = roleOf(name);
+    return [
+      ...(own === 'control-plane' || own === 'load-balancer' ? [own] : []),
+      ...(members.includes(name) ? ['etcd'] : []),
+      ...(name === single ? ['registry', 'time-server'] : []),
+      ...(own === 'control-plane' || own === 'worker' ? ['worker'] : []),
+    ];
+  };
 }
 
 /**

@@ -18,7 +18,6 @@ export interface LabState {
   /** The base image that the hosts' overlays stand on. */
   base: string;
   subnet: string;
-  controlPlanes: number;
   hosts: HostState[];
   /** Where the artifact mirror is served, or null. */
   mirror: string | null;

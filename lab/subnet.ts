@@ -40,6 +40,11 @@ export function hostAddress(subnet: string, index: number): string {
   return subnet.replace(/\.0\/24$/, `.${11 + index}`);
 }
 
+/** An address in a lab's network that no host has: the endpoint of its API servers, which balancers hand to each other. */
+export function virtualAddress(subnet: string): string {
+  return subnet.replace(/\.0\/24$/, '.9');
+}
+
 export function gatewayAddress(subnet: string): string {
   return subnet.replace(/\.0\/24$/, '.1');
 }

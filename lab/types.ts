@@ -23,6 +23,8 @@ export interface Lab {
   subnet: string;
   /** This machine's address on that network. */
   gateway: string;
+  /** An address on that network that no host has, for the endpoint of the API servers. */
+  virtualAddress: string;
   hosts: LabHost[];
   sshKey: string;
   /**

@@ -5,6 +5,7 @@ import { ApiClient } from '../../cli/dev/api-client.ts';
 import { demoRootOf } from '../../cli/dev/paths.ts';
 import { ensureService, type RunningService, stopService } from '../../cli/dev/services.ts';
 import { type Lab, labDown, labUp } from '../../lab/lab.ts';
+import type { LabRoles } from '../../lab/roles.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { requireChecked } from '../support/answers.ts';
 
@@ -24,7 +25,7 @@ export interface Bench {
 }
 
 /** Fresh hosts and a fresh service; whatever an earlier run left under the name is removed first. */
-export async function freshBench(name: string, hosts = 3): Promise<Bench> {
+export async function freshBench(name: string, hosts: number | LabRoles = 3): Promise<Bench> {
   const folder = demoRootOf(name);
   await stopService(folder);
   await labDown(name, quiet);

@@ -162,6 +162,13 @@ describe('up and down', () => {
     expect(grown.hosts.map((host) => host.name)).toEqual(['cp-1', 'worker-1']);
     expect(grown.hosts[0]).toEqual(before);
     await expect(labUp({ name, hosts: 1, mirror: false })).rejects.toMatchObject({ code: 'CONFLICT' });
+    // Hosts that stand keep their addresses, also where a new one comes before them in the spec.
+    const hosts = { 'control-plane': 1, 'load-balancer': 1, worker: 1, spare: 1 };
+    const balanced = await labUp({ name, hosts, mirror: false });
+    expect(balanced.hosts.map((host) => host.name)).toEqual(['cp-1', 'lb-1', 'worker-1', 'spare-1']);
+    expect([balanced.hosts[0], balanced.hosts[2]]).toEqual(grown.hosts);
+    expect(balanced.hosts.map(({ address }) => address)).not.toContain(balanced.virtualAddress);
+    expect(new Set(balanced.hosts.map(({ address }) => address)).size).toBe(4);
     await labDown(name);
     expect(await leftovers()).toEqual([]);
   });

@@ -3,14 +3,16 @@ import { clusterSpec } from '../../contracts/cluster.ts';
 import { baseRecipe, recipeDigest } from '../../lab/base-recipe.ts';
 import { nameservers } from '../../lab/machine.ts';
 import { hostPaths, labPaths, MAX_HOSTS } from '../../lab/paths.ts';
+import { hostNames, labRoles } from '../../lab/roles.ts';
 import { labSpec, type MachineTraits } from '../../lab/spec.ts';
 import { gatewayAddress, hostAddress } from '../../lab/subnet.ts';
 import type { LabHost } from '../../lab/types.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPVbnig7XoTVm6gAcU7iUIPUk2VwjlGdTFkoZoMNRgcB';
-const hosts = (count: number): LabHost[] =>
-  Array.from({ length: count }, (_, index) => ({
-    name: `h-${index}`,
+const VIRTUAL = '10.87.1.9';
+const hosts = (count: number, controlPlanes = 1): LabHost[] =>
+  hostNames(labRoles(count, controlPlanes)).map((name, index) => ({
+    name,
     address: hostAddress('10.87.1.0/24', index),
     port: 22,
     user: 'root',
@@ -54,13 +56,18 @@ describe('addresses', () => {
 
 describe('the ready spec', () => {
   it.each([1, 2, 3, 4, 5])('is valid with %i control planes of 6 hosts', (controlPlanes) => {
-    const lab = { name: 'kw', hosts: hosts(6), controlPlanes, mirror: 'http://10.87.1.1:8090' };
+    const lab = {
+      name: 'kw',
+      hosts: hosts(6, controlPlanes),
+      virtualAddress: VIRTUAL,
+      mirror: 'http://10.87.1.1:8090',
+    };
     for (const traits of [bare, { cgroupV2: false, sysResource: false, swap: true }])
       expect(clusterSpec.safeParse(labSpec(lab, traits)).error?.issues).toBeUndefined();
   });
 
   it('overrides on cgroup v1 what Kubernetes would refuse, and nothing of that on v2', () => {
-    const lab = { name: 'kw', hosts: hosts(3), controlPlanes: 1, mirror: null };
+    const lab = { name: 'kw', hosts: hosts(3), virtualAddress: VIRTUAL, mirror: null };
     const old = labSpec(lab, { cgroupV2: false, sysResource: false, swap: false }).spec.phases;
     expect(old).toMatchObject({
       nodes: { kubelet: { config: { failCgroupV1: false, cgroupDriver: 'cgroupfs' } } },

@@ -17,7 +17,10 @@ const host: LabHost = {
 
 it('gives every phase options that it accepts', async () => {
   const traits = { cgroupV2: false, sysResource: false, swap: true };
-  const spec = labSpec({ name: 'kw', hosts: [host], controlPlanes: 1, mirror: 'http://10.87.1.1:8090' }, traits);
+  const spec = labSpec(
+    { name: 'kw', hosts: [host], virtualAddress: '10.87.1.9', mirror: 'http://10.87.1.1:8090' },
+    traits,
+  );
   const cluster = clusterSpec.parse(spec);
   const phases = await loadPhases();
   for (const phase of phases) for (const each of cluster.spec.hosts) phaseOptions(cluster, phase, each);
@@ -27,7 +30,9 @@ it('gives every phase options that it accepts', async () => {
 
 it('lets kubelets of a machine that is 95 % full evict nothing', () => {
   const traits = { cgroupV2: true, sysResource: true, swap: false };
-  const cluster = clusterSpec.parse(labSpec({ name: 'kw', hosts: [host], controlPlanes: 1, mirror: null }, traits));
+  const cluster = clusterSpec.parse(
+    labSpec({ name: 'kw', hosts: [host], virtualAddress: '10.87.1.9', mirror: null }, traits),
+  );
   const fs = { folder: '/var/lib', device: '/dev/vda', mountPoint: '/', inodes: 100, freeInodes: 5 };
   const full = (['nodefs', 'imagefs'] as const).map((use) => ({ ...fs, use, sizeKiB: 1_000_000, freeKiB: 50_000 }));
   expect(shortages(kubeletLimits(cluster, cluster.spec.hosts[0]!), full, null)).toEqual([]);

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { demoRootOf } from '../../../cli/dev/paths.ts';
 import { type Lab, labDown, labUp } from '../../../lab/lab.ts';
+import type { LabRoles } from '../../../lab/roles.ts';
 import { restoreLab, saveLab } from '../../../lab/saved-state.ts';
 import { JournalWatch } from './journal.ts';
 import { Services } from './services.ts';
@@ -32,22 +33,22 @@ export interface SavedCluster extends Cluster {
 export interface ClusterOptions {
   /** The lab's name; also that of the cluster. */
   name: string;
-  hosts: number;
-  /** How many of them are control planes; default 1. */
+  hosts: number | LabRoles;
+  /** Where `hosts` is a number: how many of them are control planes; default 1. */
   controlPlanes?: number;
   /** Environment of API and worker. */
   env?: Record<string, string>;
 }
 
 /** Make a cluster's hosts and services; what a killed run left under the name is removed first. */
-export async function openCluster({ name, hosts, controlPlanes = 1, env = {} }: ClusterOptions): Promise<SavedCluster> {
+export async function openCluster({ name, hosts, controlPlanes, env = {} }: ClusterOptions): Promise<SavedCluster> {
   const folder = demoRootOf(name);
   const savedData = (label: string): string => join(folder, `saved-${label}`);
   await cleanUp(name, folder);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const services = await Services.start(folder, env);
   try {
-    const lab = await labUp({ name, hosts, controlPlanes });
+    const lab = await labUp({ name, hosts, ...(controlPlanes === undefined ? {} : { controlPlanes }) });
     await countSessions(lab);
     let running = true;
     const halt = async (): Promise<void> => {
