@@ -4,6 +4,7 @@ import { KubewrightError } from '../contracts/errors.ts';
 import { clearHalfBuiltBases, ensureBase, removeTree } from './base.ts';
 import { isCgroupV2 } from './cgroups.ts';
 import { ensureDebianPackages } from './debian.ts';
+import { stopEtcds } from './etcd-server.ts';
 import { removeHost } from './host.ts';
 import { ensureHosts, hostStands, traces } from './lab-hosts.ts';
 import { ensureAccess } from './lab-secrets.ts';
@@ -95,6 +96,7 @@ export async function labDown(
   requireRoot();
   await withLock(lab.lockFile, 0, async () => {
     await stopMirror(lab);
+    await stopEtcds(lab);
     await Promise.all((await traces(lab)).map((index) => removeHost(hostPaths(lab, index))));
     await removeNetwork(lab);
     await removeTree(lab.stateDir);

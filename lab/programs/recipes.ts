@@ -58,3 +58,14 @@ export const temporalUi: GoProgram = {
   },
   folders: ['config'],
 };
+
+/** An etcd of another version than the catalogue's, as users run them beside their clusters. A minute. */
+export const earlierEtcd = (version: string): GoProgram => ({
+  name: 'etcd',
+  recipe: {
+    module: 'go.etcd.io/etcd/server/v3',
+    version: `v${version}`,
+    builds: [{ pkg: 'go.etcd.io/etcd/server/v3', output: 'etcd' }],
+    ldflags: [],
+  },
+});
