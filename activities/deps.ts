@@ -1,6 +1,7 @@
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../contracts/timeouts.ts';
 import type { Store } from '../store/index.ts';
 import { ArtifactResolver } from './artifacts/mirror-artifacts.ts';
+import { openClientCertificate } from './host/client-certificate.ts';
 import {
   type CredentialResolverDeps,
   createCredentialResolver,
@@ -58,6 +59,7 @@ export async function createActivityDeps(
     artifacts: (cluster, proxy) => artifacts.sourceFor(cluster, proxy?.https),
     proxy: (cluster, onSecret) =>
       proxyUrls(cluster, (use) => openProxyLogin(logins, cluster.metadata.name, use), onSecret),
+    clientCertificate: (cluster, use) => openClientCertificate(logins, cluster, use),
     clusterState: store.clusterState,
     purgeSecrets: (cluster, what) => purgeSecrets(store, cluster, what),
     deleteHostKey: (cluster, host) => store.hostKeys.remove(cluster, host),

@@ -1,7 +1,15 @@
 import { noCredential } from '../activities/host/credentials.ts';
+import { phaseCredentialUses } from '../activities/phases/credential-uses.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
-import type { CredentialScope } from '../contracts/credential.ts';
-import { addressVerdict, type CredentialUse, clusterInScope, credentialUses } from '../contracts/credential-use.ts';
+import type { CredentialScope, CredentialValue } from '../contracts/credential.ts';
+import {
+  addressVerdict,
+  type CredentialPurpose,
+  type CredentialUse,
+  clusterInScope,
+  credentialUses,
+  KINDS_OF_PURPOSE,
+} from '../contracts/credential-use.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { FieldIssue } from '../contracts/issues.ts';
 import { pathWithin } from '../contracts/login-paths.ts';
@@ -27,11 +35,12 @@ export async function requireLogins(
   base: ClusterSpec | null,
 ): Promise<void> {
   const cluster = spec.metadata.name;
-  const uses = credentialUses(spec);
+  const usesOf = (each: ClusterSpec) => [...credentialUses(each), ...phaseCredentialUses(each, deps.phases)];
+  const uses = usesOf(spec);
   const scopes = await deps.store.credentials.scopes(
     uses.flatMap(({ use }) => ('name' in use.credential ? [use.credential.name] : [])),
   );
-  const before = new Set((base ? credentialUses(base) : []).map(({ use }) => canonicalJson(use)));
+  const before = new Set((base ? usesOf(base) : []).map(({ use }) => canonicalJson(use)));
   const approved = async (use: CredentialUse): Promise<boolean> =>
     before.has(canonicalJson(use)) && (await deps.store.approvals.has(cluster, use));
   const root = isRoot(caller);
@@ -39,7 +48,7 @@ export async function requireLogins(
   const forbidden = new Map<string, FieldIssue>();
   const approve: CredentialUse[] = [];
   // One pass in the order of the spec: not even the order of problems says whether a credential exists.
-  for (const { path, use } of uses) {
+  for (const { path, use, purpose } of uses) {
     const { credential } = use;
     if (!('name' in credential)) {
       const local = 'keyFile' in credential ? credential.keyFile : credential.agent;
@@ -50,7 +59,7 @@ export async function requireLogins(
       continue;
     }
     const scope = scopes.get(credential.name) ?? null;
-    const problem = scopeProblem(scope, cluster, use);
+    const problem = scopeProblem(scope, cluster, use, purpose);
     if (problem === null && root && !scope?.clusters) approve.push(use);
     if (problem === null && (root || scope?.clusters || (await approved(use)))) continue;
     const message = wording(root, credential.name, cluster, use, problem);
@@ -65,11 +74,22 @@ const LOCAL =
   'names a key file or an agent on the machine of the worker: an admin of all clusters must send it with this exact address, or KUBEWRIGHT_LOGIN_PATHS must list its folder';
 
 /** Why a stored credential cannot be used here; null when it can. */
-function scopeProblem(scope: CredentialScope | null, cluster: string, use: CredentialUse): string | null {
+function scopeProblem(
+  scope: (CredentialScope & Pick<CredentialValue, 'kind'>) | null,
+  cluster: string,
+  use: CredentialUse,
+  purpose: CredentialPurpose,
+): string | null {
   if (!scope) return 'absent';
+  if (!KINDS_OF_PURPOSE[purpose].includes(scope.kind)) {
+    return `it is of kind ${scope.kind}, and ${KINDS_OF_PURPOSE[purpose].join(' or ')} is needed here`;
+  }
   if (scope.clusters && !clusterInScope(scope.clusters, cluster))
     return `it is limited to the clusters ${scope.clusters.join(', ')}`;
-  if (addressVerdict(scope, use) === 'refused') return `it is limited to the addresses ${scope.addresses?.join(', ')}`;
+  const verdict = addressVerdict(scope, use);
+  // Hosts resolve the names of proxies and servers, each for itself: only the name as it stands can be compared.
+  if (verdict === 'refused' || (verdict === 'after-resolution' && purpose !== 'login'))
+    return `it is limited to the addresses ${scope.addresses?.join(', ')}`;
   return null;
 }
 

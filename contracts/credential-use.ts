@@ -1,6 +1,6 @@
 import type { ClusterSpec } from './cluster.ts';
 import { sshTarget } from './cluster.ts';
-import type { CredentialScope } from './credential.ts';
+import type { CredentialScope, CredentialValue } from './credential.ts';
 import type { CredentialRef, SshTarget } from './host.ts';
 import { cidrContains, ipv4 } from './primitives.ts';
 import { proxyPlace } from './proxy.ts';
@@ -43,18 +43,54 @@ export function proxyUses({ spec: { proxy } }: ClusterSpec): CredentialUse[] {
   }));
 }
 
+/** A client certificate that options of a phase name, and the servers that it is shown to. */
+export interface ClientCertificateUse {
+  credential: { name: string };
+  /** Names or addresses, and ports. */
+  places: readonly { host: string; port: number }[];
+}
+
+/** The uses of a client certificate: one per server. */
+export function clientCertificateUses({ credential, places }: ClientCertificateUse): CredentialUse[] {
+  return places.map(({ host: address, port }) => ({
+    ...{ credential, address, port, user: '' },
+    ...{ via: null, hostKey: null },
+  }));
+}
+
+/** What a credential is used for; each takes its own kinds of stored credentials. */
+export type CredentialPurpose = 'login' | 'proxy' | 'client-certificate';
+
+/** The kinds of stored credentials that a purpose takes. */
+export const KINDS_OF_PURPOSE: Readonly<Record<CredentialPurpose, readonly CredentialValue['kind'][]>> = {
+  login: ['key', 'password'],
+  proxy: ['proxy'],
+  'client-certificate': ['client-certificate'],
+};
+
+/** A use of a credential, the place in the spec that names it, and what it is for. */
+export interface NamedCredentialUse {
+  path: string;
+  use: CredentialUse;
+  purpose: CredentialPurpose;
+}
+
 /**
  * Every use of a credential in a spec, with the place that names it. Each host has one, and one more for its jump host;
- * a proxy has one per address.
+ * a proxy has one per address. Those of options of phases: `phaseCredentialUses`.
  */
-export function credentialUses(cluster: ClusterSpec): { path: string; use: CredentialUse }[] {
-  const proxy = proxyUses(cluster).map((use) => ({ path: 'spec.proxy.credential', use }));
+export function credentialUses(cluster: ClusterSpec): NamedCredentialUse[] {
+  const proxy = proxyUses(cluster).map((use) => ({
+    ...{ path: 'spec.proxy.credential', use },
+    purpose: 'proxy' as const,
+  }));
   const logins = cluster.spec.hosts.flatMap((host, index) => {
     const target = sshTarget(cluster, host);
     const own = host.ssh?.credential ? `spec.hosts[${index}].ssh` : 'spec.ssh';
     const jumpPath = host.ssh?.jump ? `spec.hosts[${index}].ssh.jump` : 'spec.ssh.jump';
-    const uses = [{ path: `${own}.credential`, use: credentialUse(target) }];
-    if (target.jump) uses.push({ path: `${jumpPath}.credential`, use: credentialUse(target.jump) });
+    const purpose = 'login' as const;
+    const uses = [{ path: `${own}.credential`, use: credentialUse(target), purpose }];
+    if (target.jump) uses.push({ path: `${jumpPath}.credential`, use: credentialUse(target.jump), purpose });
     return uses;
   });
   return [...logins, ...proxy];

@@ -3,6 +3,8 @@ import { address, cidr } from './primitives.ts';
 
 /** A private key is at most a few KiB. */
 const KEY_CHARS = 32 * 1024;
+/** A chain, or a bundle of private authorities: a certificate has about 2 KiB. Below the bound of one text. */
+const CERTIFICATES_CHARS = 48 * 1024;
 
 /** The name of a cluster, or the beginning of names and `*`; `*` alone is every cluster. */
 export const clusterPattern = z
@@ -36,7 +38,7 @@ const scopeShape = {
 export const credentialScope = z.strictObject(scopeShape);
 export type CredentialScope = z.infer<typeof credentialScope>;
 
-/** What PUT /credentials/{name} takes: how to log in to hosts or to a proxy, and where. Stored encrypted; the secret is never given back. */
+/** What PUT /credentials/{name} takes: how to log in to hosts or to a proxy, or a client certificate for a server of others, and where. Stored encrypted; the secret is never given back. */
 export const credentialValue = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('key'),
@@ -68,6 +70,25 @@ export const credentialValue = z.discriminatedUnion('kind', [
       .max(256)
       .regex(/^[^:\p{Cc}]+$/u, 'must have no colon and no control characters'),
     password: z.string().min(1).max(1024),
+    ...scopeShape,
+  }),
+  z.strictObject({
+    kind: z.literal('client-certificate'),
+    certificate: z
+      .string()
+      .min(1)
+      .max(CERTIFICATES_CHARS)
+      .describe('Certificate of the client in PEM, with clientAuth; intermediate certificates after it'),
+    privateKey: z
+      .string()
+      .min(1)
+      .max(KEY_CHARS)
+      .describe('Private key of the certificate in PEM, not encrypted: PKCS#8, PKCS#1 or SEC1; RSA, ECDSA or Ed25519'),
+    ca: z
+      .string()
+      .min(1)
+      .max(CERTIFICATES_CHARS)
+      .describe('Certificates in PEM of the authorities by which the certificate of the server is checked'),
     ...scopeShape,
   }),
 ]);

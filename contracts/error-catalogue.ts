@@ -264,6 +264,13 @@ export const ERRORS = {
     'The credential cannot be used',
     'Check that the credential exists, that it is allowed for this cluster and this address, and that the worker can read it. An encrypted key needs its passphrase.',
   ),
+  CLIENT_CERTIFICATE_UNUSABLE: entry(
+    'request',
+    false,
+    422,
+    'The client certificate cannot be used',
+    'Store the credential again (PUT /credentials/{name}) with what the detail names put right: the private key of the certificate, not encrypted; a certificate that is valid now and made for clients (clientAuth); the CA of the server. All in PEM.',
+  ),
   SSH_JUMP_REFUSED: entry(
     'ssh',
     false,

@@ -5,8 +5,8 @@ import type { SecretStore } from './secrets.ts';
 export interface CredentialStore {
   put(name: string, value: CredentialValue): Promise<void>;
   get(name: string): Promise<CredentialValue | null>;
-  /** Where these may be used; null for a name that there is not. One read per name. */
-  scopes(names: readonly string[]): Promise<Map<string, CredentialScope | null>>;
+  /** What kind these are, and where they may be used; null for a name that there is not. One read per name. */
+  scopes(names: readonly string[]): Promise<Map<string, (CredentialScope & Pick<CredentialValue, 'kind'>) | null>>;
   /** One page by name, never the values; `scopedOnly` leaves out those that are for no cluster in particular. */
   list(page: {
     limit: number;
@@ -36,7 +36,7 @@ export function credentialStore(secrets: SecretStore): CredentialStore {
     get,
     async scopes(names) {
       const found = await Promise.all([...new Set(names)].map(async (name) => [name, await get(name)] as const));
-      return new Map(found.map(([name, value]) => [name, value && scopeOf(value)]));
+      return new Map(found.map(([name, value]) => [name, value && { kind: value.kind, ...scopeOf(value) }]));
     },
     async list({ limit, cursor, scopedOnly = false }) {
       const items: ListedCredential[] = [];

@@ -4,6 +4,7 @@ import type { CredentialScope } from '../../contracts/credential.ts';
 import { addressVerdict, type CredentialUse, clusterInScope } from '../../contracts/credential-use.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { pathWithin } from '../../contracts/login-paths.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import { KeyUnusable, readPrivateKey } from './private-key.ts';
 
 /** A secret that opens a host. `password` beside a key: for sudo, and for sshd when it asks for one after the key. */
@@ -32,7 +33,9 @@ export interface CredentialResolver {
 
 export interface CredentialResolverDeps {
   /** A stored credential with its scope, null when there is none by that name. */
-  named?: ((name: string) => Promise<((Credential | ProxyLogin) & CredentialScope) | null>) | undefined;
+  named?:
+    | ((name: string) => Promise<((Credential | ProxyLogin | ClientCertificate) & CredentialScope) | null>)
+    | undefined;
   /** An admin of all clusters approved this use. Default: no. */
   approved?: ((cluster: string, use: CredentialUse) => Promise<boolean>) | undefined;
   /** Folders and paths whose key files and sockets need no approval. */
@@ -59,7 +62,9 @@ export function createCredentialResolver(deps: CredentialResolverDeps): Credenti
   const approved = deps.approved ?? (() => Promise.resolve(false));
   const named = async (cluster: string, use: CredentialUse, name: string) => {
     const found = await storedCredential(deps, cluster, use, name);
-    if (found.kind === 'proxy') throw refused(logger, cluster, use, name, 'it is a login to a proxy');
+    if (found.kind === 'proxy') throw refusedCredential(logger, cluster, use, name, 'it is a login to a proxy');
+    if (found.kind === 'client-certificate')
+      throw refusedCredential(logger, cluster, use, name, 'it is a client certificate');
     return found;
   };
   /** The path behind all links, when it may be used. */
@@ -109,18 +114,23 @@ export async function openProxyLogin(
 ): Promise<ProxyLogin> {
   const name = 'name' in use.credential ? use.credential.name : '';
   const { clusters: _clusters, addresses, ...found } = await storedCredential(deps, cluster, use, name);
-  if (found.kind !== 'proxy') throw refused(deps.logger, cluster, use, name, 'it is no login to a proxy');
+  if (found.kind !== 'proxy') throw refusedCredential(deps.logger, cluster, use, name, 'it is no login to a proxy');
   // Hosts resolve the proxy's name, each for itself: only the name as it stands can be compared.
   if (addressVerdict({ addresses }, use) !== 'allowed') {
-    throw refused(deps.logger, cluster, use, name, 'its addresses do not list the name of the proxy');
+    throw refusedCredential(deps.logger, cluster, use, name, 'its addresses do not list the name of the proxy');
   }
   return found;
 }
 
 /** A stored credential that this cluster may use like this. Throws SSH_CREDENTIAL_UNUSABLE. */
-async function storedCredential(deps: CredentialResolverDeps, cluster: string, use: CredentialUse, name: string) {
+export async function storedCredential(
+  deps: CredentialResolverDeps,
+  cluster: string,
+  use: CredentialUse,
+  name: string,
+) {
   const found = await deps.named?.(name);
-  const refuse = (why: string) => refused(deps.logger, cluster, use, name, why);
+  const refuse = (why: string) => refusedCredential(deps.logger, cluster, use, name, why);
   if (!found) throw refuse('there is none by that name');
   const inScope = found.clusters
     ? clusterInScope(found.clusters, cluster)
@@ -131,7 +141,7 @@ async function storedCredential(deps: CredentialResolverDeps, cluster: string, u
 }
 
 /** The log says why; the error is that of a credential which does not exist. */
-function refused(
+export function refusedCredential(
   logger: HostLogger | undefined,
   cluster: string,
   use: CredentialUse,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ClusterSpec } from '../../contracts/cluster.ts';
+import type { ClientCertificateUse } from '../../contracts/credential-use.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import type { Host, Role } from '../../contracts/host.ts';
 import type { Change } from '../../contracts/operation.ts';
@@ -9,7 +10,7 @@ import type { HostFacts, RemoteHost } from '../host/types.ts';
 import type { ProxyUrls } from '../kube/proxy.ts';
 import type { Pki } from '../pki/types.ts';
 import type { ObjectRef } from '../resources/manifests.ts';
-import type { Resource } from '../resources/resource.ts';
+import type { Resource, SecretText } from '../resources/resource.ts';
 import type { GetOffer, Offer } from './capability.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { PhaseFolder } from './folders.ts';
@@ -24,6 +25,15 @@ export type PhaseHosts = 'all' | Role | 'nodes' | 'one-control-plane' | 'control
 
 /** What a change disrupts while it is made. */
 export type Disruption = 'etcd' | 'control-plane' | 'node';
+
+/** A client certificate of the user for a server of others, PEM. */
+export interface OpenedCertificate {
+  /** Intermediate certificates after it. */
+  certificate: string;
+  privateKey: SecretText;
+  /** Authorities of the server. */
+  ca: string;
+}
 
 /** What a phase's functions are given. Data only. */
 export interface PhaseContext<Options> {
@@ -53,6 +63,11 @@ export interface PhaseContext<Options> {
   artifacts: ArtifactSource;
   /** The proxies of `spec.proxy`, login included; null where there is none, and in a teardown. */
   proxy: ProxyUrls | null;
+  /**
+   * Opens a stored client certificate. Throws SSH_CREDENTIAL_UNUSABLE when the cluster may not use it at one of these places,
+   * CLIENT_CERTIFICATE_UNUSABLE when it has expired.
+   */
+  clientCertificate: (use: ClientCertificateUse) => Promise<OpenedCertificate>;
   /** Of cluster-wide phases: hosts in quarantine, which nothing may wait for. */
   quarantined: readonly string[];
   /** Of cluster-wide phases: the hosts that the operation is about; null = all that are in. */
@@ -178,6 +193,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   requires?: (view: RequiresView<z.output<Schema>>) => Requirements;
   /** What its hosts need where the phase is off, for something else does its work there. Pure. */
   requiresWhenOff?: (view: RequiresView<z.output<Schema>>) => Requirements;
+  /**
+   * Client certificates that its options name (`option`: their place below the options), and the servers that they are for:
+   * who sends the spec must be allowed to use them there. Pure.
+   */
+  clientCertificates?(options: z.output<Schema>): readonly (ClientCertificateUse & { option: readonly string[] })[];
   /** Options that only role admin, or a policy of the cluster, may set, change or take out. */
   guarded?: readonly Guard[];
   resources?(context: PhaseContext<z.output<Schema>>): readonly Resource[] | Promise<readonly Resource[]>;

@@ -1,4 +1,5 @@
 import { type ClusterSpec, hostsWithRole, sshTarget } from '../../contracts/cluster.ts';
+import type { CredentialUse } from '../../contracts/credential-use.ts';
 import { effectOf } from '../../contracts/earlier-kinds.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Host } from '../../contracts/host.ts';
@@ -7,6 +8,7 @@ import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { TaskInput, TaskResult } from '../../contracts/operation.ts';
 import type { ClusterStateStore } from '../../store/cluster-state.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
+import type { ClientCertificate } from '../host/client-certificate.ts';
 import { fenceToken } from '../host/fence.ts';
 import { KnownSecrets } from '../host/known-secrets.ts';
 import { ownershipOf } from '../host/ownership-marker.ts';
@@ -25,6 +27,7 @@ import type { Pki } from '../pki/types.ts';
 import { applyPhase, NO_REMOTE } from './apply-phase.ts';
 import { checkStateOf, recordChanged } from './check-answers.ts';
 import { openControlPlane, planesInTurn, scopeFor } from './control-plane.ts';
+import { openedCertificate } from './opened-certificate.ts';
 import { type AttemptRef, type TaskJournal, TaskRecorder } from './recorder.ts';
 import { stoppable, type TaskStop } from './task-stop.ts';
 
@@ -36,6 +39,8 @@ export interface TaskDeps {
   spec(ref: string): Promise<ClusterSpec>;
   pki(cluster: string, mode: 'apply' | 'check', onSecret: (value: string) => void): Pki;
   artifacts(cluster: ClusterSpec, proxy: ProxyUrls | null): ArtifactSource;
+  /** A stored client certificate, for one use. Throws SSH_CREDENTIAL_UNUSABLE, CLIENT_CERTIFICATE_UNUSABLE. */
+  clientCertificate?(cluster: string, use: CredentialUse): Promise<ClientCertificate>;
   /** The proxies of the cluster's spec; their login goes to `onSecret`. Throws SSH_CREDENTIAL_UNUSABLE. */
   proxy?(cluster: ClusterSpec, onSecret: (value: string) => void): Promise<ProxyUrls | null>;
   clusterState: ClusterStateStore;
@@ -150,6 +155,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       purgeSecrets: (what) => deps.purgeSecrets(input.cluster, what),
       artifacts: deps.artifacts(cluster, proxy),
       proxy,
+      clientCertificate: (use) => openedCertificate(deps, input.cluster, use, secrets),
       quarantined,
       targetHosts: input.focus ?? null,
       clusterState,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkedClientCertificate } from '../../activities/host/client-certificate.ts';
 import { checkedCredential } from '../../activities/host/credentials.ts';
 import { listedCredential, pageOf } from '../../contracts/api.ts';
 import { credentialScope, credentialValue } from '../../contracts/credential.ts';
@@ -46,7 +47,7 @@ export default defineRoutes((api, deps) => {
       schema: {
         operationId: 'putCredential',
         summary:
-          'Store a private key or a password, encrypted, with the clusters and addresses that it may be used for',
+          'Store a private key, a password or a client certificate, encrypted, with the clusters and addresses that it may be used for',
         tags,
         params,
         body: credentialValue,
@@ -54,10 +55,13 @@ export default defineRoutes((api, deps) => {
       },
     },
     async (request) => {
+      const { body } = request;
+      const { name } = request.params;
       // Better said here than on every host in the middle of a build.
-      checkedCredential(request.body, request.params.name);
-      await store.put(request.params.name, request.body);
-      return { name: request.params.name };
+      if (body.kind === 'client-certificate') checkedClientCertificate(body, name);
+      else checkedCredential(body, name);
+      await store.put(name, body);
+      return { name };
     },
   );
   api.patch(

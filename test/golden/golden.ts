@@ -160,6 +160,11 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
       async () => ({ kind: 'proxy', user: 'ann', password: 'p@ss word' }),
       () => {},
     ),
+    clientCertificate: async ({ credential: { name } }) => ({
+      certificate: `certificate ${name}\n`,
+      privateKey: secretText(`key ${name}\n`),
+      ca: `ca ${name}\n`,
+    }),
     quarantined: [],
     targetHosts: null,
     clusterState: { get: async () => null, set: async () => {}, list: async () => new Map() },
