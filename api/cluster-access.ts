@@ -1,5 +1,6 @@
 import { adminClient, personalClient } from '../activities/kube/identities.ts';
 import { requiredImageRef } from '../activities/kube/images.ts';
+import { API_SERVER_PORT } from '../activities/kube/paths.ts';
 import { controlPlaneEndpoint } from '../activities/phases/capabilities/control-plane-endpoint.ts';
 import { offerOf } from '../activities/phases/offers.ts';
 import type { Phase } from '../activities/phases/phase.ts';
@@ -26,7 +27,7 @@ export function clusterAccess(
     const all = hostsWithRole(spec, 'control-plane');
     const out = new Set((await store.projections.quarantine(cluster)).map(({ host }) => host));
     const { address } = all.find(({ name }) => !out.has(name)) ?? all[0]!;
-    return `https://${address}:${port}`;
+    return `https://${address}:${API_SERVER_PORT}`;
   };
   return {
     async kubeconfig(cluster, spec) {

@@ -66,10 +66,15 @@ function optionChanges(phases: readonly Phase[], spec: ClusterSpec, base: Cluste
   });
   // Also in a new cluster: it sees what hosts ask for, and our worker connects to it.
   if (canonicalJson(base?.spec.proxy ?? null) !== canonicalJson(spec.spec.proxy ?? null)) paths.push('spec.proxy');
-  // A new cluster is what its first spec makes it; where its programs come from then changes no more.
+  // A new cluster is what its first spec makes it; where its programs come from, and whom its nodes obey, then changes no more.
   if (base && base.spec.artifacts.mirror !== spec.spec.artifacts.mirror) paths.push('spec.artifacts.mirror');
+  if (base && canonicalJson(endpointOf(base)) !== canonicalJson(endpointOf(spec))) {
+    paths.push('spec.controlPlane.endpoint');
+  }
   return paths;
 }
+
+const endpointOf = ({ spec }: ClusterSpec): unknown => spec.controlPlane?.endpoint ?? null;
 
 const ownOptions = (options: Options | undefined, phase: string): Record<string, unknown> =>
   options && Object.hasOwn(options, phase) ? options[phase]! : {};

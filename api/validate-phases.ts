@@ -1,5 +1,5 @@
 import { conflictIssues } from '../activities/operations/plan-phases.ts';
-import { choiceIssues } from '../activities/phases/capabilities.ts';
+import { choiceIssues, specIssuesOf } from '../activities/phases/capabilities.ts';
 import { folderIssues } from '../activities/phases/folders.ts';
 import { rawPhaseOptions } from '../activities/phases/options.ts';
 import type { Phase } from '../activities/phases/phase.ts';
@@ -46,6 +46,7 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
         ...folderIssues(cluster, phases),
         ...choiceIssues(cluster, phases),
         ...requirementIssues(cluster, phases),
+        ...specIssuesOf(cluster, phases),
       );
     return issues.length > 0 ? issues.slice(0, MOST_ISSUES) : conflictIssues(cluster, phases);
   };

@@ -3,6 +3,7 @@ import { type Host, host, type SshTarget, sshSettings } from './host.ts';
 import { LIMITS } from './limits.ts';
 import { HOST_FAILURE_POLICIES, OPERATORS_MAY } from './operation.ts';
 import {
+  address,
   cidr,
   cidrContains,
   cidrsOverlap,
@@ -11,6 +12,7 @@ import {
   httpUrl,
   ipv4,
   OPTION_TEXT,
+  port,
   rangeOf,
   version,
 } from './primitives.ts';
@@ -19,6 +21,19 @@ import { proxySettings } from './proxy.ts';
 const OPTION_MESSAGE = 'may have letters, digits, spaces and _.,:=/@%+~*?^<()[]{}- only';
 
 export const API_VERSION = 'kubewright.dev/v1alpha1';
+
+/** Where clients reach the API servers, and which phase makes that so. The provider sets what is not given. */
+export const controlPlaneEndpoint = z
+  .strictObject({
+    provider: dnsLabel
+      .optional()
+      .describe(
+        'Phase that provides the endpoint. Default: host-names without a host; with one load-balancer where hosts have that role, otherwise external',
+      ),
+    host: address.optional().describe('IPv4 address or DNS name'),
+    port: port.optional().describe('TCP port; default: that of the provider'),
+  })
+  .describe('The one address at which nodes, certificates and kubeconfigs reach the API servers');
 
 /** The desired state of one cluster, without the rules that span fields (see `clusterSpec`). */
 export const clusterShape = z.strictObject({
@@ -36,6 +51,11 @@ export const clusterShape = z.strictObject({
         clusterDomain: hostname.max(120).default('cluster.local'),
       })
       .prefault({}),
+    // Without a default: specs of before keep their digests.
+    controlPlane: z
+      .strictObject({ endpoint: controlPlaneEndpoint.optional() })
+      .optional()
+      .describe('What nodes and people know of the control plane'),
     artifacts: z
       .strictObject({
         mirror: httpUrl

@@ -45,12 +45,14 @@ export type PlanPhase = z.infer<typeof planPhase>;
  * in the window: from its first such task until all of its tasks of these phases are done.
  */
 export const planWindow = z.strictObject({
-  /** What is disrupted: `etcd`, `control-plane` or `node`. */
+  /** What is disrupted: `etcd`, `control-plane`, `load-balancer` or `node`. */
   what: z.string().max(40),
   phases: z.array(dnsLabel).min(1).max(64),
   /** Hosts that served before this operation; new ones disrupt nothing. */
   hosts,
   atMost: z.int().min(1).max(LIMITS.hostsPerCluster),
+  /** What has to be done before a host is changed here: clients are changed after what they connect to. Absent: nothing. */
+  after: z.array(need).max(64).optional(),
 });
 export type PlanWindow = z.infer<typeof planWindow>;
 

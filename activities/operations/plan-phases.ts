@@ -39,6 +39,7 @@ function placed(cluster: ClusterSpec, phase: Phase, out: readonly string[]): Pla
   const failoverHosts = isOne ? able.slice(1) : [];
   if (hosts.length === 0) return null;
   if (phase.enabled && !phase.enabled(cluster, phaseOptions(cluster, phase))) return null;
+  if (phase.isIdle?.(cluster)) return null;
   const rollout = phase.rollout ?? 'together';
   return {
     name: phase.name,

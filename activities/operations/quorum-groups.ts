@@ -6,6 +6,8 @@ import { majority, type QuorumGroup } from '../../contracts/quorum.ts';
 const ROLES: readonly { role: Role; what: string; least: (count: number) => number }[] = [
   { role: 'etcd', what: 'etcd members', least: majority },
   { role: 'control-plane', what: 'control planes', least: () => 1 },
+  // Clients reach the API servers through them.
+  { role: 'load-balancer', what: 'load balancers', least: () => 1 },
   // Every node pulls its images from it, and every other host follows its time.
   { role: 'registry', what: 'registry hosts', least: () => 1 },
   { role: 'time-server', what: 'time servers', least: () => 1 },

@@ -1,8 +1,11 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
-import type { PlanPhase, PlanWindow } from '../../contracts/plan.ts';
+import type { Need, PlanPhase, PlanWindow } from '../../contracts/plan.ts';
 import type { Disruption, Phase } from '../phases/phase.ts';
 
-/** Hosts that may be changed at once: a number, or a percentage (`10%`) of those that serve, rounded down, one at least. */
+/**
+ * Hosts that may be changed at once: a number, or a percentage (`10%`) of those that serve, rounded down, one at least. In the
+ * order in which a running cluster is changed: what others connect to comes before them.
+ */
 export type WindowSizes = Readonly<Record<Disruption, number | string>>;
 
 /**
@@ -14,12 +17,25 @@ export function windowsOf(
   { cluster, served, sizes }: { cluster: ClusterSpec; served: readonly string[]; sizes: WindowSizes },
 ): PlanWindow[] {
   const serving = new Set(served);
-  return (Object.keys(sizes) as Disruption[]).flatMap((what) => {
+  const order = Object.keys(sizes) as Disruption[];
+  const earlier = (what: Disruption): Need[] =>
+    phases.flatMap(({ phase: { disrupts }, planned }) =>
+      disrupts !== undefined && order.indexOf(disrupts) < order.indexOf(what)
+        ? [{ phase: planned.name, on: 'every-host' as const }]
+        : [],
+    );
+  return order.flatMap((what) => {
     const own = phases.filter(({ phase }) => phase.disrupts === what);
     const named = new Set(own.flatMap(({ planned }) => planned.hosts));
     const hosts = cluster.spec.hosts.map(({ name }) => name).filter((name) => named.has(name) && serving.has(name));
     if (hosts.length === 0) return [];
-    return [{ what, phases: own.map(({ planned }) => planned.name), hosts, atMost: atMost(sizes[what], hosts.length) }];
+    const after = earlier(what);
+    return [
+      {
+        ...{ what, phases: own.map(({ planned }) => planned.name), hosts, atMost: atMost(sizes[what], hosts.length) },
+        ...(after.length > 0 ? { after } : {}),
+      },
+    ];
   });
 }
 

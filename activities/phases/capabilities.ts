@@ -1,8 +1,9 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { type FieldIssue, formatPath } from '../../contracts/issues.ts';
 import { builds, isEnabled } from './desired.ts';
+import { phaseOptions } from './options.ts';
 import { isOfChoice, type Phase } from './phase.ts';
-import { choicesOf, providesOf } from './provides.ts';
+import { choicesOf, offeredCapabilities, providesOf } from './provides.ts';
 
 /** The phases among these that provide something and that the cluster's spec leaves switched on. Throws SPEC_INVALID on wrong options. */
 export const enabledProviders = (cluster: ClusterSpec, phases: readonly Phase[]): Phase[] =>
@@ -17,10 +18,16 @@ export const enabledProvidersOf = (cluster: ClusterSpec, capability: string, pha
  * capability are all phases that declare it. Empty: every choice is made. Pure.
  */
 export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
+  const offered = offeredCapabilities(phases);
   const choices = choicesOf(phases).flatMap((capability) => {
     const providers = enabledProvidersOf(cluster, capability, phases).map(({ name }) => name);
     if (providers.length === 1) return [];
     const known = phases.filter((phase) => providesOf(phase).includes(capability)).map(({ name }) => name);
+    const chosen = offered.get(capability)?.chosen;
+    if (chosen) {
+      const message = `${chosen.by(cluster)} does not provide ${capability}: choose one of ${known.join(', ')}`;
+      return [{ path: chosen.field, message }];
+    }
     if (providers.length === 0) {
       return [
         {
@@ -47,3 +54,11 @@ export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): Fi
   );
   return [...choices, ...perHost];
 }
+
+/** What the phases that are on find wrong with a spec as a whole. Call it with options that are valid. Pure. */
+export const specIssuesOf = (cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] =>
+  phases.flatMap((phase) =>
+    phase.specIssues && builds(phase) && isEnabled(cluster, phase)
+      ? [...phase.specIssues({ cluster, options: phaseOptions(cluster, phase) })]
+      : [],
+  );

@@ -8,6 +8,11 @@ interface CapabilitySpec<Data> {
   choice?: true;
   /** Why another provider cannot take over while pods run, as the end of a sentence; absent: it can. */
   bound?: string;
+  /**
+   * Of a choice that the spec makes with a field of its own: the field, and the phase that it chooses. Providers are then on when
+   * they are chosen. Absent: phases that are on provide it.
+   */
+  chosen?: { field: string; by: (cluster: ClusterSpec) => string };
   /** Data of its provider for other phases. */
   data: z.ZodType<Data>;
 }

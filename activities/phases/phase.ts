@@ -3,6 +3,7 @@ import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { ClientCertificateUse } from '../../contracts/credential-use.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import type { Host, Role } from '../../contracts/host.ts';
+import type { FieldIssue } from '../../contracts/issues.ts';
 import type { Change } from '../../contracts/operation.ts';
 import type { Need } from '../../contracts/plan.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
@@ -24,7 +25,7 @@ import type { Requirements, RequiresView } from './requires.ts';
 export type PhaseHosts = 'all' | Role | 'nodes' | 'one-control-plane' | 'controller';
 
 /** What a change disrupts while it is made. */
-export type Disruption = 'etcd' | 'control-plane' | 'node';
+export type Disruption = 'etcd' | 'control-plane' | 'load-balancer' | 'node';
 
 /** A client certificate of the user for a server of others, PEM. */
 export interface OpenedCertificate {
@@ -181,9 +182,16 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * `when-named`: off unless the spec has it under `spec.phases`, as all providers of a choice but the default one.
    */
   optional?: true | 'when-named';
+  /** It is on and has nothing to do on any host: no task is planned; what it provides, it provides. */
+  isIdle?(cluster: ClusterSpec): boolean;
   /** False leaves the phase out of the plan; default: always in. */
   enabled?(cluster: ClusterSpec, options: z.output<Schema>): boolean;
   options: Schema;
+  /**
+   * What of a spec does not go together for this phase, beside the shape of its options: asked for a spec that is sent, while the
+   * phase is on. Pure.
+   */
+  specIssues?(view: { cluster: ClusterSpec; options: z.output<Schema> }): readonly FieldIssue[];
   /**
    * Every folder that it fills on its hosts: fixed ones, and those that options name. A spec in which a named one is, holds
    * or lies in one of another phase is refused.
@@ -240,7 +248,18 @@ export function definePhase<Schema extends z.ZodType>(spec: PhaseSpec<Schema>): 
   const given = spec as unknown as Phase;
   const offered = given.offers?.map(({ capability }) => capability.name) ?? [];
   const phase = offered.length > 0 ? { ...given, provides: [...(given.provides ?? []), ...offered] } : given;
-  return phase.optional ? switchable(phase) : phase;
+  return chosenBySpec(phase.optional ? switchable(phase) : phase);
+}
+
+/** On where the spec's own field chooses it. */
+function chosenBySpec(phase: Phase): Phase {
+  const chosen = phase.offers?.flatMap(({ capability }) => capability.chosen ?? []) ?? [];
+  if (chosen.length === 0) return phase;
+  return {
+    ...phase,
+    enabled: (cluster, options) =>
+      chosen.every(({ by }) => by(cluster) === phase.name) && (phase.enabled?.(cluster, options) ?? true),
+  };
 }
 
 /** It provides something of which a cluster has exactly one provider; capabilities without an offer are such. */

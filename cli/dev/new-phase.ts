@@ -53,7 +53,9 @@ function offerLines({ name, capability }: Provided): string {
   const fields = Object.entries(properties).map(([field, schema]) => {
     return `      // ${schema.description ?? 'What others go by.'}\n      ${field}: ${exampleOf(schema)},\n`;
   });
-  return `\n  offers: [\n    ${name}.offer(() => ({\n${fields.join('')}    })),\n  ],\n  optional: 'when-named',`;
+  // A choice that the spec makes with a field of its own switches its providers on and off.
+  const optional = capability.chosen ? '' : `\n  optional: 'when-named',`;
+  return `\n  offers: [\n    ${name}.offer(() => ({\n${fields.join('')}    })),\n  ],${optional}`;
 }
 
 /** A value that the schema of a field takes, as source text: the first word, the least number, a name. */
@@ -63,6 +65,7 @@ function exampleOf(schema: JsonField): string {
   const kinds = anyOf?.map((each) => each.type) ?? [];
   if (type === 'null' || kinds.includes('null')) return 'null';
   if (type === 'boolean') return 'false';
+  if (type === 'array') return '[]';
   if (type === 'integer' || type === 'number') return String(minimum);
   return pattern.startsWith('^\\/')
     ? "'/run/example.sock'"

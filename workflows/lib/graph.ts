@@ -50,6 +50,7 @@ export class TaskGraph {
     },
     running: (phase, host) => this.is(taskKey(phase, host), 'running'),
     held: (phase, host) => this.is(taskKey(phase, host), 'held'),
+    met: (need) => this.met(need),
   };
   private inFlight = 0;
 

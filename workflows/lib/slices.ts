@@ -107,7 +107,8 @@ function windowsOf(windows: readonly PlanWindow[], own: ReadonlySet<string>): Pl
 /** The gates of a slice: needs that the slice itself cannot judge, each once. */
 export function gatesOf(slice: Plan): Need[] {
   const gates = new Map<string, Need>();
-  for (const { needs } of slice.phases) {
+  const windows = (slice.windows ?? []).map(({ after = [] }) => after);
+  for (const needs of [...slice.phases.map((phase) => phase.needs), ...windows]) {
     for (const need of needs) if (need.on !== 'same-host') gates.set(gateOf(need), need);
   }
   return [...gates.values()];

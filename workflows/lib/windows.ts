@@ -1,4 +1,4 @@
-import type { Plan, PlanWindow } from '../../contracts/plan.ts';
+import type { Need, Plan, PlanWindow } from '../../contracts/plan.ts';
 import type { GraphTask } from './expand.ts';
 
 /** What a window asks of the graph: pure look-ups. */
@@ -8,6 +8,8 @@ export interface WindowView {
   running(phase: string, host: string): boolean;
   /** It failed and waits for a decision. */
   held(phase: string, host: string): boolean;
+  /** A need that spans hosts is met. */
+  met(need: Need): boolean;
 }
 
 interface Window {
@@ -63,9 +65,12 @@ export class Windows {
     return own.every((each) => !each.inside.has(host) || this.busyBeside(each, host, view) < each.window.atMost);
   }
 
-  /** No host of the task's windows has a failed task: one more host, when nothing else can go on, passes none. */
+  /**
+   * No host of the task's windows has a failed task, and what comes before them is done: one more host, when nothing else can go
+   * on, passes none.
+   */
   isOpen({ phase, host }: GraphTask, view: WindowView): boolean {
-    return this.of(phase, host).every((each) => this.failed(each, view).length === 0);
+    return this.of(phase, host).every((each) => this.failed(each, view).length === 0 && isTurn(each, view));
   }
 
   /** A waiting task starts: its host is in the windows from here on. */
@@ -87,6 +92,7 @@ export class Windows {
     const { window, inside } = each;
     if (this.busyBeside(each, host, view) >= window.atMost) return false;
     if (inside.has(host)) return true;
+    if (!isTurn(each, view)) return false;
     const failed = this.failed(each, view);
     if (failed.some((other) => inside.has(other))) return false;
     const taken = new Set([...inside, ...failed]);
@@ -104,3 +110,6 @@ export class Windows {
     return window.hosts.filter((host) => window.phases.some((phase) => view.held(phase, host)));
   }
 }
+
+/** All that has to be done before the first host of the window is changed is done. */
+const isTurn = ({ window }: Window, view: WindowView): boolean => (window.after ?? []).every((need) => view.met(need));

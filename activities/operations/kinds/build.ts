@@ -3,10 +3,14 @@ import { defineOperation, someHosts, somePhases } from '../operation-kind.ts';
 import { askedHosts } from '../plan-phases.ts';
 import type { WindowSizes } from '../windows.ts';
 
-/** Members and API servers one after the other: of three members, two have to serve. Of the nodes, what the policy allows. */
+/**
+ * Members, API servers and load balancers one after the other: of three members, two have to serve. Then of the nodes, which
+ * connect to all of them, what the policy allows.
+ */
 const sizes = ({ spec }: ClusterSpec): WindowSizes => ({
   etcd: 1,
   'control-plane': 1,
+  'load-balancer': 1,
   node: spec.policy.maxUnavailableNodes ?? '10%',
 });
 

@@ -18,6 +18,7 @@ import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
 import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { type Resource, secretText } from '../../resources/resource.ts';
+import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import type { PhaseContext } from '../phase.ts';
 import { admissionConfig } from './admission-config.ts';
@@ -52,7 +53,13 @@ export async function controlPlaneFiles(
   const { podCidr, serviceCidr, clusterDomain } = cluster.spec.network;
   const leaf = (name: string, request: Parameters<typeof pki.leaf>[0]) => leafFiles(pki, request, `${PKI}/${name}`);
 
-  const own = await leaf('apiserver', identities.apiServerServer(cluster, host, names(options)));
+  const names = [
+    API_SERVERS_HOSTNAME,
+    ...context.offer(controlPlaneEndpoint).certificateNames,
+    ...options.certificateNames,
+  ];
+  // The name for all of them too while there is one only: others come and go.
+  const own = await leaf('apiserver', identities.apiServerServer(cluster, host, names));
   const kubelets = await leaf('apiserver-kubelet-client', identities.apiServerKubeletClient(host));
   const etcdClient = await leaf('apiserver-etcd-client', identities.apiServerEtcdClient(host));
   const frontProxy = await leaf('front-proxy-client', identities.frontProxyClient(host));
@@ -175,13 +182,6 @@ export async function controlPlaneFiles(
     },
   };
 }
-
-/** The name for all of them too while there is one only: others come and go. */
-const names = ({ endpoint, certificateNames }: MasterOptions): string[] => [
-  API_SERVERS_HOSTNAME,
-  ...(endpoint === undefined ? [] : [endpoint]),
-  ...certificateNames,
-];
 
 /**
  * Every member; the one on this host, if there is one, first. The others by their names in /etc/hosts: another machine in

@@ -5,14 +5,12 @@ import { CURL } from '../../host/direct.ts';
 import { kubernetesBinaries } from '../../kube/binaries.ts';
 import { installAll } from '../../kube/install.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
-import { apiServersHost, internalIpv4 } from '../../kube/network.ts';
+import { internalIpv4 } from '../../kube/network.ts';
 import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, KUBERNETES_DIR, SCHEDULER_PORT } from '../../kube/paths.ts';
 import { bootstrapRbac } from '../../kube/rbac.ts';
 import { daemonUnit } from '../../render/unit.ts';
 import { manifests } from '../../resources/manifests.ts';
 import { service } from '../../resources/service.ts';
-import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
-import type { OfferView } from '../capability.ts';
 import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
 import { extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase } from '../phase.ts';
@@ -23,11 +21,7 @@ import { ENCRYPTION_PROVIDERS } from './encryption-config.ts';
 import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles } from './files.ts';
 
 const options = z.strictObject({
-  endpoint: address
-    .optional()
-    .describe(
-      'Address at which nodes reach the API servers, such as a load balancer; default: the control planes in turn',
-    ),
+  endpoint: address.optional().describe('Earlier form of spec.controlPlane.endpoint.host with provider external'),
   certificateNames: z.array(address).max(32).default([]).describe('More names in the certificate of the API server'),
   encryption: z.enum(ENCRYPTION_PROVIDERS).default('secretbox').describe('How Secrets are encrypted at rest in etcd'),
   audit: z
@@ -56,13 +50,6 @@ export default definePhase({
   name: 'master',
   title: 'Control plane',
   hosts: 'control-plane',
-  offers: [
-    controlPlaneEndpoint.offer(({ cluster, options }: OfferView<MasterOptions>) => ({
-      host: options.endpoint ?? apiServersHost(cluster),
-      port: API_SERVER_PORT,
-      forClients: options.endpoint !== undefined,
-    })),
-  ],
   needs: [
     { phase: 'binaries', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },
@@ -81,6 +68,11 @@ export default definePhase({
       listens('kube-scheduler', SCHEDULER_PORT, []),
     ],
   }),
+  specIssues: ({ cluster, options: { endpoint } }) => {
+    const host = cluster.spec.controlPlane?.endpoint?.host ?? endpoint;
+    if (endpoint === undefined || endpoint === host) return [];
+    return [{ path: 'spec.phases.master.endpoint', message: `remove it: spec.controlPlane.endpoint.host is ${host}` }];
+  },
   folders: ({ apiServer, controllerManager, scheduler }) => [
     ...[AUDIT_DIR, KUBERNETES_DIR, VOLUME_PLUGINS].map((path) => ({ path })),
     ...flagFolders(apiServer.extraArgs, ['apiServer', 'extraArgs'], [AUDIT_DIR]),

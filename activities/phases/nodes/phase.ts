@@ -51,6 +51,9 @@ export default definePhase({
     { phase: 'container-runtime', on: 'same-host' },
     { phase: 'binaries', on: 'same-host' },
     // A kubelet that finds no API server tries again in ever longer steps, and pods without their images likewise.
+    { phase: 'master', on: 'any-host' },
+    // Its provider may run on the node itself, or on others.
+    { phase: 'control-plane-endpoint', on: 'same-host' },
     { phase: 'control-plane-endpoint', on: 'any-host' },
     { phase: 'registry', on: 'every-host' },
   ],

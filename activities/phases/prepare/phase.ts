@@ -2,11 +2,9 @@ import type { z } from 'zod';
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
-import type { Host } from '../../../contracts/host.ts';
 import { ipv4 } from '../../../contracts/primitives.ts';
 import { formatMarker, markerOf, OWNERSHIP_MARKER } from '../../host/ownership-marker.ts';
 import { isContainer } from '../../kube/container-host.ts';
-import { apiServersInTurn, hasApiServersName } from '../../kube/network.ts';
 import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, PROXY_ENV, REGISTRY_HOSTNAME } from '../../kube/paths.ts';
 import { directServers, proxyEnvironment } from '../../kube/proxy.ts';
 import { absent } from '../../resources/absent.ts';
@@ -69,7 +67,8 @@ export default definePhase({
     const requirements = requirementsOn(cluster, host, context.phases.values());
     return [
       ...(context.options.hostname ? [hostnameIs(host.name)] : []),
-      hostsEntries([...clusterNames(cluster), ...apiServersName(cluster, host)]),
+      // Up to version 0.1 this block had the name of the API servers too.
+      hostsEntries(clusterNames(cluster), { moves: { name: API_SERVERS_HOSTNAME, block: 'host-names' } }),
       directory(KUBEWRIGHT_DIR),
       file(OWNERSHIP_MARKER, formatMarker(await markerOf(cluster, context.pki))),
       ...(cleansLeftovers(cluster, host) ? [foreignLeftovers(unitsOf(requirements))] : []),
@@ -133,10 +132,4 @@ function clusterNames(cluster: ClusterSpec): { address: string; names: string[] 
       address: internalAddress(each),
       names: each === registry ? [each.name, REGISTRY_HOSTNAME] : [each.name],
     }));
-}
-
-/** A line per API server, for resolvers take the addresses of a name in the order of its lines. */
-function apiServersName(cluster: ClusterSpec, host: Host): { address: string; names: string[] }[] {
-  if (!hasApiServersName(cluster)) return [];
-  return apiServersInTurn(cluster, host).map((address) => ({ address, names: [API_SERVERS_HOSTNAME] }));
 }

@@ -5,6 +5,7 @@ import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { sampleCluster } from '../../golden/golden.ts';
 import { makePlan } from '../../support/plans.ts';
+import { everyHost } from '../../support/temporal-plan.ts';
 
 const input: OperationInput = {
   kind: 'build',
@@ -139,6 +140,7 @@ describe('windows of a build', () => {
     phase('kubelets', { hosts: 'worker', disrupts: 'node' }),
     phase('quiet', { hosts: 'worker' }),
   ];
+  const clientsLast = [everyHost('members'), everyHost('servers')];
   const windows = (policy: object, served = ['cp-1', ...names]) =>
     makePlan(input, sampleCluster({ hosts, policy }), phases, { served }).windows;
 
@@ -150,14 +152,14 @@ describe('windows of a build', () => {
   ])('policy %o: %i nodes at once, and always one member and one server', (policy, nodes) => {
     expect(windows(policy)).toEqual([
       { what: 'etcd', phases: ['members'], hosts: ['cp-1'], atMost: 1 },
-      { what: 'control-plane', phases: ['servers'], hosts: ['cp-1'], atMost: 1 },
-      { what: 'node', phases: ['kubelets'], hosts: names, atMost: nodes },
+      { what: 'control-plane', phases: ['servers'], hosts: ['cp-1'], atMost: 1, after: [everyHost('members')] },
+      { what: 'node', phases: ['kubelets'], hosts: names, atMost: nodes, after: clientsLast },
     ]);
   });
 
   it('hosts that are new are in no window, and the share is one of those that serve', () => {
     expect(windows({}, names.slice(0, 10))).toEqual([
-      { what: 'node', phases: ['kubelets'], hosts: names.slice(0, 10), atMost: 1 },
+      { what: 'node', phases: ['kubelets'], hosts: names.slice(0, 10), atMost: 1, after: clientsLast },
     ]);
     expect(windows({}, [])).toBeUndefined();
   });

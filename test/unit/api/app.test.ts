@@ -170,6 +170,7 @@ it('phases carry the JSON schema of their options', async () => {
         options: { type: 'object', properties: { backend: { enum: ['vxlan', 'host-gw'] } } },
       },
       { name: 'master', hosts: 'control-plane' },
+      { name: 'host-names', hosts: 'all' },
     ],
   });
 });

@@ -55,11 +55,23 @@ export const phases = [
     title: 'Control plane',
     hosts: 'control-plane',
     needs: [{ phase: 'prepare', on: 'same-host' }],
+    timeouts,
+    expectedMs: 100,
+    options: z.strictObject({}),
+  }),
+  definePhase({
+    name: 'host-names',
+    title: 'Names of API servers',
+    hosts: 'all',
+    isIdle: () => true,
+    needs: [{ phase: 'prepare', on: 'same-host' }],
     offers: [
       controlPlaneEndpoint.offer(({ cluster }) => ({
         host: apiServersHost(cluster),
         port: 6443,
         forClients: false,
+        certificateNames: [],
+        drainSeconds: 0,
       })),
     ],
     timeouts,

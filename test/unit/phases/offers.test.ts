@@ -52,11 +52,13 @@ test('what is offered follows the options, also those of one host', () => {
   expect([driver(), driver(0), driver(1)]).toEqual(['cgroupfs', 'cgroupfs', 'systemd']);
   const endpoint = (phases: Record<string, Record<string, unknown>>) =>
     offerOf({ cluster: sampleCluster({ phases }), phases: real }, controlPlaneEndpoint);
-  expect(endpoint({})).toEqual({ host: '10.20.0.11', port: 6443, forClients: false });
+  const whole = { port: 6443, certificateNames: [], drainSeconds: 0 };
+  expect(endpoint({})).toEqual({ ...whole, host: '10.20.0.11', forClients: false });
   expect(endpoint({ master: { endpoint: 'api.example.com' } })).toEqual({
+    ...whole,
     host: 'api.example.com',
-    port: 6443,
     forClients: true,
+    certificateNames: ['api.example.com'],
   });
 });
 

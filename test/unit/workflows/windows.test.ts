@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Plan, PlanWindow } from '../../../contracts/plan.ts';
 import { TaskGraph } from '../../../workflows/lib/graph.ts';
-import { slicesOf } from '../../../workflows/lib/slices.ts';
+import { gatesOf, slicesOf } from '../../../workflows/lib/slices.ts';
 import { everyHost, planOf, sameHost } from '../../support/temporal-plan.ts';
 import { plansOf } from './plans.ts';
 
@@ -170,4 +170,67 @@ it('slices have their share of a window, one host at least; hosts of a window fo
     const node = slice.windows!.find(({ what }) => what === 'node')!;
     expect([node.hosts, node.atMost]).toEqual([hosts, Math.max(1, Math.floor(hosts.length / 10))]);
   }
+});
+
+describe('a window after others', () => {
+  const three = HOSTS.slice(0, 3);
+  const plan = windowed(
+    planOf('c', [
+      { name: 'master', hosts: three },
+      { name: 'nodes', hosts: HOSTS },
+    ]),
+    [
+      { what: 'control-plane', phases: ['master'], hosts: three, atMost: 1 },
+      { what: 'node', phases: ['nodes'], hosts: HOSTS, atMost: 2, after: [everyHost('master')] },
+    ],
+  );
+
+  it('no client is changed before the last server is, whichever probe ends first', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { minLength: 1 }), (picks) => {
+        let turn = 0;
+        const pick = () => picks[turn++ % picks.length]!;
+        const { changed, graph } = play(plan, { differ: () => true, pick });
+        expect(graph.finished).toBe(true);
+        expect(changed.slice(0, 3).every((key) => key.startsWith('master:'))).toBe(true);
+      }),
+    );
+  });
+
+  it('a client with nothing to change waits for no server', () => {
+    const graph = new TaskGraph(plan);
+    for (const { key } of graph.next()) if (key.startsWith('nodes:')) graph.done(key);
+    expect(graph.is('nodes:h1', 'done')).toBe(true);
+  });
+
+  it('a server that failed keeps the clients as they are, until it is retried or left out', () => {
+    const { graph, changed } = play(plan, { differ: () => true, fails: (key) => key === 'master:h3' });
+    expect(changed).toEqual(['master:h1', 'master:h2']);
+    graph.skip('master:h3');
+    graph.skip('nodes:h3');
+    expect(graph.next().map(({ key }) => key)).toEqual(['nodes:h1', 'nodes:h2']);
+  });
+
+  it('a slice asks the operation: what comes before is a gate of it', () => {
+    const many = Array.from({ length: 60 }, (_, index) => `w${index}`);
+    const large: Plan = {
+      ...planOf('c', [
+        { name: 'master', hosts: three },
+        { name: 'nodes', hosts: many },
+      ]),
+      tasksPerWorkflow: 20,
+      windows: [
+        { what: 'control-plane', phases: ['master'], hosts: three, atMost: 1 },
+        { what: 'node', phases: ['nodes'], hosts: many, atMost: 6, after: [everyHost('master')] },
+      ],
+    };
+    const [slice] = slicesOf(large);
+    expect(gatesOf(slice!.plan)).toEqual([everyHost('master')]);
+    let isOpen = false;
+    const graph = new TaskGraph(slice!.plan, { gate: () => isOpen });
+    for (const { key } of graph.next()) graph.awaitWindow(key);
+    expect(graph.next()).toEqual([]);
+    isOpen = true;
+    expect(graph.next()).toHaveLength(slice!.plan.windows!.at(-1)!.atMost);
+  });
 });
