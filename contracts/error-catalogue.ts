@@ -578,6 +578,13 @@ export const ERRORS = {
     'A systemd unit is not running',
     'Read the last lines of its journal in the evidence, correct the cause, then retry the host.',
   ),
+  CONFIG_REFUSED: entry(
+    'phase',
+    false,
+    502,
+    'A program refuses its new configuration',
+    'The old configuration stays in use. Read what the program said in the evidence, change the options that it is about, then build again.',
+  ),
   VERIFY_FAILED: entry(
     'phase',
     true,

@@ -49,7 +49,8 @@ export function firewallNeeds(
         a.protocol.localeCompare(b.protocol) ||
         (a.what === b.what ? a.port - b.port : a.what < b.what ? -1 : 1),
     );
-  const openings = ports
+  const protocols = requirements.flatMap((each) => each.protocols ?? []);
+  const openings = [...ports, ...protocols.map((each) => ({ ...each, port: null }))]
     .map(
       ({ protocol, port, what, from }): Opening => ({
         ...{ protocol, port, what },

@@ -7,8 +7,7 @@ const unique = (names: readonly string[]): string[] => [...new Set(names)].sort(
 
 /** The packages of each family, each once. Pure. */
 export function requiredPackages(requirements: readonly PhaseRequirements[]): RequiredPackages {
-  const union = (family: keyof RequiredPackages) =>
-    unique(requirements.flatMap(({ packages }) => packages?.[family] ?? []));
+  const union = (family: 'apt' | 'dnf') => unique(requirements.flatMap(({ packages }) => packages?.[family] ?? []));
   return { apt: union('apt'), dnf: union('dnf') };
 }
 
@@ -125,5 +124,7 @@ const portConflicts = (requirements: readonly PhaseRequirements[]): string[] =>
     const other = others.find(({ what, holder }) => what !== first!.what || holder !== first!.holder);
     if (!other) return [];
     const words = [first!, other].map(({ phase, what }) => `${what} of the phase ${phase}`);
-    return [`the port ${port} cannot be that of two programs: ${words.join(' and ')}`];
+    const setting = first!.setting ?? other.setting;
+    const hint = setting === undefined ? '' : `; set ${setting} to another port`;
+    return [`the port ${port} cannot be that of two programs: ${words.join(' and ')}${hint}`];
   });

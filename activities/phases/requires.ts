@@ -11,6 +11,8 @@ import { placementOf } from './placement.ts';
 export interface RequiredPackages {
   apt: readonly string[];
   dnf: readonly string[];
+  /** The phase itself installs them, after files that keep them from starting with settings of the distribution: `prepare` does not. */
+  deferred?: true;
 }
 
 /** A kernel module. `prepare` loads those with `load` now and at each boot; the kernel loads others when they are used. */
@@ -71,6 +73,37 @@ export interface RequiredPort {
   from: readonly PacketSource[];
   /** Where it listens, when that is not on the hosts of the phase: pods with the network of their node, say. */
   on?: PhaseHosts;
+  /** The field of the spec that changes it, for the message of a clash. */
+  setting?: string;
+}
+
+/** Packets of an IP protocol without ports that other hosts send: `vrrp` is protocol 112. */
+export interface RequiredProtocol {
+  protocol: 'vrrp';
+  /** What sends and receives them, for messages and rules. */
+  what: string;
+  from: readonly PacketSource[];
+}
+
+/**
+ * An IPv4 address that moves between hosts by VRRP. Before one of them holds it, nothing else may answer for it, or send VRRP
+ * with its router id.
+ */
+export interface RequiredVirtualAddress {
+  address: string;
+  /** Its interface; null: the one that has a network with the address. */
+  link: string | null;
+  /** VRRP's virtual router id, 1 to 255. */
+  routerId: number;
+  /** Addresses of the hosts that share it. */
+  holders: readonly string[];
+  /** Seconds between two advertisements. */
+  advertSeconds: number;
+  /** A file of ours that has the address and the router id once the host takes part, and the unit that then runs. */
+  config: string;
+  unit: string;
+  /** What needs it, for messages. */
+  what: string;
 }
 
 /** Rules that the phase's programs make in the packet filter by themselves: preflight reads none of them as those of a firewall. */
@@ -109,6 +142,8 @@ export interface Requirements {
   swapOff?: boolean;
   cgroups?: RequiredCgroups;
   ports?: readonly RequiredPort[];
+  protocols?: readonly RequiredProtocol[];
+  virtualAddresses?: readonly RequiredVirtualAddress[];
   /** Whose packets a host has to pass on: those of `pods` to anywhere, those of others to pods. */
   forwards?: readonly PacketSource[];
   ownRules?: OwnRules;

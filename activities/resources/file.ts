@@ -4,6 +4,7 @@ import { type FileState, fileStateProbe, fileStatesProbe, parseFileState, splitF
 import { entryKey } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { defineKind, type Fragment, plainText, type Resource, resourceKey, type Text } from './resource.ts';
+import { shCode } from './sh-code.ts';
 
 export interface FileResource extends Resource {
   readonly kind: 'file';
@@ -11,17 +12,47 @@ export interface FileResource extends Resource {
   readonly mode: number;
   readonly owner: string;
   readonly group: string;
+  readonly check?: readonly string[];
 }
 
-/** A plain file with just this content, replaced atomically. Missing parent directories are made (0755, root). */
+/** The word of `check` in whose place the path of the new content comes. */
+export const CANDIDATE = '{}';
+
+/**
+ * A plain file with just this content, replaced atomically. Missing parent directories are made (0755, root).
+ * `check`: argv of a program that reads the new content, at the path in the place of CANDIDATE beside the file. When it
+ * fails the old file stays, and CONFIG_REFUSED has what it printed. The program has to be on the host before.
+ */
 export function file(
   path: string,
   content: Text,
-  options: { mode?: number; owner?: string; group?: string } = {},
+  options: { mode?: number; owner?: string; group?: string; check?: readonly string[] } = {},
 ): FileResource {
-  const { mode = 0o644, owner = 'root', group = 'root' } = options;
-  return { kind: 'file', id: absolute(path), content, mode, owner, group };
+  const { mode = 0o644, owner = 'root', group = 'root', check } = options;
+  return { kind: 'file', id: absolute(path), content, mode, owner, group, ...(check ? { check } : {}) };
 }
+
+/** How long a check of a configuration may take: it may have to resolve names. */
+const CHECK_MS = 30_000;
+
+/** sh that puts the content beside the file, asks its program, and only then replaces the file. */
+function checked({ id, check = [], mode, owner, group }: FileResource, number: number, sum: string, quote: Quote) {
+  const candidate = `${id.slice(0, id.lastIndexOf('/') + 1)}.${id.slice(id.lastIndexOf('/') + 1)}.kubewright-candidate`;
+  const argv = check.map((word) => quote(word === CANDIDATE ? candidate : word)).join(' ');
+  const message = `${check[0] ?? ''} refuses the new ${id}; the file is as it was`;
+  return [
+    `put ${number} ${quote(candidate)} ${octal(mode)} ${quote(owner)} ${quote(group)} ${sum}`,
+    `if ! kw_says=$(${argv} 2>&1); then`,
+    `  rm -f -- ${quote(candidate)}`,
+    `  kw_fail ${shCode('CONFIG_REFUSED')} ${quote(message)}`,
+    `  printf '%s\\n' "$kw_says" | tail -n 25`,
+    '  exit 1',
+    'fi',
+    `mv -f -T -- ${quote(candidate)} ${quote(id)}`,
+  ].join('\n');
+}
+
+type Quote = (word: string) => string;
 
 /** Where versions up to 0.1 noted files of others that they took away, without `foreign`; prepare places none there. */
 const FOREIGN = /^\/etc\/(?:cni\/net\.d|systemd\/system\/[^/]+\.d)\//;
@@ -69,6 +100,7 @@ export default defineKind<FileResource, FileState>({
       };
     }
     const number = payload(plainText(content));
+    if (resource.check) return { script: checked(resource, number, sum, quote), timeoutMs: CHECK_MS };
     return { script: `put ${number} ${quote(id)} ${octal(mode)} ${quote(owner)} ${quote(group)} ${sum}` };
   },
 

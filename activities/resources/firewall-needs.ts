@@ -1,7 +1,9 @@
 /** Packets that a host's firewall must let in for the cluster to work. */
 export interface Opening {
-  protocol: 'tcp' | 'udp';
-  port: number;
+  /** `vrrp`: IP protocol 112, which has no ports. */
+  protocol: 'tcp' | 'udp' | 'vrrp';
+  /** null: of a protocol without ports. */
+  port: number | null;
   /** What listens there. */
   what: string;
   /** Who asks, as IPv4 addresses and ranges, each once. */
@@ -27,6 +29,7 @@ export function portsBySource(
 ): { source: string; protocol: 'tcp' | 'udp'; ports: number[]; what: string }[] {
   const found = new Map<string, { source: string; protocol: 'tcp' | 'udp'; ports: Map<number, string> }>();
   for (const { protocol, port, what, sources } of openings) {
+    if (protocol === 'vrrp' || port === null) continue;
     for (const source of sources) {
       const key = `${protocol} ${source}`;
       const entry = found.get(key) ?? { source, protocol, ports: new Map<number, string>() };
@@ -39,4 +42,13 @@ export function portsBySource(
     ports: [...ports.keys()].sort((a, b) => a - b),
     what: [...new Set(ports.values())].join(', '),
   }));
+}
+
+/** Who sends packets of a protocol without ports: source and what for, each source once. Pure. */
+export function vrrpSources(openings: readonly Opening[]): { source: string; what: string }[] {
+  const found = new Map<string, string>();
+  for (const { protocol, what, sources } of openings) {
+    if (protocol === 'vrrp') for (const source of sources) found.set(source, what);
+  }
+  return [...found].map(([source, what]) => ({ source, what }));
 }

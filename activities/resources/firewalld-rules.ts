@@ -1,5 +1,5 @@
 import { digestOfParts } from './digest.ts';
-import { type FirewallNeeds, portsBySource } from './firewall-needs.ts';
+import { type FirewallNeeds, portsBySource, vrrpSources } from './firewall-needs.ts';
 import { entryKey } from './ledger.ts';
 import { LEDGER } from './paths.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
@@ -8,7 +8,7 @@ export interface FirewalldRulesResource extends Resource {
   readonly kind: 'firewalld-rules';
   /** The host's address: its interface's zone gets the rules. */
   readonly address: string;
-  /** `10.0.0.2 6443/tcp`: who may reach which port. */
+  /** `10.0.0.2 6443/tcp`: who may reach which port; `10.0.0.2 vrrp`: who may send packets of that protocol. */
   readonly ports: readonly string[];
   /** Sources of the zone `trusted`: pods, whose packets are also passed on from there. */
   readonly trusted: readonly string[];
@@ -25,14 +25,16 @@ interface FirewalldState {
 }
 
 const KIND = 'firewalld-rules';
-/** `public/10.0.0.2 6443/tcp`, `trusted/10.244.0.0/16`: what one entry of the ledger is about. */
-const ID = /^([A-Za-z0-9_-]{1,40})\/([0-9./]{7,18})(?: (\d{1,5})\/(tcp|udp))?$/;
+/** `public/10.0.0.2 6443/tcp`, `public/10.0.0.2 vrrp`, `trusted/10.244.0.0/16`: what one entry of the ledger is about. */
+const ID = /^([A-Za-z0-9_-]{1,40})\/([0-9./]{7,18})(?: (?:(\d{1,5})\/(tcp|udp)|(vrrp)))?$/;
 const TRUSTED = 'trusted';
 /** One call of firewall-cmd takes 0.3 s, and longer with many rules. */
 const CALL_MS = 30_000;
 
 const richRule = (source: string, port: string, protocol: string): string =>
   `rule family="ipv4" source address="${source}" port port="${port}" protocol="${protocol}" accept`;
+const protocolRule = (source: string, protocol: string): string =>
+  `rule family="ipv4" source address="${source}" protocol value="${protocol}" accept`;
 
 /**
  * Rules of firewalld for what a host must let in and pass on, in force and for good; nothing where firewalld does not run.
@@ -43,17 +45,24 @@ export function firewalldRules({ openings, passages }: FirewallNeeds, address: s
     kind: KIND,
     id: 'firewalld',
     address,
-    ports: portsBySource(openings).flatMap(({ source, protocol, ports }) =>
-      ports.map((port) => `${source} ${port}/${protocol}`),
-    ),
+    ports: [
+      ...portsBySource(openings).flatMap(({ source, protocol, ports }) =>
+        ports.map((port) => `${source} ${port}/${protocol}`),
+      ),
+      ...vrrpSources(openings).map(({ source }) => `${source} vrrp`),
+    ],
     trusted: passages.flatMap(({ from, inside }) => (inside ? [from] : [])),
   };
 }
 
 /** The words of firewall-cmd for an id, without `--add-` or `--remove-`. */
 function wordsOf(id: string): { zone: string; kind: 'rich-rule' | 'source'; value: string; line: string } | null {
-  const [, zone, source, port, protocol] = ID.exec(id) ?? [];
+  const [, zone, source, port, protocol, portless] = ID.exec(id) ?? [];
   if (zone === undefined || source === undefined) return null;
+  if (portless !== undefined) {
+    const rule = protocolRule(source, portless);
+    return { zone, kind: 'rich-rule', value: rule, line: rule };
+  }
   if (port === undefined) return { zone, kind: 'source', value: source, line: `${TRUSTED} ${source}` };
   const rule = richRule(source, port, protocol ?? '');
   return { zone, kind: 'rich-rule', value: rule, line: rule };

@@ -1,6 +1,6 @@
 import { digestOfParts } from './digest.ts';
 import type { FirewallNeeds } from './firewall-needs.ts';
-import { portsBySource } from './firewall-needs.ts';
+import { portsBySource, vrrpSources } from './firewall-needs.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
 
 export interface UfwRulesResource extends Resource {
@@ -38,11 +38,15 @@ export function ufwRules({ openings, passages }: FirewallNeeds): UfwRulesResourc
       return { rule, comment: `${MARK}: ${what}` };
     });
   });
+  const protocols = vrrpSources(openings).map(({ source, what }) => ({
+    rule: `allow from ${ufwAddress(source)} proto vrrp`,
+    comment: `${MARK}: ${what}`,
+  }));
   const routes = passages.map(({ from, to }) => ({
     rule: `route allow${from === ANY_SOURCE ? '' : ` from ${ufwAddress(from)}`}${to === null ? '' : ` to ${ufwAddress(to)}`}`,
     comment: `${MARK}: pods`,
   }));
-  return { kind: 'ufw-rules', id: 'ufw', rules: [...ports, ...routes] };
+  return { kind: 'ufw-rules', id: 'ufw', rules: [...ports, ...protocols, ...routes] };
 }
 
 const ANY_SOURCE = '0.0.0.0/0';
@@ -50,7 +54,7 @@ const ufwAddress = (source: string): string => source.replace(/\/32$/, '');
 
 /** Only rules of the shapes that we make are ever deleted. */
 const OUR_SHAPES =
-  /^(allow [0-9,]+\/(tcp|udp)|allow from [0-9./]+ to any port [0-9,]+ proto (tcp|udp)|route allow( from [0-9./]+)?( to [0-9./]+)?)$/;
+  /^(allow [0-9,]+\/(tcp|udp)|allow from [0-9./]+ to any port [0-9,]+ proto (tcp|udp)|allow from [0-9./]+ proto vrrp|route allow( from [0-9./]+)?( to [0-9./]+)?)$/;
 
 const changesOf = (resource: UfwRulesResource, { active, rules }: UfwState) => {
   if (!active) return { missing: [], stale: [] };

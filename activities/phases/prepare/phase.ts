@@ -76,7 +76,7 @@ export default definePhase({
       // Before the first package.
       await proxyEnvironment(context, { path: PROXY_ENV, endpoint: context.offer(controlPlaneEndpoint).host }),
       // One run of the package manager for all phases. Each asks for its own as well: this saves time, nothing depends on it.
-      packages(requiredPackages(requirements), directServers(cluster)),
+      packages(requiredPackages(requirements.filter(({ packages }) => !packages?.deferred)), directServers(cluster)),
       ...kernel(context, requirements),
     ];
   },

@@ -37,7 +37,7 @@ function wantedOf({ cluster, host, requirements }: CheckHost): Wanted[] {
     sources.slice(0, MAX_SOURCES).map((source) => ({
       packet: { hook: 'input' as const, source: one(source), destination, protocol, port },
       source,
-      what: `${port}/${protocol} (${what})`,
+      what: port === null ? `${protocol} (${what})` : `${port}/${protocol} (${what})`,
     })),
   );
   const passes = passages.slice(0, MAX_SOURCES).flatMap(({ from, to }) =>
@@ -171,7 +171,7 @@ function example(chain: Chain, lost: readonly Lost[]): string {
       ? `iptables -I ${name} -s ${from} -j ACCEPT; iptables -I ${name} -d ${from} -j ACCEPT`
       : `nft insert rule ${table} ${name} ip saddr ${from} accept; nft insert rule ${table} ${name} ip daddr ${from} accept`;
   }
-  const asks = new Map<string, { protocol: string; port: number; sources: string[] }>();
+  const asks = new Map<string, { protocol: string; port: number | null; sources: string[] }>();
   for (const { packet, source } of lost) {
     const key = `${packet.protocol} ${packet.port}`;
     const ask = asks.get(key) ?? { protocol: packet.protocol, port: packet.port, sources: [] };
@@ -179,15 +179,25 @@ function example(chain: Chain, lost: readonly Lost[]): string {
     asks.set(key, ask);
   }
   const groups = new Map<string, number[]>();
+  const portless: string[] = [];
   for (const { protocol, port, sources } of asks.values()) {
+    if (port === null) {
+      portless.push(
+        legacy
+          ? `iptables -I ${name} -s ${list(sources)} -p ${protocol} -j ACCEPT`
+          : `nft insert rule ${table} ${name} ip saddr ${list(sources)} ip protocol ${protocol} accept`,
+      );
+      continue;
+    }
     const key = legacy
       ? `iptables -I ${name} -s ${list(sources)} -p ${protocol} -m multiport --dports `
       : `nft insert rule ${table} ${name} ip saddr ${list(sources)} ${protocol} dport `;
     groups.set(key, [...(groups.get(key) ?? []), port]);
   }
-  return [...groups]
-    .map(([words, ports]) =>
+  return [
+    ...[...groups].map(([words, ports]) =>
       legacy ? `${words}${ports.join(',')} -j ACCEPT` : `${words}{ ${ports.join(', ')} } accept`,
-    )
-    .join('; ');
+    ),
+    ...portless,
+  ].join('; ');
 }

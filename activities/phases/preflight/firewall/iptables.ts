@@ -15,7 +15,8 @@ function wordsOf(line: string): string[] {
 }
 
 /** `22`, `22,80`, `30000:32767`. */
-function hasPort(list: string, port: number): Truth {
+function hasPort(list: string, port: number | null): Truth {
+  if (port === null) return 'no';
   return truth(
     list.split(',').some((each) => {
       const [first = '', last = first] = each.split(':');
@@ -31,7 +32,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   '-s': (value, { source }) => isIn(source, value),
   '-d': (value, { destination }) => isIn(destination, value),
   '-p': (value, { protocol }) =>
-    truth(value === protocol || value === 'all' || value === { tcp: '6', udp: '17' }[protocol]),
+    truth(value === protocol || value === 'all' || value === { tcp: '6', udp: '17', vrrp: '112' }[protocol]),
   // From another machine, or from a pod.
   '-i': (value) => (value === 'lo' ? 'no' : 'maybe'),
   '-o': (value) => (value === 'lo' ? 'no' : 'maybe'),

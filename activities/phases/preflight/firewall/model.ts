@@ -5,8 +5,9 @@ export interface Packet {
   hook: 'input' | 'forward';
   source: string;
   destination: string;
-  protocol: 'tcp' | 'udp';
-  port: number;
+  protocol: 'tcp' | 'udp' | 'vrrp';
+  /** null: of a protocol without ports. */
+  port: number | null;
 }
 
 /** Whether a rule is about a packet; `maybe`: it asks for something that is not known here (an interface, a mark). */

@@ -39,6 +39,9 @@ function valueOf(left: unknown, packet: Packet): string | number | null | undefi
   return undefined;
 }
 
+/** nft prints the number of a protocol where /etc/protocols does not name it. */
+const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, vrrp: 112 };
+
 /** Does a value, or one of a set, stand on the right side? */
 function holds(right: unknown, value: string | number, sets: Sets): Truth {
   if (typeof right === 'string' && right.startsWith('@')) {
@@ -46,7 +49,7 @@ function holds(right: unknown, value: string | number, sets: Sets): Truth {
     return elements ? some(elements.map((each) => holds(each, value, sets))) : 'maybe';
   }
   if (Array.isArray(right)) return some(right.map((each) => holds(each, value, sets)));
-  if (!isTable(right)) return truth(right === value);
+  if (!isTable(right)) return truth(right === value || right === PROTOCOL_NUMBERS[value]);
   const { set, prefix, range, elem } = right;
   if (Array.isArray(set)) return some(set.map((each) => holds(each, value, sets)));
   if (isTable(elem)) return holds(elem['val'], value, sets);
