@@ -178,7 +178,7 @@ describe('a control plane of three', () => {
       const others = commands.filter(
         ({ host, phase }) => host !== dead && phase !== 'health' && lab.hosts.some(({ name }) => name === host),
       );
-      const told = [next, third, WORKER].map((host) => `prepare on ${host}`);
+      const told = [next, third, WORKER].flatMap((host) => [`prepare on ${host}`, `host-names on ${host}`]);
       expect([...new Set(others.map(({ host, phase }) => `${phase} on ${host}`))].sort()).toEqual(
         [...told, `chrony on ${WORKER}`].sort(),
       );
