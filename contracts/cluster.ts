@@ -170,7 +170,8 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
   const count = (name: string) => hosts.filter((each) => each.roles.some((one) => one === name)).length;
   if (count('control-plane') === 0) issue(['hosts'], 'no host has the role control-plane');
   const members = count('etcd');
-  if (members % 2 === 0)
+  // None at all is for the phases to judge: the etcd may be one of the user's own.
+  if (members > 0 && members % 2 === 0)
     issue(['hosts'], `${members} hosts have the role etcd; a quorum needs an odd number (1, 3, 5 or 7)`);
   if (members > 7) issue(['hosts'], `${members} hosts have the role etcd; more than 7 only slow it down`);
   if (count('registry') > 1) issue(['hosts'], 'more than one host has the role registry');

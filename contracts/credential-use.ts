@@ -1,8 +1,9 @@
+import { z } from 'zod';
 import type { ClusterSpec } from './cluster.ts';
 import { sshTarget } from './cluster.ts';
 import type { CredentialScope, CredentialValue } from './credential.ts';
 import type { CredentialRef, SshTarget } from './host.ts';
-import { cidrContains, ipv4 } from './primitives.ts';
+import { address, cidrContains, dnsLabel, ipv4, port } from './primitives.ts';
 import { proxyPlace } from './proxy.ts';
 
 /** One use of a credential: what is opened with it, and where. Two logins with equal uses need one approval. */
@@ -44,11 +45,11 @@ export function proxyUses({ spec: { proxy } }: ClusterSpec): CredentialUse[] {
 }
 
 /** A client certificate that options of a phase name, and the servers that it is shown to. */
-export interface ClientCertificateUse {
-  credential: { name: string };
-  /** Names or addresses, and ports. */
-  places: readonly { host: string; port: number }[];
-}
+export const clientCertificateUse = z.strictObject({
+  credential: z.strictObject({ name: dnsLabel }),
+  places: z.array(z.strictObject({ host: address, port })).min(1),
+});
+export type ClientCertificateUse = z.infer<typeof clientCertificateUse>;
 
 /** The uses of a client certificate: one per server. */
 export function clientCertificateUses({ credential, places }: ClientCertificateUse): CredentialUse[] {

@@ -1,6 +1,7 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
 import { enabledProvidersOf } from '../phases/capabilities.ts';
+import { offerOf } from '../phases/offers.ts';
 import type { Phase } from '../phases/phase.ts';
 import { offeredCapabilities } from '../phases/provides.ts';
 
@@ -18,7 +19,7 @@ export function refusedSwitches(before: ClusterSpec, after: ClusterSpec, phases:
     path: `spec.network.${field}`,
     message: `cannot be changed in a cluster that runs: it is ${before.spec.network[field]}, which running pods and services use. ${THE_WAY}`,
   }));
-  const providers = [...offeredCapabilities(phases).values()].flatMap(({ name: capability, bound }) => {
+  const providers = [...offeredCapabilities(phases).values()].flatMap(({ name: capability, bound, chosen }) => {
     if (bound === undefined) return [];
     const [was, is] = [before, after].map((cluster) =>
       enabledProvidersOf(cluster, capability, phases).map(({ name }) => name),
@@ -27,9 +28,28 @@ export function refusedSwitches(before: ClusterSpec, after: ClusterSpec, phases:
     if (gone.length === 0) return [];
     const to = is.length > 0 ? is.join(', ') : 'nothing';
     return gone.map((name) => ({
-      path: `spec.phases.${name}`,
+      path: chosen?.field ?? `spec.phases.${name}`,
       message: `cannot be switched to ${to} in a cluster that runs: ${name} is its ${capability}, and ${bound}. ${THE_WAY}`,
     }));
   });
-  return [...networks, ...providers];
+  return [...networks, ...providers, ...changedOffers(before, after, phases)];
 }
+
+/** Fields of offers that a running cluster keeps, where the provider is the same. */
+function changedOffers(before: ClusterSpec, after: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
+  return [...offeredCapabilities(phases).values()].flatMap((capability) => {
+    const { name, bound, stays = [] } = capability;
+    const [was] = enabledProvidersOf(before, name, phases);
+    const [is] = enabledProvidersOf(after, name, phases);
+    if (stays.length === 0 || !was || was.name !== is?.name) return [];
+    const [old, now] = [before, after].map((cluster) => offerOf({ cluster, phases }, capability)) as [Json, Json];
+    return stays
+      .filter(({ field }) => old[field] !== now[field])
+      .map(({ field, path }) => ({
+        path,
+        message: `cannot be changed in a cluster that runs: the ${field} of its ${name} is ${old[field]}, and ${bound}. ${THE_WAY}`,
+      }));
+  });
+}
+
+type Json = Record<string, string>;

@@ -13,6 +13,8 @@ interface CapabilitySpec<Data> {
    * they are chosen. Absent: phases that are on provide it.
    */
   chosen?: { field: string; by: (cluster: ClusterSpec) => string };
+  /** Fields of the data that no build changes while the cluster runs, and where the spec has them; with `bound`. */
+  stays?: readonly { field: string; path: string }[];
   /** Data of its provider for other phases. */
   data: z.ZodType<Data>;
 }

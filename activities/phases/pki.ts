@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AUTHORITIES } from '../pki/types.ts';
+import { kubernetesStore } from './capabilities/kubernetes-store.ts';
 import { definePhase } from './phase.ts';
 
 /** The cluster's certificate authorities, in the store before any host asks for a certificate of theirs. */
@@ -13,8 +14,11 @@ export default definePhase({
   options: z.strictObject({}),
   hooks: {
     // Reading makes what is missing, so hosts that ask at the same time never race to make two of one authority.
-    async after({ pki }) {
-      await Promise.all(AUTHORITIES.map((authority) => pki.ca(authority)));
+    async after({ pki, offer }) {
+      const { clientCertificate } = offer(kubernetesStore);
+      // An etcd of others has an authority of its own.
+      const needed = AUTHORITIES.filter((each) => each !== 'etcd' || clientCertificate === null);
+      await Promise.all(needed.map((authority) => pki.ca(authority)));
       return [];
     },
   },

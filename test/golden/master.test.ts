@@ -24,4 +24,18 @@ test.each<GoldenCase>([
       },
     },
   },
+  {
+    name: 'external-etcd',
+    hosts: [{ name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'worker'] }],
+    phases: {
+      etcd: {
+        bootstrap: {
+          mode: 'external',
+          endpoints: ['https://10.9.0.1:2379', 'https://etcd-2.example.com:2379'],
+          credential: { name: 'etcd-client' },
+          prefix: '/prod',
+        },
+      },
+    },
+  },
 ])('master: $name', (golden) => expectGolden(master, golden));

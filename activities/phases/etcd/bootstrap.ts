@@ -5,6 +5,7 @@ import { hostname } from '../../../contracts/primitives.ts';
 import { internalIpv4 } from '../../kube/network.ts';
 import { ETCD_CLIENT_PORT, ETCD_PEER_PORT } from '../../kube/paths.ts';
 import type { RequiredSrv } from '../requires.ts';
+import { externalBootstrap } from './external.ts';
 
 /** How the first members find each other. A member that has data does not ask any more. */
 export const bootstrapOption = z
@@ -21,6 +22,7 @@ export const bootstrapOption = z
         .optional()
         .describe('The records are _etcd-server-ssl-<service>._tcp.<domain>, for several clusters of one domain'),
     }),
+    externalBootstrap,
   ])
   // Without a default: hosts of earlier versions carry a digest of the options.
   .optional()

@@ -16,14 +16,18 @@ import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { service } from '../../resources/service.ts';
 import { user } from '../../resources/user.ts';
+import { DEFAULT_PREFIX, kubernetesStore } from '../capabilities/kubernetes-store.ts';
+import type { OfferView } from '../capability.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { ETCD } from './artifacts.ts';
 import { bootstrapNames, bootstrapOption, bootstrapRecords, peerName } from './bootstrap.ts';
 import { etcdEnvironment } from './environment.ts';
+import { endpointPlaces } from './external.ts';
 import { etcdMember } from './member-resource.ts';
 import type { EtcdPeer } from './members.ts';
 import type { EtcdSite } from './observe.ts';
 import { promoteMember } from './promote-member.ts';
+import { memberIssues, memberUrls } from './servers.ts';
 
 const USER = { owner: 'etcd', group: 'etcd' };
 const ENVIRONMENT = `${ETCD_DIR}/etcd.env`;
@@ -57,6 +61,14 @@ export default definePhase({
   name: 'etcd',
   title: 'etcd quorum',
   hosts: 'etcd',
+  offers: [
+    kubernetesStore.offer(({ cluster, host }: OfferView<Options>) => ({
+      servers: memberUrls(cluster, host),
+      prefix: DEFAULT_PREFIX,
+      unit: 'etcd.service',
+      clientCertificate: null,
+    })),
+  ],
   needs: [
     { phase: 'prepare', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },
@@ -76,6 +88,19 @@ export default definePhase({
       { ...PORT, port: ETCD_PEER_PORT, from: ['etcd'] },
     ],
   }),
+  specIssues: ({ cluster }) => memberIssues(cluster),
+  clientCertificates: ({ bootstrap }) =>
+    bootstrap?.mode === 'external'
+      ? [
+          {
+            option: ['bootstrap', 'credential'],
+            credential: bootstrap.credential,
+            places: endpointPlaces(bootstrap),
+          },
+        ]
+      : [],
+  // Who answers there has all Secrets of the cluster.
+  guarded: ['endpoints', 'credential', 'prefix'].map((option) => ({ option: `bootstrap.${option}` })),
   upgrades: [{ component: 'etcd', option: 'version' }],
   folders: ({ dataDir }) => [{ path: dataDir, option: ['dataDir'] }, { path: ETCD_DIR }],
   resources: async (context) => {

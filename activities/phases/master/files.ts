@@ -1,4 +1,4 @@
-import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
+import { internalAddress } from '../../../contracts/cluster.ts';
 import * as identities from '../../kube/identities.ts';
 import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
 import { internalIpv4, NODE_CIDR_BITS } from '../../kube/network.ts';
@@ -7,7 +7,6 @@ import {
   API_SERVER_PORT,
   API_SERVERS_HOSTNAME,
   CONTROLLER_MANAGER_PORT,
-  ETCD_CLIENT_PORT,
   KUBERNETES_DIR,
   KUBEWRIGHT_DIR,
   KUBERNETES_PKI as PKI,
@@ -19,6 +18,7 @@ import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { type Resource, secretText } from '../../resources/resource.ts';
 import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
+import { DEFAULT_PREFIX, kubernetesStore } from '../capabilities/kubernetes-store.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import type { PhaseContext } from '../phase.ts';
 import { admissionConfig } from './admission-config.ts';
@@ -37,6 +37,7 @@ export const CONTROL_PLANE = {
 } as const;
 
 export const AUDIT_DIR = '/var/log/kubernetes';
+const ETCD_CA = `${PKI}/etcd-ca.crt`;
 const SECRET = { mode: 0o600 };
 
 /** A daemon's command line, and the files whose change must restart it: those that it reads at its start only. */
@@ -61,7 +62,8 @@ export async function controlPlaneFiles(
   // The name for all of them too while there is one only: others come and go.
   const own = await leaf('apiserver', identities.apiServerServer(cluster, host, names));
   const kubelets = await leaf('apiserver-kubelet-client', identities.apiServerKubeletClient(host));
-  const etcdClient = await leaf('apiserver-etcd-client', identities.apiServerEtcdClient(host));
+  const store = context.offer(kubernetesStore);
+  const etcd = await storeAccess(context);
   const frontProxy = await leaf('front-proxy-client', identities.frontProxyClient(host));
   const health = await leaf('health-client', identities.healthClient(host));
   const managerServing = await leaf('controller-manager-server', identities.loopbackServer('controller-manager', host));
@@ -74,7 +76,6 @@ export async function controlPlaneFiles(
   const paths = {
     ca: CONTROL_PLANE.ca,
     caKey: `${PKI}/ca.key`,
-    etcdCa: `${PKI}/etcd-ca.crt`,
     frontProxyCa: `${PKI}/front-proxy-ca.crt`,
     serviceAccountPublic: `${PKI}/service-account.pub`,
     serviceAccountPrivate: `${PKI}/service-account.key`,
@@ -97,9 +98,9 @@ export async function controlPlaneFiles(
     directory(AUDIT_DIR, { mode: 0o700 }),
     file(paths.ca, await pki.ca('kubernetes')),
     file(paths.caKey, await pki.caKey('kubernetes'), SECRET),
-    file(paths.etcdCa, await pki.ca('etcd')),
+    ...etcd.authority,
     file(paths.frontProxyCa, await pki.ca('front-proxy')),
-    ...[own, kubelets, etcdClient, frontProxy, health].flatMap(({ resources }) => resources),
+    ...[own, kubelets, etcd.client, frontProxy, health].flatMap(({ resources }) => resources),
     ...[managerServing, managerClient, schedulerServing, schedulerClient].flatMap(({ resources }) => resources),
     file(paths.serviceAccountPublic, serviceAccount.publicKey),
     file(paths.serviceAccountPrivate, serviceAccount.privateKey, SECRET),
@@ -129,9 +130,10 @@ export async function controlPlaneFiles(
         advertiseAddress: internalIpv4(host),
         serviceCidr,
         clusterDomain,
-        etcdServers: etcdServers(context),
-        etcdCa: paths.etcdCa,
-        etcdClient,
+        etcdServers: store.servers,
+        etcdPrefix: store.prefix === DEFAULT_PREFIX ? undefined : store.prefix,
+        etcdCa: ETCD_CA,
+        etcdClient: etcd.client,
         clientCa: paths.ca,
         serving: own,
         kubeletCa: paths.ca,
@@ -148,7 +150,7 @@ export async function controlPlaneFiles(
       }),
       // Its certificates and authorities it reads again by itself; not these.
       restartOn: [
-        ...[paths.etcdCa, etcdClient.cert, kubelets.cert, frontProxy.cert],
+        ...[ETCD_CA, etcd.client.cert, kubelets.cert, frontProxy.cert],
         ...[paths.serviceAccountPublic, paths.serviceAccountPrivate, paths.encryption, paths.admission],
         ...(audit.enabled ? [paths.auditPolicy] : []),
       ],
@@ -183,15 +185,16 @@ export async function controlPlaneFiles(
   };
 }
 
-/**
- * Every member; the one on this host, if there is one, first. The others by their names in /etc/hosts: another machine in
- * the place of one of them does not restart every API server.
- */
-function etcdServers({ cluster, host }: PhaseContext<MasterOptions>): string[] {
-  const members = hostsWithRole(cluster, 'etcd');
-  const own = members.filter((each) => each.name === host.name).map(internalAddress);
-  const others = members
-    .filter((each) => each.name !== host.name)
-    .map((each) => (internalIpv4(each) === undefined ? internalAddress(each) : each.name));
-  return [...own, ...others].map((name) => `https://${name}:${ETCD_CLIENT_PORT}`);
+/** The authority of the etcd, and certificate and key of the API server as its client. */
+async function storeAccess({ host, pki, offer, clientCertificate }: PhaseContext<MasterOptions>) {
+  const stored = offer(kubernetesStore).clientCertificate;
+  const base = `${PKI}/apiserver-etcd-client`;
+  if (stored === null) {
+    const client = await leafFiles(pki, identities.apiServerEtcdClient(host), base);
+    return { client, authority: [file(ETCD_CA, await pki.ca('etcd'))] };
+  }
+  const { certificate, privateKey, ca } = await clientCertificate(stored);
+  const [cert, key] = [`${base}.crt`, `${base}.key`];
+  const client = { cert, key, resources: [file(cert, certificate), file(key, privateKey, SECRET)] };
+  return { client, authority: [file(ETCD_CA, ca)] };
 }

@@ -15,6 +15,8 @@ export interface ApiServerConfig {
   serviceCidr: string;
   clusterDomain: string;
   etcdServers: readonly string[];
+  /** Undefined: that of kube-apiserver. */
+  etcdPrefix: string | undefined;
   etcdCa: string;
   etcdClient: Pair;
   clientCa: string;
@@ -52,6 +54,7 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       'tls-min-version': TLS_MIN_VERSION,
       'tls-cipher-suites': TLS_CIPHER_SUITES.join(','),
       'etcd-servers': config.etcdServers.join(','),
+      'etcd-prefix': config.etcdPrefix,
       'etcd-cafile': config.etcdCa,
       'etcd-certfile': config.etcdClient.cert,
       'etcd-keyfile': config.etcdClient.key,

@@ -11,6 +11,7 @@ import { bootstrapRbac } from '../../kube/rbac.ts';
 import { daemonUnit } from '../../render/unit.ts';
 import { manifests } from '../../resources/manifests.ts';
 import { service } from '../../resources/service.ts';
+import { kubernetesStore } from '../capabilities/kubernetes-store.ts';
 import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
 import { extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase } from '../phase.ts';
@@ -53,7 +54,7 @@ export default definePhase({
   needs: [
     { phase: 'binaries', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },
-    { phase: 'etcd', on: 'quorum' },
+    { phase: 'kubernetes-store', on: 'quorum' },
   ],
   disrupts: 'control-plane',
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
@@ -93,6 +94,7 @@ export default definePhase({
     const { cluster, phases } = context;
     const required = requirementsOfCluster(cluster, phases.values()).flatMap(({ objects = [] }) => objects);
     const { apiServer, controllerManager, scheduler, files } = await controlPlaneFiles(context);
+    const store = context.offer(kubernetesStore);
     const hardening = { NoNewPrivileges: true, ProtectHome: true, PrivateTmp: true };
     const { ca, healthClient, superAdminKubeconfig } = CONTROL_PLANE;
     const readyz = `https://${internalIpv4(context.host) ?? '127.0.0.1'}:${API_SERVER_PORT}/readyz`;
@@ -105,7 +107,7 @@ export default definePhase({
           description: 'Kubernetes API server',
           documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/',
           exec: apiServer.command,
-          after: ['etcd.service'],
+          after: store.unit === null ? [] : [store.unit],
           service: {
             ...hardening,
             Type: 'notify',

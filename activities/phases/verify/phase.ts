@@ -32,7 +32,7 @@ export default definePhase({
   hosts: 'one-control-plane',
   actsPerNode: true,
   needs: [
-    { phase: 'etcd', on: 'every-host' },
+    { phase: 'kubernetes-store', on: 'every-host' },
     { phase: 'master', on: 'every-host' },
     { phase: 'nodes', on: 'every-host' },
     { phase: 'node-labels', on: 'every-host' },

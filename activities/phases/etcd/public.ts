@@ -1,0 +1,1 @@
+export { type ExternalEtcd, endpointPlaces, externalEtcd } from './external.ts';

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import type { ClusterSpec } from '../../../contracts/cluster.ts';
+import type { FieldIssue } from '../../../contracts/issues.ts';
+import { kubernetesStore } from '../capabilities/kubernetes-store.ts';
+import { endpointPlaces, externalEtcd } from '../etcd/public.ts';
+import { rawPhaseOptions } from '../options.ts';
+import { definePhase } from '../phase.ts';
+
+/**
+ * The API servers keep their objects in an etcd of the user (`spec.phases.etcd.bootstrap.mode: external`). Nothing is installed
+ * there, changed in its configuration, or removed from it.
+ */
+export default definePhase({
+  name: 'external-etcd',
+  title: 'External etcd',
+  hosts: 'control-plane',
+  offers: [
+    kubernetesStore.offer(({ cluster }) => {
+      const external = externalEtcd(cluster)!;
+      const { endpoints, prefix, credential } = external;
+      return {
+        servers: endpoints,
+        prefix,
+        unit: null,
+        clientCertificate: { credential, places: endpointPlaces(external) },
+      };
+    }),
+  ],
+  isIdle: () => true,
+  needs: [
+    { phase: 'prepare', on: 'same-host' },
+    { phase: 'pki', on: 'every-host' },
+  ],
+  timeouts: { applyMs: 60_000, verifyMs: 10_000 },
+  expectedMs: 300,
+  options: z.strictObject({}),
+  specIssues: ({ cluster }) => [...membersOfOurOwn(cluster), ...ownFlags(cluster)],
+  run: () => Promise.resolve([]),
+});
+
+const MODE = 'spec.phases.etcd.bootstrap.mode is external';
+
+const membersOfOurOwn = ({ spec }: ClusterSpec): FieldIssue[] =>
+  spec.hosts.flatMap(({ name, roles }, index) =>
+    roles.includes('etcd')
+      ? [{ path: `spec.hosts[${index}].roles`, message: `${name} has the role etcd, and ${MODE}: remove the role` }]
+      : [],
+  );
+
+/** Flags that would lead API servers elsewhere than preflight looked. */
+const FLAGS = ['etcd-servers', 'etcd-prefix', 'etcd-cafile', 'etcd-certfile', 'etcd-keyfile'];
+
+function ownFlags(cluster: ClusterSpec): FieldIssue[] {
+  const { apiServer } = rawPhaseOptions(cluster, 'master') as { apiServer?: { extraArgs?: object } };
+  return FLAGS.filter((flag) => Object.hasOwn(apiServer?.extraArgs ?? {}, flag)).map((flag) => ({
+    path: `spec.phases.master.apiServer.extraArgs.${flag}`,
+    message: `remove it: ${MODE}, which sets the flag`,
+  }));
+}
