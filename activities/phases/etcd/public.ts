@@ -1,1 +1,1 @@
-export { type ExternalEtcd, endpointPlaces, externalEtcd } from './external.ts';
+export { endpointPlaces, externalEtcd } from './external.ts';
