@@ -98,9 +98,17 @@ export interface TaskInput {
   quarantined?: string[] | undefined;
   /** Change nothing: a host in a window of the plan would be needed for that. The result then says `held`. */
   probe?: true | undefined;
+  /**
+   * Of a task that changes a host in a window of the plan: hosts that are out, and whether it may leave its place to other
+   * hosts that are still to be changed; the result then says `held`.
+   */
+  window?: { excluded: string[]; yields: boolean } | undefined;
   /** Cluster-wide phases of a heal only: the hosts that it is about. Absent = all. */
   focus?: string[] | undefined;
 }
+
+/** `first`: the host does not serve, so changing it disrupts nothing. `last`: the others depend on it, as on the leader of a quorum. */
+export type Turn = 'first' | 'last';
 
 /** Result of a phase activity. Small: output stays in the journal. */
 export interface TaskResult {
@@ -115,8 +123,10 @@ export interface TaskResult {
   commandMs: number;
   /** Facts for later phases and the UI; small. */
   facts?: Record<string, string | number | boolean> | undefined;
-  /** Of a task with `probe`: there is something to change or to verify, and nothing was done. */
+  /** Of a task with `probe`, or one that leaves its place in a window: there is something to change or to verify, and nothing was done. */
   held?: true | undefined;
+  /** Of a held task: its host is to be changed before, or behind, the other hosts of its window. Absent = in any order. */
+  turn?: Turn | undefined;
   /** The head of the operation's journal behind the last record of this attempt, `<n>:<sha256>`: history anchors it. */
   chainHead?: string | undefined;
 }

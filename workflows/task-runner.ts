@@ -229,13 +229,15 @@ export class TaskRunner {
     const activityId = `${task.key}:${status.decision}${rerun === 0 ? '' : `.${rerun}`}`;
     const scope = new CancellationScope();
     this.scopes.set(task.key, scope);
-    const input = this.inputOf(status, this.graph.probes(task.key));
+    const input = this.inputOf(task.key, status);
     const outcome = scope.run(() => runTaskActivity(this.plan, phase, input, activityId));
     void outcome.then((how) => this.ended(task, status, how, scope.consideredCancelled));
   }
 
-  private inputOf({ phase, host, decision, attempt }: TaskStatus, probe: boolean): TaskInput {
+  private inputOf(key: string, { phase, host, decision, attempt }: TaskStatus): TaskInput {
     const { mode } = this.plan;
+    const probe = this.graph.probes(key);
+    const inWindow = !probe && this.graph.isInWindow(key);
     const wide = this.phases.get(phase)!.clusterWide;
     const quarantined = [...new Set([...this.plan.quarantined, ...this.excluded])].sort();
     const focus = this.plan.focus?.filter((each) => !this.excluded.has(each));
@@ -249,6 +251,7 @@ export class TaskRunner {
       round: attempt,
       scheduledAt: now(),
       ...(probe ? { probe } : {}),
+      ...(inWindow ? { window: { excluded: quarantined, yields: this.graph.mayYield(key) } } : {}),
       ...(wide && quarantined.length > 0 ? { quarantined } : {}),
       ...(wide && focus ? { focus } : {}),
     };
@@ -269,7 +272,7 @@ export class TaskRunner {
       this.losses.delete(task.key);
       reset(status);
     } else if (outcome.kind === 'done' && outcome.result.held) {
-      this.graph.awaitWindow(task.key);
+      this.graph.awaitWindow(task.key, outcome.result.turn);
       status.state = 'pending';
       this.reruns.set(task.key, (this.reruns.get(task.key) ?? 0) + 1);
     } else if (outcome.kind === 'done') {

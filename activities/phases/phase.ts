@@ -4,7 +4,7 @@ import type { ClientCertificateUse } from '../../contracts/credential-use.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import type { Host, Role } from '../../contracts/host.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
-import type { Change } from '../../contracts/operation.ts';
+import type { Change, TaskInput, Turn } from '../../contracts/operation.ts';
 import type { Need } from '../../contracts/plan.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
@@ -76,6 +76,8 @@ export interface PhaseContext<Options> {
   clusterState: ClusterState;
   /** `apply` or `check` (dry run: nothing may be changed, neither on hosts nor in the store). */
   mode: 'apply' | 'check';
+  /** The task changes a host of a cluster that serves, in a window of the plan: hosts that are out. Absent: it does not. */
+  window?: Pick<NonNullable<TaskInput['window']>, 'excluded'> | undefined;
 }
 
 /** Hooks and verify also get the host and ways to wait and to fail. */
@@ -212,6 +214,12 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   hooks?: {
     /** Before the probe: waits for what must be there, or reads (preflight). Must not change anything in mode `check`. */
     before?(run: PhaseRun<z.output<Schema>>): Promise<void>;
+    /**
+     * Of a phase that `disrupts`: when the host is to be changed, among those of its window. `first`: it does not serve, so
+     * that changing it disrupts nothing. `last`: the others depend on it now. Asked where something differs, and again when the
+     * host enters the window. Changes nothing.
+     */
+    turn?(run: PhaseRun<z.output<Schema>>): Promise<Turn | null>;
     /** After apply, before verify. Observes before it acts; returns what it changed. Not called in mode `check`. */
     after?(run: PhaseRun<z.output<Schema>>): Promise<Change[]>;
     /**

@@ -158,6 +158,8 @@ export interface UnitActions {
   readonly run?: 'start' | 'restart' | 'reload' | 'stop' | undefined;
   /** False: does not wait until the unit says that it is ready. */
   readonly wait: boolean;
+  /** sh that runs before any of the units is stopped or restarted. */
+  readonly beforeStop?: string | undefined;
   /** Written after the run. */
   readonly stamp?: { readonly path: string; readonly content: string } | undefined;
 }

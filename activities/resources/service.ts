@@ -18,6 +18,7 @@ export interface ServiceResource extends Resource {
   readonly reload: boolean;
   readonly fills?: readonly string[];
   readonly wait: boolean;
+  readonly beforeStop?: string;
 }
 
 interface ServiceState {
@@ -44,6 +45,8 @@ const UNIT_TIMEOUT_MS = 150_000;
  * - `reload`: changes of `restartOn` reload instead; changed unit files still restart.
  * - `fills`: what its processes write, files or folders: a teardown removes it where nothing was before.
  * - `wait: false`: does not wait until a unit of Type=notify says that it is ready (members of one quorum, say).
+ * - `beforeStop`: sh that runs right before a running unit is restarted or stopped; `kw_fail CODE MESSAGE` and a status other
+ *   than 0 keep it from that. Not part of the unit: a change of it restarts nothing.
  */
 export function service(
   name: string,
@@ -56,6 +59,7 @@ export function service(
     reload?: boolean;
     fills?: readonly string[];
     wait?: boolean;
+    beforeStop?: string;
   } = {},
 ): ServiceResource {
   const unitName = SUFFIX.test(name) ? name : `${name}.service`;
@@ -73,6 +77,7 @@ export function service(
     reload: options.reload ?? false,
     ...(options.fills ? { fills: options.fills.map(absolute) } : {}),
     wait: options.wait ?? true,
+    ...(options.beforeStop === undefined ? {} : { beforeStop: options.beforeStop }),
   };
 }
 
@@ -239,6 +244,7 @@ export default defineKind<ServiceResource, ServiceState>({
         resetFailed: observed.active === 'failed',
         run,
         wait: resource.wait,
+        beforeStop: run === 'restart' || run === 'stop' ? resource.beforeStop : undefined,
         stamp: resource.running
           ? { path: unitStamp(resource.unitName), content: stampOf(resource, context) }
           : undefined,

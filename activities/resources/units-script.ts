@@ -24,6 +24,8 @@ export function unitsScript(actions: readonly UnitActions[]): string {
     ['--no-reload', '--quiet'],
   );
   if (actions.some(({ daemonReload }) => daemonReload)) lines.push('systemctl daemon-reload');
+  // In a shell of its own: its variables and options are not those of the batch.
+  for (const { beforeStop } of actions) if (beforeStop) lines.push(`(\n${beforeStop}\n) || exit 1`);
   call(
     'stop',
     named(({ run }) => run === 'stop'),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
-import type { Change } from '../../contracts/operation.ts';
+import type { Change, Turn } from '../../contracts/operation.ts';
 import type { RemoteHost } from '../host/types.ts';
 import { ownedBy } from '../phases/desired.ts';
 import type { Phase, PhaseContext } from '../phases/phase.ts';
@@ -28,6 +28,7 @@ export async function applyPhase(
     controlPlane,
     runtime,
     probe,
+    yields,
     heldBefore,
     changed,
   }: {
@@ -35,12 +36,14 @@ export async function applyPhase(
     controlPlane: () => Promise<RemoteHost>;
     runtime: Pick<TaskRuntime, 'signal' | 'step'>;
     probe: boolean;
+    /** Its host enters a window and may leave its place to the others. */
+    yields: boolean;
     /** Of a check. */
     heldBefore: boolean;
     /** Called when something changed, or is to be verified anew. */
     changed: () => Promise<void>;
   },
-): Promise<{ changes: Change[]; restarts: string[]; hookChanges: Change[]; held?: true }> {
+): Promise<{ changes: Change[]; restarts: string[]; hookChanges: Change[]; held?: true; turn?: Turn }> {
   const run = (changes: readonly Change[], verified = false) =>
     phaseRun(context, { phase: phase.name, remote, controlPlane, changes, verified, signal: runtime.signal });
 
@@ -53,6 +56,14 @@ export async function applyPhase(
     runtime.step(phase.name);
     const changes = await phase.run(run([]));
     return { changes, restarts: [], hookChanges: context.mode === 'check' ? [] : changes };
+  }
+  const held = (turn: Turn | null) => ({
+    ...{ changes: [], restarts: [], hookChanges: [], held: true as const },
+    ...(turn ? { turn } : {}),
+  });
+  if (yields && phase.hooks?.turn) {
+    runtime.step('turn');
+    if ((await phase.hooks.turn(run([]))) === 'last') return held('last');
   }
   if (phase.hooks?.before) {
     runtime.step('before');
@@ -78,7 +89,7 @@ export async function applyPhase(
   const changes = [...outcome.changes];
   if (context.mode === 'check') return { changes, restarts: [], hookChanges: [] };
   if (probe && (changes.length > 0 || (phase.verify !== undefined && !outcome.verified)))
-    return { changes: [], restarts: [], hookChanges: [], held: true };
+    return held((await phase.hooks?.turn?.(run([]))) ?? null);
 
   // Commands say what they change; what a hook did is known only when it says so.
   const hookChanges: Change[] = [];

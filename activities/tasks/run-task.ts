@@ -160,12 +160,14 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       targetHosts: input.focus ?? null,
       clusterState,
       mode: input.mode,
+      ...(input.window ? { window: { excluded: input.window.excluded } } : {}),
     };
-    const { changes, restarts, hookChanges, held } = await applyPhase(phase, context, {
+    const { changes, restarts, hookChanges, held, turn } = await applyPhase(phase, context, {
       remote,
       controlPlane,
       runtime: guarded,
       probe: input.probe ?? false,
+      yields: input.window?.yields ?? false,
       heldBefore: checkState?.heldBefore ?? false,
       changed: () => recordChanged(task, attempt),
     });
@@ -186,6 +188,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       commandMs: recorder.commandMs,
       durationMs: Date.now() - started,
       ...(held ? { held } : {}),
+      ...(turn ? { turn } : {}),
       ...(recorder.head ? { chainHead: `${recorder.head.n}:${recorder.head.hash}` } : {}),
     };
   } catch (thrown) {

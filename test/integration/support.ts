@@ -8,7 +8,7 @@ import { sortPhases } from '../../activities/phases/phase-loader.ts';
 import { runTask, type TaskDeps } from '../../activities/tasks/run-task.ts';
 import { type ClusterSpec, clusterSpec } from '../../contracts/cluster.ts';
 import { type ErrorCode, KubewrightError } from '../../contracts/errors.ts';
-import type { TaskResult } from '../../contracts/operation.ts';
+import type { TaskInput, TaskResult } from '../../contracts/operation.ts';
 import { execInHost } from '../../lab/faults.ts';
 import type { Lab } from '../../lab/types.ts';
 import { openStore, type Store } from '../../store/index.ts';
@@ -31,6 +31,9 @@ export interface TaskCall {
   mode?: 'apply' | 'check';
   /** Default: build. */
   kind?: 'build' | 'teardown';
+  /** As a task of a window of the plan: that only looks, or that changes its host. */
+  probe?: true;
+  window?: TaskInput['window'];
   signal?: AbortSignal;
   onStep?: (step: string) => void;
 }
@@ -100,7 +103,16 @@ export class Workbench {
     return clusterSpec.parse(draft);
   }
 
-  async run({ phase, host, change, mode = 'apply', kind = 'build', ...more }: TaskCall): Promise<TaskResult> {
+  async run({
+    phase,
+    host,
+    change,
+    mode = 'apply',
+    kind = 'build',
+    probe,
+    window,
+    ...more
+  }: TaskCall): Promise<TaskResult> {
     const specRef = await this.store.specs.put(this.spec(change));
     Workbench.#rounds += 1;
     return runTask(
@@ -115,6 +127,8 @@ export class Workbench {
         decision: 0,
         round: Workbench.#rounds,
         kind,
+        ...(probe ? { probe } : {}),
+        ...(window ? { window } : {}),
         actor: 'test',
         requestId: 'test',
       },

@@ -2,7 +2,14 @@ import { Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import type { Health, HealthInput } from '../../contracts/health.ts';
-import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../../contracts/operation.ts';
+import type {
+  OperationInput,
+  OperationStatus,
+  TaskInput,
+  TaskResult,
+  TaskStatus,
+  Turn,
+} from '../../contracts/operation.ts';
 import type { Plan } from '../../contracts/plan.ts';
 import type { WorkerActivities } from '../../worker/run.ts';
 import { type PhaseSketch, planOf } from './temporal-plan.ts';
@@ -26,6 +33,8 @@ export class World {
   changes = 1;
   /** What each look at the health finds, in turn; the last one from then on. Null: the look fails. */
   health: (Health | null)[] = [];
+  /** When a host that is to be changed asks for its turn, by what ended well until then. */
+  turn: (host: string, finished: readonly TaskInput[]) => Turn | undefined = () => undefined;
   /** Inputs of the looks. */
   readonly looks: HealthInput[] = [];
   /** What the plans of this cluster say beside their phases: policy, quorum. */
@@ -84,13 +93,18 @@ export class World {
     const task = `${input.phase}:${input.host}`;
     this.attempts.push(task);
     await this.behaviours.get(task)?.(input);
-    this.finished.push(input);
-    if (input.probe && this.changes > 0) {
-      return { changes: [], changeCount: 0, restarts: [], commands: 1, durationMs: 1, commandMs: 1, held: true };
+    const turn = this.turn(input.host, this.finished);
+    const held = this.changes > 0 && (input.probe === true || (input.window?.yields === true && turn === 'last'));
+    if (held) {
+      if (input.probe) this.finished.push(input);
+      return { ...NOTHING, held: true, ...(turn ? { turn } : {}) };
     }
+    this.finished.push(input);
     return { changes: [], changeCount: this.changes, restarts: [], commands: 1, durationMs: 1, commandMs: 1 };
   }
 }
+
+const NOTHING = { changes: [], changeCount: 0, restarts: [], commands: 1, durationMs: 1, commandMs: 1 };
 
 function looked(world: World, input: HealthInput): Health {
   const health = world.health[Math.min(world.looks.push(input), world.health.length) - 1];

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TaskInput } from '../../contracts/operation.ts';
 import { Harness } from '../support/temporal-harness.ts';
 import { sameHost } from '../support/temporal-plan.ts';
 
@@ -42,6 +43,29 @@ describe('a plan with a window for one control plane', () => {
     const { operationId } = await cluster.submit();
     expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded', changeCount: 0 });
     expect(cluster.world.attempts).toHaveLength(6);
+  });
+
+  it('changes the host last that the others depend on, also when that moves to another one on the way', async () => {
+    const cluster = harness.cluster([{ name: 'one', hosts: PLANES }]);
+    cluster.world.plan = { windows: [{ what: 'etcd', phases: ['one'], hosts: PLANES, atMost: 1 }] };
+    const isDone = (done: readonly TaskInput[], host: string) => done.some((each) => each.host === host && !each.probe);
+    // h1 leads at first; when a host was changed, one that was not takes over.
+    cluster.world.turn = (host, done) => {
+      const leader = isDone(done, 'h2') ? 'h3' : isDone(done, 'h3') ? 'h2' : 'h1';
+      return host === leader ? 'last' : undefined;
+    };
+    const { operationId } = await cluster.submit();
+    expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded', changeCount: 3 });
+    const changed = cluster.world.finished.filter(({ probe }) => !probe);
+    const [first = '', ...rest] = changed.map(({ host }) => host);
+    expect(['h2', 'h3']).toContain(first);
+    expect(rest).toEqual(['h1', first === 'h2' ? 'h3' : 'h2']);
+    // The tasks know who is out, and those who may still leave their place.
+    expect(changed.map(({ window }) => window)).toEqual([
+      { excluded: [], yields: true },
+      { excluded: [], yields: false },
+      { excluded: [], yields: false },
+    ]);
   });
 
   it('never changes the third host when the second one fails, and continues after a retry', async () => {

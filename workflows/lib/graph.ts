@@ -1,4 +1,5 @@
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
+import type { Turn } from '../../contracts/operation.ts';
 import type { Need, Plan, PlanPhase } from '../../contracts/plan.ts';
 import { majority } from '../../contracts/quorum.ts';
 import { expand, type GraphTask, taskKey } from './expand.ts';
@@ -112,9 +113,19 @@ export class TaskGraph {
     return this.windows.probes(this.byKey.get(key)!);
   }
 
-  /** A running task that only looked found something to change: it starts again when its host is in the window. */
-  awaitWindow(key: string): void {
-    this.windows.queue(key);
+  /** A running task of a window, which changes something, may leave its place to other hosts. */
+  mayYield(key: string): boolean {
+    return this.windows.mayYield(this.byKey.get(key)!, this.view);
+  }
+
+  /** The task belongs to a window. */
+  isInWindow(key: string): boolean {
+    return this.windows.covers(this.byKey.get(key)!);
+  }
+
+  /** A running task found something to change and did nothing: it starts again when it is its host's turn in the window. */
+  awaitWindow(key: string, turn?: Turn): void {
+    this.windows.queue(this.byKey.get(key)!, this.view, turn);
     this.move(key, 'pending');
   }
 

@@ -1,3 +1,4 @@
+import type { Turn } from '../../contracts/operation.ts';
 import type { Need, Plan, PlanWindow } from '../../contracts/plan.ts';
 import type { GraphTask } from './expand.ts';
 
@@ -18,6 +19,9 @@ interface Window {
   hosts: ReadonlySet<string>;
   /** Hosts that may be changed now. */
   inside: Set<string>;
+  /** Hosts that asked for a turn, in the order in which they did; `round`: how many hosts had left the window by then. */
+  turns: Map<string, { turn: Turn; round: number }>;
+  round: number;
 }
 
 /**
@@ -25,11 +29,18 @@ interface Window {
  * known before each has looked, so a task first runs as a probe, for which no window is needed; the one that found a
  * difference is `waiting`, and starts again when its host is in the window. A host enters a window with its first such task, and
  * leaves it when all of its tasks there are over. A failed task takes a place in its window, and one of a host in the window
- * shuts it. Pure bookkeeping, part of replay.
+ * shuts it.
+ *
+ * A held task may ask for a turn. `first` goes before the others that wait. `last` waits until every other host of the window
+ * is over, failed, or asked for `last` as well: of those, the one that asked earliest. Who is last can change with each host
+ * that was changed, so a task that enters the window asks again while it `mayYield`: at most once per host and round.
+ * Pure bookkeeping, part of replay.
  */
 export class Windows {
   private readonly windows: readonly Window[];
-  private readonly waiting = new Set<string>();
+  private readonly waiting = new Map<string, GraphTask>();
+  /** Tasks with which their hosts entered: nothing was changed there before them. */
+  private readonly entered = new Set<string>();
 
   constructor(plan: Plan) {
     this.windows = (plan.windows ?? []).map((window) => ({
@@ -37,6 +48,8 @@ export class Windows {
       phases: new Set(window.phases),
       hosts: new Set(window.hosts),
       inside: new Set<string>(),
+      turns: new Map<string, { turn: Turn; round: number }>(),
+      round: 0,
     }));
   }
 
@@ -45,9 +58,32 @@ export class Windows {
     return this.of(phase, host).some(({ inside }) => !inside.has(host));
   }
 
-  /** A probe found something to change: the task waits for room in its windows. */
-  queue(key: string): void {
-    this.waiting.add(key);
+  /** The task changes a host of a window. */
+  covers({ phase, host }: GraphTask): boolean {
+    return this.of(phase, host).length > 0;
+  }
+
+  /** A task found something to change and did nothing: it waits for room in its windows, which its host leaves if it entered with it. */
+  queue(task: GraphTask, view: WindowView, turn?: Turn): void {
+    this.waiting.set(task.key, task);
+    const yielded = this.entered.delete(task.key);
+    for (const { window, inside, turns, round } of this.of(task.phase, task.host)) {
+      const busy = window.phases.some((phase) => phase !== task.phase && view.running(phase, task.host));
+      if (yielded && !busy) inside.delete(task.host);
+      turns.delete(task.host);
+      if (turn) turns.set(task.host, { turn, round });
+    }
+  }
+
+  /** Its host enters with it, and another host is still to be changed that did not ask for the last turn since the last change. */
+  mayYield({ key, phase, host }: GraphTask, view: WindowView): boolean {
+    if (!this.entered.has(key)) return false;
+    return this.of(phase, host).some((each) =>
+      this.remaining(each, view).some((other) => {
+        const asked = each.turns.get(other);
+        return other !== host && (asked?.turn !== 'last' || asked.round < each.round);
+      }),
+    );
   }
 
   isWaiting(key: string): boolean {
@@ -61,7 +97,8 @@ export class Windows {
   admits({ key, phase, host }: GraphTask, view: WindowView): boolean {
     const own = this.of(phase, host);
     for (const each of own) this.release(each, view);
-    if (this.waiting.has(key)) return own.every((each) => this.hasRoom(each, host, view));
+    if (this.waiting.has(key))
+      return own.every((each) => this.hasRoom(each, host, view) && this.isNext(each, host, view));
     return own.every((each) => !each.inside.has(host) || this.busyBeside(each, host, view) < each.window.atMost);
   }
 
@@ -75,8 +112,11 @@ export class Windows {
 
   /** A waiting task starts: its host is in the windows from here on. */
   enter({ key, phase, host }: GraphTask): void {
+    this.entered.delete(key);
     if (!this.waiting.delete(key)) return;
-    for (const { inside } of this.of(phase, host)) inside.add(host);
+    const own = this.of(phase, host);
+    if (!own.some(({ inside }) => inside.has(host))) this.entered.add(key);
+    for (const { inside } of own) inside.add(host);
   }
 
   private of(phase: string, host: string) {
@@ -84,8 +124,38 @@ export class Windows {
   }
 
   /** Hosts whose tasks there are over leave the window. */
-  private release({ window, inside }: Window, view: WindowView): void {
-    for (const host of inside) if (window.phases.every((phase) => view.over(phase, host))) inside.delete(host);
+  private release(each: Window, view: WindowView): void {
+    for (const host of each.inside) {
+      if (!each.window.phases.every((phase) => view.over(phase, host))) continue;
+      each.inside.delete(host);
+      each.turns.delete(host);
+      each.round += 1;
+    }
+  }
+
+  /** No other host goes before this one. A host that is being changed keeps its turn until it leaves. */
+  private isNext(each: Window, host: string, view: WindowView): boolean {
+    if (each.inside.has(host)) return true;
+    const own = each.turns.get(host)?.turn;
+    if (own === 'first') return true;
+    if (own !== 'last') {
+      const waits = (name: string) => [...this.waiting.values()].some((task) => task.host === name);
+      return ![...each.turns].some(([name, { turn }]) => turn === 'first' && !each.inside.has(name) && waits(name));
+    }
+    const lasts = [...each.turns].filter(([, { turn }]) => turn === 'last').map(([name]) => name);
+    const before = lasts.slice(0, lasts.indexOf(host));
+    return this.remaining(each, view).every(
+      (name) => name === host || (lasts.includes(name) && !before.includes(name)),
+    );
+  }
+
+  /** Hosts with tasks in the window that are neither over nor failed. */
+  private remaining({ window }: Window, view: WindowView): string[] {
+    return window.hosts.filter(
+      (host) =>
+        window.phases.some((phase) => !view.over(phase, host)) &&
+        !window.phases.some((phase) => view.held(phase, host)),
+    );
   }
 
   private hasRoom(each: Window, host: string, view: WindowView): boolean {

@@ -52,6 +52,12 @@ export function etcdctl(urls: readonly string[], tls: EtcdTls, ...args: readonly
   return [CTL, ...access, '--command-timeout', '5s', ...args];
 }
 
+/** argv of a curl that etcd lets in, 2 s at most. */
+export const etcdCurl = ({ ca, cert, key }: EtcdTls): string[] => [
+  ...CURL_WORDS,
+  ...['-s', '-m', '2', '--cacert', ca, '--cert', cert, '--key', key],
+];
+
 /**
  * Reads an `EtcdView`. A member that is well is one question to itself; otherwise all others are asked at once, and the
  * list of members counts only when it was agreed upon by a majority (etcdctl reads it linearizably). A folder that cannot
@@ -59,7 +65,7 @@ export function etcdctl(urls: readonly string[], tls: EtcdTls, ...args: readonly
  */
 export function observeScript(site: EtcdSite, quote: (word: string) => string): string {
   const { self, others, dataDir, bootstrapFile, tls } = site;
-  const curl = quoteArgv([...CURL_WORDS, '-s', '-m', '2', '--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key]);
+  const curl = quoteArgv(etcdCurl(tls));
   const urls = others.map(({ clientUrl }) => clientUrl);
   return `set +eu
 export LC_ALL=C

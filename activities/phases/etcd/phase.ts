@@ -3,6 +3,8 @@ import { internalAddress } from '../../../contracts/cluster.ts';
 import { dataDirectory } from '../../../contracts/data-directory.ts';
 import type { Host } from '../../../contracts/host.ts';
 import { version } from '../../../contracts/primitives.ts';
+import { CURL } from '../../host/direct.ts';
+import { ETCD_FIELD } from '../../kube/etcd-state.ts';
 import { etcdHealthClient, etcdMember as memberIdentity } from '../../kube/identities.ts';
 import { installAll } from '../../kube/install.ts';
 import { internalIpv4 } from '../../kube/network.ts';
@@ -20,6 +22,7 @@ import { DEFAULT_PREFIX, kubernetesStore } from '../capabilities/kubernetes-stor
 import type { OfferView } from '../capability.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { ETCD } from './artifacts.ts';
+import { beforeStop } from './before-stop.ts';
 import { bootstrapNames, bootstrapOption, bootstrapRecords, peerName } from './bootstrap.ts';
 import { etcdEnvironment } from './environment.ts';
 import { endpointPlaces } from './external.ts';
@@ -28,6 +31,7 @@ import type { EtcdPeer } from './members.ts';
 import type { EtcdSite } from './observe.ts';
 import { promoteMember } from './promote-member.ts';
 import { memberIssues, memberUrls } from './servers.ts';
+import { askMembers, turnOf } from './turn.ts';
 
 const USER = { owner: 'etcd', group: 'etcd' };
 const ENVIRONMENT = `${ETCD_DIR}/etcd.env`;
@@ -149,10 +153,12 @@ export default definePhase({
         fills: [options.dataDir, `${options.dataDir}/member`],
         // A member of several is ready only when a majority is: waiting here would be waiting for other hosts' tasks.
         wait: peers.length === 1,
+        beforeStop: beforeStop(siteOf(context), context.window),
       }),
     ];
   },
   hooks: {
+    turn: async (run) => turnOf(await askMembers(run.remote, siteOf(run)), run.window?.excluded ?? []),
     async after(run) {
       if (run.verified) return [];
       const { host, remote, fail, unitJournal } = run;
@@ -166,10 +172,9 @@ export default definePhase({
   },
   async verify(run) {
     const { host, remote, fail, unitJournal, clusterState } = run;
-    const endpoint = `https://${internalAddress(host)}:${ETCD_CLIENT_PORT}`;
-    const { stdout } = await remote.script(CHECK, [endpoint, CA, `${ETCD_PKI}/health.crt`, `${ETCD_PKI}/health.key`], {
-      timeoutMs: 150_000,
-    });
+    const { self, others, tls } = siteOf(run);
+    const urls = [self, ...others].map(({ clientUrl }) => clientUrl);
+    const { stdout } = await remote.script(CHECK, [tls.ca, tls.cert, tls.key, ...urls], { timeoutMs: 150_000 });
     if (!stdout.endsWith('ready\n')) {
       fail(
         'ETCD_UNHEALTHY',
@@ -203,15 +208,41 @@ async function foundingToken({ cluster, peers, pki }: PhaseContext<Options>): Pr
 }
 
 /**
- * Waits for a linearizable read through this member, which takes a majority; then makes sure that it refuses a client
- * without a certificate.
+ * Waits until the member that is to run does so (its start may still be under way, and the one before it answers until it has
+ * stopped), for a linearizable read through it, which takes a majority, and until it has applied what the leader had applied by then;
+ * then makes sure that it refuses a client without a certificate. Arguments: CA, certificate, key, its URL, those of the others.
  */
-const CHECK = `${REFUSES_STRANGERS}deadline=$(($(date +%s) + 90))
-until says=$(/usr/local/bin/etcdctl --endpoints "$1" --cacert "$2" --cert "$3" --key "$4" --command-timeout 3s endpoint health 2>&1); do
+const CHECK = `${REFUSES_STRANGERS}${ETCD_FIELD}
+ca=$1 cert=$2 key=$3 own=$4
+shift 3
+status() { ${CURL} -s -m 3 --cacert "$ca" --cert "$cert" --key "$key" -d '{}' "$1/v3/maintenance/status" || :; }
+runs() {
+  says=$(systemctl show -p ActiveState -p Job -- etcd.service 2>&1 | tr '\\n' ' ')
+  case $says in *ActiveState=active*) ;; *) return 1 ;; esac
+  case $says in *Job=[1-9]*) return 1 ;; esac
+}
+reads() {
+  says=$(/usr/local/bin/etcdctl --endpoints "$own" --cacert "$ca" --cert "$cert" --key "$key" --command-timeout 3s endpoint health 2>&1)
+}
+most=
+caught_up() {
+  if [ -z "$most" ]; then
+    leader=$(etcd_field "$(status "$own")" leader)
+    for url in "$@"; do
+      said=$(status "$url")
+      [ -z "$leader" ] || [ "$(etcd_field "$said" member_id)" != "$leader" ] || most=$(etcd_field "$said" raftAppliedIndex)
+    done
+  fi
+  has=$(etcd_field "$(status "$own")" raftAppliedIndex)
+  says="it has applied \${has:-none} of its log, the leader \${most:-an unknown part}"
+  [ -n "$most" ] && [ "\${has:-0}" -ge "$most" ]
+}
+deadline=$(($(date +%s) + 90))
+until runs && reads && caught_up "$@"; do
   [ "$(date +%s)" -lt "$deadline" ] || { printf '%s\\n' "$says"; exit 0; }
   sleep 0.1
 done
-refuses_strangers etcd 10 "$2" "$1/health"
+refuses_strangers etcd 10 "$ca" "$own/health"
 `;
 
 function unit({ dataDir }: Options): string {

@@ -157,15 +157,66 @@ esac`,
   });
 });
 
+describe('an etcd member is healthy again', () => {
+  /** As many seconds pass as lets a few tries be made. */
+  beforeEach(() => {
+    program('date', 'echo $((n * 20))');
+    program('etcdctl', ':');
+    program('systemctl', 'echo ActiveState=active; echo Job=');
+    program('curl', 'exit 56');
+  });
+  const status = (own: string, leader: string) =>
+    program(
+      'curl',
+      `case "$*" in
+*://10.20.0.11:*maintenance/status*) echo '{"header":{"member_id":"1"},"leader":"2","raftAppliedIndex":"${own}"}' ;;
+*maintenance/status*) echo '{"header":{"member_id":"2"},"leader":"2","raftAppliedIndex":"${leader}"}' ;;
+*) exit 56 ;;
+esac`,
+    );
+  const verify = async () => etcd.verify!(await of(etcd));
+
+  it('when it has applied what the leader had', async () => {
+    status('100', '100');
+    await verify();
+    status('99', '100');
+    await expect(verify()).rejects.toMatchObject({
+      code: 'ETCD_UNHEALTHY',
+      evidence: expect.stringContaining('it has applied 99 of its log, the leader 100') as unknown,
+    });
+  });
+
+  it.each([
+    ['while systemd still stops the one before', 'echo ActiveState=deactivating; echo Job=12'],
+    ['while its restart is only planned', 'echo ActiveState=active; echo Job=12'],
+  ])('not %s, which may still answer', async (_when, says) => {
+    status('100', '100');
+    program('systemctl', says);
+    await expect(verify()).rejects.toMatchObject({
+      code: 'ETCD_UNHEALTHY',
+      evidence: expect.stringContaining('Job=12') as unknown,
+    });
+    expect(asked(/^etcdctl/)).toBe(0);
+  });
+});
+
 describe('"refuses clients without a certificate" needs an answer of the server', () => {
   const answers = (code: number, then: number) =>
-    program('curl', `case "$*" in *--cert*) printf 200 ;; *) [ "$n" -gt 2 ] && exit ${then}; exit ${code} ;; esac`);
+    program(
+      'curl',
+      `case "$*" in
+*maintenance/status*) echo '{"header":{"member_id":"1"},"leader":"1","raftAppliedIndex":"5"}' ;;
+*--cert*) printf 200 ;;
+*) [ "$(grep '^curl ' "$LOG" | grep -vc -e --cert)" -gt 2 ] && exit ${then}; exit ${code} ;;
+esac`,
+    );
 
   it.each([
     ['etcd', etcd],
     ['registry', registry],
   ] as const)('%s: silence, a refused connection and a timeout are asked again', async (_name, phase) => {
     program('etcdctl', ':');
+    program('systemctl', 'echo ActiveState=active; echo Job=');
     for (const unreachable of [6, 7, 28, 52]) {
       answers(unreachable, 56);
       rmSync(join(folder, 'log'), { force: true });

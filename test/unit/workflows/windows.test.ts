@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Turn } from '../../../contracts/operation.ts';
 import type { Plan, PlanWindow } from '../../../contracts/plan.ts';
 import { TaskGraph } from '../../../workflows/lib/graph.ts';
 import { gatesOf, slicesOf } from '../../../workflows/lib/slices.ts';
@@ -13,16 +14,20 @@ interface World {
   differ: (key: string) => boolean;
   fails?: (key: string) => boolean;
   pick?: (running: string[]) => number;
+  /** What a host that is to be changed asks for, by what was changed until then. */
+  turn?: (host: string, changed: readonly string[]) => Turn | undefined;
 }
 
 /** Runs a plan as far as it goes; what was changed, in order, with the hosts that were being changed at the same time. */
-function play(plan: Plan, { differ, fails = () => false, pick = () => 0 }: World) {
+function play(plan: Plan, { differ, fails = () => false, pick = () => 0, turn = () => undefined }: World) {
   const graph = new TaskGraph(plan);
   const changed: string[] = [];
   const failed: string[] = [];
+  let starts = 0;
   let running: { key: string; probes: boolean }[] = [];
   for (;;) {
     for (const { key } of graph.next()) running.push({ key, probes: graph.probes(key) });
+    expect((starts += 1), 'it comes to an end').toBeLessThan(1000);
     for (const { what, phases, hosts, atMost } of plan.windows ?? []) {
       const busy = running.flatMap(({ key, probes }) => {
         const [phase = '', host = ''] = key.split(':');
@@ -33,7 +38,9 @@ function play(plan: Plan, { differ, fails = () => false, pick = () => 0 }: World
     if (running.length === 0) return { graph, changed, failed };
     const ended = running[pick(running.map(({ key }) => key)) % running.length]!;
     running = running.filter((each) => each !== ended);
-    if (ended.probes && differ(ended.key)) graph.awaitWindow(ended.key);
+    const asks = turn(ended.key.split(':')[1]!, changed);
+    if (ended.probes && differ(ended.key)) graph.awaitWindow(ended.key, asks);
+    else if (!ended.probes && asks === 'last' && graph.mayYield(ended.key)) graph.awaitWindow(ended.key, asks);
     else if (fails(ended.key)) {
       failed.push(ended.key);
       graph.park(ended.key);
@@ -135,6 +142,57 @@ describe('one control plane at a time', () => {
     const fails = (key: string) => key === 'master:h1';
     const graph = play(plan, { differ: (key) => !fails(key), fails });
     expect([graph.changed, graph.failed]).toEqual([[], ['master:h1']]);
+  });
+});
+
+describe('a host that asks for a turn', () => {
+  const plan = windowed(planOf('c', [{ name: 'etcd', hosts: HOSTS }]), [
+    { what: 'etcd', phases: ['etcd'], hosts: HOSTS, atMost: 1 },
+  ]);
+  const differ = () => true;
+  const hostsOf = (changed: readonly string[]) => changed.map((key) => key.slice(-2));
+
+  it.each(HOSTS)('the leader %s is changed last', (leader) => {
+    const { changed } = play(plan, { differ, turn: (host) => (host === leader ? 'last' : undefined) });
+    expect(hostsOf(changed)).toEqual([...HOSTS.filter((host) => host !== leader), leader]);
+  });
+
+  it('one that does not serve is changed first', () => {
+    const { changed } = play(plan, {
+      differ,
+      // All have looked before the first ends.
+      turn: (host) => (host === 'h4' ? 'first' : host === 'h1' ? 'last' : undefined),
+      pick: (running) => running.indexOf(running.find((key) => key === 'etcd:h4') ?? running[0]!),
+    });
+    expect(hostsOf(changed)).toEqual(['h4', 'h2', 'h3', 'h5', 'h1']);
+  });
+
+  it('leadership that moves while the window runs moves the last turn with it', () => {
+    const leaders = (changed: readonly string[]) => (changed.length < 2 ? 'h1' : changed.length < 3 ? 'h4' : 'h5');
+    const { changed } = play(plan, { differ, turn: (host, done) => (host === leaders(done) ? 'last' : undefined) });
+    expect(hostsOf(changed)).toEqual(['h2', 'h3', 'h5', 'h1', 'h4']);
+  });
+
+  it('does not wait for a host that failed, nor for one without a difference', () => {
+    const turn = (host: string) => (host === 'h1' ? ('last' as const) : undefined);
+    const { changed, failed } = play(plan, { differ: (key) => ['etcd:h1', 'etcd:h3'].includes(key), turn });
+    expect([hostsOf(changed), failed]).toEqual([['h3', 'h1'], []]);
+    const wide = windowed(plan, [{ ...plan.windows![0]!, atMost: 3 }]);
+    const fails = (key: string) => key === 'etcd:h2';
+    const second = play(wide, { differ: (key) => !fails(key), turn, fails });
+    expect(hostsOf(second.changed)).toEqual(['h3', 'h4', 'h5', 'h1']);
+  });
+
+  it('whatever they ask for, each is changed once and it ends', () => {
+    const turns = fc.func(fc.constantFrom<Turn | undefined>('first', 'last', undefined));
+    fc.assert(
+      fc.property(turns, fc.nat(), (turn, seed) => {
+        const { graph, changed } = play(plan, { differ, turn, pick: (running) => seed % running.length });
+        expect(graph.finished).toBe(true);
+        expect([...hostsOf(changed)].sort()).toEqual(HOSTS);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
