@@ -23,6 +23,12 @@ export async function execInHost(
   return tryRun(nsenter(await leader(state.keeper, host), argv), options);
 }
 
+/** The beginning of a command line that runs a program of this machine in the network of a host. Throws LAB_FAILED when it is down. */
+export async function inNetworkOf(lab: LabRef, host: string): Promise<string[]> {
+  const { state } = await find(lab, host);
+  return ['nsenter', '--target', String(await leader(state.keeper, host)), '--net'];
+}
+
 /** Stops sshd for good, with the connections that are open. */
 export async function stopSshd(lab: LabRef, host: string): Promise<void> {
   await mustRun(lab, host, ['systemctl', 'stop', 'ssh.service']);

@@ -1,0 +1,82 @@
+import { cutLink, powerOff, powerOn, restoreLink } from '../../../../lab/faults.ts';
+import { GOALS, type HaCase, holderOf, lasts } from '../case.ts';
+import { CLIENT_HOST } from '../providers.ts';
+
+/** The balancer whose host has the address is lost in every way. */
+export const balancerCases: HaCase[] = [
+  {
+    name: 'balancer-killed',
+    title: 'Balancer process killed',
+    goalMs: GOALS.processKilled,
+    providers: ['load-balancer'],
+    async run({ cluster, oneHolderFrom }) {
+      oneHolderFrom();
+      await cluster.on(await holderOf(cluster), 'systemctl', 'kill', '--signal=KILL', 'haproxy');
+      await lasts();
+    },
+  },
+  {
+    name: 'proxy-killed',
+    title: "Proxy of the client's node killed",
+    goalMs: GOALS.processKilled,
+    providers: ['node-local'],
+    async run({ cluster }) {
+      await cluster.on(CLIENT_HOST, 'systemctl', 'kill', '--signal=KILL', 'kubewright-node-proxy');
+      await lasts();
+    },
+  },
+  {
+    name: 'balancer-stopped',
+    title: 'Balancer stopped',
+    goalMs: GOALS.balancerLost,
+    providers: ['load-balancer'],
+    async run({ cluster, oneHolderFrom }) {
+      const holder = await holderOf(cluster);
+      oneHolderFrom();
+      await cluster.on(holder, 'systemctl', 'stop', 'haproxy');
+      await lasts();
+      oneHolderFrom();
+      await cluster.on(holder, 'systemctl', 'start', 'haproxy');
+    },
+  },
+  {
+    name: 'balancer-off',
+    title: 'Host of the balancer powered off, and on',
+    goalMs: GOALS.balancerLost,
+    providers: ['load-balancer'],
+    async run({ cluster, oneHolderFrom }) {
+      const holder = await holderOf(cluster);
+      oneHolderFrom();
+      await powerOff(cluster.lab, cluster.machineOf(holder));
+      await lasts();
+      oneHolderFrom();
+      await powerOn(cluster.lab, cluster.machineOf(holder));
+    },
+  },
+  {
+    name: 'balancer-cut',
+    title: 'Link of the balancer cut, and back',
+    goalMs: GOALS.balancerLost,
+    providers: ['load-balancer'],
+    async run({ cluster, oneHolderFrom }) {
+      const machine = cluster.machineOf(await holderOf(cluster));
+      await cutLink(cluster.lab, machine);
+      await lasts();
+      // While it is cut off it does not know of the other: two holders are none on the network.
+      oneHolderFrom();
+      await restoreLink(cluster.lab, machine);
+    },
+  },
+  {
+    name: 'reload',
+    title: 'All balancers reloaded',
+    goalMs: GOALS.planned,
+    providers: ['load-balancer'],
+    async run({ cluster, oneHolderFrom }) {
+      oneHolderFrom();
+      await Promise.all(
+        cluster.hosts('load-balancer').map((host) => cluster.on(host, 'systemctl', 'reload', 'haproxy')),
+      );
+    },
+  },
+];
