@@ -513,6 +513,27 @@ export const ERRORS = {
     'The host cannot reach an address that the cluster needs',
     'Check routes and firewalls between the addresses in the evidence.',
   ),
+  ENDPOINT_UNRESOLVED: entry(
+    'host',
+    true,
+    422,
+    'The name of the endpoint has no address',
+    'Add the A record of spec.controlPlane.endpoint.host to the DNS that the host uses, or correct the name.',
+  ),
+  ENDPOINT_UNREACHABLE: entry(
+    'host',
+    true,
+    502,
+    'The endpoint of the API servers cannot be reached',
+    'The evidence names the hop that fails. Check routes and firewalls from the host, and that the balancer sends TCP connections to port 6443 of the control planes, also those that come from a control plane.',
+  ),
+  ENDPOINT_LEADS_ELSEWHERE: entry(
+    'host',
+    false,
+    422,
+    'The endpoint leads to something else than the API servers of this cluster',
+    'Correct spec.controlPlane.endpoint, or let the balancer pass TCP connections, with their TLS, to port 6443 of the control planes. The evidence says who answers.',
+  ),
   PROXY_UNREACHABLE: entry(
     'host',
     true,

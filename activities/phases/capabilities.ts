@@ -25,7 +25,7 @@ export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): Fi
     const known = phases.filter((phase) => providesOf(phase).includes(capability)).map(({ name }) => name);
     const chosen = offered.get(capability)?.chosen;
     if (chosen) {
-      const message = `${chosen.by(cluster)} does not provide ${capability}: choose one of ${known.join(', ')}`;
+      const message = `${chosen.by(cluster)} does not provide ${capability}: choose one of ${known.toSorted().join(', ')}`;
       return [{ path: chosen.field, message }];
     }
     if (providers.length === 0) {

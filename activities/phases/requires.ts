@@ -128,6 +128,15 @@ export interface RequiredSrv {
   reason: string;
 }
 
+/** Where nodes will reach the API servers, provided by others: it must lead to this cluster, or to nothing yet. */
+export interface RequiredEndpoint {
+  /** Name or IPv4 address. */
+  host: string;
+  port: number;
+  /** The field of the spec that says so, for messages. */
+  field: string;
+}
+
 /**
  * What a phase needs of its hosts and of the cluster before it starts. Data: `prepare`, `preflight`, `binaries`, `registry` and
  * `master` read it in a loop over the enabled phases, so none of them knows another phase.
@@ -148,6 +157,7 @@ export interface Requirements {
   forwards?: readonly PacketSource[];
   ownRules?: OwnRules;
   srvRecords?: readonly RequiredSrv[];
+  endpoint?: RequiredEndpoint;
   /** What it installs. Of phases that wait for `binaries` on the same host, that one downloads it while etcd forms. */
   artifacts?: readonly RequiredArtifact[];
   /** Images that it runs: the cluster's registry is filled with them. */

@@ -69,6 +69,8 @@ export async function checkStateOf(
         more.options,
         [...more.quarantined].sort(),
         changed.flatMap((each) => each.map((pair) => pair.join(' '))).sort(),
+        // What it offers is what it asks about, and may come from other fields of the spec than its options.
+        ...(phase.offers ?? []).map((offer) => offer.from({ cluster: task.cluster, host, options: more.options })),
       ]),
     )
     .digest('hex');

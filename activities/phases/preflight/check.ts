@@ -32,6 +32,8 @@ export interface CheckInput<Options = unknown> extends CheckHost<Options> {
   facts: HostFacts;
   /** Another host of the cluster with the same machine-id, if one is known. */
   duplicateHost: Host | null;
+  /** Certificate of the authority of the cluster's API servers (PEM), where an endpoint is required; null: there is none yet. */
+  storedCa?: string | null;
   /** The worker's clock just before and just after the probe, ms since the epoch. */
   askedAtMs: number;
   answeredAtMs: number;

@@ -52,7 +52,9 @@ async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const missing = unanswered(checks, of, answers);
   if (missing.length > 0) fail('COMMAND_FAILED', `these checks ended early: ${missing.join(', ')}`, stdout);
   const duplicateHost = await duplicateOf(run, facts.machineId);
-  const problems = evaluate(checks, { ...of, facts, duplicateHost, askedAtMs, answeredAtMs }, answers);
+  const asksForCa = of.requirements.some(({ endpoint }) => endpoint !== undefined);
+  const storedCa = asksForCa ? await run.pki.storedCa('kubernetes') : null;
+  const problems = evaluate(checks, { ...of, facts, duplicateHost, storedCa, askedAtMs, answeredAtMs }, answers);
   const [first] = problems;
   if (!first) return;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more, see the evidence)` : '';
