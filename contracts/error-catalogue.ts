@@ -457,6 +457,27 @@ export const ERRORS = {
     'Not enough memory',
     'Give the machine more memory, or give the host fewer roles.',
   ),
+  VIP_OUTSIDE_SUBNET: entry(
+    'host',
+    false,
+    422,
+    'The virtual address lies in no network of the load balancer',
+    'Choose an address in the network of one interface of every load balancer; the evidence lists them. Or give the interface in spec.phases.load-balancer.keepalived.interface.',
+  ),
+  VIP_IN_USE: entry(
+    'host',
+    false,
+    409,
+    'Another machine answers for the virtual address',
+    'Take the address away from the machine that the evidence names, or choose another virtual address. Then retry the host.',
+  ),
+  VRID_IN_USE: entry(
+    'host',
+    false,
+    409,
+    'Another VRRP router on the network segment has the same router id',
+    'Set spec.phases.load-balancer.keepalived.routerId to one that the evidence does not list. Then build again.',
+  ),
   PORT_IN_USE: entry(
     'host',
     false,

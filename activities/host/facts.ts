@@ -1,5 +1,5 @@
 import { printableLine } from '../../contracts/printable.ts';
-import type { HostFacts, RemoteHost } from './types.ts';
+import type { HostFacts, HostNetwork, RemoteHost } from './types.ts';
 
 /** Reading the facts takes milliseconds; a host that needs this long has other troubles. ms. */
 const FACTS_MS = 30_000;
@@ -27,6 +27,9 @@ echo "cpus=$(getconf _NPROCESSORS_ONLN)"
 while read -r k v u; do [ "$k" = MemTotal: ] && { echo "memoryKiB=$v"; break; }
 done </proc/meminfo
 command -v systemd-detect-virt >/dev/null && echo "virt=$(systemd-detect-virt)"
+command -v ip >/dev/null && ip -o -4 addr show scope global | while read -r k v u m k; do
+  case $u in inet) echo "network=$v $m" ;; esac
+done
 exit 0
 `;
 
@@ -71,7 +74,20 @@ export function parseFacts(output: string): HostFacts {
     cpus: number('cpus'),
     memoryMiB: Math.floor(number('memoryKiB') / 1024),
     virtualization: text('virt'),
+    ...networksIn(output),
   };
+}
+
+/** Of a host with more addresses (of pods, say) only the first ones are read. */
+const MAX_NETWORKS = 64;
+
+/** `network=eth0 10.0.0.1/24` per address. */
+function networksIn(output: string): { networks?: HostNetwork[] } {
+  const found = [...output.matchAll(/^network=([A-Za-z0-9_.@-]{1,15}) (\d{1,3}(?:\.\d{1,3}){3})\/(\d{1,2})$/gm)];
+  const networks = found
+    .slice(0, MAX_NETWORKS)
+    .map(([, link = '', address = '', bits = '']) => ({ link, address, bits: Number(bits) }));
+  return networks.length > 0 ? { networks } : {};
 }
 
 /** os-release values follow shell quoting: bare, single or double quotes with backslashes. */

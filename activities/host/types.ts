@@ -98,6 +98,15 @@ export interface HostFacts {
   cpus: number;
   memoryMiB: number;
   virtualization: string;
+  /** IPv4 addresses beyond loopback, with the length of their networks; absent: not known. */
+  networks?: readonly HostNetwork[];
+}
+
+/** An IPv4 address of a host. */
+export interface HostNetwork {
+  link: string;
+  address: string;
+  bits: number;
 }
 
 /** An open host: the connection, who it is, and what it is. */

@@ -39,7 +39,7 @@ const CHECK_MS = 30_000;
 function checked({ id, check = [], mode, owner, group }: FileResource, number: number, sum: string, quote: Quote) {
   const candidate = `${id.slice(0, id.lastIndexOf('/') + 1)}.${id.slice(id.lastIndexOf('/') + 1)}.kubewright-candidate`;
   const argv = check.map((word) => quote(word === CANDIDATE ? candidate : word)).join(' ');
-  const message = `${check[0] ?? ''} refuses the new ${id}; the file is as it was`;
+  const message = `the program that reads it refuses the new ${id}; the file is as it was`;
   return [
     `put ${number} ${quote(candidate)} ${octal(mode)} ${quote(owner)} ${quote(group)} ${sum}`,
     `if ! kw_says=$(${argv} 2>&1); then`,

@@ -35,7 +35,7 @@ const portWords = ({ port, protocol, what, from, on }: RequiredPort): string => 
 export function requirementParts(phase: Phase): { label: string; short: string; entries: string[] }[] {
   const all = requirementsOf(phase);
   const { packages, features = [], modules = [], sysctls = {}, cgroups, ports = [], forwards = [] } = all;
-  const { artifacts = [], images = [], objects = [] } = all;
+  const { artifacts = [], images = [], objects = [], protocols = [] } = all;
   const parts = [
     { label: 'Packages (apt)', short: 'packages', entries: packages?.apt ?? [] },
     { label: 'Packages (dnf)', short: '', entries: packages?.dnf ?? [] },
@@ -56,6 +56,11 @@ export function requirementParts(phase: Phase): { label: string; short: string; 
       label: 'Ports',
       short: ports.length > 0 ? `ports ${ports.map(({ port }) => port).join(' ')}` : '',
       entries: ports.map(portWords),
+    },
+    {
+      label: 'Protocols',
+      short: '',
+      entries: protocols.map(({ protocol, what, from }) => `${protocol} (${what}, from ${from.join(', ')})`),
     },
     { label: 'Packets passed on', short: '', entries: forwards.map((source) => `from ${source}`) },
     {

@@ -28,6 +28,8 @@ export interface Sample {
   /** Raw hosts; default three hosts, etcd on all, everything else on cp-1. */
   hosts?: readonly Record<string, unknown>[] | undefined;
   network?: Record<string, unknown> | undefined;
+  /** spec.controlPlane.endpoint */
+  endpoint?: object | undefined;
   policy?: object | undefined;
   /** spec.proxy; a login in it is `ann` with the password `p@ss word`. */
   proxy?: object | undefined;
@@ -58,6 +60,7 @@ export function sampleCluster(sample: Sample = {}): ClusterSpec {
       network: sample.network ?? {},
       artifacts: sample.mirror === false ? {} : { mirror: MIRROR },
       policy: sample.policy ?? {},
+      ...(sample.endpoint === undefined ? {} : { controlPlane: { endpoint: sample.endpoint } }),
       ...(sample.proxy === undefined ? {} : { proxy: sample.proxy }),
       phases: sample.phases ?? {},
     },
