@@ -79,7 +79,7 @@ set -f
 urls=
 for server; do urls="$urls -o /dev/null https://\${server#*=}:${API_SERVER_PORT}/readyz"; done
 in_use=
-for server; do eval "failed_\$(printf %s "\${server%%=*}" | tr - _)=0"; done
+for server; do eval "failed_$(printf %s "\${server%%=*}" | tr - _)=0"; done
 while :; do
   # One process for all of them, side by side.
   codes=$(${CURL} -s -Z --parallel-immediate -m ${TIMEOUT_SECONDS} --cacert "$ca" --cert "$cert" --key "$key" -w '%{url_effective} %{http_code}\\n' $urls)

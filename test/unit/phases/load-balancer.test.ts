@@ -157,7 +157,7 @@ test('a host without a network of the address stops with its networks', async ()
   });
 });
 
-test('it offers the address for everybody, the names for certificates, and how long it needs to drain', () => {
+test('it offers address, port, names for certificates and the time that draining takes', () => {
   const cluster = sampleCluster({
     hosts: apart,
     endpoint: { host: 'api.example.test' },

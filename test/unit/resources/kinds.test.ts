@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
 import { etcdMember } from '../../../activities/phases/etcd/member-resource.ts';
+import { selinuxBooleans } from '../../../activities/phases/load-balancer/selinux-booleans-resource.ts';
 import { registryImage } from '../../../activities/phases/registry/image-resource.ts';
 import { absent } from '../../../activities/resources/absent.ts';
 import { archive } from '../../../activities/resources/archive.ts';
@@ -75,6 +76,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   manifests('dns', [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { a: "'\n$(x)" } }]),
   packages({ apt: ['curl', 'g++'], dnf: ['curl'] }, []),
   registryImage({ file: resolved, registry: 'r.test:5000', repository: 'a/b', tag: '1', tls }),
+  selinuxBooleans(['haproxy_connect_any']),
   service('x', { unit: '[Service]\n', dropIns: { 'a b': '[Unit]\n' } }),
   swapOff(),
   swapUnitsMasked(),
@@ -101,6 +103,7 @@ const BARE: Readonly<Record<string, string>> = {
   manifests: 'absent\n',
   packages: 'kubewright: asked\n',
   'registry-image': 'absent\n',
+  'selinux-booleans': 'haproxy_connect_any --> off\n',
   service: 'ActiveState=inactive\nSubState=dead\nUnitFileState=\nNeedDaemonReload=no\nstamp=\nfile=\nfile=\n',
   'swap-off': 'swap /dev/sda2\nfstab 1\n',
   'swap-units': 'unit dev-zram0.swap /usr/lib/systemd/zram-generator.conf\nknown\n',
