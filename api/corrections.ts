@@ -9,7 +9,7 @@ import { requireOwnAddress } from './address-in-use.ts';
 import type { Caller } from './caller.ts';
 import type { ApiDeps } from './deps.ts';
 import { requireAllowed } from './require-allowed.ts';
-import { requireSpec } from './require-spec.ts';
+import { requireNewRules, requireSpec } from './require-spec.ts';
 import { phaseValidator } from './validate-phases.ts';
 
 /** Changes one host of a spec in place. */
@@ -61,6 +61,7 @@ export async function correctedSpec(
     requireOwnAddress(cluster, host);
   }
   const valid = validateClusterSpec(cluster, phaseValidator(deps.phases));
+  requireNewRules(deps, valid, base);
   await requireAllowed(deps, caller, valid, base);
   await requireSpec(deps, kind, { before: base, after: valid, isCorrection: true });
   return await deps.store.specs.put(valid);

@@ -1,5 +1,8 @@
 import type { GuardWorld, OperationKind, SpecChange } from '../activities/operations/operation-kind.ts';
 import { keepRunningCluster } from '../activities/operations/spec-changes.ts';
+import { newSpecIssuesOf } from '../activities/phases/capabilities.ts';
+import type { ClusterSpec } from '../contracts/cluster.ts';
+import { specInvalid } from '../contracts/spec-parse.ts';
 import type { ApiDeps } from './deps.ts';
 import { phaseValidator } from './validate-phases.ts';
 
@@ -19,4 +22,13 @@ export function guardWorld({ phases, store: { projections } }: ApiDeps, cluster:
 export async function requireSpec(deps: ApiDeps, kind: OperationKind, change: SpecChange): Promise<void> {
   const guard = kind.guardSpec ?? keepRunningCluster;
   await guard(change, guardWorld(deps, change.after.metadata.name));
+}
+
+/**
+ * Refuses in a new or changed spec what clusters of earlier versions may have, and keep. `before`: the spec that the cluster has.
+ * Throws SPEC_INVALID.
+ */
+export function requireNewRules({ phases }: ApiDeps, spec: ClusterSpec, before: ClusterSpec | null): void {
+  const issues = newSpecIssuesOf(spec, before, phases);
+  if (issues.length > 0) throw specInvalid(issues);
 }

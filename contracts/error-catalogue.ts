@@ -359,6 +359,20 @@ export const ERRORS = {
     'DNS SRV records do not name the hosts of the spec',
     'Correct the records that the evidence names, so that they lead to each host of the spec and to no other. Wait until name servers answer with them.',
   ),
+  DISCOVERY_UNUSABLE: entry(
+    'host',
+    false,
+    422,
+    'The etcd for discovery cannot be used',
+    'Correct what the evidence names: the endpoints of spec.phases.etcd.bootstrap, the network between the host and them, the credential with client certificate and CA, the permissions of its user (read and write below /_etcd/registry/<token>/), or the number of members under the token.',
+  ),
+  DISCOVERY_TOKEN_USED: entry(
+    'host',
+    false,
+    422,
+    'The discovery token was used before',
+    'Take a new token in spec.phases.etcd.bootstrap: each founding of a cluster needs its own. The evidence lists who registered.',
+  ),
   RESOLV_CONF_UNUSABLE: entry(
     'host',
     false,

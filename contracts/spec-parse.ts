@@ -19,12 +19,12 @@ export function parseClusterSpec(text: string, contentType: string, validatePhas
 /** A cluster spec from a parsed document. Throws SPEC_INVALID. */
 export function validateClusterSpec(input: unknown, validatePhases?: ValidatePhases): ClusterSpec {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw invalid([{ path: '', message: 'must be an object with apiVersion, kind, metadata and spec' }]);
+    throw specInvalid([{ path: '', message: 'must be an object with apiVersion, kind, metadata and spec' }]);
   }
   const parsed = clusterSpec.safeParse(input);
-  if (!parsed.success) throw invalid(describeIssues(parsed.error, clusterSpec, input));
+  if (!parsed.success) throw specInvalid(describeIssues(parsed.error, clusterSpec, input));
   const issues = validatePhases?.(parsed.data) ?? [];
-  if (issues.length > 0) throw invalid(issues);
+  if (issues.length > 0) throw specInvalid(issues);
   return parsed.data;
 }
 
@@ -46,7 +46,8 @@ export function parseDocumentText(
   }
 }
 
-function invalid(errors: FieldIssue[]): KubewrightError {
+/** SPEC_INVALID with a problem per field. */
+export function specInvalid(errors: FieldIssue[]): KubewrightError {
   const [first] = errors;
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
   const place = first && first.path !== '' ? `${first.path} ` : '';

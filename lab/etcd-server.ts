@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ETCD } from '../activities/phases/etcd/artifacts.ts';
+import { CATALOGUE } from '../activities/phases/catalogue.ts';
 import { type Issued, issueCa, issueLeaf } from '../activities/pki/certificates.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import { cgroupsNamed, removeCgroups } from './cgroups.ts';
@@ -25,7 +25,7 @@ export interface LabEtcdUser {
 
 /** How an etcd that is not Kubewright's is started. */
 export interface LabEtcdOptions {
-  /** Tells the servers of one lab apart; letters, digits, `-`. */
+  /** Of several servers of one lab, which one; letters, digits, `-`. */
   label?: string;
   /** Address of this machine that the hosts of the lab reach, such as their gateway. */
   address: string;
@@ -50,7 +50,7 @@ export interface LabEtcd {
   ca: string;
   /** A certificate for a client, with this common name. */
   client(commonName: string): Promise<Issued>;
-  /** Path of an etcdctl on this machine, for tests that ask as somebody else. */
+  /** Path of an etcdctl on this machine, for tests that ask as another user. */
   etcdctl: string;
   /** Runs etcdctl as root of the server; returns what it printed. Throws LAB_FAILED. */
   ctl(...args: string[]): Promise<string>;
@@ -63,6 +63,8 @@ export interface LabEtcd {
 }
 
 const START_TIMEOUT_MS = 20_000;
+/** The etcd of the catalogue, which is in every mirror. */
+const ETCD = CATALOGUE.artifacts.find(({ name }) => name === 'etcd')!;
 
 /** Dots are in no name of a lab, so no other lab has these. */
 const cgroupPrefix = ({ name }: LabPaths): string => `kwlab-${name}.etcd-`;

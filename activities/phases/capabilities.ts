@@ -55,6 +55,18 @@ export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): Fi
   return [...choices, ...perHost];
 }
 
+/** What the phases that are on do not accept in a new or changed spec. `before`: the spec that the cluster has. Pure. */
+export const newSpecIssuesOf = (
+  cluster: ClusterSpec,
+  before: ClusterSpec | null,
+  phases: readonly Phase[],
+): FieldIssue[] =>
+  phases.flatMap((phase) =>
+    phase.newSpecIssues && builds(phase) && isEnabled(cluster, phase)
+      ? [...phase.newSpecIssues({ cluster, before })]
+      : [],
+  );
+
 /** What the phases that are on find wrong with a spec as a whole. Call it with options that are valid. Pure. */
 export const specIssuesOf = (cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] =>
   phases.flatMap((phase) =>

@@ -195,6 +195,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    */
   specIssues?(view: { cluster: ClusterSpec; options: z.output<Schema> }): readonly FieldIssue[];
   /**
+   * What a spec may not have that clusters of earlier versions may have: asked for a spec that is sent, with the one that the cluster
+   * has (`before`), and never for that one. Pure.
+   */
+  newSpecIssues?(view: { cluster: ClusterSpec; before: ClusterSpec | null }): readonly FieldIssue[];
+  /**
    * Every folder that it fills on its hosts: fixed ones, and those that options name. A spec in which a named one is, holds
    * or lies in one of another phase is refused.
    */

@@ -1,7 +1,9 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
+import type { ClientCertificateUse } from '../../contracts/credential-use.ts';
 import type { Host, Role } from '../../contracts/host.ts';
 import type { RequiredArtifact } from '../artifacts/artifact.ts';
 import type { Image } from '../artifacts/image.ts';
+import type { Founder } from '../kube/etcd-registry.ts';
 import { builds, isEnabled, isPlaced } from './desired.ts';
 import { phaseOptions } from './options.ts';
 import type { Phase, PhaseHosts } from './phase.ts';
@@ -137,6 +139,27 @@ export interface RequiredEndpoint {
   field: string;
 }
 
+/** A client certificate of the user with which checks on the host ask a server of others: `curl_as` in their scripts. */
+export interface RequiredCertificate extends ClientCertificateUse {
+  /** A key of the cluster's state: once it is there, the certificate is not opened any more. */
+  until?: string;
+}
+
+/** An etcd of others in which the first members of the cluster's etcd find each other, before they have data. */
+export interface RequiredDiscovery {
+  /** Addresses such as https://10.0.0.5:2379. */
+  endpoints: readonly string[];
+  token: string;
+  /** Name of the credential whose client certificate it is asked with; null: none. */
+  credential: string | null;
+  /** All first members, as they register. */
+  founders: readonly Founder[];
+  /** A path: where it exists discovery is not asked any more. */
+  unless: string;
+  /** A key of the cluster's state: once it is there, discovery is not asked any more. */
+  until: string;
+}
+
 /**
  * What a phase needs of its hosts and of the cluster before it starts. Data: `prepare`, `preflight`, `binaries`, `registry` and
  * `master` read it in a loop over the enabled phases, so none of them knows another phase.
@@ -158,6 +181,8 @@ export interface Requirements {
   ownRules?: OwnRules;
   srvRecords?: readonly RequiredSrv[];
   endpoint?: RequiredEndpoint;
+  certificates?: readonly RequiredCertificate[];
+  discovery?: RequiredDiscovery;
   /** What it installs. Of phases that wait for `binaries` on the same host, that one downloads it while etcd forms. */
   artifacts?: readonly RequiredArtifact[];
   /** Images that it runs: the cluster's registry is filled with them. */

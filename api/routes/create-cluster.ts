@@ -11,7 +11,7 @@ import { actorFor, requireReach } from '../plugins/auth.ts';
 import { BODY_TYPES } from '../plugins/body.ts';
 import { presentSpec } from '../present-spec.ts';
 import { requireAllowed } from '../require-allowed.ts';
-import { requireSpec } from '../require-spec.ts';
+import { requireNewRules, requireSpec } from '../require-spec.ts';
 import { defineRoutes, idempotencyHeaders, operationLinks, responses } from '../route.ts';
 import { submitOperation } from '../submit.ts';
 import { specValidator } from '../validate-phases.ts';
@@ -56,6 +56,7 @@ export default defineRoutes((api, deps) => {
       const wanted = validateClusterSpec(request.body, validatePhases);
       requireReach(request, wanted.metadata.name);
       const base = await presentSpec(deps, wanted.metadata.name);
+      requireNewRules(deps, wanted, base);
       const spec = withPinnedVersions(wanted, deps.phases, { before: base, given: request.body });
       await requireAllowed(deps, callerOf(request), spec, base);
       if (base) await requireSpec(deps, kind, { before: base, after: spec, isCorrection: false });

@@ -31,7 +31,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** etcdctl with the certificate of cluster-a, or of nobody; what it printed or why it failed. */
+/** etcdctl with the certificate of cluster-a, or without one; what it printed or why it failed. */
 async function ask(args: readonly string[], certificate = true): Promise<string> {
   const own = certificate ? ['--cert', join(folder, 'cert'), '--key', join(folder, 'key')] : [];
   const access = ['--endpoints', etcd.url, '--cacert', join(folder, 'ca'), ...own, '--command-timeout=3s'];

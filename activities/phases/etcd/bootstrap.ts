@@ -1,11 +1,15 @@
 import { z } from 'zod';
-import { type ClusterSpec, hostsWithRole } from '../../../contracts/cluster.ts';
+import { type ClusterSpec, hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
+import type { ClientCertificateUse } from '../../../contracts/credential-use.ts';
 import type { Host } from '../../../contracts/host.ts';
 import { hostname } from '../../../contracts/primitives.ts';
 import { internalIpv4 } from '../../kube/network.ts';
 import { ETCD_CLIENT_PORT, ETCD_PEER_PORT } from '../../kube/paths.ts';
-import type { RequiredSrv } from '../requires.ts';
-import { externalBootstrap } from './external.ts';
+import type { RequiredSrv, Requirements } from '../requires.ts';
+import { discoveryEnvironment } from './discovery.ts';
+import { byEndpoints, discoveryOption } from './discovery-option.ts';
+import { endpointPlaces, externalBootstrap } from './external.ts';
+import type { EtcdPeer } from './members.ts';
 
 /** How the first members find each other. A member that has data does not ask any more. */
 export const bootstrapOption = z
@@ -22,6 +26,7 @@ export const bootstrapOption = z
         .optional()
         .describe('The records are _etcd-server-ssl-<service>._tcp.<domain>, for several clusters of one domain'),
     }),
+    discoveryOption,
     externalBootstrap,
   ])
   // Without a default: hosts of earlier versions carry a digest of the options.
@@ -32,6 +37,13 @@ export type Bootstrap = z.output<typeof bootstrapOption>;
 /** The name by which peers reach the member of a host: its target of the SRV records; null: its address. */
 export const peerName = (host: Host, bootstrap: Bootstrap): string | null =>
   bootstrap?.mode === 'dns-srv' ? `${host.name}.${bootstrap.domain}` : null;
+
+/** The member of a host, by the spec. */
+export const etcdPeer = (host: Host, bootstrap: Bootstrap): EtcdPeer => ({
+  name: host.name,
+  peerUrl: `https://${peerName(host, bootstrap) ?? internalAddress(host)}:${ETCD_PEER_PORT}`,
+  clientUrl: `https://${internalAddress(host)}:${ETCD_CLIENT_PORT}`,
+});
 
 /** Names for the certificates of a member: etcd compares those of its peers with the domain. */
 export const bootstrapNames = (host: Host, bootstrap: Bootstrap): string[] =>
@@ -46,6 +58,7 @@ export function bootstrapEnvironment(
     const { domain, service } = bootstrap;
     return { ETCD_DISCOVERY_SRV: domain, ...(service === undefined ? {} : { ETCD_DISCOVERY_SRV_NAME: service }) };
   }
+  if (bootstrap?.mode === 'discovery' && byEndpoints(bootstrap)) return discoveryEnvironment(bootstrap);
   return { ETCD_INITIAL_CLUSTER: members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',') };
 }
 
@@ -64,4 +77,34 @@ export function bootstrapRecords(cluster: ClusterSpec, bootstrap: Bootstrap, dat
     reason: `the first members of etcd (bootstrap dns-srv, ${bootstrap.domain})`,
   });
   return [records('server', ETCD_PEER_PORT), records('client', ETCD_CLIENT_PORT)];
+}
+
+/** The client certificate that a bootstrap shows, and where: founders to discovery, API servers to an external etcd; none: null. Pure. */
+export function bootstrapCertificate(bootstrap: Bootstrap): ClientCertificateUse | null {
+  if (bootstrap?.mode === 'external') return { credential: bootstrap.credential, places: endpointPlaces(bootstrap) };
+  if (bootstrap?.mode !== 'discovery' || !byEndpoints(bootstrap) || !bootstrap.credential) return null;
+  const places = bootstrap.endpoints.map((endpoint) => {
+    const { hostname, port, protocol } = new URL(endpoint);
+    return { host: hostname, port: Number(port || (protocol === 'https:' ? 443 : 80)) };
+  });
+  return { credential: bootstrap.credential, places };
+}
+
+/** What a host without data checks about discovery before anything starts, while the cluster's etcd has not formed. Pure. */
+export function bootstrapDiscovery(
+  cluster: ClusterSpec,
+  { bootstrap, dataDir }: { bootstrap?: Bootstrap; dataDir: string },
+  formed: string,
+): Pick<Requirements, 'discovery' | 'certificates'> {
+  if (bootstrap?.mode !== 'discovery' || !byEndpoints(bootstrap)) return {};
+  const { endpoints, token, credential } = bootstrap;
+  const certificate = bootstrapCertificate(bootstrap);
+  return {
+    ...(certificate ? { certificates: [{ ...certificate, until: formed }] } : {}),
+    discovery: {
+      ...{ endpoints, token, credential: credential?.name ?? null, until: formed },
+      founders: hostsWithRole(cluster, 'etcd').map((host) => etcdPeer(host, bootstrap)),
+      unless: `${dataDir}/member`,
+    },
+  };
 }

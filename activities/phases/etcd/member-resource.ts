@@ -6,6 +6,7 @@ import { digestOfParts } from '../../resources/digest.ts';
 import { type ApplyContext, defineKind, type Resource, resourceKey } from '../../resources/resource.ts';
 import { answerOf } from '../../resources/unknown.ts';
 import { type Bootstrap, bootstrapEnvironment } from './bootstrap.ts';
+import { DISCOVERY_FILES, type DiscoveryEntry, enterDiscovery } from './discovery.ts';
 import { etcdBootstrap } from './environment.ts';
 import { describeMember, initialCluster } from './members.ts';
 import { type EtcdIntent, type EtcdStep, nextStep } from './next-step.ts';
@@ -15,6 +16,8 @@ export interface EtcdMemberResource extends Resource, EtcdSite, Pick<EtcdIntent,
   readonly kind: 'etcd-member';
   /** How founders find each other. */
   readonly bootstrap: Bootstrap;
+  /** How a founder enters discovery; absent: there is none. */
+  readonly entry?: DiscoveryEntry | undefined;
 }
 
 /**
@@ -23,7 +26,7 @@ export interface EtcdMemberResource extends Resource, EtcdSite, Pick<EtcdIntent,
  */
 export function etcdMember(
   site: EtcdSite,
-  founding: Pick<EtcdIntent, 'token' | 'formed'> & { bootstrap: Bootstrap },
+  founding: Pick<EtcdMemberResource, 'token' | 'formed' | 'bootstrap' | 'entry'>,
 ): EtcdMemberResource {
   return { kind: 'etcd-member', id: site.self.name, ...site, ...founding };
 }
@@ -69,7 +72,11 @@ export default defineKind<EtcdMemberResource, EtcdView>({
     }
   },
 
-  ledgerEntries: ({ bootstrapFile }) => [{ kind: 'file', id: bootstrapFile, prior: {}, replaces: [bootstrapFile] }],
+  ledgerEntries: ({ bootstrapFile, entry }) =>
+    [bootstrapFile, ...(entry ? Object.values(DISCOVERY_FILES) : [])].map((id) => ({
+      ...{ kind: 'file', id, prior: {} },
+      replaces: [id],
+    })),
   // Of what etcd.service must be restarted for when it changes, only this: another list of hosts is no reason.
   digest: ({ dataDir }) => digestOfParts([dataDir]),
 });
@@ -87,6 +94,7 @@ async function carryOut(
     case 'none':
       return 'begins';
     case 'found':
+      if (site.entry) await enterDiscovery(host, site.entry);
       await writeBootstrap(site, host, {
         state: 'new',
         token,

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { internalAddress } from '../../../contracts/cluster.ts';
 import { dataDirectory } from '../../../contracts/data-directory.ts';
-import type { Host } from '../../../contracts/host.ts';
 import { version } from '../../../contracts/primitives.ts';
 import { CURL } from '../../host/direct.ts';
+import { registryClaim } from '../../kube/etcd-registry.ts';
 import { ETCD_FIELD } from '../../kube/etcd-state.ts';
 import { etcdHealthClient, etcdMember as memberIdentity } from '../../kube/identities.ts';
 import { installAll } from '../../kube/install.ts';
@@ -21,13 +21,22 @@ import { user } from '../../resources/user.ts';
 import { DEFAULT_PREFIX, kubernetesStore } from '../capabilities/kubernetes-store.ts';
 import type { OfferView } from '../capability.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import { mixedAddresses } from './address-kinds.ts';
 import { ETCD } from './artifacts.ts';
 import { beforeStop } from './before-stop.ts';
-import { bootstrapNames, bootstrapOption, bootstrapRecords, peerName } from './bootstrap.ts';
+import {
+  bootstrapCertificate,
+  bootstrapDiscovery,
+  bootstrapNames,
+  bootstrapOption,
+  bootstrapRecords,
+  etcdPeer,
+  peerName,
+} from './bootstrap.ts';
+import { type DiscoveryEntry, leaveDiscovery } from './discovery.ts';
+import { byEndpoints, discoveryIssues } from './discovery-option.ts';
 import { etcdEnvironment } from './environment.ts';
-import { endpointPlaces } from './external.ts';
 import { etcdMember } from './member-resource.ts';
-import type { EtcdPeer } from './members.ts';
 import type { EtcdSite } from './observe.ts';
 import { promoteMember } from './promote-member.ts';
 import { memberIssues, memberUrls } from './servers.ts';
@@ -87,22 +96,21 @@ export default definePhase({
   requires: ({ cluster, options }) => ({
     artifacts: artifacts(options),
     srvRecords: bootstrapRecords(cluster, options.bootstrap, options.dataDir),
+    ...bootstrapDiscovery(cluster, options, FORMED),
     ports: [
       { ...PORT, port: ETCD_CLIENT_PORT, from: ['etcd', 'control-plane'] },
       { ...PORT, port: ETCD_PEER_PORT, from: ['etcd'] },
     ],
   }),
-  specIssues: ({ cluster }) => memberIssues(cluster),
-  clientCertificates: ({ bootstrap }) =>
-    bootstrap?.mode === 'external'
-      ? [
-          {
-            option: ['bootstrap', 'credential'],
-            credential: bootstrap.credential,
-            places: endpointPlaces(bootstrap),
-          },
-        ]
-      : [],
+  specIssues: ({ cluster, options: { bootstrap, version } }) => [
+    ...memberIssues(cluster),
+    ...(bootstrap?.mode === 'discovery' ? discoveryIssues(bootstrap, version) : []),
+  ],
+  newSpecIssues: ({ cluster, before }) => mixedAddresses(cluster, before),
+  clientCertificates: ({ bootstrap }) => {
+    const use = bootstrapCertificate(bootstrap);
+    return use ? [{ ...use, option: ['bootstrap', 'credential'] }] : [];
+  },
   // Who answers there has all Secrets of the cluster.
   guarded: ['endpoints', 'credential', 'prefix'].map((option) => ({ option: `bootstrap.${option}` })),
   upgrades: [{ component: 'etcd', option: 'version' }],
@@ -144,6 +152,7 @@ export default definePhase({
         token: await foundingToken(context),
         formed: await context.clusterState.get(FORMED),
         bootstrap: options.bootstrap,
+        entry: await discoveryEntry(context),
       }),
       service('etcd', {
         unit: unit(options),
@@ -167,6 +176,8 @@ export default definePhase({
         const evidence = `${missing}\n${await unitJournal('etcd.service', 15)}`;
         fail('ETCD_UNHEALTHY', `etcd on ${host.name} has not become a full member`, evidence);
       }
+      if (run.options.bootstrap?.mode === 'discovery' && (await leaveDiscovery(remote)))
+        did.push('client certificate for discovery removed');
       return did.map((detail) => ({ resource: `etcd-member:${host.name}`, action: 'run', detail }));
     },
   },
@@ -188,23 +199,37 @@ export default definePhase({
 
 /** This host's member and the others, by the spec. */
 function siteOf({ host, peers, options: { bootstrap, dataDir } }: PhaseContext<Options>): EtcdSite {
-  const peer = (each: Host): EtcdPeer => ({
-    name: each.name,
-    peerUrl: `https://${peerName(each, bootstrap) ?? internalAddress(each)}:${ETCD_PEER_PORT}`,
-    clientUrl: `https://${internalAddress(each)}:${ETCD_CLIENT_PORT}`,
-  });
   const tls = { ca: CA, cert: `${ETCD_PKI}/health.crt`, key: `${ETCD_PKI}/health.key` };
-  const others = peers.filter(({ name }) => name !== host.name).map(peer);
-  return { self: peer(host), others, dataDir, bootstrapFile: BOOTSTRAP, tls };
+  const others = peers.filter(({ name }) => name !== host.name).map((each) => etcdPeer(each, bootstrap));
+  return { self: etcdPeer(host, bootstrap), others, dataDir, bootstrapFile: BOOTSTRAP, tls };
+}
+
+/** How this host enters discovery if it becomes a founder; undefined: it does not. */
+async function discoveryEntry(context: PhaseContext<Options>): Promise<DiscoveryEntry | undefined> {
+  const { cluster, peers, pki, options, clientCertificate } = context;
+  const { bootstrap } = options;
+  if (bootstrap?.mode !== 'discovery' || !byEndpoints(bootstrap)) return undefined;
+  const use = bootstrapCertificate(bootstrap);
+  return {
+    discovery: bootstrap,
+    founding: {
+      token: bootstrap.token,
+      claim: registryClaim(cluster.metadata.name, await pki.ca('etcd')),
+      founders: peers.map((each) => etcdPeer(each, bootstrap)),
+    },
+    certificate: async () => (use ? clientCertificate(use) : null),
+  };
 }
 
 /**
  * Two foundings never share a token, so members of an earlier life of the cluster cannot mix with this one's: it is made
  * of the cluster's name, its own authority, and the founders.
  */
-async function foundingToken({ cluster, peers, pki }: PhaseContext<Options>): Promise<string> {
+async function foundingToken({ cluster, peers, pki, options: { bootstrap } }: PhaseContext<Options>): Promise<string> {
   const founders = peers.map((each) => `${each.name}=${internalAddress(each)}`).sort();
-  return `${cluster.metadata.name}-${short(digestOfParts([await pki.ca('etcd'), ...founders]))}`;
+  // A founding that begins again with another discovery token is another one.
+  const found = bootstrap?.mode === 'discovery' ? [`discovery ${bootstrap.token}`] : [];
+  return `${cluster.metadata.name}-${short(digestOfParts([await pki.ca('etcd'), ...founders, ...found]))}`;
 }
 
 /**

@@ -34,6 +34,8 @@ export interface CheckInput<Options = unknown> extends CheckHost<Options> {
   duplicateHost: Host | null;
   /** Certificate of the authority of the cluster's API servers (PEM), where an endpoint is required; null: there is none yet. */
   storedCa?: string | null;
+  /** PEM of the authority of the cluster's etcd; null while there is none, or where no check needs it. */
+  etcdAuthority?: string | null;
   /** The worker's clock just before and just after the probe, ms since the epoch. */
   askedAtMs: number;
   answeredAtMs: number;

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Host } from '../../../contracts/host.ts';
 import { readFacts } from '../../host/facts.ts';
-import { definePhase, type PhaseRun } from '../phase.ts';
-import { requirementsOn } from '../requires.ts';
+import { definePhase, type OpenedCertificate, type PhaseRun } from '../phase.ts';
+import { type PhaseRequirements, requirementsOn } from '../requires.ts';
 import { optionShapes, scanChecks } from './checks.ts';
 import { isMachineId, recordMachine } from './machines.ts';
 import { evaluate, evidenceOf, probeScript, readAnswers, unanswered } from './probe.ts';
@@ -40,10 +40,36 @@ async function duplicateOf(run: PhaseRun<unknown>, machineId: string): Promise<H
   }
 }
 
+/**
+ * What the phases require of the host, without what is needed only until something is in the cluster's state; and the client
+ * certificates that the checks need for the rest, by the names of their credentials.
+ */
+async function stillNeeded(run: PhaseRun<unknown>): Promise<{
+  requirements: PhaseRequirements[];
+  certificates: Map<string, OpenedCertificate>;
+}> {
+  const past = async (until: string | undefined) => until !== undefined && (await run.clusterState.get(until)) !== null;
+  const requirements: PhaseRequirements[] = [];
+  const certificates = new Map<string, OpenedCertificate>();
+  for (const { discovery, certificates: named = [], ...rest } of requirementsOn(
+    run.cluster,
+    run.host,
+    run.phases.values(),
+  )) {
+    const asked = discovery && !(await past(discovery.until)) ? { discovery } : {};
+    requirements.push({ ...rest, ...asked });
+    for (const use of named) {
+      if (!(await past(use.until))) certificates.set(use.credential.name, await run.clientCertificate(use));
+    }
+  }
+  return { requirements, certificates };
+}
+
 async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const { cluster, host, remote, options, fail } = run;
-  const of = { cluster, host, options, requirements: requirementsOn(cluster, host, run.phases.values()) };
-  const { text, args } = probeScript(checks, of);
+  const { requirements, certificates } = await stillNeeded(run);
+  const of = { cluster, host, options, requirements };
+  const { text, args } = probeScript(checks, of, certificates);
   const askedAtMs = Date.now();
   // Facts anew: those of the session are as old as its connection, and a retry is there to see what was put right.
   const [facts, { stdout }] = await Promise.all([readFacts(remote), remote.script(text, args, { timeoutMs: 30_000 })]);
@@ -52,9 +78,11 @@ async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const missing = unanswered(checks, of, answers);
   if (missing.length > 0) fail('COMMAND_FAILED', `these checks ended early: ${missing.join(', ')}`, stdout);
   const duplicateHost = await duplicateOf(run, facts.machineId);
-  const asksForCa = of.requirements.some(({ endpoint }) => endpoint !== undefined);
+  const asksForCa = requirements.some(({ endpoint }) => endpoint !== undefined);
   const storedCa = asksForCa ? await run.pki.storedCa('kubernetes') : null;
-  const problems = evaluate(checks, { ...of, facts, duplicateHost, storedCa, askedAtMs, answeredAtMs }, answers);
+  const etcdAuthority = requirements.some(({ discovery }) => discovery) ? await run.pki.storedCa('etcd') : null;
+  const input = { ...of, facts, duplicateHost, storedCa, etcdAuthority, askedAtMs, answeredAtMs };
+  const problems = evaluate(checks, input, answers);
   const [first] = problems;
   if (!first) return;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more, see the evidence)` : '';

@@ -1,6 +1,8 @@
 import { keepEnds } from '../../../contracts/cut.ts';
 import { LIMITS } from '../../../contracts/limits.ts';
+import type { OpenedCertificate } from '../phase.ts';
 import type { Check, CheckHost, CheckInput, Problem } from './check.ts';
+import { certificateFunctions } from './client-certificates.ts';
 
 /** Lines of one check that are read, and characters of one word of them: a host may answer with anything. */
 export const MAX_ROWS = 2000;
@@ -19,8 +21,15 @@ const functionOf = (name: string) => `check_${name.replaceAll('-', '_')}`;
 const argsOf = ({ probe }: Check, host: CheckHost): readonly string[] | null =>
   probe ? probe.args(host as CheckHost<never>) : [];
 
-/** The one script for a host and its arguments. Pure. `text` holds no value of the spec. */
-export function probeScript(checks: readonly Check[], host: CheckHost): { text: string; args: string[] } {
+/**
+ * The one script for a host and its arguments. Pure. `text` holds no value of the spec, but `certificates`, by the names of their
+ * credentials: they are secret.
+ */
+export function probeScript(
+  checks: readonly Check[],
+  host: CheckHost,
+  certificates: ReadonlyMap<string, OpenedCertificate> = new Map(),
+): { text: string; args: string[] } {
   const args: string[] = [];
   const bodies: string[] = [];
   const calls: string[] = [];
@@ -33,7 +42,7 @@ export function probeScript(checks: readonly Check[], host: CheckHost): { text: 
     bodies.push(`${functionOf(name)}() {\n${probe.script.trim()}\n}`);
     calls.push(`(set +e; check=${name}; ${[functionOf(name), ...words].join(' ')}; say .) &`);
   }
-  return { text: [HEAD, ...bodies, ...calls, 'wait', ''].join('\n'), args };
+  return { text: [HEAD, certificateFunctions(certificates), ...bodies, ...calls, 'wait', ''].join('\n'), args };
 }
 
 /** What each check said, by its name; a check that is not here did not end. Lines that belong to no check are skipped. Pure. */
