@@ -1,6 +1,7 @@
 import { activityInfo, CancelledFailure, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { CloseInput, CloseResult, HostRef, TakeCommand, TakenCommand, TasksInput } from '../contracts/actions.ts';
+import type { ClusterSpec } from '../contracts/cluster.ts';
 import { KubewrightError } from '../contracts/errors.ts';
 import type { HealthInput, HealthResult } from '../contracts/health.ts';
 import type { OperationInput, OperationStatus, TaskInput, TaskResult, TaskStatus } from '../contracts/operation.ts';
@@ -26,8 +27,8 @@ export interface Projections {
   saveOperation(status: OperationStatus, more?: { traits?: OperationTraits | undefined }): Promise<void>;
   pauseOf(cluster: string, operationId: string): Promise<NonNullable<OperationStatus['pause']> | null>;
   saveTasks(cluster: string, operationId: string, tasks: readonly TaskStatus[]): Promise<void>;
-  /** Hosts that builds have gone through on since the cluster came to be, once one went through as a whole. */
-  servedHosts(cluster: string): Promise<string[]>;
+  /** The last build as a whole since the cluster came to be: its spec, and the hosts that serve; null before the first. */
+  built(cluster: string): Promise<{ spec: ClusterSpec; served: string[] } | null>;
 }
 
 export type ActivityDeps = TaskDeps & {
@@ -88,9 +89,10 @@ export function createActivities(deps: ActivityDeps): Activities {
             runRef(),
             async () => {
               const spec = await deps.spec(input.specRef);
-              const served = await deps.projections.servedHosts(input.cluster);
+              const built = await deps.projections.built(input.cluster);
+              const world = { served: built?.served ?? [], before: built?.spec ?? null };
               const kind = requireKind(deps.kinds, input.kind);
-              const plan = makePlan(kind, input, spec, [...deps.phases.values()], { served });
+              const plan = makePlan(kind, input, spec, [...deps.phases.values()], world);
               const whole = withTimeouts(await withoutCleanHosts(plan, input, deps), deps.timeouts);
               await deps.plans.save(input.operationId, whole);
               return whole;

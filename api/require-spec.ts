@@ -13,7 +13,7 @@ export function guardWorld({ phases, store: { projections } }: ApiDeps, cluster:
     validatePhases: phaseValidator(phases),
     quarantined: async () => (await projections.quarantine(cluster)).map(({ host }) => host),
     wasBuilt: () => projections.wasBuilt(cluster),
-    served: () => projections.servedHosts(cluster),
+    served: async () => (await projections.built(cluster))?.served ?? [],
     state: async () => (await projections.cluster(cluster))?.state ?? null,
   };
 }

@@ -1,5 +1,6 @@
 import { conflictIssues } from '../activities/operations/plan-phases.ts';
 import { choiceIssues, specIssuesOf } from '../activities/phases/capabilities.ts';
+import { builds, isEnabled } from '../activities/phases/desired.ts';
 import { folderIssues } from '../activities/phases/folders.ts';
 import { rawPhaseOptions } from '../activities/phases/options.ts';
 import type { Phase } from '../activities/phases/phase.ts';
@@ -80,6 +81,25 @@ function idleRoles(cluster: ClusterSpec, served: ReadonlySet<string>): FieldIssu
   );
 }
 
+/** Roles whose phases are all off in this cluster. Call it with options that are valid. */
+function rolesOfOffPhases(cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
+  return cluster.spec.hosts.flatMap(({ roles }, host) =>
+    roles.flatMap((role, index) => {
+      const own = phases.filter((phase) => phase.hosts === role && builds(phase));
+      if (own.length === 0 || own.some((phase) => isEnabled(cluster, phase))) return [];
+      const names = own.map(({ name }) => name).join(' and ');
+      const chosen = own.flatMap(({ offers = [] }) => offers.flatMap(({ capability }) => capability.chosen ?? []));
+      const why = chosen.map(({ field, by }) => `: ${field} is ${by(cluster)}`).join('');
+      return [
+        {
+          path: formatPath(['spec', 'hosts', host, 'roles', index]),
+          message: `the role ${role} would have no effect, for the phase ${names} is off${why}; remove the role`,
+        },
+      ];
+    }),
+  );
+}
+
 /**
  * `phaseValidator` for a spec that a user sends: its roles as well. A cluster of an earlier version may have roles without
  * a phase; its corrections go on.
@@ -87,7 +107,10 @@ function idleRoles(cluster: ClusterSpec, served: ReadonlySet<string>): FieldIssu
 export function specValidator(phases: readonly Phase[]): ValidatePhases {
   const validate = phaseValidator(phases);
   const served = servedRoles(phases);
-  return (cluster) => [...idleRoles(cluster, served), ...validate(cluster)].slice(0, MOST_ISSUES);
+  return (cluster) => {
+    const issues = [...idleRoles(cluster, served), ...validate(cluster)];
+    return (issues.length > 0 ? issues : rolesOfOffPhases(cluster, phases)).slice(0, MOST_ISSUES);
+  };
 }
 
 function optionIssues(phase: Phase, raw: unknown, path: PropertyKey[]): FieldIssue[] {

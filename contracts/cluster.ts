@@ -221,6 +221,12 @@ export function hostsWithRole(cluster: ClusterSpec, name: Host['roles'][number])
   return cluster.spec.hosts.filter((each) => each.roles.includes(name));
 }
 
+/** The spec without these hosts. */
+export function withoutHosts(cluster: ClusterSpec, names: readonly string[]): ClusterSpec {
+  const hosts = cluster.spec.hosts.filter(({ name }) => !names.includes(name));
+  return { ...cluster, spec: { ...cluster.spec, hosts } };
+}
+
 /** Hosts that run a kubelet: workers and control planes. */
 export function kubeHosts(cluster: ClusterSpec): Host[] {
   return cluster.spec.hosts.filter((each) => each.roles.includes('worker') || each.roles.includes('control-plane'));

@@ -105,6 +105,8 @@ export interface TaskInput {
   window?: { excluded: string[]; yields: boolean } | undefined;
   /** Cluster-wide phases of a heal only: the hosts that it is about. Absent = all. */
   focus?: string[] | undefined;
+  /** Hosts that leave the cluster: the task sees the spec without them. Absent = none. */
+  without?: string[] | undefined;
 }
 
 /** `first`: the host does not serve, so changing it disrupts nothing. `last`: the others depend on it, as on the leader of a quorum. */

@@ -37,6 +37,8 @@ export const planPhase = z.strictObject({
   standIns: hosts.optional(),
   /** Hosts of it that let the others in by their addresses: when a host is replaced, their tasks run again. */
   admits: hosts.default([]),
+  /** Hosts that leave the cluster: its tasks bring their own host to the spec without these. Absent = none. */
+  without: hosts.optional(),
 });
 export type PlanPhase = z.infer<typeof planPhase>;
 
@@ -50,6 +52,8 @@ export const planWindow = z.strictObject({
   phases: z.array(dnsLabel).min(1).max(64),
   /** Hosts that served before this operation; new ones disrupt nothing. */
   hosts,
+  /** New hosts whose tasks begin when those of `hosts` are over: these have to know them first. Absent: none. */
+  joining: hosts.optional(),
   atMost: z.int().min(1).max(LIMITS.hostsPerCluster),
   /** What has to be done before a host is changed here: clients are changed after what they connect to. Absent: nothing. */
   after: z.array(need).max(64).optional(),

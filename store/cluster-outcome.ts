@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { ClusterSpec } from '../contracts/cluster.ts';
 import type { OperationEffect } from '../contracts/operation-traits.ts';
 import { type ClusterState, type StatusHead, unfinishedState } from './changes.ts';
 import { type TraitedStatus, traitedStatus } from './operation-traits.ts';
@@ -69,21 +70,37 @@ export async function wasBuilt(db: Kysely<Tables>, specs: SpecStore, cluster: st
   return (await sinceBuilt(db, specs, cluster)) !== null;
 }
 
-/** The hosts of that build, and of builds of some hosts that went through after it. Empty when there was none. */
-export async function servedHosts(db: Kysely<Tables>, specs: SpecStore, cluster: string): Promise<string[]> {
-  const found = await sinceBuilt(db, specs, cluster);
-  if (!found) return [];
-  const { spec } = await specs.get(found.whole.specRef);
-  const later = found.later.flatMap(({ hosts = [], phases }) => (phases ? [] : hosts));
-  return [...new Set([...spec.hosts.map(({ name }) => name), ...later])];
+/** The last build of a cluster as a whole. */
+export interface BuiltCluster {
+  /** The spec that it was built from. */
+  spec: ClusterSpec;
+  /** Its hosts, and those of builds of some hosts that went through after it, without those that were removed since. */
+  served: string[];
 }
 
-/** The newest build as a whole, and what else went through after it; null: there was none since the last teardown. */
+/** What was built last of a cluster as a whole; null: nothing since it came to be. */
+export async function builtCluster(
+  db: Kysely<Tables>,
+  specs: SpecStore,
+  cluster: string,
+): Promise<BuiltCluster | null> {
+  const found = await sinceBuilt(db, specs, cluster);
+  if (!found) return null;
+  const spec = await specs.get(found.whole.specRef);
+  const served = new Set(spec.spec.hosts.map(({ name }) => name));
+  for (const { traits, hosts = [], phases } of found.later.toReversed()) {
+    if (traits.effect === 'removes') for (const host of hosts) served.delete(host);
+    else if (!phases) for (const host of hosts) served.add(host);
+  }
+  return { spec, served: [...served] };
+}
+
+/** The newest build as a whole, and what else went through after it, newest first; null: there was none since the last teardown. */
 async function sinceBuilt(
   db: Kysely<Tables>,
   specs: SpecStore,
   cluster: string,
-): Promise<{ whole: StatusHead; later: StatusHead[] } | null> {
+): Promise<{ whole: StatusHead; later: TraitedStatus[] } | null> {
   const rows = await db
     .selectFrom('operations')
     .select(['kind', 'status', 'traits'])
@@ -94,13 +111,13 @@ async function sinceBuilt(
     .orderBy('queued_at', 'desc')
     .limit(MOST_PARTS)
     .execute();
-  const later: StatusHead[] = [];
+  const later: TraitedStatus[] = [];
   for (const row of rows) {
     const status = traitedStatus(row);
     const { effect } = status.traits;
     if (effect === 'removes' && !status.hosts) return null;
     if (await isWhole(specs, status)) return { whole: status, later };
-    if (effect === 'builds') later.push(status);
+    later.push(status);
   }
   return null;
 }

@@ -11,7 +11,7 @@ import {
   type StatusHead,
   statusEvents,
 } from './changes.ts';
-import { type ClusterOutcome, clusterOutcome, servedHosts, wasBuilt } from './cluster-outcome.ts';
+import { type BuiltCluster, builtCluster, type ClusterOutcome, clusterOutcome, wasBuilt } from './cluster-outcome.ts';
 import { healthFrom, saveHealth } from './health-rows.ts';
 import { knownTraits } from './operation-traits.ts';
 import { quarantineOf, saveQuarantine } from './quarantine-rows.ts';
@@ -76,8 +76,8 @@ export interface Projections {
   cluster(name: string): Promise<ClusterRecord | null>;
   /** A build of all phases and hosts has gone through since the cluster came to be, or came to be again after a teardown. */
   wasBuilt(cluster: string): Promise<boolean>;
-  /** Hosts that such a build, and builds of some hosts after it, have gone through on. Empty before the first. */
-  servedHosts(cluster: string): Promise<string[]>;
+  /** The last such build; null before the first. */
+  built(cluster: string): Promise<BuiltCluster | null>;
   /** By name. */
   clusters(page: {
     limit: number;
@@ -322,7 +322,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       return Number(found);
     },
     quarantine: (cluster) => quarantineOf(db, cluster),
-    servedHosts: (cluster) => servedHosts(db, specs, cluster),
+    built: (cluster) => builtCluster(db, specs, cluster),
     wasBuilt: (cluster) => wasBuilt(db, specs, cluster),
     async cluster(name) {
       const row = await db.selectFrom('clusters').selectAll().where('name', '=', name).executeTakeFirst();

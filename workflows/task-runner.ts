@@ -238,7 +238,7 @@ export class TaskRunner {
     const { mode } = this.plan;
     const probe = this.graph.probes(key);
     const inWindow = !probe && this.graph.isInWindow(key);
-    const wide = this.phases.get(phase)!.clusterWide;
+    const { clusterWide: wide, without } = this.phases.get(phase)!;
     const quarantined = [...new Set([...this.plan.quarantined, ...this.excluded])].sort();
     const focus = this.plan.focus?.filter((each) => !this.excluded.has(each));
     return {
@@ -254,6 +254,7 @@ export class TaskRunner {
       ...(inWindow ? { window: { excluded: quarantined, yields: this.graph.mayYield(key) } } : {}),
       ...(wide && quarantined.length > 0 ? { quarantined } : {}),
       ...(wide && focus ? { focus } : {}),
+      ...(without ? { without } : {}),
     };
   }
 

@@ -19,6 +19,10 @@ export const somePhases = { phases: z.array(dnsLabel).min(1).max(64).optional() 
 export interface PlanWorld {
   /** Hosts that serve in the cluster already: those that builds have gone through on. */
   served: readonly string[];
+  /** The spec of the last build as a whole. Null: there was none. */
+  before: ClusterSpec | null;
+  /** Every phase of this version. */
+  phases: readonly Phase[];
 }
 
 /** Which tasks a plan has, and what else a kind gives its plan. */
@@ -29,6 +33,13 @@ export interface PlanParts extends Partial<Pick<Plan, 'quarantined' | 'focus' | 
   cluster?: ClusterSpec;
   /** Hosts that cluster-wide phases stay away from. Default: `quarantined`. */
   out?: readonly string[];
+  /** This phase runs on these hosts before everything else. Absent: nothing is handed over. */
+  handOver?: { phase: string; hosts: readonly string[] };
+  /**
+   * Hosts that leave the cluster. Phases of builds that have written them down run on the other hosts, with the spec without
+   * these, before the phase `takenBack`. Absent: none leaves.
+   */
+  leaving?: { hosts: readonly string[]; takenBack: string };
   /** How many hosts that serve are changed at once. Absent: all. */
   rolls?: { served: readonly string[]; sizes: WindowSizes };
 }

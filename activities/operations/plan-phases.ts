@@ -1,18 +1,21 @@
-import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
+import { type ClusterSpec, hostsWithRole, withoutHosts } from '../../contracts/cluster.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { OperationInput } from '../../contracts/operation.ts';
-import { type Plan, type PlanPhase, type PlanWindow, plan } from '../../contracts/plan.ts';
+import { type Need, type Plan, type PlanPhase, type PlanWindow, plan } from '../../contracts/plan.ts';
 import { quorumProblem } from '../../contracts/quorum.ts';
 import { DEFAULT_TIMEOUTS } from '../../contracts/timeouts.ts';
 import { enabledProviders } from '../phases/capabilities.ts';
+import { builds } from '../phases/desired.ts';
 import { needsOf } from '../phases/needs.ts';
+import { changedOffers } from '../phases/offers.ts';
 import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
 import { providesOf } from '../phases/provides.ts';
+import { writesDown } from './membership.ts';
 import type { OperationKind, PlanParts } from './operation-kind.ts';
 import { maxQuarantined, quorumGroups } from './quorum-groups.ts';
 import { windowsOf } from './windows.ts';
@@ -64,11 +67,11 @@ export function planOfPhases(
   kind: Pick<OperationKind, 'effect' | 'phases'>,
   input: OperationInput,
   phases: readonly Phase[],
-  { cluster, keep, rolls, out: given, ...more }: PlanParts & { cluster: ClusterSpec },
+  { cluster, keep, rolls, handOver, leaving, out: given, ...more }: PlanParts & { cluster: ClusterSpec },
 ): Plan {
   const out = given ?? more.quarantined ?? [];
   const providers = enabledProviders(cluster, phases);
-  const chosen = phases.flatMap((phase) => {
+  const own = phases.flatMap((phase): Chosen[] => {
     if (kind.phases ? !kind.phases.includes(phase.name) : phase.onDemand) return [];
     if (phase.onlyWith !== undefined && !providers.some((each) => providesOf(each).includes(phase.onlyWith!)))
       return [];
@@ -77,24 +80,33 @@ export function planOfPhases(
     const hosts = whole.hosts.filter((host) => host === CONTROLLER_HOST || keep(host, phase));
     return hosts.length === 0 ? [] : [{ phase, planned: { ...whole, hosts } }];
   });
+  const first = handOver ? handedOver(cluster, phases, handOver) : [];
+  const left = leaving ? withoutHosts(cluster, leaving.hosts) : cluster;
+  const informed = leaving ? informedOf(cluster, phases, { left, out, leaving: leaving.hosts }) : [];
+  const chosen = [...first, ...informed, ...own];
   const [conflict] = conflictsAmong(chosen.map(({ phase }) => phase));
   if (conflict) throw new KubewrightError('SPEC_INVALID', conflict);
   const inPlan = chosen.map(({ phase }) => phase);
+  const needs = (phase: Phase): Need[] => [
+    ...needsOf(phase, inPlan, providers),
+    ...(first.some((each) => each.phase === phase) ? [] : everyHostOf(first)),
+    ...(phase.name === leaving?.takenBack ? everyHostOf(informed) : []),
+  ];
   const planned = plan.parse({
     planVersion: 1,
     cluster: input.cluster,
     kind: input.kind,
     specRef: input.specRef,
     mode: input.mode,
-    phases: chosen.map(({ phase, planned }) => ({ ...planned, needs: needsOf(phase, inPlan, providers) })),
+    phases: chosen.map(({ phase, planned }) => ({ ...planned, needs: needs(phase) })),
     quarantined: [],
-    quorum: quorumGroups(cluster),
+    quorum: quorumGroups(left, phases),
     policy: { onHostFailure: cluster.spec.policy.onHostFailure, maxQuarantined: maxQuarantined(cluster) },
     maxParallel: LIMITS.maxParallelTasks,
     tasksPerWorkflow: LIMITS.tasksPerWorkflow,
     heartbeatTimeoutMs: DEFAULT_TIMEOUTS.heartbeatMs,
     retry: RETRY,
-    ...(rolls && input.mode === 'apply' ? windowed(windowsOf(chosen, { cluster, ...rolls })) : {}),
+    ...(rolls && input.mode === 'apply' ? windowed(windowsOf(chosen, { cluster: left, ...rolls })) : {}),
     ...(endsWithHealthCheck(kind, input)
       ? { health: { hosts: healthHosts(kind, input, { cluster, chosen, out }) } }
       : {}),
@@ -105,6 +117,48 @@ export function planOfPhases(
   if (problem) throw new KubewrightError(problem.code, problem.message);
   return planned;
 }
+
+/** A phase with its part of the plan. */
+interface Chosen {
+  phase: Phase;
+  planned: PlanPhase;
+}
+
+/** The phase in which hosts hand over, on these of its hosts. */
+const handedOver = (
+  cluster: ClusterSpec,
+  phases: readonly Phase[],
+  { phase: name, hosts }: NonNullable<PlanParts['handOver']>,
+): Chosen[] =>
+  phases
+    .filter((phase) => phase.name === name)
+    .flatMap((phase): Chosen[] => {
+      const planned = placed(cluster, phase, []);
+      return planned ? [{ phase, planned: { ...planned, hosts: [...hosts] } }] : [];
+    });
+
+/**
+ * Phases of builds that have written down a host that leaves `cluster`, or that reach the API servers at an address which is another
+ * one without it, each on its hosts that stay.
+ */
+function informedOf(
+  cluster: ClusterSpec,
+  phases: readonly Phase[],
+  { left, out, leaving }: { left: ClusterSpec; out: readonly string[]; leaving: readonly string[] },
+): Chosen[] {
+  const moved = changedOffers(cluster, left, phases);
+  return phases.flatMap((phase): Chosen[] => {
+    const reads = phase.needs.some((need) => moved.includes(need.phase));
+    if (!builds(phase) || !(reads || writesDown(cluster, phase, leaving, 'removed'))) return [];
+    const planned = placed(left, phase, out);
+    if (!planned || planned.clusterWide) return [];
+    const hosts = planned.hosts.filter((host) => !out.includes(host));
+    return hosts.length === 0 ? [] : [{ phase, planned: { ...planned, hosts, without: [...leaving] } }];
+  });
+}
+
+const everyHostOf = (chosen: readonly Chosen[]): Need[] =>
+  chosen.map(({ phase: { name } }) => ({ phase: name, on: 'every-host' }));
 
 const windowed = (windows: PlanWindow[]) => (windows.length > 0 ? { windows } : {});
 

@@ -16,7 +16,7 @@ export function makePlan(
   input: OperationInput,
   cluster: ClusterSpec,
   phases: readonly Phase[],
-  world: PlanWorld = { served: [] },
+  world: Omit<PlanWorld, 'phases'> = { served: [], before: null },
 ): Plan {
   const { hosts, phases: some, options } = input;
   const asked = { ...options, ...(hosts ? { hosts } : {}), ...(some ? { phases: some } : {}) };
@@ -26,5 +26,8 @@ export function makePlan(
     const [first] = errors;
     throw new KubewrightError('BAD_REQUEST', `${kind.name}: ${first?.path} ${first?.message}`, { errors });
   }
-  return planOfPhases(kind, input, phases, { cluster, ...kind.plan({ ...input, request }, cluster, world) });
+  return planOfPhases(kind, input, phases, {
+    cluster,
+    ...kind.plan({ ...input, request }, cluster, { ...world, phases }),
+  });
 }

@@ -9,8 +9,20 @@ import type { Disruption, Phase } from '../phases/phase.ts';
 export type WindowSizes = Readonly<Record<Disruption, number | string>>;
 
 /**
+ * Members, API servers and load balancers one after the other: of three members, two have to serve. What leads a host to the API
+ * servers on all hosts, for it is read and not stopped. Then of the nodes, which connect to all of them, what the policy allows.
+ */
+export const rollingSizes = ({ spec }: ClusterSpec): WindowSizes => ({
+  etcd: 1,
+  'control-plane': 1,
+  'load-balancer': 1,
+  endpoint: '100%',
+  node: spec.policy.maxUnavailableNodes ?? '10%',
+});
+
+/**
  * The windows of a plan: one for each thing that its phases disrupt, over the hosts that serve already. A cluster that is
- * founded has none, and a host that is new is in none. Pure.
+ * founded has none. A host that is new is in none; where others have to know it first, it begins after them. Pure.
  */
 export function windowsOf(
   phases: readonly { phase: Phase; planned: PlanPhase }[],
@@ -30,9 +42,13 @@ export function windowsOf(
     const hosts = cluster.spec.hosts.map(({ name }) => name).filter((name) => named.has(name) && serving.has(name));
     if (hosts.length === 0) return [];
     const after = earlier(what);
+    const joining = own.flatMap(({ phase, planned }) =>
+      phase.joinsLast ? planned.hosts.filter((name) => !serving.has(name)) : [],
+    );
     return [
       {
         ...{ what, phases: own.map(({ planned }) => planned.name), hosts, atMost: atMost(sizes[what], hosts.length) },
+        ...(joining.length > 0 ? { joining: [...new Set(joining)] } : {}),
         ...(after.length > 0 ? { after } : {}),
       },
     ];

@@ -5,6 +5,7 @@ import { enabledProvidersOf } from './capabilities.ts';
 import type { Capability } from './capability.ts';
 import { phaseOptions } from './options.ts';
 import type { Phase } from './phase.ts';
+import { offeredCapabilities } from './provides.ts';
 
 /**
  * What the cluster's provider of a capability offers on a host; without one, by the options of the whole cluster. Throws
@@ -39,4 +40,19 @@ export function offerOf<Data>(
     `phase ${provider.name} offers the wrong data for ${name}: ${problems.join('; ')}`.slice(0, 1000),
     { phase: provider.name },
   );
+}
+
+/**
+ * Names of capabilities whose provider offers something else in `after` than in `before`, on a host that both have. Those without
+ * exactly one provider are left out. Pure. Throws INTERNAL for an offer of the wrong shape.
+ */
+export function changedOffers(before: ClusterSpec, after: ClusterSpec, phases: readonly Phase[]): string[] {
+  const host = after.spec.hosts.find(({ name }) => before.spec.hosts.some((each) => each.name === name));
+  const offered = (cluster: ClusterSpec, capability: Capability): string | null =>
+    enabledProvidersOf(cluster, capability.name, phases).length === 1
+      ? JSON.stringify(offerOf({ cluster, phases }, capability, host))
+      : null;
+  return [...offeredCapabilities(phases).values()]
+    .filter((capability) => offered(before, capability) !== offered(after, capability))
+    .map(({ name }) => name);
 }

@@ -25,7 +25,7 @@ import type { Requirements, RequiresView } from './requires.ts';
 export type PhaseHosts = 'all' | Role | 'nodes' | 'one-control-plane' | 'controller';
 
 /** What a change disrupts while it is made. */
-export type Disruption = 'etcd' | 'control-plane' | 'load-balancer' | 'node';
+export type Disruption = 'etcd' | 'control-plane' | 'load-balancer' | 'endpoint' | 'node';
 
 /** A client certificate of the user for a server of others, PEM. */
 export interface OpenedCertificate {
@@ -156,8 +156,15 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   keepsRunning?: { units?: readonly string[]; objects?: readonly string[] };
   /** Hosts of this role let the others in by their addresses: when a host is replaced, their tasks run again. */
   allowlistsPeers?: Role;
-  /** Every host of the phase writes down where the hosts of these roles are: when one of those is replaced, all their tasks run again. */
+  /**
+   * Every host of the phase writes down where the hosts of these roles are: when one of those is replaced or leaves the cluster, all
+   * their tasks run again.
+   */
   dependsOnAddressesOf?: readonly Role[];
+  /** The same for names alone: their tasks run again when a host of these roles leaves the cluster. */
+  dependsOnNamesOf?: readonly Role[];
+  /** In a cluster that serves, a new host of the phase begins when all others know it. Of a phase that `disrupts`. */
+  joinsLast?: true;
   /**
    * It takes away what the desired state no longer has: it comes after every phase of the plan that does not need it, and is
    * planned only on hosts where the desired state may have changed since it succeeded there.
@@ -227,6 +234,12 @@ export interface PhaseSpec<Schema extends z.ZodType> {
     turn?(run: PhaseRun<z.output<Schema>>): Promise<Turn | null>;
     /** After apply, before verify. Observes before it acts; returns what it changed. Not called in mode `check`. */
     after?(run: PhaseRun<z.output<Schema>>): Promise<Change[]>;
+    /**
+     * A host is about to leave the cluster or the phase, while others go on: makes one of those take over what only one host has
+     * at a time, before they forget this one. Such a phase may lose a host by a changed spec. Observes before it acts; safe to
+     * repeat. Returns what it changed. Not called in mode `check`.
+     */
+    handOver?(run: PhaseRun<z.output<Schema>>): Promise<Change[]>;
     /**
      * A host is torn down and its units are stopped: takes away what is left beside the phase's resources, of ours alone.
      * Safe to repeat. Returns what it removed or kept.

@@ -1,4 +1,4 @@
-import { type ClusterSpec, hostsWithRole, sshTarget } from '../../contracts/cluster.ts';
+import { type ClusterSpec, hostsWithRole, sshTarget, withoutHosts } from '../../contracts/cluster.ts';
 import type { CredentialUse } from '../../contracts/credential-use.ts';
 import { effectOf } from '../../contracts/earlier-kinds.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
@@ -86,7 +86,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
   const secrets = new KnownSecrets();
   const guarded: TaskRuntime = { ...runtime, step: (text) => runtime.step(secrets.redactor.text(text)) };
   try {
-    const cluster = await deps.spec(input.specRef);
+    const cluster = withoutHosts(await deps.spec(input.specRef), input.without ?? []);
     const phase = deps.phases.get(input.phase);
     if (!phase) throw new KubewrightError('INTERNAL', `no phase named ${input.phase} in this worker`);
     const host = findHost(cluster, input.host);
@@ -104,7 +104,8 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       phase: input.phase,
     });
 
-    const removes = effectOf(input) === 'removes';
+    // Hosts that stay go on as in a build when others are removed.
+    const removes = effectOf(input) === 'removes' && input.without === undefined;
     // What removes hosts makes no certificates.
     const pki = deps.pki(input.cluster, removes ? 'check' : input.mode, (value) => secrets.add(value));
     // It needs no proxy either, and must not fail for a login that is gone already.

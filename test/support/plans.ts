@@ -15,5 +15,5 @@ export const makePlan = (
   input: OperationInput,
   cluster: ClusterSpec,
   phases: readonly Phase[],
-  world?: PlanWorld,
-): Plan => makePlanOf(requireKind(kinds, input.kind), input, cluster, phases, world);
+  { served = [], before = null }: Partial<PlanWorld> = {},
+): Plan => makePlanOf(requireKind(kinds, input.kind), input, cluster, phases, { served, before });

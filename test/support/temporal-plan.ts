@@ -9,6 +9,7 @@ export interface PhaseSketch {
   clusterWide?: boolean;
   admits?: string[];
   standIns?: string[];
+  without?: string[];
 }
 
 export const SPEC_REF = 'a'.repeat(64);
@@ -30,7 +31,7 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
     retry: { maximumAttempts: 2, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
     ...more,
     phases: phases.map(
-      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false, admits = [], standIns }): PlanPhase => ({
+      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false, admits = [], standIns, without }): PlanPhase => ({
         name,
         title: name,
         hosts,
@@ -41,6 +42,7 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
         clusterWide,
         admits,
         ...(standIns ? { standIns } : {}),
+        ...(without ? { without } : {}),
       }),
     ),
   };

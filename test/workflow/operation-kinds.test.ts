@@ -98,7 +98,7 @@ it('a kind in one new file is planned, run on the hosts that were asked for, and
   });
   expect(await stateOf(cluster)).toBe('degraded');
   // It builds nothing: what a build says of the cluster stays.
-  expect(await store.projections.servedHosts(cluster.name)).toHaveLength(3);
+  expect((await store.projections.built(cluster.name))?.served).toHaveLength(3);
 });
 
 it('what its plan refuses is the error of the operation, and a field that it does not know too', async () => {

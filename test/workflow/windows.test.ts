@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TaskInput } from '../../contracts/operation.ts';
-import { Harness } from '../support/temporal-harness.ts';
-import { sameHost } from '../support/temporal-plan.ts';
+import { Harness, refusalOf } from '../support/temporal-harness.ts';
+import { everyHost, sameHost } from '../support/temporal-plan.ts';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -89,5 +89,52 @@ describe('a plan with a window for one control plane', () => {
     await cluster.retry('h2');
     expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded', changeCount: 6 });
     expect(touched()).toBe(true);
+  });
+});
+
+describe('a plan in which a host leaves', () => {
+  /** Two balancers forget the third control plane, one at a time; then it is torn down. */
+  const leaving = () => {
+    const cluster = harness.cluster([
+      { name: 'one', hosts: ['b1', 'b2'], without: ['h3'] },
+      { name: 'two', hosts: ['h1'], clusterWide: true },
+      { name: 'three', hosts: ['h3'], needs: [everyHost('one'), everyHost('two')] },
+      { name: 'four', hosts: ['cluster'], needs: [everyHost('three')] },
+    ]);
+    cluster.world.plan = {
+      ...{ quarantined: [], focus: ['h3'], quorum: [{ what: 'load balancers', hosts: ['b1', 'b2'], least: 1 }] },
+      windows: [{ what: 'load-balancer', phases: ['one'], hosts: ['b1', 'b2'], atMost: 1 }],
+    };
+    return cluster;
+  };
+  const changed = ({ world }: ReturnType<typeof leaving>) =>
+    world.finished.filter(({ probe }) => !probe).map(({ phase, host }) => `${phase}:${host}`);
+
+  it('tears it down when the others have forgotten it, with the spec without it', async () => {
+    const cluster = leaving();
+    const open = cluster.world.gate('one:b2');
+    const { operationId } = await cluster.submit();
+    await expect.poll(() => changed(cluster), { timeout: 20_000 }).toContain('one:b1');
+    expect(changed(cluster)).not.toContain('three:h3');
+    open();
+    expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded' });
+    expect(changed(cluster).slice(-2)).toEqual(['three:h3', 'four:cluster']);
+    for (const { phase, without } of cluster.world.finished) {
+      expect([phase, without]).toEqual([phase, phase === 'one' ? ['h3'] : undefined]);
+    }
+  });
+
+  it('a balancer that cannot forget it keeps it as it is, until it is excluded; the last one cannot be', async () => {
+    const cluster = leaving();
+    for (const host of ['b1', 'b2']) cluster.world.failing(`one:${host}`, 'SSH_UNREACHABLE', true);
+    const { operationId } = await cluster.submit();
+    await cluster.projected(({ blockedHosts }) => blockedHosts.length === 2);
+    expect(changed(cluster)).not.toContain('three:h3');
+    await cluster.say('skip', 'b1');
+    expect(await refusalOf(cluster.say('skip', 'b2'))).toBe('QUORUM_WOULD_BREAK');
+    cluster.world.working('one:b2');
+    await cluster.retry('b2');
+    expect(await cluster.result(operationId)).toMatchObject({ state: 'succeeded' });
+    expect(changed(cluster).slice(-2)).toEqual(['three:h3', 'four:cluster']);
   });
 });

@@ -51,7 +51,9 @@ function batchedHosts(plan: Plan): HostPhases[] {
     plan.phases.filter((phase) => phase.maxParallel < phase.hosts.length).map(({ name }) => name),
   );
   // So does a window for one host at a time.
-  const single = new Set((plan.windows ?? []).flatMap(({ atMost, hosts }) => (atMost === 1 ? hosts : [])));
+  const single = new Set(
+    (plan.windows ?? []).flatMap(({ atMost, hosts, joining = [] }) => [...(atMost === 1 ? hosts : []), ...joining]),
+  );
   const kinds = new Map<string, HostPhases[]>();
   for (const [host, phases] of byHost) {
     const stays = host === CONTROLLER_HOST || single.has(host) || phases.some((phase) => stepped.has(phase));

@@ -17,6 +17,8 @@ interface Window {
   window: PlanWindow;
   phases: ReadonlySet<string>;
   hosts: ReadonlySet<string>;
+  /** Hosts that begin when those of the window are over. */
+  joining: ReadonlySet<string>;
   /** Hosts that may be changed now. */
   inside: Set<string>;
   /** Hosts that asked for a turn, in the order in which they did; `round`: how many hosts had left the window by then. */
@@ -47,6 +49,7 @@ export class Windows {
       window,
       phases: new Set(window.phases),
       hosts: new Set(window.hosts),
+      joining: new Set(window.joining),
       inside: new Set<string>(),
       turns: new Map<string, { turn: Turn; round: number }>(),
       round: 0,
@@ -97,6 +100,7 @@ export class Windows {
   admits({ key, phase, host }: GraphTask, view: WindowView): boolean {
     const own = this.of(phase, host);
     for (const each of own) this.release(each, view);
+    if (!this.mayJoin(phase, host, view)) return false;
     if (this.waiting.has(key))
       return own.every((each) => this.hasRoom(each, host, view) && this.isNext(each, host, view));
     return own.every((each) => !each.inside.has(host) || this.busyBeside(each, host, view) < each.window.atMost);
@@ -121,6 +125,14 @@ export class Windows {
 
   private of(phase: string, host: string) {
     return this.windows.filter(({ phases, hosts }) => phases.has(phase) && hosts.has(host));
+  }
+
+  /** A new host begins when every host that serves knows it. */
+  private mayJoin(phase: string, host: string, view: WindowView): boolean {
+    return this.windows.every(
+      ({ window, phases, joining }) =>
+        !phases.has(phase) || !joining.has(host) || window.hosts.every((other) => view.over(phase, other)),
+    );
   }
 
   /** Hosts whose tasks there are over leave the window. */

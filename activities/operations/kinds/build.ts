@@ -1,18 +1,7 @@
-import type { ClusterSpec } from '../../../contracts/cluster.ts';
+import { losingRole } from '../membership.ts';
 import { defineOperation, someHosts, somePhases } from '../operation-kind.ts';
 import { askedHosts } from '../plan-phases.ts';
-import type { WindowSizes } from '../windows.ts';
-
-/**
- * Members, API servers and load balancers one after the other: of three members, two have to serve. Then of the nodes, which
- * connect to all of them, what the policy allows.
- */
-const sizes = ({ spec }: ClusterSpec): WindowSizes => ({
-  etcd: 1,
-  'control-plane': 1,
-  'load-balancer': 1,
-  node: spec.policy.maxUnavailableNodes ?? '10%',
-});
+import { rollingSizes } from '../windows.ts';
 
 /**
  * Every phase on every host that it is for, or on the hosts and of the phases that were asked for. Hosts in quarantine are left
@@ -28,8 +17,12 @@ export default defineOperation({
   effect: 'builds',
   clusterStates: { running: 'building', failed: 'failed', stopped: 'incomplete' },
 
-  plan: (input, cluster, { served }) => ({
-    ...askedHosts(input, cluster),
-    rolls: { served, sizes: sizes(cluster) },
-  }),
+  plan(input, cluster, { served, before, phases }) {
+    const { keep, quarantined } = askedHosts(input, cluster);
+    const leaving = before ? losingRole(before, cluster, phases).filter((host) => !quarantined.includes(host)) : [];
+    return {
+      ...{ keep, quarantined, rolls: { served, sizes: rollingSizes(cluster) } },
+      ...(leaving.length > 0 && input.phases === undefined ? { handOver: { phase: 'hand-over', hosts: leaving } } : {}),
+    };
+  },
 });

@@ -1,14 +1,14 @@
-import { hostsWithRole } from '../../../contracts/cluster.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
-import type { Role } from '../../../contracts/host.ts';
 import type { Phase } from '../../phases/phase.ts';
+import { hasRole, writesDown } from '../membership.ts';
 import { defineOperation, someHosts } from '../operation-kind.ts';
 import { quarantinedOf } from '../plan-phases.ts';
+import { rollingSizes } from '../windows.ts';
 
 /**
  * Every phase of the hosts that come out of quarantine (default: all that are in it), and of the cluster-wide phases on
  * another host only those that act per node. No other host has a task, but for those that would not let a new machine in or
- * not find it.
+ * not find it: what leads clients to it changes when it serves.
  */
 export default defineOperation({
   name: 'heal',
@@ -26,23 +26,24 @@ export default defineOperation({
     chosen(cluster, hosts, await world.quarantined());
   },
 
-  plan(input, cluster) {
+  plan(input, cluster, { served }) {
     const all = quarantinedOf(input, cluster);
     const focus = chosen(input.cluster, input.hosts, all);
     const quarantined = all.filter((host) => !focus.includes(host));
-    const has = (host: string, role: Role) => hostsWithRole(cluster, role).some(({ name }) => name === host);
     /** It would not let a new machine in, or not find it. */
-    const mustKnow = (host: string, { allowlistsPeers, dependsOnAddressesOf = [] }: Phase) =>
+    const mustKnow = (host: string, phase: Phase) =>
       input.replaced !== undefined &&
       !quarantined.includes(host) &&
-      ((allowlistsPeers !== undefined && has(host, allowlistsPeers)) ||
-        dependsOnAddressesOf.some((role) => input.replaced!.some((name) => has(name, role))));
+      ((phase.allowlistsPeers !== undefined && hasRole(cluster, host, phase.allowlistsPeers)) ||
+        writesDown(cluster, phase, input.replaced, 'replaced'));
     return {
       keep: (host, phase) =>
         focus.includes(host) ||
         (phase.hosts === 'one-control-plane' ? phase.actsPerNode === true : mustKnow(host, phase)),
       quarantined,
       focus,
+      // The hosts that come back do not serve; the others do, and get to know a new machine when it serves.
+      rolls: { served: served.filter((host) => !focus.includes(host)), sizes: rollingSizes(cluster) },
     };
   },
 });

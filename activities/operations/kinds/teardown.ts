@@ -1,12 +1,15 @@
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
+import { handingOver } from '../membership.ts';
 import { defineOperation, someHosts } from '../operation-kind.ts';
 import { quarantinedOf } from '../plan-phases.ts';
 import { requireRemovable } from '../removable.ts';
+import { rollingSizes } from '../windows.ts';
 
 /**
- * A whole cluster: every host, those in quarantine too, side by side; then what the store keeps of it. Given hosts: their
- * nodes leave the cluster through a control plane, then everything is taken back from them. No quorum binds either: the guard
- * checks which hosts may be removed, and a host that is down may always be excluded.
+ * A whole cluster: every host, those in quarantine too, side by side; then what the store keeps of it. Given hosts: they hand over
+ * what only one host has at a time, the others forget where they are, their nodes leave the cluster through a control plane, then
+ * everything is taken back from them. The guard checks which hosts may be removed. A leaving host that is down may always be
+ * excluded; what quarantine must leave is asked of the others.
  */
 export default defineOperation({
   name: 'teardown',
@@ -34,20 +37,24 @@ export default defineOperation({
   clusterStates: { running: 'removing', failed: 'failed', stopped: 'incomplete' },
   phases: ['remove-node', 'teardown', 'forget'],
 
-  guard({ spec, request: { hosts = [] } }, world) {
-    for (const host of hosts) requireRemovable(spec, host, world);
+  async guard({ spec, request: { hosts = [] } }, world) {
+    for (const host of hosts) await requireRemovable(spec, host, world);
   },
 
-  plan(input, cluster) {
+  plan(input, cluster, { served, phases }) {
     const { hosts } = input;
     if (hosts === undefined) {
       return { keep: (_host, phase) => phase.hosts !== 'one-control-plane', cluster: etcdLast(cluster), quorum: [] };
     }
     const quarantined = quarantinedOf(input, cluster).filter((name) => !hosts.includes(name));
+    const handOver = handingOver(cluster, hosts, phases);
     return {
       keep: (host, phase) => phase.hosts === 'one-control-plane' || hosts.includes(host),
-      ...{ focus: [...hosts], quorum: [], quarantined },
+      ...{ focus: [...hosts], quarantined },
       out: [...quarantined, ...hosts],
+      ...(handOver.length > 0 ? { handOver: { phase: 'hand-over', hosts: handOver } } : {}),
+      leaving: { hosts, takenBack: 'teardown' },
+      rolls: { served, sizes: rollingSizes(cluster) },
     };
   },
 });

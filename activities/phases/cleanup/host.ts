@@ -37,11 +37,17 @@ export async function cleanUpHost(run: PhaseRun<unknown>): Promise<Change[]> {
 
 /**
  * What serves others is not taken from a host that lost the role (REMOVAL_REFUSED; earlier versions took such specs): its etcd
- * data and its pods are more than state that shrinks. It goes with a teardown of the host.
+ * data and its pods are more than state that shrinks. It goes with a teardown of the host. What was handed over to others is.
  */
 function isOfLostRole({ phases, cluster, host }: PhaseRun<unknown>, { phase: name }: LedgerEntry): boolean {
   const phase = phases.get(name);
-  return phase?.disrupts !== undefined && builds(phase) && isEnabled(cluster, phase) && !isPlaced(cluster, phase, host);
+  return (
+    phase?.disrupts !== undefined &&
+    !phase.hooks?.handOver &&
+    builds(phase) &&
+    isEnabled(cluster, phase) &&
+    !isPlaced(cluster, phase, host)
+  );
 }
 
 /** Phases that placed some of these entries and are switched off, or have left the host, the last of the plan first. */

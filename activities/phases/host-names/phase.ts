@@ -26,6 +26,8 @@ export default definePhase({
     })),
   ],
   dependsOnAddressesOf: ['control-plane'],
+  // A name does not know which of its addresses serve: a new one comes in when its API server does.
+  disrupts: 'endpoint',
   needs: [{ phase: 'prepare', on: 'same-host' }],
   timeouts: { applyMs: 60_000, verifyMs: 10_000 },
   expectedMs: 200,

@@ -46,8 +46,8 @@ export default definePhase({
   name: 'prepare',
   title: 'Base system',
   hosts: 'all',
-  // Hosts reach them by names in /etc/hosts; workers need no name.
-  dependsOnAddressesOf: ['control-plane', 'etcd', 'registry'],
+  // Hosts reach them by names in /etc/hosts, and let them in; workers need no name.
+  dependsOnAddressesOf: ['control-plane', 'etcd', 'registry', 'load-balancer'],
   needs: [{ phase: 'preflight', on: 'same-host' }],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 10_000 },
   expectedMs: 8_000,

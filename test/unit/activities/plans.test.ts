@@ -211,7 +211,10 @@ describe('several control planes', () => {
 
   it('have the node of a leaving one removed by another', () => {
     const remove = [phase('remove-node', { hosts: 'one-control-plane', onDemand: true })];
-    const plan = makePlan({ ...input, kind: 'teardown', hosts: ['cp-1'], ...out('cp-2') }, cluster, remove);
+    const { spec } = cluster;
+    const others = spec.hosts.map((host) => ({ ...host, roles: host.roles.filter((role) => role !== 'etcd') }));
+    const without = { ...cluster, spec: { ...spec, hosts: others } };
+    const plan = makePlan({ ...input, kind: 'teardown', hosts: ['cp-1'], ...out('cp-2') }, without, remove);
     expect(plan.phases.map(({ hosts }) => hosts)).toEqual([['cp-3']]);
   });
 });

@@ -111,6 +111,34 @@ describe('a task', () => {
     expect(deps.remote.commands.at(-1)?.argv.some((word) => word.endsWith('/verified.sample'))).toBe(true);
   });
 
+  it('of a host that stays sees the spec without those that leave, and works as in a build', async () => {
+    const seen: unknown[] = [];
+    const phase = definePhase({
+      ...base,
+      resources: ({ cluster, peers }) => {
+        seen.push([cluster.spec.hosts, peers].map((hosts) => hosts.map(({ name }) => name)));
+        return [file('/etc/kubewright/x', 'x')];
+      },
+    });
+    const deps = world(phase);
+    deps.remote.on(() => true, nothingThere);
+    const modes: string[] = [];
+    deps.pki = (_cluster, mode) => {
+      modes.push(mode);
+      return fakePki;
+    };
+    const task: TaskInput = { ...input, kind: 'teardown', effect: 'removes', without: ['worker-2'] };
+    const result = await runTask(deps, task, runtime());
+    expect(seen).toEqual([
+      [
+        ['cp-1', 'worker-1'],
+        ['cp-1', 'worker-1'],
+      ],
+    ]);
+    expect(result.changeCount).toBe(1);
+    expect(modes).toEqual(['apply']);
+  });
+
   it('that only verifies changes nothing when something differs, and succeeds when nothing does', async () => {
     const seen: string[] = [];
     const phase = definePhase({

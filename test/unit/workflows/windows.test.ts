@@ -292,3 +292,47 @@ describe('a window after others', () => {
     expect(graph.next()).toHaveLength(slice!.plan.windows!.at(-1)!.atMost);
   });
 });
+
+describe('a host that joins hosts that serve', () => {
+  const [one, two, joiner] = ['h1', 'h2', 'h3'] as const;
+  const plan = windowed(
+    planOf('c', [
+      { name: 'base', hosts: [one, two, joiner] },
+      { name: 'balancer', hosts: [one, two, joiner], needs: [sameHost('base')] },
+    ]),
+    [{ what: 'load-balancer', phases: ['balancer'], hosts: [one, two], joining: [joiner], atMost: 1 }],
+  );
+
+  it('begins when each of them is over, whatever ends first, changed or not', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { minLength: 1 }), fc.boolean(), (picks, differs) => {
+        let turn = 0;
+        const pick = () => picks[turn++ % picks.length]!;
+        const differ = (key: string) => differs || key.endsWith(joiner);
+        const { changed, graph } = play(plan, { differ, pick });
+        expect(graph.finished).toBe(true);
+        expect(changed.at(-1)).toBe(`balancer:${joiner}`);
+      }),
+    );
+  });
+
+  it('waits for one that failed until it is retried or left out, and no other phase of it waits', () => {
+    const { graph, changed } = play(plan, { differ: () => true, fails: (key) => key === 'balancer:h2' });
+    expect(changed).toContain(`base:${joiner}`);
+    expect(changed).not.toContain(`balancer:${joiner}`);
+    graph.skip('balancer:h2');
+    expect(graph.next().map(({ key }) => key)).toEqual([`balancer:${joiner}`]);
+  });
+
+  it('stays with the operation when a plan is divided', () => {
+    const many = Array.from({ length: 60 }, (_, index) => `w${index}`);
+    const large: Plan = {
+      ...planOf('c', [
+        { name: 'base', hosts: [one, two, joiner, ...many] },
+        { name: 'balancer', hosts: [one, two, joiner] },
+      ]),
+      ...{ tasksPerWorkflow: 20, windows: plan.windows! },
+    };
+    expect(slicesOf(large).flatMap(({ hosts }) => hosts)).toEqual(many);
+  });
+});
