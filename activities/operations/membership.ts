@@ -3,23 +3,15 @@ import type { Host, Role } from '../../contracts/host.ts';
 import { builds, isEnabled, isPlaced } from '../phases/desired.ts';
 import type { Phase } from '../phases/phase.ts';
 
-/** What becomes of hosts that others have written down: another machine takes the place of one, or one leaves the cluster. */
-export type MembershipChange = 'replaced' | 'removed';
-
 /**
- * Has each host of the phase written down one of these hosts, so that its task has to run again after the change? `hosts`: names of
- * hosts of `cluster`. Pure.
+ * Has each host of the phase written down where one of these hosts of `cluster` is, so that its task has to run again when that
+ * changes? Pure.
  */
-export function writesDown(
+export const writesDown = (
   cluster: ClusterSpec,
-  { dependsOnAddressesOf = [], dependsOnNamesOf = [] }: Pick<Phase, 'dependsOnAddressesOf' | 'dependsOnNamesOf'>,
+  { dependsOnAddressesOf = [] }: Pick<Phase, 'dependsOnAddressesOf'>,
   hosts: readonly string[],
-  change: MembershipChange,
-): boolean {
-  // A host that is replaced keeps its name.
-  const roles = change === 'replaced' ? dependsOnAddressesOf : [...dependsOnAddressesOf, ...dependsOnNamesOf];
-  return roles.some((role) => hosts.some((name) => hasRole(cluster, name, role)));
-}
+): boolean => dependsOnAddressesOf.some((role) => hosts.some((name) => hasRole(cluster, name, role)));
 
 export const hasRole = ({ spec }: ClusterSpec, name: string, role: Role): boolean =>
   spec.hosts.some((host) => host.name === name && host.roles.includes(role));

@@ -138,8 +138,8 @@ const handedOver = (
     });
 
 /**
- * Phases of builds that have written down a host that leaves `cluster`, or that reach the API servers at an address which is another
- * one without it, each on its hosts that stay.
+ * Phases of builds that have written down a host that leaves `cluster`, or that need something which is another one without it (the
+ * address of the API servers, the list of etcd members), each on its hosts that stay.
  */
 function informedOf(
   cluster: ClusterSpec,
@@ -149,7 +149,7 @@ function informedOf(
   const moved = changedOffers(cluster, left, phases);
   return phases.flatMap((phase): Chosen[] => {
     const reads = phase.needs.some((need) => moved.includes(need.phase));
-    if (!builds(phase) || !(reads || writesDown(cluster, phase, leaving, 'removed'))) return [];
+    if (!builds(phase) || !(reads || writesDown(cluster, phase, leaving))) return [];
     const planned = placed(left, phase, out);
     if (!planned || planned.clusterWide) return [];
     const hosts = planned.hosts.filter((host) => !out.includes(host));

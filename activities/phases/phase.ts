@@ -161,8 +161,6 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * their tasks run again.
    */
   dependsOnAddressesOf?: readonly Role[];
-  /** The same for names alone: their tasks run again when a host of these roles leaves the cluster. */
-  dependsOnNamesOf?: readonly Role[];
   /** In a cluster that serves, a new host of the phase begins when all others know it. Of a phase that `disrupts`. */
   joinsLast?: true;
   /**

@@ -31,7 +31,16 @@ export function planOf(cluster: string, phases: PhaseSketch[], more: Partial<Pla
     retry: { maximumAttempts: 2, initialIntervalMs: 1, maximumIntervalMs: 1, backoffCoefficient: 1 },
     ...more,
     phases: phases.map(
-      ({ name, hosts, needs = [], maxParallel = 1000, clusterWide = false, admits = [], standIns, without }): PlanPhase => ({
+      ({
+        name,
+        hosts,
+        needs = [],
+        maxParallel = 1000,
+        clusterWide = false,
+        admits = [],
+        standIns,
+        without,
+      }): PlanPhase => ({
         name,
         title: name,
         hosts,

@@ -35,7 +35,7 @@ export default defineOperation({
       input.replaced !== undefined &&
       !quarantined.includes(host) &&
       ((phase.allowlistsPeers !== undefined && hasRole(cluster, host, phase.allowlistsPeers)) ||
-        writesDown(cluster, phase, input.replaced, 'replaced'));
+        writesDown(cluster, phase, input.replaced));
     return {
       keep: (host, phase) =>
         focus.includes(host) ||

@@ -57,8 +57,6 @@ export default definePhase({
     { phase: 'kubernetes-store', on: 'quorum' },
   ],
   disrupts: 'control-plane',
-  // The API servers list the members.
-  dependsOnNamesOf: ['etcd'],
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 9_000,
   keepsRunning: { units: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] },

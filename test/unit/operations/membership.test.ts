@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { refusedRemovals } from '../../../activities/operations/removals.ts';
 import { controlPlaneEndpoint } from '../../../activities/phases/capabilities/control-plane-endpoint.ts';
+import { kubernetesStore } from '../../../activities/phases/capabilities/kubernetes-store.ts';
 import { definePhase, type Phase } from '../../../activities/phases/phase.ts';
 import { type ClusterSpec, clusterSpec } from '../../../contracts/cluster.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
@@ -31,16 +32,22 @@ const named = controlPlaneEndpoint.offer(({ cluster }) => {
   const host = planes.length > 1 ? 'api.internal' : planes[0]!.address;
   return { host, port: 6443, forClients: false, certificateNames: [], drainSeconds: 0 };
 });
+const store = kubernetesStore.offer(({ cluster }) => ({
+  servers: cluster.spec.hosts.filter(({ roles }) => roles.includes('etcd')).map(({ name }) => `https://${name}:2379`),
+  ...{ prefix: '/registry', unit: null, clientCertificate: null },
+}));
 
 /** Phases that write down hosts as ours do, without their content. */
 const phases: Phase[] = [
   phase('base', { dependsOnAddressesOf: ['control-plane', 'etcd', 'load-balancer'] }),
-  phase('members', { hosts: 'etcd', disrupts: 'etcd' }),
+  phase('etcd', { hosts: 'etcd', disrupts: 'etcd', offers: [store] }),
   phase('servers', {
     hosts: 'control-plane',
-    needs: [{ phase: 'base', on: 'same-host' }],
+    needs: [
+      { phase: 'base', on: 'same-host' },
+      { phase: 'kubernetes-store', on: 'quorum' },
+    ],
     disrupts: 'control-plane',
-    dependsOnNamesOf: ['etcd'],
   }),
   phase('load-balancer', {
     hosts: 'load-balancer',
@@ -182,7 +189,7 @@ describe('a host that joins', () => {
   const plan = makePlan(input({}), more, phases, { served: all(cluster), before: cluster });
 
   it('a control plane serves before the balancers know it', () => {
-    expect(windowOf(plan, 'load-balancer')?.after).toEqual([everyHost('members'), everyHost('servers')]);
+    expect(windowOf(plan, 'load-balancer')?.after).toEqual([everyHost('etcd'), everyHost('servers')]);
     expect(plan.phases.find(({ name }) => name === 'servers')!.hosts).toContain('cp-4');
   });
 
@@ -201,7 +208,7 @@ describe('a host that joins', () => {
     const build = makePlan(input({}), names, phases, { served: all(cluster), before: null });
     expect(windowOf(build, 'endpoint')).toEqual({
       ...{ what: 'endpoint', phases: ['host-names'], hosts: ['cp-1', 'cp-2', 'cp-3', 'w-1'], atMost: 4 },
-      after: [everyHost('members'), everyHost('servers')],
+      after: [everyHost('etcd'), everyHost('servers')],
     });
     expect(windowOf(build, 'node')?.after).toContainEqual(everyHost('host-names'));
   });
