@@ -21,7 +21,7 @@ export function refusedRemovals(
   ];
 }
 
-/** The place of a phase that hands over, whose hosts that serve lose it all at once while it stays on: nobody could take over. */
+/** A phase that hands over, and stays on, would leave all hosts at once that serve: none could take over. */
 function leftByAll(
   before: ClusterSpec,
   after: ClusterSpec,

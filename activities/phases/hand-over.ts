@@ -18,7 +18,7 @@ export default definePhase({
   expectedMs: 1_000,
   options: z.strictObject({}),
   async run(run): Promise<Change[]> {
-    const able = [...run.phases.values()].filter(({ hooks }) => hooks?.handOver);
+    const able = [...run.phases.values()].filter(({ hooks }) => hooks?.handOver !== undefined);
     if (able.length === 0 || run.mode === 'check') return [];
     const { entries } = await readLedger(run.remote);
     const changes: Change[] = [];

@@ -179,7 +179,7 @@ describe('a balancer that leaves', () => {
     }
   });
 
-  it('a worker hands over nothing, and nobody wrote it down', () => {
+  it('a worker hands over nothing, and no other host has a task', () => {
     expect(shape(remove('w-1'))).toEqual({ 'remove-node': 'cp-1', teardown: 'w-1', forget: 'cluster' });
   });
 });
@@ -198,7 +198,7 @@ describe('a host that joins', () => {
     expect(plan.windows!.filter(({ joining }) => joining).map(({ what }) => what)).toEqual(['load-balancer']);
   });
 
-  it('a cluster that is founded waits for nobody', () => {
+  it('a cluster that is founded has no window', () => {
     expect(makePlan(input({}), more, phases).windows).toBeUndefined();
   });
 
@@ -264,7 +264,7 @@ describe('a changed spec', () => {
     expect(change(clusterOf({ ...ROLES, 'cp-3': ['worker'] }))[0]?.message).toMatch(/cp-3 runs the phase servers/);
   });
 
-  it('does not take it from all that serve at once: nobody would take over', () => {
+  it('does not take it from all that serve at once: no host could take over', () => {
     const swapped = clusterOf({ ...ROLES, 'lb-1': ['worker'], 'lb-2': ['worker'], 'w-1': ['worker', 'load-balancer'] });
     expect(change(swapped)).toEqual([
       {
