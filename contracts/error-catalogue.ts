@@ -665,6 +665,13 @@ export const ERRORS = {
     'The etcd quorum is not healthy',
     'Check etcd.service and the network between the members named in the evidence.',
   ),
+  ETCD_QUORUM_LOST: entry(
+    'kubernetes',
+    true,
+    502,
+    'etcd has lost its majority: nothing in the cluster can be read or written',
+    'Bring back hosts that the evidence names until more than half of the members run: nothing is lost then, and the task is retried. If their data is gone for good, follow "Majority lost" in docs/etcd.md on the host with the newest data.',
+  ),
   ETCD_CANNOT_JOIN: entry(
     'kubernetes',
     true,

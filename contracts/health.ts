@@ -71,6 +71,10 @@ export const HEALTH_CODES = {
     'No controller manager, or no scheduler, has renewed its lease',
     'Read the journals of kube-controller-manager and kube-scheduler on the control planes.',
   ),
+  ETCD_QUORUM_LOST: entry(
+    'etcd has lost its majority: nothing in the cluster can be read or written',
+    'The evidence has what is left on each host. Bring back hosts until more than half of the members run; if their data is gone for good, follow "Majority lost" in docs/etcd.md.',
+  ),
   ETCD_UNHEALTHY: entry(
     'An etcd member does not answer, or cannot reach a majority',
     'Read the journal of etcd on that host; GET the cluster for its state, and replace the host if the machine is lost.',

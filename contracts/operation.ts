@@ -99,10 +99,11 @@ export interface TaskInput {
   /** Change nothing: a host in a window of the plan would be needed for that. The result then says `held`. */
   probe?: true | undefined;
   /**
-   * Of a task that changes a host in a window of the plan: hosts that are out, and whether it may leave its place to other
-   * hosts that are still to be changed; the result then says `held`.
+   * Of a task that changes a host in a window of the plan: hosts that are out, whether it may leave its place to other
+   * hosts that are still to be changed (the result then says `held`), and the hosts of a window for one at a time, which all
+   * served before.
    */
-  window?: { excluded: string[]; yields: boolean } | undefined;
+  window?: { excluded: string[]; yields: boolean; served: string[] } | undefined;
   /** Cluster-wide phases of a heal only: the hosts that it is about. Absent = all. */
   focus?: string[] | undefined;
   /** Hosts that leave the cluster: the task sees the spec without them. Absent = none. */

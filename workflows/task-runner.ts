@@ -251,7 +251,9 @@ export class TaskRunner {
       round: attempt,
       scheduledAt: now(),
       ...(probe ? { probe } : {}),
-      ...(inWindow ? { window: { excluded: quarantined, yields: this.graph.mayYield(key) } } : {}),
+      ...(inWindow
+        ? { window: { excluded: quarantined, yields: this.graph.mayYield(key), served: this.graph.servedWith(key) } }
+        : {}),
       ...(wide && quarantined.length > 0 ? { quarantined } : {}),
       ...(wide && focus ? { focus } : {}),
       ...(without ? { without } : {}),

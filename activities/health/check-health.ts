@@ -33,6 +33,7 @@ const AGAIN_MS = 1_000;
 const SETTLES: ReadonlySet<HealthCode> = new Set([
   ...(['NODE_NOT_READY', 'NETWORK_UNAVAILABLE', 'WORKLOAD_UNAVAILABLE', 'API_SERVER_NOT_READY'] as const),
   ...(['API_SERVICE_UNAVAILABLE', 'LEADER_LOST', 'ETCD_UNHEALTHY', 'UNIT_NOT_RUNNING'] as const),
+  'ETCD_QUORUM_LOST',
 ]);
 const OLD_MS = 120_000;
 
@@ -166,9 +167,14 @@ async function viewOf(
     return placementOf(cluster, phase.hosts).some(({ name }) => name === host.name) ? names : [];
   });
   const dataDir = rawPhaseOptions(cluster, 'etcd', host)['dataDir'];
+  const etcdFolder = typeof dataDir === 'string' ? dataDir : '/var/lib/etcd';
+  const hasMember = host.roles.includes('etcd') && phases.has('etcd');
+  const member = hasMember
+    ? [host.name, `https://${internalAddress(host)}:${paths.ETCD_CLIENT_PORT}`, etcdFolder]
+    : ['', '', ''];
   const folders = [
     ...['nodefs', limits.kubeletRoot, 'imagefs', limits.containerdRoot],
-    ...(host.roles.includes('etcd') ? ['etcd', typeof dataDir === 'string' ? dataDir : '/var/lib/etcd'] : []),
+    ...(host.roles.includes('etcd') ? ['etcd', etcdFolder] : []),
   ];
   const globs = [paths.KUBERNETES_PKI, paths.ETCD_PKI, paths.REGISTRY_DIR].map((folder) => `${folder}/*.crt`);
   const registry = `${paths.CONTAINERD_CERTS_D}/${paths.REGISTRY_ENDPOINT}/*.crt`;
@@ -176,6 +182,7 @@ async function viewOf(
     units.join(' '),
     [...globs, registry].join(' '),
     `${paths.KUBEWRIGHT_DIR}/*.kubeconfig`,
+    ...member,
     ...folders,
   ]);
   return { host, limits, ...printed };

@@ -12,7 +12,7 @@ export async function scanHealthChecks(folder: URL = new URL('./checks/', import
 const CHECKS: readonly HealthCheck[] = await scanHealthChecks();
 
 /**
- * The verdict. Unknown where no control plane said anything; a cluster that is not there yet (`absent`) has no reasons
+ * The verdict. Unknown where no control plane said anything, but for an etcd that lost its majority; a cluster that is not there yet (`absent`) has no reasons
  * either. Pure.
  */
 export function healthOf(
@@ -37,6 +37,8 @@ export function healthOf(
     })),
     ...CHECKS.flatMap((check) => check.reasonsOf(view)),
   ];
-  const state = view.rows === null ? 'unknown' : all.length > 0 ? 'degraded' : 'healthy';
+  // Members of etcd say it themselves, whether or not a control plane answers.
+  const isKnown = view.rows !== null || all.some(({ code }) => code === 'ETCD_QUORUM_LOST');
+  const state = !isKnown ? 'unknown' : all.length > 0 ? 'degraded' : 'healthy';
   return { state, at, operationId, reasons: all.slice(0, HEALTH_REASONS), reasonCount: all.length };
 }

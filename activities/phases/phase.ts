@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { ClientCertificateUse } from '../../contracts/credential-use.ts';
-import type { ErrorCode } from '../../contracts/errors.ts';
+import type { ErrorCode, KubewrightError } from '../../contracts/errors.ts';
 import type { Host, Role } from '../../contracts/host.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
 import type { Change, TaskInput, Turn } from '../../contracts/operation.ts';
@@ -13,6 +13,7 @@ import type { Pki } from '../pki/types.ts';
 import type { ObjectRef } from '../resources/manifests.ts';
 import type { Resource, SecretText } from '../resources/resource.ts';
 import type { GetOffer, Offer } from './capability.ts';
+import type { CauseLook } from './cause-look.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { PhaseFolder } from './folders.ts';
 import type { Guard } from './guard.ts';
@@ -76,8 +77,8 @@ export interface PhaseContext<Options> {
   clusterState: ClusterState;
   /** `apply` or `check` (dry run: nothing may be changed, neither on hosts nor in the store). */
   mode: 'apply' | 'check';
-  /** The task changes a host of a cluster that serves, in a window of the plan: hosts that are out. Absent: it does not. */
-  window?: Pick<NonNullable<TaskInput['window']>, 'excluded'> | undefined;
+  /** The task changes a host of a cluster that serves, in a window of the plan: hosts that are out, and those that served before it. Absent: it does not. */
+  window?: Pick<NonNullable<TaskInput['window']>, 'excluded' | 'served'> | undefined;
 }
 
 /** Hooks and verify also get the host and ways to wait and to fail. */
@@ -260,6 +261,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * mode `check`, its task asks no host anything.
    */
   check?(run: CheckRun<z.output<Schema>>): Promise<void>;
+  /**
+   * Errors of tasks behind it, its own among them, that its state may be the cause of: asked when a task fails with such a code.
+   * Null: it is not. The task fails with the cause instead, and has its own error in the evidence.
+   */
+  explains?: { codes: readonly ErrorCode[]; cause(look: CauseLook): Promise<KubewrightError | null> };
   /** Small facts for the status answer, after success. */
   facts?(run: PhaseRun<z.output<Schema>>): Promise<Record<string, string | number | boolean>>;
 }

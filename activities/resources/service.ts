@@ -77,7 +77,7 @@ export function service(
     reload: options.reload ?? false,
     ...(options.fills ? { fills: options.fills.map(absolute) } : {}),
     wait: options.wait ?? true,
-    ...(options.beforeStop === undefined ? {} : { beforeStop: options.beforeStop }),
+    ...(options.beforeStop ? { beforeStop: options.beforeStop } : {}),
   };
 }
 

@@ -11,6 +11,7 @@ import type { ArtifactSource } from '../artifacts/source.ts';
 import type { ClientCertificate } from '../host/client-certificate.ts';
 import { fenceToken } from '../host/fence.ts';
 import { KnownSecrets } from '../host/known-secrets.ts';
+import { scriptOnOwn } from '../host/ownership.ts';
 import { ownershipOf } from '../host/ownership-marker.ts';
 import { redactError } from '../host/redact-error.ts';
 import { shownChange } from '../host/shown-change.ts';
@@ -29,6 +30,7 @@ import { checkStateOf, recordChanged } from './check-answers.ts';
 import { openControlPlane, planesInTurn, scopeFor } from './control-plane.ts';
 import { openedCertificate } from './opened-certificate.ts';
 import { type AttemptRef, type TaskJournal, TaskRecorder } from './recorder.ts';
+import { rootCause } from './root-cause.ts';
 import { stoppable, type TaskStop } from './task-stop.ts';
 
 /** What tasks need from the outside world. */
@@ -60,6 +62,9 @@ export interface TaskRuntime extends AttemptRef {
   stop?: TaskStop | undefined;
 }
 
+/** How long one host is looked at for the cause of an error, ms. */
+const CAUSE_MS = 20_000;
+
 /** Facts of no machine: what a worker-process phase sees. */
 const NO_FACTS: HostFacts = {
   hostname: CONTROLLER_HOST,
@@ -84,6 +89,7 @@ const NO_FACTS: HostFacts = {
 export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRuntime): Promise<TaskResult> {
   const started = Date.now();
   const secrets = new KnownSecrets();
+  let explained = (error: unknown): Promise<unknown> => Promise.resolve(error);
   const guarded: TaskRuntime = { ...runtime, step: (text) => runtime.step(secrets.redactor.text(text)) };
   try {
     const cluster = withoutHosts(await deps.spec(input.specRef), input.without ?? []);
@@ -128,6 +134,24 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
         // A dry run looks beside whatever runs; everything else has the phase on this host to itself.
         ...(input.mode === 'check' ? {} : { fence: { scope, token: attempt }, claims: 'with-first-command' as const }),
       });
+    /** Beside whatever runs there, without a claim. */
+    const ask = async (target: Host, script: string, args: readonly string[]): Promise<string> => {
+      const session = await deps.hosts.open(sshTarget(cluster, target), {
+        cluster: input.cluster,
+        signal: runtime.signal,
+        recorder: counted(recorder, deps.metrics),
+        secrets,
+        owner: null,
+      });
+      const owner = await ownershipOf(cluster, { pki, clusterState, removes: false, mode: 'check' });
+      return scriptOnOwn(session.host, owner, { script, args }, { timeoutMs: CAUSE_MS });
+    };
+    explained = (error) => {
+      if (runtime.signal.aborted) return Promise.resolve(error);
+      runtime.step('look for the cause');
+      const look = { cluster, clusterState, ask, signal: runtime.signal };
+      return rootCause(error, { phases: [...deps.phases.values()], phase, look });
+    };
     let remote = NO_REMOTE;
     let facts = NO_FACTS;
     if (input.host !== CONTROLLER_HOST) {
@@ -161,7 +185,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       targetHosts: input.focus ?? null,
       clusterState,
       mode: input.mode,
-      ...(input.window ? { window: { excluded: input.window.excluded } } : {}),
+      ...(input.window ? { window: { excluded: input.window.excluded, served: input.window.served } } : {}),
     };
     const { changes, restarts, hookChanges, held, turn } = await applyPhase(phase, context, {
       remote,
@@ -193,7 +217,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       ...(recorder.head ? { chainHead: `${recorder.head.n}:${recorder.head.hash}` } : {}),
     };
   } catch (thrown) {
-    throw redactError(stopped(thrown, runtime.signal), secrets.redactor, input);
+    throw redactError(await explained(stopped(thrown, runtime.signal)), secrets.redactor, input);
   }
 }
 

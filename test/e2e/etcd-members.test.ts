@@ -129,7 +129,12 @@ describe('a quorum of three', () => {
     await onHost(lab, 'cp-2', 'systemctl stop etcd.service');
     await bench.stops(
       { phase: 'etcd', host: 'cp-3', change: three },
-      { code: 'ETCD_CANNOT_JOIN', retryable: true, cause: /data of this member is gone.*no majority of the other/ },
+      {
+        code: 'ETCD_QUORUM_LOST',
+        retryable: true,
+        cause: /1 of 3 members answer \(cp-1\), not cp-2, cp-3/,
+        evidence: /ETCD_CANNOT_JOIN.*data of this member is gone.*no majority of the other/,
+      },
     );
     await onHost(lab, 'cp-2', 'systemctl start etcd.service');
     expect((await membersBy('cp-1')).ids).toEqual(before.ids);

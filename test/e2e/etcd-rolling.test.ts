@@ -10,7 +10,7 @@ const MEMBERS = ['cp-1', 'cp-2', 'cp-3'];
 const ETCDCTL =
   'etcdctl --cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/health.crt --key /etc/etcd/pki/health.key --endpoints https://127.0.0.1:2379';
 /** A planned change of a cluster that serves. */
-const IN_WINDOW = { excluded: [] as string[], yields: false };
+const IN_WINDOW = { excluded: [] as string[], yields: false, served: MEMBERS };
 
 let lab: Lab;
 let bench: Workbench;
@@ -62,7 +62,7 @@ describe('members of a running etcd', () => {
     }
     expect((await etcd(others(first)[0]!, { probe: true })).turn).toBeUndefined();
     const before = await startedAt(first);
-    expect(await etcd(first, { window: { excluded: [], yields: true } })).toMatchObject({ held: true, turn: 'last' });
+    expect(await etcd(first, { window: { ...IN_WINDOW, yields: true } })).toMatchObject({ held: true, turn: 'last' });
     expect(await startedAt(first)).toBe(before);
   });
 
@@ -114,7 +114,7 @@ describe('members of a running etcd', () => {
       },
     );
     expect(await startedAt(host)).toBe(before);
-    await etcd(host, { window: { excluded: [down], yields: false } });
+    await etcd(host, { window: { ...IN_WINDOW, excluded: [down] } });
     expect(await startedAt(host)).not.toBe(before);
     await etcd(down, { window: IN_WINDOW });
     await etcd(await leader(), { window: IN_WINDOW });

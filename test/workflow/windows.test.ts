@@ -62,9 +62,9 @@ describe('a plan with a window for one control plane', () => {
     expect(rest).toEqual(['h1', first === 'h2' ? 'h3' : 'h2']);
     // The tasks know who is out, and those who may still leave their place.
     expect(changed.map(({ window }) => window)).toEqual([
-      { excluded: [], yields: true },
-      { excluded: [], yields: false },
-      { excluded: [], yields: false },
+      { excluded: [], yields: true, served: PLANES },
+      { excluded: [], yields: false, served: PLANES },
+      { excluded: [], yields: false, served: PLANES },
     ]);
   });
 

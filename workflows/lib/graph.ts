@@ -118,6 +118,11 @@ export class TaskGraph {
     return this.windows.mayYield(this.byKey.get(key)!, this.view);
   }
 
+  /** Hosts of the task's windows for one host at a time. */
+  servedWith(key: string): string[] {
+    return this.windows.servedWith(this.byKey.get(key)!);
+  }
+
   /** The task belongs to a window. */
   isInWindow(key: string): boolean {
     return this.windows.covers(this.byKey.get(key)!);

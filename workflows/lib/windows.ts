@@ -66,6 +66,11 @@ export class Windows {
     return this.of(phase, host).length > 0;
   }
 
+  /** Hosts of its windows for one host at a time. */
+  servedWith({ phase, host }: GraphTask): string[] {
+    return [...new Set(this.of(phase, host).flatMap(({ window }) => (window.atMost === 1 ? window.hosts : [])))];
+  }
+
   /** A task found something to change and did nothing: it waits for room in its windows, which its host leaves if it entered with it. */
   queue(task: GraphTask, view: WindowView, turn?: Turn): void {
     this.waiting.set(task.key, task);

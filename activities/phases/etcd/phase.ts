@@ -36,6 +36,7 @@ import {
 import { type DiscoveryEntry, leaveDiscovery } from './discovery.ts';
 import { byEndpoints, discoveryIssues } from './discovery-option.ts';
 import { etcdEnvironment } from './environment.ts';
+import { quorumLost, WITHOUT_MAJORITY } from './majority.ts';
 import { etcdMember } from './member-resource.ts';
 import type { EtcdSite } from './observe.ts';
 import { promoteMember } from './promote-member.ts';
@@ -180,6 +181,10 @@ export default definePhase({
         did.push('client certificate for discovery removed');
       return did.map((detail) => ({ resource: `etcd-member:${host.name}`, action: 'run', detail }));
     },
+  },
+  explains: {
+    codes: WITHOUT_MAJORITY,
+    cause: async (look) => quorumLost(look, (await look.clusterState.get(FORMED)) !== null),
   },
   async verify(run) {
     const { host, remote, fail, unitJournal, clusterState } = run;

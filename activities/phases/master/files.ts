@@ -1,4 +1,4 @@
-import { internalAddress } from '../../../contracts/cluster.ts';
+import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
 import * as identities from '../../kube/identities.ts';
 import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
 import { internalIpv4, NODE_CIDR_BITS } from '../../kube/network.ts';
@@ -145,6 +145,7 @@ export async function controlPlaneFiles(
         frontProxyClient: frontProxy,
         encryptionConfig: paths.encryption,
         admissionConfig: paths.admission,
+        drainSeconds: drainSeconds(context),
         audit: audit.enabled ? { ...audit, policy: paths.auditPolicy, log: `${AUDIT_DIR}/audit.log` } : undefined,
         extraArgs: options.apiServer.extraArgs,
       }),
@@ -183,6 +184,11 @@ export async function controlPlaneFiles(
       restartOn: [paths.ca, paths.schedulerKubeconfig, schedulerClient.cert],
     },
   };
+}
+
+/** How long an API server goes on serving behind a balancer after it was asked to stop. A single one only stops. */
+export function drainSeconds({ cluster, offer }: Pick<PhaseContext<unknown>, 'cluster' | 'offer'>): number {
+  return hostsWithRole(cluster, 'control-plane').length > 1 ? offer(controlPlaneEndpoint).drainSeconds : 0;
 }
 
 /** The authority of the etcd, and certificate and key of the API server as its client. */

@@ -30,6 +30,8 @@ export interface ApiServerConfig {
   frontProxyClient: Pair;
   encryptionConfig: string;
   admissionConfig: string;
+  /** How long balancers may take to send nothing new to a server that says it is not ready, seconds; 0: nothing asks. */
+  drainSeconds: number;
   audit?: { policy: string; log: string; maxAgeDays: number; maxBackups: number; maxSizeMiB: number } | undefined;
   extraArgs: Readonly<Record<string, string>>;
 }
@@ -88,6 +90,10 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       profiling: false,
       // Without it, a restart waits up to a minute for idle connections; with it, the server asks clients to retry.
       'shutdown-send-retry-after': true,
+      // /readyz fails at once, and it goes on serving until balancers have seen that.
+      'shutdown-delay-duration': config.drainSeconds > 0 ? `${config.drainSeconds}s` : undefined,
+      // Kept connections spread again over the servers behind the balancer, one request in a thousand.
+      'goaway-chance': config.drainSeconds > 0 ? '0.001' : undefined,
       ...config.extraArgs,
     }),
   ];

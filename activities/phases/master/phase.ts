@@ -19,7 +19,8 @@ import { type RequiredPort, requirementsOfCluster } from '../requires.ts';
 import { POD_SECURITY_LEVELS } from './admission-config.ts';
 import { editorsObjects } from './editors.ts';
 import { ENCRYPTION_PROVIDERS } from './encryption-config.ts';
-import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles } from './files.ts';
+import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles, drainSeconds } from './files.ts';
+import { turnOfControlPlane, waitForAnother } from './others-ready.ts';
 
 const options = z.strictObject({
   endpoint: address.optional().describe('Earlier form of spec.controlPlane.endpoint.host with provider external'),
@@ -95,6 +96,7 @@ export default definePhase({
     const required = requirementsOfCluster(cluster, phases.values()).flatMap(({ objects = [] }) => objects);
     const { apiServer, controllerManager, scheduler, files } = await controlPlaneFiles(context);
     const store = context.offer(kubernetesStore);
+    const drain = drainSeconds(context);
     const hardening = { NoNewPrivileges: true, ProtectHome: true, PrivateTmp: true };
     const { ca, healthClient, superAdminKubeconfig } = CONTROL_PLANE;
     const readyz = `https://${internalIpv4(context.host) ?? '127.0.0.1'}:${API_SERVER_PORT}/readyz`;
@@ -114,8 +116,11 @@ export default definePhase({
             // Listening is not ready: what starts after this unit must find RBAC's own roles.
             ExecStartPost: `${WAIT_URL} 110 ${readyz} ${ca} ${healthClient}.crt ${healthClient}.key`,
             TimeoutStartSec: 120,
+            // systemd's default of 90 s begins before the drain.
+            ...(drain > 0 ? { TimeoutStopSec: drain + 90 } : {}),
           },
         }),
+        beforeStop: waitForAnother(context.host, context.peers, context.window),
         restartOn: [`${BIN_DIR}/kube-apiserver`, ...apiServer.restartOn],
         fills: [AUDIT_DIR],
       }),
@@ -144,6 +149,7 @@ export default definePhase({
       manifests('rbac', [...bootstrapRbac(), ...required, ...editorsObjects()], { kubeconfig: superAdminKubeconfig }),
     ];
   },
+  hooks: { turn: ({ remote, host, peers }) => turnOfControlPlane(remote, host, peers) },
   async verify({ host, options, remote, fail, unitJournal }) {
     const { ca, healthClient } = CONTROL_PLANE;
     const checks = [

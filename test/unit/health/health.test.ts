@@ -341,6 +341,36 @@ test('long texts keep their end; what Go quotes is read back', () => {
   expect(unquoted('%!q(<nil>)')).toBe('');
 });
 
+test('an etcd without a majority comes first, also where no control plane answers', async () => {
+  const state = (host: string, ...rest: string[]) => ['etcd-state', host, ...rest];
+  const rows: Record<string, string[]> = {
+    'cp-1': state(
+      'cp-1',
+      'active',
+      '{"health":"false"}',
+      '{"header":{"member_id":"1","revision":"7"},"raftIndex":"9"}',
+    ),
+    'worker-1': state('worker-1', 'inactive', 'curl: (7) refused', '', '', '6'),
+  };
+  const hosts = hostViews().map((view) => {
+    const row = rows[view.host.name];
+    return row ? { ...view, rows: [...view.rows!, row] } : { ...view, rows: null, why: 'SSH_UNREACHABLE: no route' };
+  });
+  const health = await seen({ view: { hosts, rows: null } });
+  expect(health).toMatchObject({
+    state: 'degraded',
+    reasons: [{ code: 'ETCD_QUORUM_LOST', subject: 'etcd' }, { code: 'HOST_UNREACHABLE' }],
+  });
+  expect(health.reasons[0]!.evidence).toContain('worker-2: the host cannot be asked: SSH_UNREACHABLE: no route');
+  expect(health.reasons[0]!.evidence).toContain('newest data that can be seen: cp-1');
+  const well = hosts.map((view) =>
+    view.rows
+      ? { ...view, rows: [...view.rows.slice(0, -1), state(view.host.name, 'active', '{"health":"true"}')] }
+      : view,
+  );
+  expect((await seen({ view: { hosts: well, rows: null } })).state).toBe('unknown');
+});
+
 test.each([CLUSTER_HEALTH_SCRIPT, HOST_HEALTH_SCRIPT])('scripts are sound shell', (input) => {
   execFileSync('sh', ['-n'], { input });
 });
