@@ -73,7 +73,7 @@ async function run(cluster: HaCluster): Promise<Measured[]> {
     await cluster.healthy();
     say(`case ${one.name}`);
     try {
-      const outside = { access, within, namespace: NAMESPACE, prefix: one.name };
+      const outside = { access, within, namespace: NAMESPACE, prefix: `${one.name}-${Date.now()}` };
       const result = await measure(one, { cluster, inside, outside });
       say(line(result));
       measured.push(result);

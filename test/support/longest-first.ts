@@ -4,7 +4,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * The files of the e2e tier that take minutes, longest first (docs/benchmarks.md). Where files run side by side, a long
  * one that starts last would keep the run waiting.
  */
-const LONGEST = ['chaos', 'control-planes', 'lost-hosts', 'pause', 'faults', 'teardown', 'secrets', 'quarantine'];
+const LONGEST = [
+  'chaos',
+  'control-planes',
+  'high-availability',
+  'lost-hosts',
+  'pause',
+  'faults',
+  'teardown',
+  'secrets',
+  'quarantine',
+];
 
 const rank = ({ moduleId }: TestSpecification): number => {
   const at = LONGEST.findIndex(

@@ -32,7 +32,7 @@ export const controlPlaneCases: HaCase[] = [
   {
     name: 'etcd-leader-killed',
     title: 'etcd leader killed',
-    goalMs: GOALS.controlPlaneLost,
+    goalMs: GOALS.processKilled,
     providers: PROVIDERS,
     async run({ cluster }) {
       await cluster.on(await cluster.etcdLeader(), 'systemctl', 'kill', '--signal=KILL', 'etcd');
