@@ -16,6 +16,7 @@ const reached: Measured = {
   writer: { streams: { kept: stream, new: stream }, failures: { ECONNRESET: 2 }, open: 0, missing: [] },
   inside: { requests: 70, failed: 0, gapMs: 200 },
   oneHolderMs: 700,
+  startedAt: 0,
   tookMs: 15_000,
 };
 

@@ -17,6 +17,7 @@ export interface Measured {
   inside: InsideReport | null;
   /** Longest time until one balancer host had the endpoint's address and went on having it; null: not to be asked. */
   oneHolderMs: number | 'never' | null;
+  startedAt: number;
   tookMs: number;
 }
 
@@ -44,7 +45,7 @@ export async function measure(one: HaCase, { cluster, inside, outside }: Parts):
   const [writer, oneHolderMs] = await Promise.all([client.stop(), watch?.end() ?? null]);
   const endedAt = Date.now();
   const insideReport = (await inside?.report(startedAt, endedAt)) ?? null;
-  return { case: one, writer, inside: insideReport, oneHolderMs, tookMs: endedAt - startedAt };
+  return { case: one, writer, inside: insideReport, oneHolderMs, startedAt, tookMs: endedAt - startedAt };
 }
 
 /** Watches the holders of the address; a mark ends what belongs to the mark before. */

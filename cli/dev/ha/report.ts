@@ -26,8 +26,9 @@ export function line(measured: Measured): string {
   const { kept, new: fresh } = writer.streams;
   const causes = Object.entries(writer.failures).map(([cause, count]) => `${cause} ${count}`);
   const misses = missed(measured);
+  const gap = ({ gapMs, gapAt }: typeof kept) => `${seconds(gapMs)} at ${seconds(gapAt - measured.startedAt)}`;
   return [
-    `${one.name}: gaps ${seconds(kept.gapMs)} kept, ${seconds(fresh.gapMs)} new (goal ${seconds(one.goalMs)})`,
+    `${one.name}: gaps ${gap(kept)} kept, ${gap(fresh)} new (goal ${seconds(one.goalMs)})`,
     `${kept.acknowledged + fresh.acknowledged} acknowledged, ${writer.missing.length} missing, ${writer.open} open`,
     `${sum(writer.failures)} failed requests${causes.length > 0 ? ` (${causes.join(', ')})` : ''}`,
     ...(oneHolderMs === null ? [] : [`one holder after ${holder(oneHolderMs)}`]),
