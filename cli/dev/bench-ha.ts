@@ -19,14 +19,14 @@ import { ensureService, stopService } from './services.ts';
  * client writes through the endpoint of the API servers, and a pod calls a service (docs/benchmarks.md). Prints a line
  * per case, whatever it is. Ends with 1 when a case could not be carried out or an acknowledged write is missing.
  */
-const NAMESPACE = 'bench';
+const NAMESPACE = `bench-${Date.now()}`;
 
 const program = new Command('bench:ha')
   .description('Measure what clients notice while parts of a control plane are lost, on lab hosts')
   .addOption(new Option('--provider <name>', 'way to the API servers').choices(PROVIDERS).default('load-balancer'))
   .addOption(new Option('--case <name...>', 'only these cases').choices(CASES.map(({ name }) => name)))
   .option('--name <name>', 'name of the lab, at most 8 characters', 'benchha')
-  .option('--keep', 'leave lab and service running')
+  .option('--keep', 'leave lab, service and cluster running, or use those that an earlier run left')
   .option('--write', 'put the figures into docs/benchmarks.md')
   .parse();
 const options = program.opts<{ provider: ProviderName; case?: string[]; name: string; keep?: true; write?: true }>();
@@ -49,7 +49,7 @@ async function cleanUp(): Promise<void> {
 
 async function built(): Promise<HaCluster> {
   await resolveTemporalBinary({ onProgress: say });
-  await cleanUp();
+  if (!options.keep) await cleanUp();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const lab = await labUp({ name, hosts: providers[provider].hosts });
   await providers[provider].prepare(lab);

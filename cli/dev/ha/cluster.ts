@@ -106,6 +106,8 @@ export class HaCluster {
     if (state !== 'blocked' || blockedHosts.join() !== host)
       throw new Error(`the build is ${state} with ${blockedHosts.join()}, and was to be blocked by ${host}`);
     await this.api.request('POST', `${at}/hosts/${host}/skip`, {});
+    const waits = async () => (await this.api.operation(this.lab.name, operation)).blockedHosts.includes(host);
+    while (await waits()) await new Promise((resolve) => setTimeout(resolve, 100));
     await this.succeeded(operation);
   }
 
