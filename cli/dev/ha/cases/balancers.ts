@@ -2,6 +2,8 @@ import { cutLink, powerOff, powerOn, restoreLink } from '../../../../lab/faults.
 import { GOALS, type HaCase, holderOf, lasts } from '../case.ts';
 import { CLIENT_HOST } from '../providers.ts';
 
+const PROXY_UNIT = 'kubewright-node-local';
+
 /** The balancer whose host has the address is lost in every way. */
 export const balancerCases: HaCase[] = [
   {
@@ -21,7 +23,7 @@ export const balancerCases: HaCase[] = [
     goalMs: GOALS.processKilled,
     providers: ['node-local'],
     async run({ cluster }) {
-      await cluster.on(CLIENT_HOST, 'systemctl', 'kill', '--signal=KILL', 'kubewright-node-proxy');
+      await cluster.on(CLIENT_HOST, 'systemctl', 'kill', '--signal=KILL', PROXY_UNIT);
       await lasts();
     },
   },
@@ -71,12 +73,17 @@ export const balancerCases: HaCase[] = [
     name: 'reload',
     title: 'All balancers reloaded',
     goalMs: GOALS.planned,
-    providers: ['load-balancer'],
+    providers: ['load-balancer', 'node-local'],
     async run({ cluster, oneHolderFrom }) {
+      const balancers = cluster.hosts('load-balancer');
+      const all = [
+        ...balancers.map((host) => ({ host, unit: 'haproxy' })),
+        ...(balancers.length > 0 ? [] : [...cluster.hosts('control-plane'), ...cluster.hosts('worker')]).map(
+          (host) => ({ host, unit: PROXY_UNIT }),
+        ),
+      ];
       oneHolderFrom();
-      await Promise.all(
-        cluster.hosts('load-balancer').map((host) => cluster.on(host, 'systemctl', 'reload', 'haproxy')),
-      );
+      await Promise.all(all.map(({ host, unit }) => cluster.on(host, 'systemctl', 'reload', unit)));
     },
   },
 ];
