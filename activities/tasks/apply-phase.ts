@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { Change, Turn } from '../../contracts/operation.ts';
 import type { RemoteHost } from '../host/types.ts';
 import { ownedBy } from '../phases/desired.ts';
 import type { Phase, PhaseContext } from '../phases/phase.ts';
+import { verifiedIdentity } from '../phases/verified-identity.ts';
 import { type Convergence, converge, markVerified } from '../resources/engine/engine.ts';
 import { phaseRun } from './phase-run.ts';
 import type { TaskRuntime } from './run-task.ts';
@@ -73,7 +73,7 @@ export async function applyPhase(
   let outcome: Convergence = { changes: [], restarts: [], verified: false, desiredDigest: '' };
   const local = remote === NO_REMOTE;
   // A phase without resources still carries a stamp: what it verified is then its options and its peers.
-  const identity = digestOf({ options: context.options, peers: context.peers.map((peer) => peer.name) });
+  const identity = verifiedIdentity(context);
   if (!local && (resources.length > 0 || phase.verify)) {
     outcome = await converge({
       remote,
@@ -106,8 +106,4 @@ export async function applyPhase(
     if (!local) await markVerified(remote, phase.name, outcome.desiredDigest);
   }
   return { changes, restarts: outcome.restarts, hookChanges };
-}
-
-function digestOf(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }

@@ -5,7 +5,6 @@ import { internalIpv4, NODE_CIDR_BITS } from '../../kube/network.ts';
 import {
   ADMIN_KUBECONFIG,
   API_SERVER_PORT,
-  API_SERVERS_HOSTNAME,
   CONTROLLER_MANAGER_PORT,
   KUBERNETES_DIR,
   KUBEWRIGHT_DIR,
@@ -17,7 +16,6 @@ import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
 import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { type Resource, secretText } from '../../resources/resource.ts';
-import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
 import { DEFAULT_PREFIX, kubernetesStore } from '../capabilities/kubernetes-store.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import type { PhaseContext } from '../phase.ts';
@@ -27,6 +25,7 @@ import { encryptionConfig } from './encryption-config.ts';
 import { apiServerCommand } from './kube-apiserver.ts';
 import { controllerManagerCommand, schedulerCommand } from './kube-controllers.ts';
 import type { MasterOptions } from './phase.ts';
+import { servingRequest } from './serving.ts';
 
 /** Where a control plane keeps what its own units, hooks and people use. */
 export const CONTROL_PLANE = {
@@ -54,13 +53,7 @@ export async function controlPlaneFiles(
   const { podCidr, serviceCidr, clusterDomain } = cluster.spec.network;
   const leaf = (name: string, request: Parameters<typeof pki.leaf>[0]) => leafFiles(pki, request, `${PKI}/${name}`);
 
-  const names = [
-    API_SERVERS_HOSTNAME,
-    ...context.offer(controlPlaneEndpoint).certificateNames,
-    ...options.certificateNames,
-  ];
-  // The name for all of them too while there is one only: others come and go.
-  const own = await leaf('apiserver', identities.apiServerServer(cluster, host, names));
+  const own = await leaf('apiserver', await servingRequest(context));
   const kubelets = await leaf('apiserver-kubelet-client', identities.apiServerKubeletClient(host));
   const store = context.offer(kubernetesStore);
   const etcd = await storeAccess(context);

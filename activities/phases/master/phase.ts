@@ -21,6 +21,7 @@ import { editorsObjects } from './editors.ts';
 import { ENCRYPTION_PROVIDERS } from './encryption-config.ts';
 import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles, drainSeconds } from './files.ts';
 import { turnOfControlPlane, waitForAnother } from './others-ready.ts';
+import { keepEarlierNames, servesItsCertificate } from './serving.ts';
 
 const options = z.strictObject({
   endpoint: address.optional().describe('Earlier form of spec.controlPlane.endpoint.host with provider external'),
@@ -149,8 +150,12 @@ export default definePhase({
       manifests('rbac', [...bootstrapRbac(), ...required, ...editorsObjects()], { kubeconfig: superAdminKubeconfig }),
     ];
   },
-  hooks: { turn: ({ remote, host, peers }) => turnOfControlPlane(remote, host, peers) },
-  async verify({ host, options, remote, fail, unitJournal }) {
+  hooks: {
+    before: keepEarlierNames,
+    turn: ({ remote, host, peers }) => turnOfControlPlane(remote, host, peers),
+  },
+  async verify(run) {
+    const { host, options, remote, fail, unitJournal } = run;
     const { ca, healthClient } = CONTROL_PLANE;
     const checks = [
       ['kube-apiserver', API_SERVER_PORT, 'readyz'],
@@ -166,7 +171,7 @@ export default definePhase({
         okCodes: 'any',
       },
     );
-    if (code === 0) return;
+    if (code === 0) return servesItsCertificate(run);
     const sick = checks.find((_, index) => stderr.includes(urls[index]!))?.[0] ?? 'kube-apiserver';
     fail(
       'APISERVER_NOT_READY',

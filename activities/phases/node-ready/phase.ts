@@ -5,6 +5,7 @@ import { NODE_FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import { enabledProvidersOf } from '../capabilities.ts';
+import { noteEndpointNames } from '../endpoint-names.ts';
 import { type CheckRun, definePhase } from '../phase.ts';
 
 /**
@@ -28,6 +29,7 @@ export default definePhase({
     const kubeletAgeS = await waitUntilReady(run);
     // A node that served already and was changed: the kubelet that runs now has to have reported to the cluster.
     if (run.heldBefore) await askControlPlane(run, kubeletAgeS);
+    await noteEndpointNames(run, { replaces: true });
   },
 });
 

@@ -23,6 +23,7 @@ import { packages } from '../../resources/packages.ts';
 import { service } from '../../resources/service.ts';
 import { containerRuntime } from '../capabilities/container-runtime.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
+import { noteEndpointNames } from '../endpoint-names.ts';
 import { KUBELET_CONFIG_FREE, KUBELET_FLAGS_FREE, PROXY_CONFIG_FREE, PROXY_FLAGS_FREE } from '../free-flags.ts';
 import { configFolders, configOverrides, extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
@@ -128,6 +129,11 @@ export default definePhase({
     ];
   },
   hooks: {
+    // Whether its clients have left another endpoint is known when the node is Ready.
+    async after(run) {
+      await noteEndpointNames(run, { replaces: false });
+      return [];
+    },
     teardown: ({ remote, facts, baselineOf }) =>
       undoByScript(remote, NODE_TEARDOWN, [baselineOf(PACKET_FILTER_BASELINE), isContainer(facts) ? 'net/' : '']),
   },

@@ -94,10 +94,10 @@ test('closing phases come after every other one that does not need them', () => 
     ...phases.values(),
   ]);
   const names = plan.phases.map(({ name }) => name);
-  expect(names.slice(-4)).toEqual(['prune', 'cleanup', 'metrics-ready', 'verify']);
+  expect(names.slice(-5)).toEqual(['prune', 'cleanup', 'metrics-ready', 'verify', 'serving-names']);
   const cleanup = plan.phases.find(({ name }) => name === 'cleanup')!;
   expect(cleanup.needs.map(({ phase }) => phase).sort()).toEqual(
-    names.filter((name) => !['cleanup', 'metrics-ready', 'verify'].includes(name)).sort(),
+    names.filter((name) => !['cleanup', 'metrics-ready', 'verify', 'serving-names'].includes(name)).sort(),
   );
   expect(cleanup.needs).toContainEqual({ phase: 'nodes', on: 'same-host' });
   expect(cleanup.needs).toContainEqual({ phase: 'dashboard', on: 'every-host' });
