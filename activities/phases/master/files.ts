@@ -16,6 +16,7 @@ import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
 import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { type Resource, secretText } from '../../resources/resource.ts';
+import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
 import { DEFAULT_PREFIX, kubernetesStore } from '../capabilities/kubernetes-store.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import type { PhaseContext } from '../phase.ts';
