@@ -1,4 +1,4 @@
-import { BALANCER, CA, SCRIPT_USER, WITHDRAWN } from './paths.ts';
+import { BALANCER, SCRIPT_USER, WITHDRAWN } from './paths.ts';
 import type { Server } from './topology.ts';
 
 /** What one balancer knows of the address that it shares with others. */
@@ -17,21 +17,13 @@ export interface VirtualRouter {
   mode: 'unicast' | 'multicast';
   advertIntervalMs: number;
   preempt: boolean;
-  /** Port on which the balancer listens. */
-  port: number;
-  /** Unit of the balancer. */
-  unit: string;
 }
-
-/** Other balancers that are asked, when this one does not serve, whether they do. */
-const MAX_ASKED = 3;
 
 /** keepalived.conf of a balancer. Pure. */
 export function keepalivedConf(router: VirtualRouter): string {
-  const { name, address, link, routerId, priority, ownAddress, peers, mode, advertIntervalMs, preempt, port } = router;
+  const { name, address, link, routerId, priority, ownAddress, peers, mode, advertIntervalMs, preempt } = router;
   // Advertisements go by another interface than the address has: by addresses alone.
   const apart = router.peerLink !== link && mode === 'unicast';
-  const asked = peers.slice(0, MAX_ASKED).map((peer) => peer.address);
   const unicast = [
     `    unicast_src_ip ${ownAddress}`,
     '    unicast_peer {',
@@ -56,7 +48,7 @@ export function keepalivedConf(router: VirtualRouter): string {
     '',
     '# Fails when this balancer reaches no API server, and another balancer does.',
     'vrrp_script serves {',
-    `    script "${[BALANCER, 'serves', port, CA, ...asked].join(' ')}"`,
+    `    script "${BALANCER} serves"`,
     '    interval 1',
     '    timeout 3',
     '    fall 2',

@@ -11,6 +11,9 @@ export const HEALTH_PEM = `${BALANCER_DIR}/health-client.pem`;
 /** Digest of the configuration that has to be in use, alone in its file. */
 export const WANTED = `${BALANCER_DIR}/configuration`;
 
+/** sh variables of `balancer`: `port`, and in `others` the addresses of the other balancers. */
+export const SETTINGS = `${BALANCER_DIR}/settings`;
+
 /** Of one boot, made by the units. */
 export const RUN_DIR = '/run/kubewright-balancer';
 /** 1 while this balancer has stopped or is about to: keepalived watches it and gives the address away at once. */

@@ -111,6 +111,7 @@ export default definePhase({
     return [
       directory(BALANCER_DIR),
       ...files,
+      file(paths.SETTINGS, settings(context, address !== null)),
       file(paths.BALANCER, BALANCER_SCRIPT, { mode: 0o755 }),
       // Before the packages: the distribution starts its units as soon as they are installed.
       ...[flavour.unit, ...(address === null ? [] : ['keepalived'])].map((unit) =>
@@ -139,6 +140,22 @@ const packagesOf = ({ packages }: Flavour, keepalived: boolean) => ({
 });
 
 const familyOf = ({ packageManager }: HostFacts) => (packageManager === 'dnf' ? 'rhel' : 'debian');
+
+/** The balancers that could take the address. */
+const othersOf = ({ cluster, host }: PhaseContext<BalancerOptions>) =>
+  topology
+    .balancersOf(cluster)
+    .filter(({ name }) => name !== host.name)
+    .map((each) => ({ name: each.name, address: internalAddress(each) }));
+
+/** Other balancers that are asked, when this one does not serve, whether they do. */
+const MAX_ASKED = 3;
+
+/** What the script `balancer` reads. */
+function settings(context: PhaseContext<BalancerOptions>, shares: boolean): string {
+  const others = shares ? othersOf(context).slice(0, MAX_ASKED) : [];
+  return `port=${topology.portOf(context.cluster)}\nothers='${others.map(({ address }) => address).join(' ')}'\n`;
+}
 
 /** The authority of the API servers, and a client that may read /readyz and nothing else. */
 async function certificates({ host, pki }: PhaseContext<BalancerOptions>) {
@@ -199,12 +216,9 @@ function virtualRouter(context: PhaseContext<BalancerOptions>, address: string, 
       evidence: `ip -4 addr: ${has || 'no addresses'}`,
     });
   }
-  const peers = topology
-    .balancersOf(cluster)
-    .filter(({ name }) => name !== host.name)
-    .map((each) => ({ name: each.name, address: internalAddress(each) }));
+  const peers = othersOf(context);
   const conf = keepalivedConf({
-    ...{ name: host.name, address, link, ownAddress, peers, port: topology.portOf(cluster), unit: flavour.unit },
+    ...{ name: host.name, address, link, ownAddress, peers },
     peerLink: linkOf(facts.networks ?? [], ownAddress) ?? link,
     routerId: topology.routerIdOf(cluster, address, options),
     priority: topology.priorityOf(cluster, host),

@@ -2,11 +2,11 @@ import { CURL } from '../../host/direct.ts';
 import { API_SERVER_PORT } from '../../kube/paths.ts';
 import { CHECK } from './flavour.ts';
 import { PASSIVE, READY_SERVERS, READY_TARGET } from './nginx.ts';
-import { STATES, STATUS_SOCKET, WANTED, WITHDRAWN } from './paths.ts';
+import { CA, SETTINGS, STATES, STATUS_SOCKET, WANTED, WITHDRAWN } from './paths.ts';
 
 /**
- * What units and keepalived call on a balancer: `withdraw` and `offer` around a run of the balancer, `loaded` after a
- * reload, `serves <port> <ca> [<address of another balancer>...]`, `keepalived <file>` to check its configuration, `states`.
+ * What units and keepalived call on a balancer: `offer`, `withdraw` and `ended` around a run of the balancer, `loaded` after a
+ * reload, `serves`, `keepalived <file>` to check its configuration, `states`.
  */
 export const BALANCER_SCRIPT = `#!/bin/sh
 # Written by Kubewright.
@@ -14,16 +14,24 @@ set -u
 status() { ${CURL} -s -m 1 --unix-socket ${STATUS_SOCKET} "http://localhost/$1"; }
 # Any answer of an API server: whether it is ready is a question for the balancer.
 answers() {
-  code=$(${CURL} -s -m "$2" -o /dev/null -w '%{http_code}' --cacert "$ca" --connect-to "::$1:$port" "https://kubernetes:$port/readyz")
+  code=$(${CURL} -s -m "$2" -o /dev/null -w '%{http_code}' --cacert ${CA} --connect-to "::$1:$port" "https://kubernetes:$port/readyz")
   [ "$code" != 000 ]
 }
+another() {
+  for each in $others; do answers "$each" 0.5 && return; done
+  return 1
+}
+port= others=
+. ${SETTINGS}
 case $1 in
   withdraw)
-    # systemd gives no process when it ended by itself: then it starts again at once, and the address can stay.
-    [ -n "\${MAINPID:-}" ] || exit 0
     echo 1 >${WITHDRAWN}
     # The next balancer takes the address within some ms; packets on their way still find this one.
-    sleep 0.5 ;;
+    [ -z "$others" ] || sleep 0.5 ;;
+  ended)
+    # By itself: a new process takes longer to start than the address to move. While no other balancer serves, the address
+    # stays: to take it anew takes longer still.
+    if [ "\${SERVICE_RESULT:-success}" != success ] && another; then echo 1 >${WITHDRAWN}; fi ;;
   offer)
     echo 0 >${WITHDRAWN} ;;
   loaded)
@@ -37,10 +45,8 @@ case $1 in
       sleep 0.1
     done ;;
   serves)
-    port=$2 ca=$3
-    shift 3
-    answers 127.0.0.1 0.8 && exit 0
-    for peer; do answers "$peer" 0.5 && exit 1; done
+    answers 127.0.0.1 1.2 && exit 0
+    ! another || exit 1
     # No balancer reaches an API server: moving the address would not change that.
     exit 0 ;;
   keepalived)

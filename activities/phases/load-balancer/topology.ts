@@ -49,12 +49,17 @@ export function routerIdOf(cluster: ClusterSpec, address: string, { keepalived }
   return (digest.readUInt32BE(0) % 255) + 1;
 }
 
-/** The first balancer of the spec is preferred; 255 would be the owner of the address. */
-const FIRST_PRIORITY = 200;
+/**
+ * The first balancer of the spec is preferred; 255 would be the owner of the address. High ones: after a holder that resigns the
+ * next one waits (256 - priority) / 256 of an interval, in which a lost SYN costs a client a second.
+ */
+const FIRST_PRIORITY = 254;
+/** Enough that two balancers that start together do not both take the address. */
+const STEP = 5;
 
 /** VRRP's priority of a balancer, different for each. Pure. */
 export function priorityOf(cluster: ClusterSpec, host: Host): number {
-  return FIRST_PRIORITY - balancersOf(cluster).findIndex(({ name }) => name === host.name);
+  return FIRST_PRIORITY - STEP * balancersOf(cluster).findIndex(({ name }) => name === host.name);
 }
 
 /** Names for the certificates of the API servers: clients come by each of them, and the balancers test themselves. Pure. */

@@ -46,6 +46,7 @@ export const balancerDropIn = ({ service }: Flavour, { maxConnections }: Balance
     ...service,
     // The first clears what the unit of the distribution has: the address leaves before the process does.
     ExecStop: ['', `-${BALANCER} withdraw`],
+    ExecStopPost: `-${BALANCER} ended`,
     ExecStartPost: `-${BALANCER} offer`,
     // A reload that a program refused looks like one that went well.
     ExecReload: `${BALANCER} loaded`,

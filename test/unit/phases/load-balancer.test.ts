@@ -132,7 +132,7 @@ test('the router id is the same for the same cluster and address, and differs be
 
 test('each balancer has its own priority, the first one the highest', () => {
   const cluster = sampleCluster({ hosts: apart, endpoint: { host: VIP } });
-  expect(cluster.spec.hosts.slice(1).map((host) => priorityOf(cluster, host))).toEqual([200, 199]);
+  expect(cluster.spec.hosts.slice(1).map((host) => priorityOf(cluster, host))).toEqual([254, 249]);
 });
 
 test('the interface is the one with the narrowest network of the address; the address itself is no network', () => {
