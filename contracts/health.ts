@@ -77,7 +77,7 @@ export const HEALTH_CODES = {
   ),
   ETCD_UNHEALTHY: entry(
     'An etcd member does not answer, or cannot reach a majority',
-    'Read the journal of etcd on that host; GET the cluster for its state, and replace the host if the machine is lost.',
+    'Read the journal of etcd on that host; GET the cluster for its state, and replace the host if the machine is lost. An external etcd is in the hands of those who run it.',
   ),
   ETCD_ALARM: entry(
     'etcd has raised an alarm; with NOSPACE it refuses all writes',

@@ -37,6 +37,8 @@ export interface LabEtcdOptions {
   tls?: boolean;
   /** Default true with TLS: clients need a certificate of that authority. */
   clientCertificates?: boolean;
+  /** Authority of its certificates; default: one of its own. */
+  authority?: Issued;
   /** With users authentication is on; a user `root` with the password `root` is added. */
   users?: readonly LabEtcdUser[];
   /** Serves the HTTP API of etcd 2 as well; of versions before 3.6. */
@@ -48,6 +50,7 @@ export interface LabEtcd {
   url: string;
   /** PEM of the authority of its certificates, and of those that its clients need. */
   ca: string;
+  authority: Issued;
   /** A certificate for a client, with this common name. */
   client(commonName: string): Promise<Issued>;
   /** Path of an etcdctl on this machine, for tests that ask as another user. */
@@ -81,7 +84,7 @@ export async function startEtcd(ref: LabRef, options: LabEtcdOptions): Promise<L
 
   const [tools, server] = await Promise.all([catalogueEtcd(lab), serverOf(lab, options.version)]);
   const now = new Date();
-  const authority = await issueCa(`lab ${lab.name} etcd ${label}`, now);
+  const authority = options.authority ?? (await issueCa(`lab ${lab.name} etcd ${label}`, now));
   const leaf = (commonName: string, usages: readonly ('server' | 'client')[], ipAddresses: string[] = []) =>
     issueLeaf(authority, { authority: 'etcd', name: commonName, commonName, ipAddresses, usages }, now);
   const own = await leaf('etcd', ['server', 'client'], [address, '127.0.0.1']);
@@ -142,6 +145,7 @@ export async function startEtcd(ref: LabRef, options: LabEtcdOptions): Promise<L
   return {
     url,
     ca: authority.cert,
+    authority,
     client: (commonName) => leaf(commonName, ['client']),
     etcdctl: join(tools, 'etcdctl'),
     ctl: async (...args) => (await etcdctl(args)).stdout,

@@ -12,6 +12,7 @@ import { KUBECTL_ENV } from '../kube/kubectl.ts';
 import * as paths from '../kube/paths.ts';
 import { counted } from '../metrics.ts';
 import { clusterStateOf } from '../phases/cluster-state.ts';
+import { externalEtcd } from '../phases/etcd/public.ts';
 import { phaseOptions, rawPhaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
@@ -143,9 +144,10 @@ async function askControlPlanes(
   const inside = (role: 'control-plane' | 'etcd') => hostsWithRole(cluster, role).filter(({ name }) => !out.has(name));
   const servers = inside('control-plane').map((host) => url(host, paths.API_SERVER_PORT));
   const members = phases.has('etcd') ? inside('etcd').map((host) => url(host, paths.ETCD_CLIENT_PORT)) : [];
+  const externals = externalEtcd(cluster)?.endpoints ?? [];
   let last: Rows | null = null;
   for (const host of hosts.filter(({ roles }) => roles.includes('control-plane'))) {
-    const args = [paths.ADMIN_KUBECONFIG, servers.join(' '), members.join(' ')];
+    const args = [paths.ADMIN_KUBECONFIG, servers.join(' '), members.join(' '), externals.join(' ')];
     const printed = await ran(open, host, CLUSTER_HEALTH_SCRIPT, args, KUBECTL_ENV);
     if (printed.rows === null) continue;
     last = printed.rows;

@@ -1,5 +1,6 @@
 import { CURL } from '../host/direct.ts';
 import { KUBERNETES_PKI } from '../kube/paths.ts';
+import { CALLS } from '../phases/external-etcd/public.ts';
 
 const known = ['Ready', 'DiskPressure', 'MemoryPressure', 'PIDPressure', 'NetworkUnavailable']
   .map((type) => `(eq .type "${type}")`)
@@ -33,13 +34,14 @@ const EVENTS =
 
 /**
  * The cluster as a control plane sees it, in one round trip and without a change. Arguments: 1 kubeconfig, 2 API servers
- * (`<host>=<url>` words), 3 etcd members (the same). Prints lines of words with tabs between them, `kubectl failed <what it said>`
+ * (`<host>=<url>` words), 3 etcd members (the same), 4 endpoints of an external etcd (URLs). Prints lines of words with tabs
+ * between them, `kubectl failed <what it said>`
  * when the API does not answer, and `absent` on a host that is no control plane yet.
  */
 export const CLUSTER_HEALTH_SCRIPT = `set +eu
 export LC_ALL=C
 tab=$(printf '\\t')
-kubeconfig=$1 servers=$2 members=$3
+kubeconfig=$1 servers=$2 members=$3 externals=$4
 if [ ! -f "$kubeconfig" ] || ! command -v kubectl >/dev/null; then echo absent; echo end; exit 0; fi
 one_line() { tr '\\n\\t\\r' '   ' | tail -c "$1"; }
 date -u +'now%t%Y-%m-%dT%H:%M:%SZ'
@@ -52,12 +54,23 @@ for server in $servers; do
     printf 'readyz\\t%s\\t%s\\n' "\${server%%=*}" "$(printf '%s' "\${failed:-$said}" | one_line 600)"
   } &
 done
+etcd() { ${CURL} -sS -m 4 --cacert ${KUBERNETES_PKI}/etcd-ca.crt --cert ${KUBERNETES_PKI}/apiserver-etcd-client.crt --key ${KUBERNETES_PKI}/apiserver-etcd-client.key "$@" 2>&1; }
 for member in $members; do
   {
-    etcd() { ${CURL} -sS -m 4 --cacert ${KUBERNETES_PKI}/etcd-ca.crt --cert ${KUBERNETES_PKI}/apiserver-etcd-client.crt --key ${KUBERNETES_PKI}/apiserver-etcd-client.key "$@" 2>&1; }
     status=$(etcd -d '{}' "\${member#*=}/v3/maintenance/status" | one_line 4000)
     health=$(etcd "\${member#*=}/health" | one_line 600)
     printf 'etcd\\t%s\\t%s\\t%s\\n' "\${member%%=*}" "$health" "$status"
+  } &
+done
+# By gRPC: the JSON gateway refuses clients that have users (answers: phases/external-etcd/ask.ts).
+for server in $externals; do
+  {
+    status=$({
+      printf '\\000\\000\\000\\000\\000' | etcd -i --http2 -H 'content-type: application/grpc' -H 'te: trailers' --data-binary @- -w '\\nkw %{http_code} 0 0\\n' "$server${CALLS.status}"
+      printf '\\nexit %s\\n' "$?"
+    } | head -c 8192 | od -An -v -tx1 | tr -d ' \\n')
+    health=$(etcd "$server/health" | one_line 600)
+    printf 'external-etcd\\t%s\\t%s\\t%s\\n' "$server" "$health" "$status"
   } &
 done
 {

@@ -5,6 +5,7 @@ import { kubernetesStore } from '../capabilities/kubernetes-store.ts';
 import { endpointPlaces, externalEtcd } from '../etcd/public.ts';
 import { rawPhaseOptions } from '../options.ts';
 import { definePhase } from '../phase.ts';
+import { claimPrefix } from './claim.ts';
 
 /**
  * The API servers keep their objects in an etcd of the user (`spec.phases.etcd.bootstrap.mode: external`). Nothing is installed
@@ -26,7 +27,6 @@ export default definePhase({
       };
     }),
   ],
-  isIdle: () => true,
   needs: [
     { phase: 'prepare', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },
@@ -34,8 +34,13 @@ export default definePhase({
   timeouts: { applyMs: 60_000, verifyMs: 10_000 },
   expectedMs: 300,
   options: z.strictObject({}),
+  requires: ({ cluster, host }) => {
+    const external = externalEtcd(cluster);
+    if (!external || !host.roles.includes('control-plane')) return {};
+    return { certificates: [{ credential: external.credential, places: endpointPlaces(external) }] };
+  },
   specIssues: ({ cluster }) => [...membersOfOurOwn(cluster), ...ownFlags(cluster)],
-  run: () => Promise.resolve([]),
+  run: claimPrefix,
 });
 
 const MODE = 'spec.phases.etcd.bootstrap.mode is external';

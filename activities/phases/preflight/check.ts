@@ -3,6 +3,7 @@ import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { ErrorCode } from '../../../contracts/errors.ts';
 import type { Host } from '../../../contracts/host.ts';
 import type { HostFacts } from '../../host/types.ts';
+import type { PhaseRun } from '../phase.ts';
 import type { PhaseRequirements } from '../requires.ts';
 
 /** What a check is about; the order in which problems of a host are listed, the most basic first. */
@@ -27,6 +28,12 @@ export interface CheckHost<Options = unknown> {
   options: Options;
 }
 
+/** What `load` of a check answered, for its functions. */
+export type WithLoaded<Loaded> = unknown extends Loaded ? object : { loaded: Loaded };
+
+/** What `load` of a check is given. */
+export type CheckWorld = Pick<PhaseRun<unknown>, 'cluster' | 'host' | 'pki' | 'clusterState'>;
+
 /** What `evaluate` gets besides the lines of the probe. */
 export interface CheckInput<Options = unknown> extends CheckHost<Options> {
   facts: HostFacts;
@@ -41,7 +48,7 @@ export interface CheckInput<Options = unknown> extends CheckHost<Options> {
   answeredAtMs: number;
 }
 
-export interface CheckSpec<Shape extends z.ZodRawShape, Code extends ErrorCode = ErrorCode> {
+export interface CheckSpec<Shape extends z.ZodRawShape, Code extends ErrorCode = ErrorCode, Loaded = unknown> {
   /** As its file: lower-case words joined by `-`. */
   name: string;
   about: (typeof SUBJECTS)[number];
@@ -53,6 +60,8 @@ export interface CheckSpec<Shape extends z.ZodRawShape, Code extends ErrorCode =
   codes: readonly Code[];
   /** Its options under `spec.phases.preflight`; no two checks have one of the same name. */
   options?: Shape;
+  /** What it needs from the store, read before the probe; null: the check does not concern this host. */
+  load?(world: CheckWorld): Promise<Loaded | null>;
   /** Its part of the one script that is run on each host. */
   probe?: {
     /**
@@ -61,14 +70,14 @@ export interface CheckSpec<Shape extends z.ZodRawShape, Code extends ErrorCode =
      */
     script: string;
     /** $1... of the script; null: the check does not concern this host, and `evaluate` is not called. */
-    args(of: CheckHost<z.output<z.ZodObject<Shape>>>): readonly string[] | null;
+    args(of: CheckHost<z.output<z.ZodObject<Shape>>> & WithLoaded<Loaded>): readonly string[] | null;
   };
   /**
    * All problems of the host. Pure. `rows` are the words of the lines that the probe said, at most
    * MAX_ROWS, each word cut at MAX_WORD characters; empty for a check without probe.
    */
   evaluate(
-    input: CheckInput<z.output<z.ZodObject<Shape>>>,
+    input: CheckInput<z.output<z.ZodObject<Shape>>> & WithLoaded<Loaded>,
     rows: readonly (readonly string[])[],
   ): readonly Problem<Code>[];
 }
@@ -77,8 +86,10 @@ export interface CheckSpec<Shape extends z.ZodRawShape, Code extends ErrorCode =
 export type Check = CheckSpec<z.ZodRawShape>;
 
 /** Declare a check: one file under activities/phases/preflight/checks/, default export. */
-export function defineCheck<Code extends ErrorCode, Shape extends z.ZodRawShape = Record<never, never>>(
-  spec: CheckSpec<Shape, Code>,
-): Check {
+export function defineCheck<
+  Code extends ErrorCode,
+  Shape extends z.ZodRawShape = Record<never, never>,
+  Loaded = unknown,
+>(spec: CheckSpec<Shape, Code, Loaded>): Check {
   return spec as unknown as Check;
 }

@@ -6,7 +6,7 @@ import { definePhase, type OpenedCertificate, type PhaseRun } from '../phase.ts'
 import { type PhaseRequirements, requirementsOn } from '../requires.ts';
 import { optionShapes, scanChecks } from './checks.ts';
 import { isMachineId, recordMachine } from './machines.ts';
-import { evaluate, evidenceOf, probeScript, readAnswers, unanswered } from './probe.ts';
+import { evaluate, evidenceOf, loadChecks, probeScript, readAnswers, unanswered } from './probe.ts';
 
 const checks = await scanChecks();
 
@@ -68,7 +68,7 @@ async function stillNeeded(run: PhaseRun<unknown>): Promise<{
 async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const { cluster, host, remote, options, fail } = run;
   const { requirements, certificates } = await stillNeeded(run);
-  const of = { cluster, host, options, requirements };
+  const of = { cluster, host, options, requirements, loaded: await loadChecks(checks, run) };
   const { text, args } = probeScript(checks, of, certificates);
   const askedAtMs = Date.now();
   // Facts anew: those of the session are as old as its connection, and a retry is there to see what was put right.

@@ -1,7 +1,7 @@
 import { keepEnds } from '../../../contracts/cut.ts';
 import { LIMITS } from '../../../contracts/limits.ts';
 import type { OpenedCertificate } from '../phase.ts';
-import type { Check, CheckHost, CheckInput, Problem } from './check.ts';
+import type { Check, CheckHost, CheckInput, CheckWorld, Problem } from './check.ts';
 import { certificateFunctions } from './client-certificates.ts';
 
 /** Lines of one check that are read, and characters of one word of them: a host may answer with anything. */
@@ -17,9 +17,28 @@ say() { said_ifs=$IFS; IFS='\t'; printf '%s\\n' "$check\t$*"; IFS=$said_ifs; }
 /** A name that every sh takes for a function. */
 const functionOf = (name: string) => `check_${name.replaceAll('-', '_')}`;
 
+/** What the checks with `load` answered, by their names. */
+type LoadedByCheck = ReadonlyMap<string, unknown>;
+/** A host as the checks together see it. */
+type Probed<Host> = Host & { loaded?: LoadedByCheck };
+
+/** The host as one check sees it. */
+const seenBy = ({ name }: Check, host: Probed<CheckHost>) => ({ ...host, loaded: host.loaded?.get(name) }) as never;
+
 /** $1... of a check's probe on a host; null: the check does not concern it. A check without probe concerns every host. */
-const argsOf = ({ probe }: Check, host: CheckHost): readonly string[] | null =>
-  probe ? probe.args(host as CheckHost<never>) : [];
+function argsOf(check: Check, host: Probed<CheckHost>): readonly string[] | null {
+  const { probe, name } = check;
+  if (check.load && (host.loaded?.get(name) ?? null) === null) return null;
+  return probe ? probe.args(seenBy(check, host)) : [];
+}
+
+/** What the checks need from the store, side by side. Throws the first error of one. */
+export async function loadChecks(checks: readonly Check[], world: CheckWorld): Promise<LoadedByCheck> {
+  const loaded = checks.flatMap((check) =>
+    check.load ? [check.load(world).then((value) => [check.name, value])] : [],
+  );
+  return new Map((await Promise.all(loaded)) as [string, unknown][]);
+}
 
 /**
  * The one script for a host and its arguments. Pure. `text` holds no value of the spec, but `certificates`, by the names of their
@@ -27,7 +46,7 @@ const argsOf = ({ probe }: Check, host: CheckHost): readonly string[] | null =>
  */
 export function probeScript(
   checks: readonly Check[],
-  host: CheckHost,
+  host: Probed<CheckHost>,
   certificates: ReadonlyMap<string, OpenedCertificate> = new Map(),
 ): { text: string; args: string[] } {
   const args: string[] = [];
@@ -61,7 +80,11 @@ export function readAnswers(stdout: string): Map<string, string[][]> {
 }
 
 /** The names of the checks that were asked on the host and did not answer to their end. Pure. */
-export function unanswered(checks: readonly Check[], host: CheckHost, answers: ReadonlyMap<string, unknown>): string[] {
+export function unanswered(
+  checks: readonly Check[],
+  host: Probed<CheckHost>,
+  answers: ReadonlyMap<string, unknown>,
+): string[] {
   return checks
     .filter((check) => check.probe && argsOf(check, host) !== null && !answers.has(check.name))
     .map(({ name }) => name);
@@ -70,12 +93,12 @@ export function unanswered(checks: readonly Check[], host: CheckHost, answers: R
 /** All problems of a host, the most basic first. Pure. */
 export function evaluate(
   checks: readonly Check[],
-  input: CheckInput,
+  input: Probed<CheckInput>,
   answers: ReadonlyMap<string, string[][]>,
 ): Problem[] {
   return checks
     .filter((check) => argsOf(check, input) !== null)
-    .flatMap((check) => check.evaluate(input as CheckInput<never>, answers.get(check.name) ?? []));
+    .flatMap((check) => check.evaluate(seenBy(check, input), answers.get(check.name) ?? []));
 }
 
 /** One text of all problems, each with its code, message and evidence; long ones are cut so that all have room. Pure. */

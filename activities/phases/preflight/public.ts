@@ -5,6 +5,7 @@ import { rawPhaseOptions } from '../options.ts';
 import { leftoversOption } from './checks/leftovers.ts';
 
 export { scanChecks } from './checks.ts';
+export { certificateFunctions } from './client-certificates.ts';
 export { MACHINE_KEY } from './machines.ts';
 
 /** Are leftovers of other clusters to be removed from this host? */
