@@ -79,7 +79,7 @@ test('another machine that answers is named by its MAC and its other address', (
   ]);
 });
 
-test('an address that somebody put on this host is in use', () => {
+test('an address that this host has from elsewhere is in use', () => {
   const [found] = look(virtualAddress, [NETWORK, ['here', 'eth0']]).problems;
   expect(found).toMatchObject({ code: 'VIP_IN_USE', message: expect.stringContaining('on eth0') });
 });
