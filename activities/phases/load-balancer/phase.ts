@@ -18,6 +18,7 @@ import type { OfferView } from '../capability.ts';
 import { linkOf } from '../links.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { DRAIN_SECONDS, type Flavour } from './flavour.ts';
+import { handOver } from './hand-over.ts';
 import { haproxy } from './haproxy.ts';
 import { balancerIssues } from './issues.ts';
 import { keepalivedConf } from './keepalived.ts';
@@ -59,6 +60,8 @@ export default definePhase({
     { phase: 'master', on: 'any-host' },
   ],
   disrupts: 'load-balancer',
+  // One that the others do not advertise to would take the address too.
+  joinsLast: true,
   timeouts: { applyMs: 10 * 60_000, verifyMs: 2 * 60_000 },
   expectedMs: 10_000,
   options,
@@ -130,6 +133,7 @@ export default definePhase({
       ...(address === null ? [] : virtualRouter(context, address, flavour)),
     ];
   },
+  hooks: { handOver },
   verify: verifyBalancer,
 });
 

@@ -58,6 +58,8 @@ export default definePhase({
     { phase: 'pki', on: 'every-host' },
     { phase: 'kubernetes-store', on: 'quorum' },
   ],
+  // The certificate of the API server has those of balancers.
+  dependsOnAddressesOf: ['load-balancer'],
   disrupts: 'control-plane',
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 9_000,
