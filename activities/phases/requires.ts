@@ -147,9 +147,11 @@ export interface RequiredCertificate extends ClientCertificateUse {
 
 /** An etcd of others in which the first members of the cluster's etcd find each other, before they have data. */
 export interface RequiredDiscovery {
-  /** Addresses such as https://10.0.0.5:2379. */
+  /** Addresses such as https://10.0.0.5:2379; empty with a `url`. */
   endpoints: readonly string[];
   token: string;
+  /** The URL of a service with the API of etcd 2. */
+  url?: string;
   /** Name of the credential whose client certificate it is asked with; null: none. */
   credential: string | null;
   /** All first members, as they register. */

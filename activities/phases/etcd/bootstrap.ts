@@ -6,7 +6,6 @@ import { hostname } from '../../../contracts/primitives.ts';
 import { internalIpv4 } from '../../kube/network.ts';
 import { ETCD_CLIENT_PORT, ETCD_PEER_PORT } from '../../kube/paths.ts';
 import type { RequiredSrv, Requirements } from '../requires.ts';
-import { discoveryEnvironment } from './discovery.ts';
 import { byEndpoints, discoveryOption } from './discovery-option.ts';
 import { endpointPlaces, externalBootstrap } from './external.ts';
 import type { EtcdPeer } from './members.ts';
@@ -58,7 +57,6 @@ export function bootstrapEnvironment(
     const { domain, service } = bootstrap;
     return { ETCD_DISCOVERY_SRV: domain, ...(service === undefined ? {} : { ETCD_DISCOVERY_SRV_NAME: service }) };
   }
-  if (bootstrap?.mode === 'discovery' && byEndpoints(bootstrap)) return discoveryEnvironment(bootstrap);
   return { ETCD_INITIAL_CLUSTER: members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',') };
 }
 
@@ -96,13 +94,14 @@ export function bootstrapDiscovery(
   { bootstrap, dataDir }: { bootstrap?: Bootstrap; dataDir: string },
   formed: string,
 ): Pick<Requirements, 'discovery' | 'certificates'> {
-  if (bootstrap?.mode !== 'discovery' || !byEndpoints(bootstrap)) return {};
-  const { endpoints, token, credential } = bootstrap;
+  if (bootstrap?.mode !== 'discovery') return {};
+  const { endpoints = [], token = '', url, credential } = bootstrap;
   const certificate = bootstrapCertificate(bootstrap);
   return {
     ...(certificate ? { certificates: [{ ...certificate, until: formed }] } : {}),
     discovery: {
       ...{ endpoints, token, credential: credential?.name ?? null, until: formed },
+      ...(url === undefined ? {} : { url }),
       founders: hostsWithRole(cluster, 'etcd').map((host) => etcdPeer(host, bootstrap)),
       unless: `${dataDir}/member`,
     },

@@ -35,6 +35,17 @@ export const discoveryOption = z.strictObject({
     })
     .optional()
     .describe('Client certificate and CA for https. Without: no client certificate, and the CAs of the host'),
+  url: z
+    .string()
+    .max(300)
+    .regex(
+      /^https?:\/\/[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:\d{1,5})?(\/[A-Za-z0-9_.-]+)+$/,
+      'must be such as https://discovery.example.com/TOKEN, without user and password',
+    )
+    .optional()
+    .describe(
+      'In place of endpoints and token: the URL, with its token, of a service with the API of etcd 2; asked by etcd before 3.7',
+    ),
 });
 export type Discovery = z.output<typeof discoveryOption>;
 
@@ -53,12 +64,33 @@ const series = (version: string): number => {
 
 /** What of a discovery does not go together, with etcd's version too. Pure. */
 export function discoveryIssues(discovery: Discovery, version: string): FieldIssue[] {
-  const { endpoints = [], token, credential } = discovery;
+  const { endpoints = [], token, url, credential } = discovery;
   const issue = (field: string, message: string): FieldIssue => ({ path: `${PATH}.${field}`, message });
-  if (endpoints.length === 0) return [issue('endpoints', 'must name the etcd for discovery')];
+  if (url !== undefined) {
+    const beside =
+      endpoints.length > 0 ? 'endpoints' : token !== undefined ? 'token' : credential ? 'credential' : null;
+    if (beside)
+      return [
+        issue('url', `cannot be given beside ${beside}: the URL holds the token, and takes no client certificate`),
+      ];
+    return series(version) >= 3007
+      ? [
+          issue(
+            'url',
+            `etcd ${version} cannot ask the API of etcd 2, which ended with 3.6: give endpoints and token of an etcd 3`,
+          ),
+        ]
+      : [];
+  }
+  if (endpoints.length === 0) return [issue('endpoints', 'must name the etcd for discovery (or give a url)')];
   if (token === undefined) return [issue('token', 'is missing')];
   if (series(version) < 3006)
-    return [issue('endpoints', `etcd ${version} cannot use an etcd 3 for discovery, which began with 3.6`)];
+    return [
+      issue(
+        'endpoints',
+        `etcd ${version} cannot use an etcd 3 for discovery, which began with 3.6: give the url of a service with the API of etcd 2`,
+      ),
+    ];
   const plain = endpoints.filter((each) => each.startsWith('http:'));
   if (plain.length > 0 && plain.length < endpoints.length) return [issue('endpoints', 'must be all https or all http')];
   if (plain.length > 0 && credential)

@@ -22,7 +22,7 @@ export const DISCOVERY_FILES = {
 } as const;
 
 /** How a founder enters the registry. */
-export interface DiscoveryEntry {
+interface DiscoveryEntry {
   readonly discovery: DiscoveryByEndpoints;
   readonly founding: Founding;
   /** Opens the client certificate; null: there is none. */
@@ -42,12 +42,12 @@ export function discoveryEnvironment({ endpoints, token, credential }: Discovery
 
 /**
  * Prepares a founder: its client certificate is placed, readable by etcd only, and the token is claimed for the cluster together with
- * the number of its members, each once, whichever founder comes first. Throws DISCOVERY_TOKEN_USED, DISCOVERY_UNUSABLE.
+ * the number of its members, each once, whichever founder comes first. Returns its variables. Throws DISCOVERY_TOKEN_USED, DISCOVERY_UNUSABLE.
  */
 export async function enterDiscovery(
   host: RemoteHost,
   { discovery, founding, certificate }: DiscoveryEntry,
-): Promise<void> {
+): Promise<Record<string, string>> {
   const opened = await certificate();
   const access = ['--endpoints', discovery.endpoints.join(','), '--command-timeout', '10s'];
   if (opened) {
@@ -73,6 +73,7 @@ export async function enterDiscovery(
   }
   const problem = registryProblem(registryOf(token, keys), founding);
   if (problem) throw new KubewrightError(problem.code, problem.message, { evidence: problem.evidence });
+  return discoveryEnvironment(discovery);
 }
 
 /** Takes away what only a founder needs. Returns whether there was something. */

@@ -6,7 +6,7 @@ import { digestOfParts } from '../../resources/digest.ts';
 import { type ApplyContext, defineKind, type Resource, resourceKey } from '../../resources/resource.ts';
 import { answerOf } from '../../resources/unknown.ts';
 import { type Bootstrap, bootstrapEnvironment } from './bootstrap.ts';
-import { DISCOVERY_FILES, type DiscoveryEntry, enterDiscovery } from './discovery.ts';
+import { DISCOVERY_FILES } from './discovery.ts';
 import { etcdBootstrap } from './environment.ts';
 import { describeMember, initialCluster } from './members.ts';
 import { type EtcdIntent, type EtcdStep, nextStep } from './next-step.ts';
@@ -16,8 +16,8 @@ export interface EtcdMemberResource extends Resource, EtcdSite, Pick<EtcdIntent,
   readonly kind: 'etcd-member';
   /** How founders find each other. */
   readonly bootstrap: Bootstrap;
-  /** How a founder enters discovery; absent: there is none. */
-  readonly entry?: DiscoveryEntry | undefined;
+  /** Enters discovery and returns the variables of a founder; null: the list of founders. Absent: there is no discovery. */
+  readonly enter?: ((host: RemoteHost) => Promise<Record<string, string> | null>) | undefined;
 }
 
 /**
@@ -26,7 +26,7 @@ export interface EtcdMemberResource extends Resource, EtcdSite, Pick<EtcdIntent,
  */
 export function etcdMember(
   site: EtcdSite,
-  founding: Pick<EtcdMemberResource, 'token' | 'formed' | 'bootstrap' | 'entry'>,
+  founding: Pick<EtcdMemberResource, 'token' | 'formed' | 'bootstrap' | 'enter'>,
 ): EtcdMemberResource {
   return { kind: 'etcd-member', id: site.self.name, ...site, ...founding };
 }
@@ -72,8 +72,8 @@ export default defineKind<EtcdMemberResource, EtcdView>({
     }
   },
 
-  ledgerEntries: ({ bootstrapFile, entry }) =>
-    [bootstrapFile, ...(entry ? Object.values(DISCOVERY_FILES) : [])].map((id) => ({
+  ledgerEntries: ({ bootstrapFile, enter }) =>
+    [bootstrapFile, ...(enter ? Object.values(DISCOVERY_FILES) : [])].map((id) => ({
       ...{ kind: 'file', id, prior: {} },
       replaces: [id],
     })),
@@ -94,11 +94,10 @@ async function carryOut(
     case 'none':
       return 'begins';
     case 'found':
-      if (site.entry) await enterDiscovery(host, site.entry);
       await writeBootstrap(site, host, {
         state: 'new',
         token,
-        finds: bootstrapEnvironment(site.bootstrap, [...others, self].sort(byName)),
+        finds: (await site.enter?.(host)) ?? bootstrapEnvironment(site.bootstrap, [...others, self].sort(byName)),
       });
       return 'begins';
     case 'join':

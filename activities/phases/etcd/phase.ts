@@ -33,11 +33,12 @@ import {
   etcdPeer,
   peerName,
 } from './bootstrap.ts';
-import { type DiscoveryEntry, leaveDiscovery } from './discovery.ts';
+import { enterDiscovery, leaveDiscovery } from './discovery.ts';
 import { byEndpoints, discoveryIssues } from './discovery-option.ts';
+import { enterByUrl } from './discovery-url.ts';
 import { etcdEnvironment } from './environment.ts';
 import { quorumLost, WITHOUT_MAJORITY } from './majority.ts';
-import { etcdMember } from './member-resource.ts';
+import { type EtcdMemberResource, etcdMember } from './member-resource.ts';
 import type { EtcdSite } from './observe.ts';
 import { promoteMember } from './promote-member.ts';
 import { memberIssues, memberUrls } from './servers.ts';
@@ -153,7 +154,7 @@ export default definePhase({
         token: await foundingToken(context),
         formed: await context.clusterState.get(FORMED),
         bootstrap: options.bootstrap,
-        entry: await discoveryEntry(context),
+        enter: await discoveryEntry(context),
       }),
       service('etcd', {
         unit: unit(options),
@@ -209,21 +210,22 @@ function siteOf({ host, peers, options: { bootstrap, dataDir } }: PhaseContext<O
   return { self: etcdPeer(host, bootstrap), others, dataDir, bootstrapFile: BOOTSTRAP, tls };
 }
 
-/** How this host enters discovery if it becomes a founder; undefined: it does not. */
-async function discoveryEntry(context: PhaseContext<Options>): Promise<DiscoveryEntry | undefined> {
-  const { cluster, peers, pki, options, clientCertificate } = context;
+/** Enters discovery, for a host that becomes a founder; undefined: there is none. */
+async function discoveryEntry(context: PhaseContext<Options>): Promise<EtcdMemberResource['enter']> {
+  const { cluster, host, peers, pki, options, clientCertificate } = context;
   const { bootstrap } = options;
-  if (bootstrap?.mode !== 'discovery' || !byEndpoints(bootstrap)) return undefined;
+  if (bootstrap?.mode !== 'discovery') return undefined;
+  const { url } = bootstrap;
+  const founders = peers.map((each) => etcdPeer(each, bootstrap));
+  const founding = { claim: registryClaim(cluster.metadata.name, await pki.ca('etcd')), founders };
+  if (url !== undefined)
+    return (remote) =>
+      enterByUrl(remote, { url, self: etcdPeer(host, bootstrap), founding: { ...founding, token: url } });
+  if (!byEndpoints(bootstrap)) return undefined;
   const use = bootstrapCertificate(bootstrap);
-  return {
-    discovery: bootstrap,
-    founding: {
-      token: bootstrap.token,
-      claim: registryClaim(cluster.metadata.name, await pki.ca('etcd')),
-      founders: peers.map((each) => etcdPeer(each, bootstrap)),
-    },
-    certificate: async () => (use ? clientCertificate(use) : null),
-  };
+  const certificate = async () => (use ? clientCertificate(use) : null);
+  const { token } = bootstrap;
+  return (remote) => enterDiscovery(remote, { discovery: bootstrap, founding: { ...founding, token }, certificate });
 }
 
 /**
@@ -231,6 +233,8 @@ async function discoveryEntry(context: PhaseContext<Options>): Promise<Discovery
  * of the cluster's name, its own authority, and the founders.
  */
 async function foundingToken({ cluster, peers, pki, options: { bootstrap } }: PhaseContext<Options>): Promise<string> {
+  // etcd takes the URL for its token, and every founding has one of its own.
+  if (bootstrap?.mode === 'discovery' && bootstrap.url !== undefined) return bootstrap.url;
   const founders = peers.map((each) => `${each.name}=${internalAddress(each)}`).sort();
   // A founding that begins again with another discovery token is another one.
   const found = bootstrap?.mode === 'discovery' ? [`discovery ${bootstrap.token}`] : [];

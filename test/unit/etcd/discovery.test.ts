@@ -6,15 +6,16 @@ import { describe, expect, it, test } from 'vitest';
 import { PERMISSION_DENIED, readIfWritable, readTxnAnswer } from '../../../activities/kube/etcd-grpc.ts';
 import { registryClaim, registryOf, registryProblem } from '../../../activities/kube/etcd-registry.ts';
 import {
-  type Bootstrap,
   bootstrapCertificate,
   bootstrapDiscovery,
   bootstrapEnvironment,
   bootstrapOption,
 } from '../../../activities/phases/etcd/bootstrap.ts';
-import { discoveryIssues } from '../../../activities/phases/etcd/discovery-option.ts';
+import { discoveryEnvironment } from '../../../activities/phases/etcd/discovery.ts';
+import { type DiscoveryByEndpoints, discoveryIssues } from '../../../activities/phases/etcd/discovery-option.ts';
 import { etcdBootstrap } from '../../../activities/phases/etcd/environment.ts';
 import check from '../../../activities/phases/preflight/checks/discovery.ts';
+import checkUrl from '../../../activities/phases/preflight/checks/discovery-url.ts';
 import { certificateFunctions } from '../../../activities/phases/preflight/client-certificates.ts';
 import { secretText } from '../../../activities/resources/resource.ts';
 import { majority } from '../../../contracts/quorum.ts';
@@ -28,7 +29,7 @@ const clusterOf = (size: number) =>
       roles: ['control-plane', 'etcd'],
     })),
   });
-const DISCOVERY: Bootstrap = {
+const DISCOVERY: DiscoveryByEndpoints = {
   mode: 'discovery',
   endpoints: ['https://10.9.0.1:2379', 'https://etcd.example.com:2379'],
   token: 'a-new-token',
@@ -52,7 +53,7 @@ describe('what a founder gets', () => {
   });
 
   it('names the etcd for discovery, and files that only etcd reads', () => {
-    const text = etcdBootstrap({ state: 'new', token: 't', finds: bootstrapEnvironment(DISCOVERY, []) });
+    const text = etcdBootstrap({ state: 'new', token: 't', finds: discoveryEnvironment(DISCOVERY) });
     expect(text.split('\n')).toEqual([
       '# Written by Kubewright.',
       'ETCD_DISCOVERY_ENDPOINTS=https://10.9.0.1:2379,https://etcd.example.com:2379',
@@ -69,8 +70,12 @@ describe('what a founder gets', () => {
       { host: '10.9.0.1', port: 2379 },
       { host: 'etcd.example.com', port: 2379 },
     ]);
-    const plain: Bootstrap = { mode: 'discovery', endpoints: ['http://10.9.0.1:2379'], token: 'a-new-token' };
-    expect(bootstrapEnvironment(plain, [])).toEqual({
+    const plain: DiscoveryByEndpoints = {
+      mode: 'discovery',
+      endpoints: ['http://10.9.0.1:2379'],
+      token: 'a-new-token',
+    };
+    expect(discoveryEnvironment(plain)).toEqual({
       ETCD_DISCOVERY_ENDPOINTS: 'http://10.9.0.1:2379',
       ETCD_DISCOVERY_TOKEN: 'a-new-token',
     });
@@ -87,24 +92,36 @@ describe('options', () => {
     { endpoints: [] },
     { token: 'a/b/c/d/e' },
     { token: 'short' },
-    { url: 'https://discovery.example.com/token' },
+    { url: 'discovery.example.com/token' },
+    { url: 'https://user:pw@discovery.example.com/token' },
     { credential: { keyFile: '/x' } },
   ])('%o is refused', (more) => expect(bootstrapOption.safeParse({ ...DISCOVERY, ...more }).success).toBe(false));
 
+  const url = 'https://discovery.example.com/0123456789abcdef';
   test.each<[string, object, string, string, RegExp]>([
     ['no endpoints', { endpoints: undefined }, '3.6.14', 'endpoints', /must name the etcd/],
     ['no token', { token: undefined }, '3.6.14', 'token', /missing/],
     ['an etcd that knows only the API of etcd 2', {}, '3.5.21', 'endpoints', /etcd 3\.5\.21 .* began with 3\.6/],
     ['mixed schemes', { endpoints: ['http://a:1', 'https://b:1'] }, '3.6.14', 'endpoints', /all https or all http/],
     ['a certificate for http', { endpoints: ['http://a:1'] }, '3.6.14', 'credential', /cannot be used with http/],
+    ['a url beside endpoints', { url }, '3.6.14', 'url', /beside endpoints/],
+    [
+      'a url where etcd has lost it',
+      { url, endpoints: undefined, token: undefined, credential: undefined },
+      '3.7.0',
+      'url',
+      /ended with 3\.6/,
+    ],
   ])('%s: the field is named', (_, more, version, field, message) => {
     expect(discoveryIssues({ ...DISCOVERY, ...more } as never, version)).toEqual([
       { path: `spec.phases.etcd.bootstrap.${field}`, message: expect.stringMatching(message) },
     ]);
   });
 
-  it('endpoints are taken where etcd has them', () => {
-    expect(discoveryIssues(DISCOVERY as never, '3.6.14')).toEqual([]);
+  it('both ways are taken where etcd has them', () => {
+    expect(discoveryIssues(DISCOVERY, '3.6.14')).toEqual([]);
+    expect(discoveryIssues({ mode: 'discovery', url }, '3.5.21')).toEqual([]);
+    expect(discoveryIssues({ mode: 'discovery', url }, '3.6.14')).toEqual([]);
   });
 });
 
@@ -246,5 +263,39 @@ describe('preflight', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('preflight of a discovery URL', () => {
+  const url = 'https://discovery.example.com/0123456789abcdef';
+  const cluster = clusterOf(3);
+  const { discovery } = bootstrapDiscovery(cluster, { bootstrap: { mode: 'discovery', url }, dataDir: '/data' }, 'f');
+  const of = (etcdAuthority: string | null = null) =>
+    ({ cluster, requirements: [{ phase: 'etcd', discovery }], etcdAuthority }) as never;
+  const row = (kind: string, body: string, exit = '0 ') => [kind, hexOf(body, `\ncurl-exit: ${exit}\n`)];
+  const size = (value: string) =>
+    row('size', JSON.stringify({ action: 'get', node: { key: '/t/_config/size', value } }));
+  const members = (...values: string[]) =>
+    row('members', JSON.stringify({ node: { key: '/t', nodes: values.map((value) => ({ key: '/t/1', value })) } }));
+  const missing = JSON.stringify({ errorCode: 100, message: 'Key not found' });
+  const own = 'cp-1=https://10.0.0.1:2380';
+
+  it('is for that only, and asks for size and members', () => {
+    expect(check.probe!.args(of())).toBeNull();
+    expect(checkUrl.probe!.args(of())).toEqual(['/data/member', url]);
+    expect(checkUrl.evaluate(of(), [size('3'), members()])).toEqual([]);
+    // Registered by a run that ended early: the cluster has its authority since.
+    expect(checkUrl.evaluate(of('PEM'), [size('3'), members(own)])).toEqual([]);
+  });
+
+  it.each<[string, string[][], string, RegExp]>([
+    ['no answer', [row('size', '', '7 refused'), members()], 'DISCOVERY_UNUSABLE', /cannot be asked/],
+    ['another server', [row('size', '<html>'), members()], 'DISCOVERY_UNUSABLE', /not answer with the API of etcd 2/],
+    ['no size', [row('size', missing), members()], 'DISCOVERY_UNUSABLE', /has no size/],
+    ['another size', [size('5'), members()], 'DISCOVERY_UNUSABLE', /for 5 members, and the cluster has 3/],
+    ['others', [size('3'), members('x=https://10.9.9.9:2380')], 'DISCOVERY_TOKEN_USED', /by x=https/],
+    ['an earlier life', [size('3'), members(own)], 'DISCOVERY_TOKEN_USED', /by cp-1=https/],
+  ])('%s is refused', (_, rows, code, message) => {
+    expect(checkUrl.evaluate(of(), rows)).toMatchObject([{ code, message: expect.stringMatching(message) }]);
   });
 });

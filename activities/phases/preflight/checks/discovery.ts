@@ -20,7 +20,7 @@ import { type CheckHost, defineCheck, type Problem } from '../check.ts';
 type Code = Extract<ErrorCode, 'DISCOVERY_TOKEN_USED' | 'DISCOVERY_UNUSABLE'>;
 
 const wantedOf = ({ requirements }: CheckHost): RequiredDiscovery | undefined =>
-  requirements.flatMap(({ discovery }) => discovery ?? [])[0];
+  requirements.flatMap(({ discovery }) => (discovery && !discovery.url ? discovery : []))[0];
 
 /** Digits in a line of the answer: below MAX_WORD of the probe. */
 const CHUNK = 4000;
