@@ -3,7 +3,6 @@ import { internalAddress } from '../../../contracts/cluster.ts';
 import { dataDirectory } from '../../../contracts/data-directory.ts';
 import { version } from '../../../contracts/primitives.ts';
 import { CURL } from '../../host/direct.ts';
-import { registryClaim } from '../../kube/etcd-registry.ts';
 import { ETCD_FIELD } from '../../kube/etcd-state.ts';
 import { etcdHealthClient, etcdMember as memberIdentity } from '../../kube/identities.ts';
 import { installAll } from '../../kube/install.ts';
@@ -33,12 +32,12 @@ import {
   etcdPeer,
   peerName,
 } from './bootstrap.ts';
-import { enterDiscovery, leaveDiscovery } from './discovery.ts';
-import { byEndpoints, discoveryIssues } from './discovery-option.ts';
-import { enterByUrl } from './discovery-url.ts';
+import { leaveDiscovery } from './discovery.ts';
+import { discoveryIssues } from './discovery-option.ts';
+import { enterOf } from './enter.ts';
 import { etcdEnvironment } from './environment.ts';
 import { quorumLost, WITHOUT_MAJORITY } from './majority.ts';
-import { type EtcdMemberResource, etcdMember } from './member-resource.ts';
+import { etcdMember } from './member-resource.ts';
 import type { EtcdSite } from './observe.ts';
 import { promoteMember } from './promote-member.ts';
 import { memberIssues, memberUrls } from './servers.ts';
@@ -154,7 +153,7 @@ export default definePhase({
         token: await foundingToken(context),
         formed: await context.clusterState.get(FORMED),
         bootstrap: options.bootstrap,
-        enter: await discoveryEntry(context),
+        enter: await enterOf(context, options.bootstrap),
       }),
       service('etcd', {
         unit: unit(options),
@@ -208,24 +207,6 @@ function siteOf({ host, peers, options: { bootstrap, dataDir } }: PhaseContext<O
   const tls = { ca: CA, cert: `${ETCD_PKI}/health.crt`, key: `${ETCD_PKI}/health.key` };
   const others = peers.filter(({ name }) => name !== host.name).map((each) => etcdPeer(each, bootstrap));
   return { self: etcdPeer(host, bootstrap), others, dataDir, bootstrapFile: BOOTSTRAP, tls };
-}
-
-/** Enters discovery, for a host that becomes a founder; undefined: there is none. */
-async function discoveryEntry(context: PhaseContext<Options>): Promise<EtcdMemberResource['enter']> {
-  const { cluster, host, peers, pki, options, clientCertificate } = context;
-  const { bootstrap } = options;
-  if (bootstrap?.mode !== 'discovery') return undefined;
-  const { url } = bootstrap;
-  const founders = peers.map((each) => etcdPeer(each, bootstrap));
-  const founding = { claim: registryClaim(cluster.metadata.name, await pki.ca('etcd')), founders };
-  if (url !== undefined)
-    return (remote) =>
-      enterByUrl(remote, { url, self: etcdPeer(host, bootstrap), founding: { ...founding, token: url } });
-  if (!byEndpoints(bootstrap)) return undefined;
-  const use = bootstrapCertificate(bootstrap);
-  const certificate = async () => (use ? clientCertificate(use) : null);
-  const { token } = bootstrap;
-  return (remote) => enterDiscovery(remote, { discovery: bootstrap, founding: { ...founding, token }, certificate });
 }
 
 /**
