@@ -47,7 +47,7 @@ export async function startOperation(
     throw new KubewrightError('NOT_FOUND', `the cluster ${cluster} has no host named ${unknown.name}`);
   if (unknown) throw new KubewrightError('BAD_REQUEST', `body.${unknown.field}: there is no ${unknown.name}`);
   await kind.guard?.({ cluster, mode, actor, spec, request: asked }, guardWorld(deps, cluster));
-  if (kind.confirm && mode === 'apply') requireConfirmed(hosts?.[0] ?? cluster, confirm);
+  if (kind.confirm && mode === 'apply') requireConfirmed(hosts?.join(',') ?? cluster, confirm);
   // A credential may be for other clusters by now, and an operation that removed the cluster forgot what was approved.
   await requireLogins(deps, caller, spec, spec);
   const operation = await submitOperation(deps, {

@@ -147,7 +147,7 @@ export const ERRORS = {
     false,
     409,
     'A build does not remove a host, or the role of a host, from a cluster',
-    'Remove the host with DELETE /clusters/{name}/hosts/{host}, then send the spec without it. To change its roles, remove it and add it again with the new ones.',
+    'Remove the host with DELETE /clusters/{name}/hosts/{host} (two etcd members: DELETE /clusters/{name}/hosts?hosts=A,B), then send the spec without it. To change its roles, remove it and add it again with the new ones.',
   ),
   ADDRESS_IN_USE: entry(
     'request',

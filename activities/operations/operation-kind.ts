@@ -76,9 +76,9 @@ export interface GuardWorld {
   state(): Promise<ClusterStateName | null>;
 }
 
-/** A path of a kind's own, below `/clusters/{name}`, with the method DELETE. `:host` in it is the one host of the request. */
+/** A path of a kind's own, below `/clusters/{name}`, with the method DELETE. `:host` in it is the one host of the request; `/hosts` names them in its query. */
 export interface KindRoute {
-  path: '' | '/hosts/:host';
+  path: '' | '/hosts/:host' | '/hosts';
   role: 'operator' | 'admin';
   /** Name of the operation in OpenAPI. */
   operationId: string;

@@ -23,6 +23,20 @@ const query = z.strictObject({
 const confirmation = {
   confirm: z.string().max(63).optional().describe('Repeat the name that is to be removed'),
 };
+/** A request for several hosts: at most as many as a quorum has members. */
+const severalHosts = {
+  hosts: z
+    .string()
+    .max(7 * 64)
+    .transform((text) => [...new Set(text.split(','))])
+    .pipe(z.array(dnsLabel).min(1).max(7))
+    .describe('Names of the hosts, with commas between them'),
+  confirm: z
+    .string()
+    .max(7 * 64)
+    .optional()
+    .describe('Repeat the names, in the same order'),
+};
 
 /** Where operations on the present spec start: POST /clusters/:name/operations, and the paths that kinds have of their own. */
 export default defineRoutes((api, deps) => {
@@ -112,16 +126,23 @@ function addDeleteRoute(
         operationId,
         summary,
         tags: ['clusters'],
-        params: path === '' ? clusterParams : clusterParams.extend({ host: dnsLabel }),
+        params: path === '/hosts/:host' ? clusterParams.extend({ host: dnsLabel }) : clusterParams,
         headers: idempotencyHeaders,
-        querystring: kind.confirm ? query.extend(confirmation) : query,
+        querystring: query.extend({
+          ...(kind.confirm ? confirmation : {}),
+          ...(path === '/hosts' ? severalHosts : {}),
+        }),
         response: responses({ 200: dryRunAnswer, 202: accepted }),
       },
     },
     async (request, reply) => {
       const { name: cluster, host } = request.params as { name: string; host?: string };
-      const { dryRun, ifBusy, confirm } = request.query as z.output<typeof query> & { confirm?: string };
-      const asked = kind.request.parse(host === undefined ? {} : { hosts: [host] });
+      const { dryRun, ifBusy, confirm, hosts } = request.query as z.output<typeof query> & {
+        confirm?: string;
+        hosts?: string[];
+      };
+      const named = host === undefined ? hosts : [host];
+      const asked = kind.request.parse(named ? { hosts: named } : {});
       const answer = await startOperation(deps, request, {
         ...{ cluster, kind, asked, isPath: true, confirm, ifBusy },
         mode: dryRun === 'true' ? 'check' : 'apply',

@@ -34,6 +34,8 @@ export interface TaskCall {
   /** As a task of a window of the plan: that only looks, or that changes its host. */
   probe?: true;
   window?: TaskInput['window'];
+  /** Hosts that the operation is about. */
+  focus?: string[];
   signal?: AbortSignal;
   onStep?: (step: string) => void;
 }
@@ -111,6 +113,7 @@ export class Workbench {
     kind = 'build',
     probe,
     window,
+    focus,
     ...more
   }: TaskCall): Promise<TaskResult> {
     const specRef = await this.store.specs.put(this.spec(change));
@@ -129,6 +132,7 @@ export class Workbench {
         kind,
         ...(probe ? { probe } : {}),
         ...(window ? { window } : {}),
+        ...(focus ? { focus } : {}),
         actor: 'test',
         requestId: 'test',
       },

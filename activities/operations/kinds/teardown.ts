@@ -1,5 +1,5 @@
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
-import { handingOver } from '../membership.ts';
+import { handingOver, hasRole } from '../membership.ts';
 import { defineOperation, someHosts } from '../operation-kind.ts';
 import { quarantinedOf } from '../plan-phases.ts';
 import { requireRemovable } from '../removable.ts';
@@ -31,14 +31,21 @@ export default defineOperation({
       summary:
         'Remove a host: drain it, delete its node, remove everything that Kubewright placed there, and delete it from the spec',
     },
+    {
+      path: '/hosts',
+      role: 'operator',
+      operationId: 'deleteHosts',
+      summary:
+        'Remove several hosts in one operation (?hosts=a,b): as one host, and their etcd members leave one after the other. Two of three or five members can leave only so',
+    },
   ],
   confirm: true,
   effect: 'removes',
   clusterStates: { running: 'removing', failed: 'failed', stopped: 'incomplete' },
-  phases: ['remove-node', 'teardown', 'forget'],
+  phases: ['remove-node', 'remove-member', 'teardown', 'forget'],
 
-  async guard({ spec, request: { hosts = [] } }, world) {
-    for (const host of hosts) await requireRemovable(spec, host, world);
+  async guard({ spec, request: { hosts } }, world) {
+    if (hosts) await requireRemovable(spec, [...new Set(hosts)], world);
   },
 
   plan(input, cluster, { served, phases }) {
@@ -48,12 +55,14 @@ export default defineOperation({
     }
     const quarantined = quarantinedOf(input, cluster).filter((name) => !hosts.includes(name));
     const handOver = handingOver(cluster, hosts, phases);
+    const hasMember = hosts.some((host) => hasRole(cluster, host, 'etcd'));
     return {
-      keep: (host, phase) => phase.hosts === 'one-control-plane' || hosts.includes(host),
+      keep: (host, phase) =>
+        phase.hosts === 'one-control-plane' ? phase.name !== 'remove-member' || hasMember : hosts.includes(host),
       ...{ focus: [...hosts], quarantined },
       out: [...quarantined, ...hosts],
       ...(handOver.length > 0 ? { handOver: { phase: 'hand-over', hosts: handOver } } : {}),
-      leaving: { hosts, takenBack: 'teardown' },
+      leaving: { hosts, takenBack: hasMember ? 'remove-member' : 'teardown' },
       rolls: { served, sizes: rollingSizes(cluster) },
     };
   },

@@ -8,7 +8,10 @@ export default definePhase({
   title: 'Teardown',
   onDemand: true,
   hosts: 'all',
-  needs: [{ phase: 'remove-node', on: 'every-host' }],
+  needs: [
+    { phase: 'remove-node', on: 'every-host' },
+    { phase: 'remove-member', on: 'every-host' },
+  ],
   timeouts: { applyMs: 30 * 60_000, verifyMs: 10_000 },
   expectedMs: 8_000,
   options: z.strictObject({}),

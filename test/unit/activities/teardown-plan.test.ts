@@ -47,9 +47,27 @@ describe('the plan of a teardown', () => {
     expect(plan.phases.every(({ name, clusterWide }) => clusterWide === (name !== 'teardown'))).toBe(true);
   });
 
+  it('of hosts with members of etcd lets these leave one after the other, before their hosts are taken back', () => {
+    const more = ['cp-2', 'cp-3', 'cp-4', 'cp-5'].map((name, at) => ({
+      name,
+      address: `10.20.0.${21 + at}`,
+      roles: ['control-plane', 'etcd', 'worker'],
+    }));
+    const five = sampleCluster({ hosts: [{ ...cluster.spec.hosts[0]!, phases: {} }, ...more] });
+    const leaving = ['cp-4', 'cp-5'];
+    const plan = makePlan(input({ hosts: leaving }), five, phases);
+    const named = (name: string) => plan.phases.find((phase) => phase.name === name)!;
+    expect(named('remove-member')).toMatchObject({ clusterWide: true, hosts: ['cp-1'] });
+    expect(named('teardown').hosts).toEqual(leaving);
+    expect(named('teardown').needs).toContainEqual({ phase: 'remove-member', on: 'every-host' });
+    // API servers of those who stay forget the members first.
+    expect(named('remove-member').needs).toContainEqual({ phase: 'master', on: 'every-host' });
+    expect(named('master').hosts).toEqual(['cp-1', 'cp-2', 'cp-3']);
+  });
+
   it('has nothing of a build, and a build nothing of it', () => {
     const build = makePlan(input({ kind: 'build' }), cluster, phases).phases.map(({ name }) => name);
     expect(build).toContain('prepare');
-    for (const name of ['teardown', 'forget', 'remove-node']) expect(build).not.toContain(name);
+    for (const name of ['teardown', 'forget', 'remove-node', 'remove-member']) expect(build).not.toContain(name);
   });
 });

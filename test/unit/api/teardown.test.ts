@@ -148,3 +148,33 @@ describe('DELETE /clusters/:name/hosts/:host', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } });
   });
 });
+
+describe('DELETE /clusters/:name/hosts?hosts=a,b', () => {
+  it('removes two members of etcd in one operation, confirmed by their names', async () => {
+    expect(await del('demo/hosts?hosts=etcd-2,etcd-3')).toMatchObject({ status: 400, body: { code: 'NOT_CONFIRMED' } });
+    expect(await del('demo/hosts?hosts=etcd-2,etcd-3&confirm=etcd-2')).toMatchObject({ status: 400 });
+    const answer = await del('demo/hosts?hosts=etcd-2,etcd-3&confirm=etcd-2,etcd-3', { as: 'operator' });
+    expect(answer).toMatchObject({ status: 202, body: { operation: 'op-2' } });
+    expect(api.temporal.submitted[1]).toMatchObject({ kind: 'teardown', hosts: ['etcd-2', 'etcd-3'] });
+    await ends('op-2', { state: 'succeeded', startedAt: '2026-01-01T00:00:00.000Z', hosts: ['etcd-2', 'etcd-3'] });
+    expect((await cluster()).hosts.map(({ name }) => name)).toEqual(['cp-1', 'cp-2', 'images', 'w-1']);
+  });
+
+  it.each([
+    ['cp-1,etcd-2,etcd-3', 409, 'QUORUM_WOULD_BREAK', 'etcd would have 0 members'],
+    ['etcd-2', 409, 'QUORUM_WOULD_BREAK', 'remove two of them in one operation: DELETE /clusters/demo/hosts?hosts='],
+    ['cp-1,cp-2,etcd-2', 409, 'QUORUM_WOULD_BREAK', 'control planes'],
+    ['w-1,images', 422, 'SPEC_INVALID', 'from its registry'],
+    ['w-1,nobody', 404, 'NOT_FOUND', 'no host named nobody'],
+    ['', 400, 'BAD_REQUEST', 'hosts'],
+    ['w-1,', 400, 'BAD_REQUEST', 'hosts'],
+  ])('refuses %s', async (names, status, code, detail) => {
+    const answer = await del(`demo/hosts?hosts=${names}&confirm=${names}`);
+    expect(answer).toMatchObject({ status, body: { code, detail: expect.stringContaining(detail) } });
+    expect(api.temporal.submitted).toHaveLength(1);
+  });
+
+  it('needs the hosts', async () => {
+    expect(await del('demo/hosts?confirm=demo')).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } });
+  });
+});
