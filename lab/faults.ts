@@ -69,21 +69,33 @@ export async function partition(lab: LabRef, groups: readonly (readonly string[]
       from === to || from.length === 0 || to.length === 0 ? [] : [`iifname ${set(from)} oifname ${set(to)} drop`],
     ),
   );
-  const table = `bridge ${paths.nftTable}`;
-  // Adding and deleting the table first makes the transaction a replacement, whether it was there or not.
-  const rules = `add table ${table}
-delete table ${table}
-table ${table} {
-  chain forward {
-    type filter hook forward priority 0; policy accept;
-    ${drops.join('\n    ')}
-  }
-}
-`;
-  await run(['nft', '-f', '-'], { input: rules });
+  await setRules(paths, { forward: drops });
 }
 
-/** Ends a partition; safe where there is none. */
+/**
+ * Loses every packet from and to a host, as a broken switch does: unlike with `cutLink` the host itself does not see it.
+ * Takes the place of a partition; `healPartition` ends it.
+ */
+export async function silenceLink(lab: LabRef, host: string): Promise<void> {
+  const { paths, state } = await find(lab, host);
+  const { veth } = hostPaths(paths, state.index);
+  const [incoming, outgoing] = [`iifname "${veth}" drop`, `oifname "${veth}" drop`];
+  await setRules(paths, { forward: [incoming, outgoing], input: [incoming], output: [outgoing] });
+}
+
+/** Rules of the lab's bridge by hook; they replace those that there are. */
+async function setRules(paths: LabPaths, rules: Record<string, readonly string[]>): Promise<void> {
+  const table = `bridge ${paths.nftTable}`;
+  const chains = Object.entries(rules).map(
+    ([hook, lines]) =>
+      `chain ${hook} {\n  type filter hook ${hook} priority 0; policy accept;\n  ${lines.join('\n  ')}\n}`,
+  );
+  // Adding and deleting the table first makes the transaction a replacement, whether it was there or not.
+  const input = `add table ${table}\ndelete table ${table}\ntable ${table} {\n${chains.join('\n')}\n}\n`;
+  await run(['nft', '-f', '-'], { input });
+}
+
+/** Ends a partition, and that a host is silent; safe where there is none. */
 export async function healPartition(lab: LabRef): Promise<void> {
   await removePartition(labOfRef(lab));
 }

@@ -72,6 +72,17 @@ describe('faults', () => {
     await expect.poll(() => sshGreets(second!.address), { timeout: 20_000 }).toBe(true);
   });
 
+  it('lose all packets of one host, which goes on seeing its link', async () => {
+    await faults.silenceLink(lab, 'worker-1');
+    expect([await sshGreets(first!.address), await sshGreets(second!.address)]).toEqual([true, false]);
+    const reaches = ['ping', '-q', '-c1', '-W1', second!.address];
+    expect((await faults.execInHost(lab, 'cp-1', reaches)).code).not.toBe(0);
+    const carrier = await faults.execInHost(lab, 'worker-1', ['cat', '/sys/class/net/host0/carrier']);
+    expect(carrier.stdout.trim()).toBe('1');
+    await faults.healPartition(lab);
+    expect(await sshGreets(second!.address)).toBe(true);
+  });
+
   it('divide the hosts into groups that do not reach each other', async () => {
     const reaches = async (from: string, address: string) =>
       (await faults.execInHost(lab, from, ['ping', '-q', '-c1', '-W1', address])).code === 0;

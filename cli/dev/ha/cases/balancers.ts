@@ -1,4 +1,4 @@
-import { cutLink, powerOff, powerOn, restoreLink } from '../../../../lab/faults.ts';
+import { cutLink, healPartition, powerOff, powerOn, restoreLink, silenceLink } from '../../../../lab/faults.ts';
 import { GOALS, type HaCase, holderOf, lasts } from '../case.ts';
 import { CLIENT_HOST } from '../providers.ts';
 
@@ -64,9 +64,21 @@ export const balancerCases: HaCase[] = [
       const machine = cluster.machineOf(await holderOf(cluster));
       await cutLink(cluster.lab, machine);
       await lasts();
-      // While it is cut off it does not know of the other: two holders are none on the network.
       oneHolderFrom();
       await restoreLink(cluster.lab, machine);
+    },
+  },
+  {
+    name: 'balancer-silent',
+    title: 'Packets of the balancer lost, and back',
+    goalMs: GOALS.balancerLost,
+    providers: ['load-balancer'],
+    async run({ cluster, oneHolderFrom }) {
+      await silenceLink(cluster.lab, cluster.machineOf(await holderOf(cluster)));
+      await lasts();
+      // It does not see that it is alone, and has the address as well: here two holders meet.
+      oneHolderFrom();
+      await healPartition(cluster.lab);
     },
   },
   {
