@@ -61,7 +61,7 @@ async function built(): Promise<HaCluster> {
   return cluster;
 }
 
-async function run(cluster: HaCluster): Promise<Measured[]> {
+async function run(cluster: HaCluster): Promise<{ measured: Measured[]; stopped: string }> {
   const { access, within = [] } = await providers[provider].client(cluster);
   const client = new KubeClient(await cluster.access());
   const inside = await InsideClient.start({
@@ -70,9 +70,9 @@ async function run(cluster: HaCluster): Promise<Measured[]> {
   });
   const measured: Measured[] = [];
   for (const one of cases) {
-    await cluster.healthy();
-    say(`case ${one.name}`);
     try {
+      await cluster.healthy();
+      say(`case ${one.name}`);
       const outside = { access, within, namespace: NAMESPACE, prefix: `${one.name}-${Date.now()}` };
       const result = await measure(one, { cluster, inside, outside });
       say(line(result));
@@ -80,25 +80,26 @@ async function run(cluster: HaCluster): Promise<Measured[]> {
       if (result.writer.missing.length > 0) process.exitCode = 1;
     } catch (error) {
       // The cluster is in an unknown state: further cases would measure that.
-      say(`case ${one.name} could not be carried out: ${String(error)}`);
+      const stopped = `The case "${one.title}" could not be carried out, nor any after it: ${String(error)}`;
+      say(stopped);
       process.exitCode = 1;
-      break;
+      return { measured, stopped: `\n\n${stopped.slice(0, 1000)}` };
     }
   }
-  return measured;
+  return { measured, stopped: '' };
 }
 
 try {
   const cluster = await built();
   say('the cluster is built');
-  const measured = await run(cluster);
-  const text = table(measured, cluster.lab.hosts.length);
+  const { measured, stopped } = await run(cluster);
+  const text = `${table(measured, cluster.lab.hosts.length)}${stopped}`;
   console.log(text);
   const reached = measured.filter((each) => missed(each).length === 0).length;
   console.log(
     `\n${reached} of ${cases.length} cases reached their goals, in ${Math.round((Date.now() - began) / 1000)} s`,
   );
-  if (options.write && process.exitCode !== 1) writeFigures(`bench:ha ${provider}`, text);
+  if (options.write) writeFigures(`bench:ha ${provider}`, text);
 } finally {
   if (!options.keep) await cleanUp();
 }
