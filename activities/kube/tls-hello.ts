@@ -132,6 +132,7 @@ export function describeCertificate({ subject, issuer, fingerprint256, validTo }
   return `subject ${line(subject)}; issuer ${line(issuer)}; valid until ${validTo}; SHA-256 fingerprint ${fingerprint256}`;
 }
 
-/** Is the certificate signed by this authority (PEM)? */
-export const isSignedBy = (certificate: X509Certificate, ca: string): boolean =>
+/** Is it the certificate of an API server (identities.ts) of this authority (PEM)? Kubelets have some of it as well. */
+export const isApiServer = (certificate: X509Certificate, ca: string): boolean =>
+  certificate.subject.split('\n').includes('CN=kube-apiserver') &&
   certificate.verify(new X509Certificate(ca).publicKey);

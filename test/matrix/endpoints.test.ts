@@ -22,6 +22,8 @@ interface Way {
   server(bench: Bench): string;
   /** Names in the certificates of the API servers for this way alone. */
   names(bench: Bench): string[];
+  /** API servers drain before they stop: something asks /readyz. */
+  drains: boolean;
   /** True: what is there on a host for this way. */
   traces: string;
   /** Where it leaves traces. */
@@ -35,6 +37,7 @@ const everyHost = (name: string) => !name.startsWith('spare-');
 
 const WAYS: Record<string, Way> = {
   'host-names': {
+    drains: false,
     endpoint: () => ({ provider: 'host-names' }),
     server: () => 'https://api.kubewright.internal:6443',
     names: () => [],
@@ -42,6 +45,7 @@ const WAYS: Record<string, Way> = {
     on: everyHost,
   },
   'node-local': {
+    drains: true,
     endpoint: () => ({ provider: 'node-local' }),
     server: () => 'https://127.0.0.1:7443',
     names: () => [],
@@ -50,6 +54,7 @@ const WAYS: Record<string, Way> = {
     on: isNode,
   },
   external: {
+    drains: false,
     endpoint: (bench) => ({ provider: 'external', host: machine(bench, 'spare-1').address, port: 8443 }),
     server: (bench) => `https://${machine(bench, 'spare-1').address}:8443`,
     names: (bench) => [machine(bench, 'spare-1').address],
@@ -57,10 +62,12 @@ const WAYS: Record<string, Way> = {
     on: () => false,
   },
   'load-balancer': {
+    drains: true,
     endpoint: ({ lab }) => ({ provider: 'load-balancer', host: lab.virtualAddress }),
     server: ({ lab }) => `https://${lab.virtualAddress}:6443`,
     names: (bench) => [bench.lab.virtualAddress, machine(bench, 'lb-1').address],
-    traces: 'dpkg-query -W haproxy || dpkg-query -W keepalived || systemctl is-active --quiet haproxy keepalived',
+    traces:
+      '[ -e /etc/systemd/system/haproxy.service.d ] || dpkg-query -W haproxy || dpkg-query -W keepalived || systemctl is-active --quiet haproxy keepalived',
     on: (name) => name.startsWith('lb-'),
   },
 };
@@ -162,6 +169,25 @@ beforeAll(async () => {
 });
 afterAll(() => bench?.end());
 
+describe('an endpoint that leads elsewhere', () => {
+  it('is refused before anything is changed: the kubelet of a node', async () => {
+    const { address } = machine(bench, 'worker-1');
+    const { operation } = await bench.api.request<{ operation: string }>(
+      'POST',
+      '/clusters',
+      specOf({ provider: 'external', host: address, port: 10250 }),
+    );
+    const status = await bench.api.follow(bench.name, operation);
+    expect(status.state).toBe('blocked');
+    const errors = status.tasks.flatMap(({ error }) => error ?? []);
+    expect(errors.map(({ code }) => code)).toEqual(nodes().map(() => 'ENDPOINT_LEADS_ELSEWHERE'));
+    expect(errors[0]?.evidence).toMatch(/subject .*CN=system:node:worker-1.*SHA-256 fingerprint/);
+    expect(status.tasks.filter(({ changeCount = 0 }) => changeCount > 0)).toEqual([]);
+    await bench.api.request('POST', `/clusters/${bench.name}/cancel`, { operation });
+    await bench.api.follow(bench.name, operation);
+  });
+});
+
 describe('a running cluster is moved', () => {
   it.each(ORDER)('to %s: one operation, certificates before clients, nothing of the old way stays', async (to) => {
     const [from, way] = [WAYS[now]!, WAYS[to]!];
@@ -179,15 +205,15 @@ describe('a running cluster is moved', () => {
     expect({ missing, open }).toEqual({ missing: [], open: 0 });
     expect(await operationCount()).toBe(before.operations + 1);
 
-    // Certificates first, one API server at a time, none restarted; then node by node; the name that is not needed leaves last.
+    // Certificates first, one API server at a time, restarted only to drain or not; then node by node; the name that is not needed leaves last.
     const masters = changed(status, 'master');
     const clients = changed(status, 'nodes');
     const newNames = way.names(bench).filter((name) => !from.names(bench).includes(name));
-    expect(masters.map(({ host }) => host).sort()).toEqual(
-      newNames.length > 0 ? controlPlanes().map(({ name }) => name) : [],
-    );
+    const restart = way.drains !== from.drains;
+    const planes = controlPlanes().map(({ name }) => name);
+    expect(masters.map(({ host }) => host).sort()).toEqual(newNames.length > 0 || restart ? planes : []);
     expect(overlaps(masters)).toEqual([]);
-    expect(await apiServerStarts()).toEqual(before.starts);
+    if (!restart) expect(await apiServerStarts()).toEqual(before.starts);
     expect(clients.map(({ host }) => host).sort()).toEqual(
       nodes()
         .map(({ name }) => name)

@@ -17,12 +17,8 @@ const phases = await loadPhases();
 const now = new Date();
 const ours = await issueCa('sample kubernetes CA', now);
 const theirs = await issueCa('another kubernetes CA', now);
-const leafOf = (ca: typeof ours) =>
-  issueLeaf(
-    ca,
-    { authority: 'kubernetes', name: 'a', commonName: 'kube-apiserver', dnsNames: ['api.test'], usages: ['server'] },
-    now,
-  );
+const leafOf = (ca: typeof ours, commonName = 'kube-apiserver') =>
+  issueLeaf(ca, { authority: 'kubernetes', name: 'a', commonName, dnsNames: ['api.test'], usages: ['server'] }, now);
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -33,8 +29,8 @@ async function listening(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as { port: number }).port;
 }
-async function tlsServer(ca: typeof ours, options: TlsOptions = {}): Promise<number> {
-  const { cert, key } = await leafOf(ca);
+async function tlsServer(ca: typeof ours, options: TlsOptions = {}, commonName?: string): Promise<number> {
+  const { cert, key } = await leafOf(ca, commonName);
   return listening(createTls({ cert, key, ...options }));
 }
 
@@ -88,12 +84,18 @@ describe('what answers at the endpoint before API servers run', () => {
       ),
     });
     expect((await problemsHere(port, { storedCa: ours.cert }))[0]?.evidence).toContain(
-      'not of the authority of this cluster',
+      'not that of an API server of this cluster',
     );
   });
 
   test('an API server of this cluster is right, a first build that goes on', async () => {
     expect(await problemsHere(await tlsServer(ours), { storedCa: ours.cert })).toEqual([]);
+    // A kubelet has a certificate of the same authority.
+    const [problem] = await problemsHere(await tlsServer(ours, {}, 'system:node:worker-1'), { storedCa: ours.cert });
+    expect(problem).toMatchObject({
+      code: 'ENDPOINT_LEADS_ELSEWHERE',
+      evidence: expect.stringContaining('system:node:worker-1'),
+    });
   });
 
   test('a balancer without a server that is up is right: it closes or refuses', async () => {

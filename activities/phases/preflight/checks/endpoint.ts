@@ -2,7 +2,7 @@ import { internalAddress } from '../../../../contracts/cluster.ts';
 import { ipv4 } from '../../../../contracts/primitives.ts';
 import { NODE_FILES } from '../../../kube/node-files.ts';
 import { API_SERVER_PORT } from '../../../kube/paths.ts';
-import { clientHello, describeCertificate, greetingOf, isSignedBy, TLS_HELLO } from '../../../kube/tls-hello.ts';
+import { clientHello, describeCertificate, greetingOf, isApiServer, TLS_HELLO } from '../../../kube/tls-hello.ts';
 import type { RequiredEndpoint } from '../../requires.ts';
 import { type CheckHost, type CheckInput, defineCheck, type Problem } from '../check.ts';
 
@@ -46,10 +46,10 @@ function wrongServer(
   // A balancer without a server that is up.
   if (greeting.kind === 'nothing') return null;
   const { certificate } = greeting;
-  if (storedCa && isSignedBy(certificate, storedCa)) return null;
+  if (storedCa && isApiServer(certificate, storedCa)) return null;
   const own = !storedCa
     ? 'this cluster has no certificates yet'
-    : 'its certificate is not of the authority of this cluster';
+    : 'its certificate is not that of an API server of this cluster';
   return elsewhere(`another server answers, ${own}: ${describeCertificate(certificate)}`);
 }
 
