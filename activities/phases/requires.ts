@@ -71,6 +71,8 @@ export interface RequiredPort {
   what: string;
   /** Path of the binary that may hold the port already; absent: preflight does not ask who holds it. */
   holder?: string;
+  /** Paths of other binaries that may, because the phase ends them before it needs the port. */
+  alsoHeldBy?: readonly string[];
   /** Who sends packets to it from other hosts; empty: only the host itself, no firewall has to let it in. */
   from: readonly PacketSource[];
   /** Where it listens, when that is not on the hosts of the phase: pods with the network of their node, say. */

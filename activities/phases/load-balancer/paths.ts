@@ -11,7 +11,7 @@ export const HEALTH_PEM = `${BALANCER_DIR}/health-client.pem`;
 /** Digest of the configuration that has to be in use, alone in its file. */
 export const WANTED = `${BALANCER_DIR}/configuration`;
 
-/** sh variables of `balancer`: `port`, and in `others` the addresses of the other balancers. */
+/** sh variables of `balancer`: `flavour`, `port`, and in `others` the addresses of the other balancers. */
 export const SETTINGS = `${BALANCER_DIR}/settings`;
 
 /** Of one boot, made by the units. */

@@ -84,6 +84,7 @@ export default definePhase({
             from: ['all', 'pods', 'api-clients'],
           },
           setting: 'spec.controlPlane.endpoint.port',
+          alsoHeldBy: others(flavour).map(({ program }) => program),
         },
       ],
       ...(address === null
@@ -124,6 +125,8 @@ export default definePhase({
       selinuxBooleans(flavour.selinux),
       file(flavour.configFile, config.text, { mode: 0o640, check: flavour.check }),
       file(paths.WANTED, `${config.digest}\n`),
+      // They have the port until then.
+      ...others(flavour).map(({ unit }) => service(unit, { running: false, enabled: false })),
       service(flavour.unit, {
         dropIns: { 'kubewright.conf': systemdUnit(units.balancerDropIn(flavour, options)) },
         restartOn: [flavour.configFile, paths.WANTED, ...reloadOn],
@@ -136,6 +139,8 @@ export default definePhase({
   hooks: { handOver },
   verify: verifyBalancer,
 });
+
+const others = ({ name }: Flavour) => Object.values(FLAVOURS).filter((each) => each.name !== name);
 
 const packagesOf = ({ packages }: Flavour, keepalived: boolean) => ({
   apt: [...packages.apt, ...(keepalived ? KEEPALIVED.apt : [])],
@@ -158,7 +163,8 @@ const MAX_ASKED = 3;
 /** What the script `balancer` reads. */
 function settings(context: PhaseContext<BalancerOptions>, shares: boolean): string {
   const others = shares ? othersOf(context).slice(0, MAX_ASKED) : [];
-  return `port=${topology.portOf(context.cluster)}\nothers='${others.map(({ address }) => address).join(' ')}'\n`;
+  const { flavour } = context.options;
+  return `flavour=${flavour}\nport=${topology.portOf(context.cluster)}\nothers='${others.map(({ address }) => address).join(' ')}'\n`;
 }
 
 /** The authority of the API servers, and a client that may read /readyz and nothing else. */

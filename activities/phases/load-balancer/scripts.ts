@@ -21,7 +21,7 @@ another() {
   for each in $others; do answers "$each" 0.5 && return; done
   return 1
 }
-port= others=
+flavour= port= others=
 . ${SETTINGS}
 case $1 in
   withdraw)
@@ -56,7 +56,7 @@ case $1 in
     # keepalived 2.2 ends its test by a SIGTERM of its own where the file has a script: then what it printed counts.
     [ "$code" = 0 ] || { [ "$code" = 143 ] && [ -z "$said" ]; } || { printf '%s\\n' "$said" >&2; exit 1; } ;;
   states)
-    if [ -f ${STATES} ]; then cat ${STATES}; exit; fi
+    if [ "$flavour" != haproxy ]; then cat ${STATES}; exit; fi
     status ';csv' | awk -F , '
       $1 == "ready" && $2 != "BACKEND" && $2 != "FRONTEND" {
         print $2, ($18 ~ /^UP/ ? "ready" : $18 ~ /^(NOLB|DRAIN)/ ? "draining" : "down")

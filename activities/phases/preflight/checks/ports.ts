@@ -1,11 +1,13 @@
 import { requiredPorts } from '../../required.ts';
 import { type CheckHost, defineCheck } from '../check.ts';
 
-/** Port, as the probe says it → the binary that may hold it, on this host. */
-const portsOf = ({ requirements }: CheckHost): Map<string, string> =>
+/** Port, as the probe says it → the binaries that may hold it, on this host, the one that is to first. */
+const portsOf = ({ requirements }: CheckHost): Map<string, readonly string[]> =>
   new Map(
-    requiredPorts(requirements).flatMap(({ protocol, port, holder }) =>
-      holder === undefined ? [] : [[protocol === 'udp' ? `${port}/udp` : String(port), holder] as const],
+    requiredPorts(requirements).flatMap(({ protocol, port, holder, alsoHeldBy = [] }) =>
+      holder === undefined
+        ? []
+        : [[protocol === 'udp' ? `${port}/udp` : String(port), [holder, ...alsoHeldBy]] as const],
     ),
   );
 
@@ -35,8 +37,8 @@ done`,
     return rows.flatMap(([port = '', local, pid, name, exe = '']) => {
       const ours = ports.get(port);
       // A binary that was upgraded under its running process.
-      if (ours === undefined || exe.replace(/ \(deleted\)$/, '') === ours) return [];
-      const evidence = `ss: ${local} ${name} pid=${pid} ${exe}; wanted for ${ours}`;
+      if (ours === undefined || ours.includes(exe.replace(/ \(deleted\)$/, ''))) return [];
+      const evidence = `ss: ${local} ${name} pid=${pid} ${exe}; wanted for ${ours[0] ?? ''}`;
       return [{ code: 'PORT_IN_USE' as const, message: `port ${port} is taken by ${name} (pid ${pid})`, evidence }];
     });
   },
