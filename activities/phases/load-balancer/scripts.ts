@@ -88,7 +88,7 @@ in_use=
 for server; do eval "failed_$(printf %s "\${server%%=*}" | tr - _)=0"; done
 while :; do
   # One process for all of them, side by side.
-  codes=$(${CURL} -s -Z --parallel-immediate -m ${TIMEOUT_SECONDS} --cacert "$ca" --cert "$cert" --key "$key" -w '%{url_effective} %{http_code}\\n' $urls)
+  codes=$(${CURL} -s -Z --parallel-immediate -m ${TIMEOUT_SECONDS} --cacert "$ca" --cert "$cert" --key "$key" -w '%{url_effective} %{http_code}\\n' $urls 2>/dev/null)
   ready= states= lost=
   for server; do
     name=\${server%%=*} address=\${server#*=}
