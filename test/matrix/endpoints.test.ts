@@ -1,10 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessOf } from '../../cli/dev/ha/kube-client.ts';
 import { OutsideClient } from '../../cli/dev/ha/outside-client.ts';
-import { checkoutRoot } from '../../cli/dev/paths.ts';
 import type { OperationStatus, TaskStatus } from '../../contracts/operation.ts';
 import { seconds } from '../e2e/figures.ts';
 import { type Bench, freshBench, ssh } from '../e2e/support.ts';
@@ -30,7 +28,6 @@ interface Way {
   on: (name: string) => boolean;
 }
 
-const hasBalancers = existsSync(join(checkoutRoot, 'activities/phases/load-balancer/phase.ts'));
 const machine = (bench: Bench, name: string) => bench.lab.hosts.find((each) => each.name === name)!;
 const isNode = (name: string) => name.startsWith('cp-') || name.startsWith('worker-');
 const everyHost = (name: string) => !name.startsWith('spare-');
@@ -61,17 +58,8 @@ const WAYS: Record<string, Way> = {
     traces: 'false',
     on: () => false,
   },
-  'load-balancer': {
-    drains: true,
-    endpoint: ({ lab }) => ({ provider: 'load-balancer', host: lab.virtualAddress }),
-    server: ({ lab }) => `https://${lab.virtualAddress}:6443`,
-    names: (bench) => [bench.lab.virtualAddress, machine(bench, 'lb-1').address],
-    traces:
-      '[ -e /etc/systemd/system/haproxy.service.d ] || dpkg-query -W haproxy || dpkg-query -W keepalived || systemctl is-active --quiet haproxy keepalived',
-    on: (name) => name.startsWith('lb-'),
-  },
 };
-const ORDER = ['node-local', 'external', ...(hasBalancers ? ['load-balancer'] : []), 'host-names'];
+const ORDER = ['node-local', 'external', 'host-names'];
 
 let bench: Bench;
 let now = 'host-names';
@@ -158,12 +146,7 @@ cat >/etc/haproxy/haproxy.cfg; systemctl restart haproxy`;
 }
 
 beforeAll(async () => {
-  bench = await freshBench('kemove', {
-    'control-plane': 3,
-    worker: 1,
-    spare: 1,
-    ...(hasBalancers ? { 'load-balancer': 1 } : {}),
-  });
+  bench = await freshBench('kemove', { 'control-plane': 3, worker: 1, spare: 1 });
   await usersBalancer();
   await build(WAYS['host-names']!.endpoint(bench));
 });
