@@ -15,7 +15,7 @@ import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
 import { providesOf } from '../phases/provides.ts';
-import { writesDown } from './membership.ts';
+import { hasRole, writesDown } from './membership.ts';
 import type { OperationKind, PlanParts } from './operation-kind.ts';
 import { maxQuarantined, quorumGroups } from './quorum-groups.ts';
 import { windowsOf } from './windows.ts';
@@ -139,7 +139,7 @@ const handedOver = (
 
 /**
  * Phases of builds that have written down a host that leaves `cluster`, or that need something which is another one without it (the
- * address of the API servers, the list of etcd members), each on its hosts that stay.
+ * address of the API servers, the list of etcd members), each on its hosts that stay; with them those that admit it by its address.
  */
 function informedOf(
   cluster: ClusterSpec,
@@ -147,12 +147,16 @@ function informedOf(
   { left, out, leaving }: { left: ClusterSpec; out: readonly string[]; leaving: readonly string[] },
 ): Chosen[] {
   const moved = changedOffers(cluster, left, phases);
+  const isWritten = (phase: Phase) => writesDown(cluster, phase, leaving);
+  // Who only lets it in has a task where others have one: the removal of a worker depends on no other host.
+  const isKnown = phases.some((phase) => builds(phase) && isWritten(phase));
   return phases.flatMap((phase): Chosen[] => {
-    const reads = phase.needs.some((need) => moved.includes(need.phase));
-    if (!builds(phase) || !(reads || writesDown(cluster, phase, leaving))) return [];
-    const planned = placed(left, phase, out);
+    const { allowlistsPeers } = phase;
+    const follows = isWritten(phase) || phase.needs.some((need) => moved.includes(need.phase));
+    const admits = (host: string) => isKnown && allowlistsPeers !== undefined && hasRole(left, host, allowlistsPeers);
+    const planned = builds(phase) ? placed(left, phase, out) : null;
     if (!planned || planned.clusterWide) return [];
-    const hosts = planned.hosts.filter((host) => !out.includes(host));
+    const hosts = planned.hosts.filter((host) => !out.includes(host) && (follows || admits(host)));
     return hosts.length === 0 ? [] : [{ phase, planned: { ...planned, hosts, without: [...leaving] } }];
   });
 }

@@ -64,6 +64,7 @@ const phases: Phase[] = [
     needs: [{ phase: 'control-plane-endpoint', on: 'any-host' }],
     disrupts: 'node',
   }),
+  phase('time', { allowlistsPeers: 'time-server' }),
   phase('tidy', { closing: true }),
   phase('hand-over', { onDemand: true }),
   phase('remove-node', { hosts: 'one-control-plane', onDemand: true }),
@@ -77,7 +78,8 @@ const ROLES: Record<string, string[]> = {
   'cp-3': ['control-plane'],
   'lb-1': ['load-balancer'],
   'lb-2': ['load-balancer'],
-  'w-1': ['worker'],
+  'w-1': ['worker', 'time-server'],
+  'w-2': ['worker'],
 };
 const clusterOf = (roles = ROLES, endpoint: object = { host: '10.0.0.100' }): ClusterSpec =>
   clusterSpec.parse({
@@ -117,16 +119,17 @@ describe('a control plane that leaves', () => {
   it('is forgotten by every host that wrote it down, with the spec without it, before it is torn down', () => {
     const plan = remove('cp-3');
     expect(shape(plan)).toEqual({
-      base: 'cp-1 cp-2 lb-1 lb-2 w-1',
+      base: 'cp-1 cp-2 lb-1 lb-2 w-1 w-2',
       'load-balancer': 'lb-1 lb-2',
+      time: 'w-1',
       'remove-node': 'cp-1',
       teardown: 'cp-3',
       forget: 'cluster',
     });
     for (const { name, without } of plan.phases) {
-      expect([name, without]).toEqual([name, ['base', 'load-balancer'].includes(name) ? ['cp-3'] : undefined]);
+      expect([name, without]).toEqual([name, ['base', 'load-balancer', 'time'].includes(name) ? ['cp-3'] : undefined]);
     }
-    expect(needsOf(plan, 'teardown')).toEqual(['remove-node', 'base', 'load-balancer'].map(everyHost));
+    expect(needsOf(plan, 'teardown')).toEqual(['remove-node', 'base', 'load-balancer', 'time'].map(everyHost));
     expect(needsOf(plan, 'load-balancer')).toEqual([{ phase: 'base', on: 'same-host' }]);
   });
 
@@ -145,6 +148,7 @@ describe('a control plane that leaves', () => {
       { what: 'etcd members', hosts: ['cp-1'], least: 1 },
       { what: 'control planes', hosts: ['cp-1', 'cp-2'], least: 1 },
       { what: 'load balancers', hosts: ['lb-1', 'lb-2'], least: 1 },
+      { what: 'time servers', hosts: ['w-1'], least: 1 },
     ]);
   });
 
@@ -159,11 +163,11 @@ describe('a control plane that leaves', () => {
   it('moves the nodes before it stops, where the way to the API servers is another one without it', () => {
     const { 'lb-1': _one, 'lb-2': _two, ...three } = ROLES;
     const names = clusterOf(three, {});
-    expect(shape(remove('cp-3', names))).toMatchObject({ 'host-names': 'cp-1 cp-2 w-1' });
+    expect(shape(remove('cp-3', names))).toMatchObject({ 'host-names': 'cp-1 cp-2 w-1 w-2' });
     expect(shape(remove('cp-3', names)).kubelets).toBeUndefined();
     const { 'cp-3': _last, ...two } = three;
     const plan = remove('cp-2', clusterOf(two, {}));
-    expect(shape(plan).kubelets).toBe('cp-1 w-1');
+    expect(shape(plan).kubelets).toBe('cp-1 w-1 w-2');
     expect(needsOf(plan, 'teardown')).toContainEqual(everyHost('kubelets'));
   });
 });
@@ -180,7 +184,7 @@ describe('a balancer that leaves', () => {
   });
 
   it('a worker hands over nothing, and no other host has a task', () => {
-    expect(shape(remove('w-1'))).toEqual({ 'remove-node': 'cp-1', teardown: 'w-1', forget: 'cluster' });
+    expect(shape(remove('w-2'))).toEqual({ 'remove-node': 'cp-1', teardown: 'w-2', forget: 'cluster' });
   });
 });
 
@@ -207,7 +211,7 @@ describe('a host that joins', () => {
     const names = clusterOf({ ...three, 'cp-4': ['control-plane'] }, {});
     const build = makePlan(input({}), names, phases, { served: all(cluster), before: null });
     expect(windowOf(build, 'endpoint')).toEqual({
-      ...{ what: 'endpoint', phases: ['host-names'], hosts: ['cp-1', 'cp-2', 'cp-3', 'w-1'], atMost: 4 },
+      ...{ what: 'endpoint', phases: ['host-names'], hosts: ['cp-1', 'cp-2', 'cp-3', 'w-1', 'w-2'], atMost: 5 },
       after: [everyHost('etcd'), everyHost('servers')],
     });
     expect(windowOf(build, 'node')?.after).toContainEqual(everyHost('host-names'));
@@ -229,13 +233,13 @@ describe('another machine in the place of one', () => {
 
   it('of a balancer begins when its peer knows it', () => {
     const plan = heal('lb-1');
-    expect(shape(plan)).toMatchObject({ 'load-balancer': 'lb-1 lb-2', base: 'cp-1 cp-2 cp-3 lb-1 lb-2 w-1' });
+    expect(shape(plan)).toMatchObject({ 'load-balancer': 'lb-1 lb-2', base: 'cp-1 cp-2 cp-3 lb-1 lb-2 w-1 w-2' });
     expect(windowOf(plan, 'load-balancer')).toMatchObject({ hosts: ['lb-2'], joining: ['lb-1'] });
   });
 
   it('the same machine comes back without a word to the others', () => {
     const plan = makePlan(input({ kind: 'heal', ...out('lb-1') }), cluster, phases, { served: all(cluster) });
-    expect(shape(plan)).toEqual({ base: 'lb-1', 'load-balancer': 'lb-1', tidy: 'lb-1' });
+    expect(shape(plan)).toEqual({ base: 'lb-1', 'load-balancer': 'lb-1', time: 'lb-1', tidy: 'lb-1' });
     expect(plan.windows).toBeUndefined();
   });
 });
