@@ -29,6 +29,8 @@ export interface HaCase {
   goalMs: number;
   /** Ways to the API servers for which the case exists. */
   providers: readonly ProviderName[];
+  /** What has to be so before the clients start. */
+  before?(cluster: HaCluster): Promise<void>;
   /** Carries it out, and what mends it: all of it is measured. */
   run(at: CaseContext): Promise<void>;
 }

@@ -29,6 +29,7 @@ interface Parts {
 
 /** Runs a case under both clients. Throws when the case itself cannot be carried out. */
 export async function measure(one: HaCase, { cluster, inside, outside }: Parts): Promise<Measured> {
+  await one.before?.(cluster);
   const startedAt = Date.now();
   const client = await OutsideClient.start(outside);
   const balancers = cluster.hosts('load-balancer');
