@@ -4,7 +4,7 @@ import { newSpecIssuesOf } from '../activities/phases/capabilities.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import { specInvalid } from '../contracts/spec-parse.ts';
 import type { ApiDeps } from './deps.ts';
-import { phaseValidator } from './validate-phases.ts';
+import { phaseValidator, rolesOfOffPhases } from './validate-phases.ts';
 
 /** What the guards of kinds may look at, of one cluster. */
 export function guardWorld({ phases, store: { projections } }: ApiDeps, cluster: string): GuardWorld {
@@ -29,6 +29,6 @@ export async function requireSpec(deps: ApiDeps, kind: OperationKind, change: Sp
  * Throws SPEC_INVALID.
  */
 export function requireNewRules({ phases }: ApiDeps, spec: ClusterSpec, before: ClusterSpec | null): void {
-  const issues = newSpecIssuesOf(spec, before, phases);
+  const issues = [...newSpecIssuesOf(spec, before, phases), ...rolesOfOffPhases(spec, before, phases)];
   if (issues.length > 0) throw specInvalid(issues);
 }

@@ -81,10 +81,19 @@ function idleRoles(cluster: ClusterSpec, served: ReadonlySet<string>): FieldIssu
   );
 }
 
-/** Roles whose phases are all off in this cluster. Call it with options that are valid. */
-function rolesOfOffPhases(cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
-  return cluster.spec.hosts.flatMap(({ roles }, host) =>
+/**
+ * Roles of hosts whose phases are all off in this cluster. A host that had the role in `before` may keep it: balancers are taken
+ * away after nodes went over to another endpoint, and their hosts leave afterwards. Call it with options that are valid.
+ */
+export function rolesOfOffPhases(
+  cluster: ClusterSpec,
+  before: ClusterSpec | null,
+  phases: readonly Phase[],
+): FieldIssue[] {
+  const had = new Map(before?.spec.hosts.map(({ name, roles }) => [name, roles]));
+  return cluster.spec.hosts.flatMap(({ name, roles }, host) =>
     roles.flatMap((role, index) => {
+      if (had.get(name)?.includes(role)) return [];
       const own = phases.filter((phase) => phase.hosts === role && builds(phase));
       if (own.length === 0 || own.some((phase) => isEnabled(cluster, phase))) return [];
       const names = own.map(({ name }) => name).join(' and ');
@@ -107,10 +116,7 @@ function rolesOfOffPhases(cluster: ClusterSpec, phases: readonly Phase[]): Field
 export function specValidator(phases: readonly Phase[]): ValidatePhases {
   const validate = phaseValidator(phases);
   const served = servedRoles(phases);
-  return (cluster) => {
-    const issues = [...idleRoles(cluster, served), ...validate(cluster)];
-    return (issues.length > 0 ? issues : rolesOfOffPhases(cluster, phases)).slice(0, MOST_ISSUES);
-  };
+  return (cluster) => [...idleRoles(cluster, served), ...validate(cluster)].slice(0, MOST_ISSUES);
 }
 
 function optionIssues(phase: Phase, raw: unknown, path: PropertyKey[]): FieldIssue[] {

@@ -128,4 +128,12 @@ describe('the role load-balancer without its phase', () => {
     });
     expect(api.temporal.submitted).toEqual([]);
   });
+
+  it('stays with the hosts that had it: nodes go over to another endpoint first, then the hosts leave', async () => {
+    await post(endpoint, hosts(...PAIR));
+    await built();
+    expect((await post({}, hosts(...PAIR))).status).toBe(202);
+    const third = await post({}, hosts(...PAIR, balancer('lb-3', 13)));
+    expect(third).toMatchObject({ status: 422, body: { errors: [{ path: 'spec.hosts[4].roles[0]' }] } });
+  });
 });
