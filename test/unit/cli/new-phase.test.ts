@@ -56,7 +56,9 @@ test('an unknown capability, a wrong name and a phase that is there are refused'
   const root = emptyCheckout();
   expect(newPhase(root, 'x', '--provides', 'lamp')).toMatchObject({
     status: 1,
-    stderr: expect.stringContaining('lamp is no capability: container-runtime, control-plane-endpoint, pod-network'),
+    stderr: expect.stringContaining(
+      'lamp is no capability: container-runtime, control-plane-endpoint, kubernetes-store, pod-network',
+    ),
   });
   expect(newPhase(root, 'Not A Name').status).toBe(1);
   expect(newPhase(root, 'twice').status).toBe(0);

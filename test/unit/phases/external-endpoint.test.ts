@@ -84,7 +84,7 @@ test('another cluster, a kubelet, and an API server without the name are named w
   });
 });
 
-test('no address, a refused connection and an API server that is not ready are told apart', async () => {
+test('each has its own code: no address, a refused connection, an API server that is not ready', async () => {
   await expect(check(6443, 'no-such-name.invalid')).rejects.toMatchObject({ code: 'ENDPOINT_UNRESOLVED' });
   const port = await serving(refuses);
   servers.pop()!.close();
