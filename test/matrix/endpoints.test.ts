@@ -28,6 +28,8 @@ interface Way {
   on: (name: string) => boolean;
 }
 
+/** The address of the lab's network that no host has. */
+const virtualAddress = (bench: Bench) => machine(bench, 'cp-1').address.replace(/\d+$/, '9');
 const machine = (bench: Bench, name: string) => bench.lab.hosts.find((each) => each.name === name)!;
 const isNode = (name: string) => name.startsWith('cp-') || name.startsWith('worker-');
 const everyHost = (name: string) => !name.startsWith('spare-');
@@ -58,18 +60,34 @@ const WAYS: Record<string, Way> = {
     traces: 'false',
     on: () => false,
   },
+  'load-balancer': {
+    drains: true,
+    endpoint: (bench) => ({ provider: 'load-balancer', host: virtualAddress(bench), port: 8443 }),
+    server: (bench) => `https://${virtualAddress(bench)}:8443`,
+    names: (bench) => [virtualAddress(bench)],
+    traces:
+      '[ -e /etc/kubewright/load-balancer ] || dpkg-query -W haproxy || dpkg-query -W keepalived || ip -4 addr | grep -q "[.]9/32"',
+    on: (name) => BALANCERS.includes(name),
+  },
 };
-const ORDER = ['node-local', 'external', 'host-names'];
+const ORDER = ['node-local', 'external', 'load-balancer', 'host-names'];
+/** Hosts that become balancers on the way, and keep the role: a control plane, and a worker. */
+const BALANCERS = ['cp-2', 'worker-1'];
 
 let bench: Bench;
 let now = 'host-names';
+let hasBalancers = false;
 const inCluster = () => bench.lab.hosts.filter(({ name }) => !name.startsWith('spare-'));
 const nodes = () => bench.lab.hosts.filter(({ name }) => isNode(name));
 const controlPlanes = () => bench.lab.hosts.filter(({ name }) => name.startsWith('cp-'));
 
 function specOf(endpoint: Endpoint): object {
   const { spec, ...rest } = structuredClone(bench.lab.spec);
-  return { ...rest, spec: { ...spec, controlPlane: { endpoint } } };
+  hasBalancers ||= endpoint.provider === 'load-balancer';
+  const hosts = spec.hosts.map((host) =>
+    hasBalancers && BALANCERS.includes(host.name) ? { ...host, roles: [...host.roles, 'load-balancer'] } : host,
+  );
+  return { ...rest, spec: { ...spec, hosts, controlPlane: { endpoint } } };
 }
 async function build(endpoint: Endpoint): Promise<OperationStatus> {
   const { operation } = await bench.api.request<{ operation: string }>('POST', '/clusters', specOf(endpoint));
