@@ -85,7 +85,9 @@ function specOf(endpoint: Endpoint): object {
   const { spec, ...rest } = structuredClone(bench.lab.spec);
   hasBalancers ||= endpoint.provider === 'load-balancer';
   const hosts = spec.hosts.map((host) =>
-    hasBalancers && BALANCERS.includes(host.name) ? { ...host, roles: [...host.roles, 'load-balancer'] } : host,
+    hasBalancers && BALANCERS.includes(String(host.name))
+      ? { ...host, roles: [...(host.roles as string[]), 'load-balancer'] }
+      : host,
   );
   return { ...rest, spec: { ...spec, hosts, controlPlane: { endpoint } } };
 }

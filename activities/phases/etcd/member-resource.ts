@@ -94,6 +94,7 @@ async function carryOut(
     case 'none':
       return 'begins';
     case 'found':
+      if (!(await stopsWithoutData(site, host))) return 'done';
       await writeBootstrap(site, host, {
         state: 'new',
         token,
@@ -101,6 +102,7 @@ async function carryOut(
       });
       return 'begins';
     case 'join':
+      if (!(await stopsWithoutData(site, host))) return 'done';
       await writeBootstrap(site, host, {
         state: 'existing',
         token,
@@ -120,6 +122,21 @@ async function carryOut(
       throw noMember(site, step.why, `members: ${(view.members ?? []).map(describeMember).join(', ') || 'none known'}`);
   }
 }
+
+/**
+ * Stops an etcd of an earlier attempt that has no data yet: it would go on by its own list of members, and its data would be of another
+ * cluster. False: it has written data by now.
+ */
+async function stopsWithoutData({ dataDir }: EtcdSite, host: ApplyContext['host']): Promise<boolean> {
+  const { stdout } = await host.script(STOP_WITHOUT_DATA, [`${dataDir}/member/wal`], { timeoutMs: 90_000 });
+  return stdout.trim() === 'none';
+}
+
+const STOP_WITHOUT_DATA = `
+systemctl stop etcd.service 2>/dev/null || :
+for wal in "$1"/*.wal; do [ ! -e "$wal" ] || { echo data; exit 0; }; done
+echo none
+`;
 
 /** Kept under another name, one generation: data is never deleted on the strength of a rule. */
 const PUT_ASIDE = `
