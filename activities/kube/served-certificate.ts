@@ -1,7 +1,7 @@
 import type { RemoteHost } from '../host/types.ts';
 import { clientHello, describeCertificate, greetingOf, TLS_HELLO } from './tls-hello.ts';
 
-/** An API server reads changed files at once, and once a minute whatever it has missed. */
+/** An API server reads a changed certificate at once, and compares its files once a minute in case an event of the file system was lost. */
 const PATIENCE_S = 90;
 
 /**

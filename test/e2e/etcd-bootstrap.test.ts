@@ -111,7 +111,7 @@ describe('discovery', () => {
       .sort();
   const ours = () => lab.hosts.map(({ name, address }) => `${name}=https://${address}:2380`);
 
-  /** The hosts without etcd, and an installation that knows nothing of them. */
+  /** The hosts without etcd, and an installation with an empty store. */
   async function anew(): Promise<void> {
     await bench.close();
     const gone = '/etc/etcd /var/lib/etcd /etc/systemd/system/etcd.service /var/lib/kubewright /etc/kubewright';

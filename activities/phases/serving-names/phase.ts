@@ -15,7 +15,7 @@ const SERVER = 'master';
  */
 export default definePhase({
   name: 'serving-names',
-  title: 'Names of API servers',
+  title: 'Names in API server certificates',
   hosts: 'control-plane',
   closing: true,
   rollout: 'one-by-one',
