@@ -674,7 +674,7 @@ export const ERRORS = {
     false,
     422,
     'An artifact is not in the mirror',
-    'Add it to the mirror, or choose a version that the mirror has.',
+    'Add it to the mirror, or choose a version that the mirror has. Our own mirror is filled with the files of further phases by `npm run mirror -- --with PHASE`.',
   ),
   MIRROR_UNUSABLE: entry(
     'artifact',

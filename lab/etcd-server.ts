@@ -187,7 +187,7 @@ async function catalogueEtcd({ cacheDir }: LabPaths): Promise<string> {
     async () => {
       if (existsSync(home)) return home;
       const { buildMirror } = await import('./mirror-server.ts');
-      const archive = join(await buildMirror(cacheDir, () => {}), file.mirrorPath);
+      const archive = join(await buildMirror(cacheDir, [], () => {}), file.mirrorPath);
       const draft = `${home}.tmp`;
       await rm(draft, { recursive: true, force: true });
       await mkdir(draft);

@@ -44,6 +44,8 @@ export interface LabUpOptions {
   cacheDir?: string;
   /** False leaves out the artifact mirror. */
   mirror?: boolean;
+  /** Phases whose files the mirror has only on demand, and that this lab needs (`calico`). */
+  with?: readonly string[];
   onProgress?: Progress;
 }
 
@@ -53,7 +55,7 @@ export interface LabUpOptions {
  * Throws BAD_REQUEST, CONFLICT (fewer hosts than stand, another run at work) or LAB_FAILED.
  */
 export async function labUp(options: LabUpOptions = {}): Promise<Lab> {
-  const { hosts = 3, controlPlanes, mirror = true, onProgress = () => {} } = options;
+  const { hosts = 3, controlPlanes, mirror = true, with: phases = [], onProgress = () => {} } = options;
   const lab = labPaths(options.name ?? 'kw', options.cacheDir ?? defaultCacheDir());
   const names = hostNames(labRoles(hosts, controlPlanes));
   requireRoot();
@@ -61,7 +63,11 @@ export async function labUp(options: LabUpOptions = {}): Promise<Lab> {
     await claimName(lab);
     const before = await readState(lab);
     if (before !== null) {
-      if (await isComplete(lab, before, { names, mirror })) return describe(lab, before);
+      if (await isComplete(lab, before, { names, mirror })) {
+        // A mirror that runs serves what is added to its folder.
+        if (mirror && phases.length > 0) await buildMirror(lab.cacheDir, phases, onProgress);
+        return describe(lab, before);
+      }
       await refuseToShrink(before, names);
     }
     await ensureDebianPackages(TOOLS, ({ state, packages }) => onProgress(`packages: ${state} ${packages.join(' ')}`));
@@ -73,7 +79,7 @@ export async function labUp(options: LabUpOptions = {}): Promise<Lab> {
     // Both take long and neither needs the other; what either made is kept when the other fails.
     const [made, built] = await Promise.allSettled([
       makeHosts(lab, state, names, onProgress),
-      mirror ? buildMirror(lab.cacheDir, onProgress) : null,
+      mirror ? buildMirror(lab.cacheDir, phases, onProgress) : null,
     ]);
     if (made.status === 'rejected') throw made.reason;
     if (built.status === 'rejected') throw built.reason;

@@ -38,6 +38,7 @@ interface UpOptions {
   controlPlanes?: number;
   name: string;
   mirror: boolean;
+  with?: string[];
   json?: true;
 }
 
@@ -59,6 +60,11 @@ program
   )
   .option('--name <name>', 'name of the lab, at most 8 characters', labName, 'kw')
   .option('--no-mirror', 'do not start the artifact mirror')
+  .option(
+    '--with <phases>',
+    'phases whose files the mirror has only on demand: calico,docker. Builds them the first time',
+    (text: string) => text.split(','),
+  )
   .option('--json', 'print one JSON line on standard output')
   .action(async (options: UpOptions) => {
     const lab = await labUp({ ...options, onProgress: report });

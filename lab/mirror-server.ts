@@ -13,11 +13,15 @@ import type { Progress } from './types.ts';
 export const MIRROR_PORT = 8090;
 const START_TIMEOUT_MS = 20_000;
 
-/** Builds what the mirror lacks and returns its root. Loaded only when wanted: it pulls in the build tools. */
-export async function buildMirror(cacheDir: string, onProgress: Progress): Promise<string> {
+/**
+ * Builds what the mirror lacks and returns its root. `phases`: those whose files a mirror has only on demand. Loaded only when
+ * wanted: it pulls in the build tools.
+ */
+export async function buildMirror(cacheDir: string, phases: readonly string[], onProgress: Progress): Promise<string> {
   const { ensureMirror } = await import('./mirror/mirror.ts');
   const { root } = await ensureMirror({
     cacheDir,
+    with: phases,
     onProgress: ({ artifact, state, elapsedMs, source, message }) => {
       const seconds = elapsedMs >= 1_000 ? ` ${(elapsedMs / 1_000).toFixed(0)} s` : '';
       onProgress(`mirror: ${artifact} ${state}${seconds}${(message ?? source) ? ` (${message ?? source})` : ''}`);

@@ -44,6 +44,8 @@ export interface Artifact {
   readonly version: string;
   /** Its version is the cluster's version of Kubernetes. */
   readonly followsKubernetes: boolean;
+  /** Only a choice that is not the default needs it: our mirrors have it when it is asked for (`npm run mirror -- --with PHASE`). */
+  readonly onDemand: boolean;
   readonly file: (version: string, arch: Arch) => ArtifactFile;
 }
 
@@ -60,6 +62,7 @@ export interface ArtifactDefinition {
   readonly name: string;
   readonly version: string;
   readonly followsKubernetes?: true;
+  readonly onDemand?: true;
   readonly format: ArtifactFile['format'];
   /** Path under the mirror's root. */
   readonly path: (version: string, arch: Arch) => string;
@@ -73,7 +76,8 @@ export interface ArtifactDefinition {
 
 /** An artifact of the catalogue: exported from the `artifacts.ts` of the phase that installs it. */
 export function defineArtifact(definition: ArtifactDefinition): Artifact {
-  const { name, version, followsKubernetes = false, format, path, url, members, published, otherwise } = definition;
+  const { name, version, followsKubernetes = false, onDemand = false } = definition;
+  const { format, path, url, members, published, otherwise } = definition;
   const digestOf = (asked: string, arch: Arch): PublishedDigest => {
     const sha256 = published?.[asked]?.[arch];
     if (sha256 !== undefined) return { kind: 'known', sha256 };
@@ -84,6 +88,7 @@ export function defineArtifact(definition: ArtifactDefinition): Artifact {
     name,
     version,
     followsKubernetes,
+    onDemand,
     file: (asked, arch) => ({
       artifact: name,
       version: asked,

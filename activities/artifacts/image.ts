@@ -22,6 +22,8 @@ export interface Image<Required extends boolean = boolean> {
   readonly version: string;
   readonly upstream: string;
   readonly required: Required;
+  /** As `onDemand` of an artifact. */
+  readonly onDemand?: true;
   /** About: the registry is filled with small images first, since every pod waits for the smallest. */
   readonly sizeMiB: number;
   readonly file: (arch: Arch) => ImageFile;

@@ -9,11 +9,15 @@ import * as shared from '../kube/artifacts.ts';
 export interface Catalogue {
   readonly artifacts: readonly Artifact[];
   readonly images: readonly Image[];
+  /** The phase that declares an entry; null: several phases share it. */
+  readonly phaseOf: (entry: Artifact | Image) => string | null;
 }
 
 /** Exports of one module, and who declares them, for messages. */
 interface Declared {
   readonly owner: string;
+  /** The phase; absent: several share it. */
+  readonly phase?: string;
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
@@ -28,7 +32,7 @@ export async function scanCatalogue(folders: readonly URL[] = [new URL('./', imp
     const phases = entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
     for (const phase of phases.sort()) {
       const file = new URL(`${phase}/artifacts.ts`, folder);
-      if (existsSync(file)) declared.push({ owner: `phase ${phase}`, exports: await import(file.href) });
+      if (existsSync(file)) declared.push({ owner: `phase ${phase}`, phase, exports: await import(file.href) });
     }
   }
   return catalogueOf(declared);
@@ -39,18 +43,21 @@ export function catalogueOf(declared: readonly Declared[]): Catalogue {
   const owners = new Map<string, string>();
   const artifacts: Artifact[] = [];
   const images: Image[] = [];
-  for (const { owner, exports } of declared) {
+  const phases = new Map<Artifact | Image, string>();
+  for (const { owner, phase, exports } of declared) {
     for (const entry of Object.values(exports).flatMap(entriesOf)) {
       const key = `${entry.kind} ${entry.name}`;
       const other = owners.get(key);
       if (other !== undefined) throw new KubewrightError('INTERNAL', `${key} is declared by ${other} and by ${owner}`);
       owners.set(key, owner);
+      if (phase !== undefined) phases.set(entry, phase);
       if (entry.kind === 'artifact') artifacts.push(entry);
       else images.push(entry);
     }
   }
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
-  return { artifacts: artifacts.sort(byName), images: images.sort(byName) };
+  const phaseOf = (entry: Artifact | Image) => phases.get(entry) ?? null;
+  return { artifacts: artifacts.sort(byName), images: images.sort(byName), phaseOf };
 }
 
 /** Every file that the hosts of a cluster of that Kubernetes version may ask for; all else at the catalogue's version. */

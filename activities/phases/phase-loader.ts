@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { needsOf } from './needs.ts';
 import type { Phase } from './phase.ts';
-import { offeredCapabilities, providesOf } from './provides.ts';
+import { offeredCapabilities, providesOf, yieldToNamed } from './provides.ts';
 
 /** Every phase, ordered so that each comes after what it needs. Throws INTERNAL when the phases do not fit together. */
 export async function loadPhases(): Promise<Phase[]> {
@@ -36,8 +36,12 @@ function isPhase(value: unknown): value is Phase {
   );
 }
 
-/** Topological order by needs; phases that could stand in any order stand by name. Pure. */
-export function sortPhases(phases: readonly Phase[]): Phase[] {
+/**
+ * Topological order by needs; phases that could stand in any order stand by name. The default provider of a choice is off where
+ * the spec names another one. Pure.
+ */
+export function sortPhases(given: readonly Phase[]): Phase[] {
+  const phases = given.map((phase) => yieldToNamed(phase, given));
   const byName = new Map<string, Phase>();
   for (const phase of phases) {
     if (byName.has(phase.name)) throw new KubewrightError('INTERNAL', `two phases are named ${phase.name}`);

@@ -1,3 +1,4 @@
+import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { Need } from '../../contracts/plan.ts';
 import type { Capability } from './capability.ts';
 import type { Phase } from './phase.ts';
@@ -16,6 +17,28 @@ export function choicesOf(phases: readonly Phase[]): string[] {
   const declared = offeredCapabilities(phases);
   const provided = new Set(phases.flatMap(({ provides = [] }) => provides));
   return [...provided].filter((each) => declared.get(each)?.choice ?? (!declared.has(each) && !names.has(each))).sort();
+}
+
+/**
+ * A default provider of a choice, as a phase that is off where the spec names another provider and does not name this one. Other
+ * phases as they are. Pure.
+ */
+export function yieldToNamed(phase: Phase, phases: readonly Phase[]): Phase {
+  if (phase.optional !== true) return phase;
+  const choices = choicesOf(phases).filter((name) => providesOf(phase).includes(name));
+  const others = phases.filter(
+    (other) => other.optional === 'when-named' && providesOf(other).some((name) => choices.includes(name)),
+  );
+  if (others.length === 0) return phase;
+  const isNamed = ({ spec }: ClusterSpec, { name }: Phase) => Object.hasOwn(spec.phases, name);
+  const isOn = (cluster: ClusterSpec, other: Phase) =>
+    isNamed(cluster, other) && cluster.spec.phases[other.name]!['enabled'] !== false;
+  return {
+    ...phase,
+    enabled: (cluster, options) =>
+      (isNamed(cluster, phase) || !others.some((other) => isOn(cluster, other))) &&
+      (phase.enabled?.(cluster, options) ?? true),
+  };
 }
 
 /**

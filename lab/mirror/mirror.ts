@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Arch } from '../../activities/artifacts/artifact.ts';
 import { DEFAULT_KUBERNETES_VERSION } from '../../activities/kube/artifacts.ts';
 import { CATALOGUE } from '../../activities/phases/catalogue.ts';
-import { KubewrightError } from '../../contracts/errors.ts';
 import { defaultCacheDir } from '../paths.ts';
 import { fillMirror, missing } from './fill.ts';
 import { GoWorkshop } from './go/workshop.ts';
@@ -11,16 +10,18 @@ import { withFileLock } from './lock.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { scanRecipes } from './recipes.ts';
 import { openWeb } from './sources/web.ts';
-import type { MirrorProgress, MirrorUnit } from './types.ts';
-import { mirrorUnits } from './units.ts';
+import type { MirrorProgress } from './types.ts';
+import { chooseUnits, mirrorUnits } from './units.ts';
 
 export interface MirrorOptions {
   /** Kubewright's cache folder; the mirror is `<cacheDir>/mirror`. */
   cacheDir?: string;
   kubernetesVersion?: string;
   arch?: Arch;
-  /** Names of units, such as `kubernetes` or `image/coredns`; all when absent. */
+  /** Names of units, such as `kubernetes` or `image/coredns`; absent: all but those that are filled on demand. */
   only?: readonly string[];
+  /** What is filled on demand besides: names of phases (all of theirs), or of units. */
+  with?: readonly string[];
   onProgress?: (progress: MirrorProgress) => void;
 }
 
@@ -51,7 +52,7 @@ export async function ensureMirror(options: MirrorOptions = {}): Promise<Mirror>
     ...{ arch, kubernetesVersion, workshop, web: openWeb() },
     ...{ catalogue: CATALOGUE, recipes: await scanRecipes() },
   });
-  const units = chosen(all, options.only);
+  const units = chooseUnits(all, options);
 
   // Without the lock first: a warm start reads one file and looks at some others.
   const present = await readManifest(root);
@@ -79,15 +80,4 @@ export async function ensureMirror(options: MirrorOptions = {}): Promise<Mirror>
       await rm(runDir, { recursive: true, force: true });
     }
   });
-}
-
-function chosen(units: MirrorUnit[], only: readonly string[] | undefined): MirrorUnit[] {
-  if (only === undefined) return units;
-  const unknown = only.find((name) => !units.some((unit) => unit.name === name));
-  if (unknown !== undefined) {
-    throw new KubewrightError('ARTIFACT_UNKNOWN', `the mirror has no unit ${unknown}`, {
-      evidence: `units: ${units.map(({ name }) => name).join(', ')}`,
-    });
-  }
-  return units.filter(({ name }) => only.includes(name));
 }

@@ -59,6 +59,8 @@ export interface MirrorUnit {
   readonly light?: boolean;
   /** A mirror without it is still complete. */
   readonly optional?: boolean;
+  /** Only filled when it is asked for: by its own name, or by the name of its phase. Absent: it is part of every mirror. */
+  readonly onDemand?: { readonly phase: string | null };
 }
 
 /** This source cannot give the unit; not an error of the whole run. */

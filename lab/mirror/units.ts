@@ -42,19 +42,22 @@ export function mirrorUnits(options: UnitOptions): MirrorUnit[] {
       throw new KubewrightError('INTERNAL', `${entry.kind} ${entry.name} ${problem}`);
     made.add(entry);
   }
+  const onDemand = (entries: readonly (Artifact | Image)[]): Pick<MirrorUnit, 'onDemand'> =>
+    entries.every((entry) => entry.onDemand) ? { onDemand: { phase: catalogue.phaseOf(entries[0]!) } } : {};
   const started = [...recipes].sort((a, b) => rank(a) - rank(b) || secondsOf(b) - secondsOf(a));
   const downloads = catalogue.artifacts.filter((artifact) => !made.has(artifact));
   const pulls = catalogue.images.filter((image) => !made.has(image));
   return [
-    ...started.map((recipe) => unitOf(recipe, options)),
+    ...started.map((recipe): MirrorUnit => ({ ...unitOf(recipe, options), ...onDemand(madeBy(recipe)) })),
     ...downloads.map((artifact): MirrorUnit => {
       const file = fileOf(artifact, options);
-      return { name: artifact.name, files: [file], sources: [releaseSource([file], web)], after: [], light: true };
+      const unit = { name: artifact.name, files: [file], sources: [releaseSource([file], web)], after: [] };
+      return { ...unit, light: true, ...onDemand([artifact]) };
     }),
     ...pulls.map((image): MirrorUnit => {
       const file = image.file(arch);
       const unit = { name: `image/${image.name}`, files: [file], sources: [pullSource(file, web)] };
-      return { ...unit, after: [], light: true, optional: !image.required };
+      return { ...unit, after: [], light: true, optional: !image.required, ...onDemand([image]) };
     }),
   ];
 }
@@ -111,3 +114,23 @@ const processOf = ({ entrypoint, cmd, user }: ImageConfig): ImageConfig => ({
   ...(cmd ? { cmd } : {}),
   ...(user === undefined ? {} : { user }),
 });
+
+/**
+ * The units that a run fills: those named in `only`, or all that are part of every mirror, and what `with` names: phases, or units,
+ * that are on demand. Throws ARTIFACT_UNKNOWN for a name that no unit has. Pure.
+ */
+export function chooseUnits(
+  units: readonly MirrorUnit[],
+  { only, with: more = [] }: { only?: readonly string[]; with?: readonly string[] },
+): MirrorUnit[] {
+  const isAsked = ({ name, onDemand }: MirrorUnit) =>
+    more.includes(name) || (onDemand !== undefined && onDemand.phase !== null && more.includes(onDemand.phase));
+  const known = new Set(units.flatMap(({ name, onDemand }) => [name, ...(onDemand?.phase ? [onDemand.phase] : [])]));
+  const unknown = [...(only ?? []), ...more].find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    throw new KubewrightError('ARTIFACT_UNKNOWN', `the mirror has no unit ${unknown}`, {
+      evidence: `units, and phases with units of their own: ${[...known].join(', ')}`,
+    });
+  }
+  return units.filter((unit) => isAsked(unit) || (only ? only.includes(unit.name) : unit.onDemand === undefined));
+}

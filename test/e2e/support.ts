@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { ApiClient } from '../../cli/dev/api-client.ts';
 import { demoRootOf } from '../../cli/dev/paths.ts';
 import { ensureService, type RunningService, stopService } from '../../cli/dev/services.ts';
-import { type Lab, labDown, labUp } from '../../lab/lab.ts';
+import { type Lab, type LabUpOptions, labDown, labUp } from '../../lab/lab.ts';
 import type { LabRoles } from '../../lab/roles.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { requireChecked } from '../support/answers.ts';
@@ -24,15 +24,22 @@ export interface Bench {
   end(): Promise<void>;
 }
 
-/** Fresh hosts and a fresh service; whatever an earlier run left under the name is removed first. */
-export async function freshBench(name: string, hosts: number | LabRoles = 3): Promise<Bench> {
+/**
+ * Fresh hosts and a fresh service; whatever an earlier run left under the name is removed first. `with`: phases whose files the
+ * mirror has only on demand.
+ */
+export async function freshBench(
+  name: string,
+  hosts: number | LabRoles = 3,
+  lab: Pick<LabUpOptions, 'with'> = {},
+): Promise<Bench> {
   const folder = demoRootOf(name);
   await stopService(folder);
   await labDown(name, quiet);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   await resolveTemporalBinary({ onProgress: quiet });
-  const lab = await labUp({ name, hosts, onProgress: quiet });
+  const made = await labUp({ name, hosts, ...lab, onProgress: quiet });
   const start = async () => {
     bench.service = await ensureService(folder, quiet, 0);
     await requireChecked(bench.service.url);
@@ -41,7 +48,7 @@ export async function freshBench(name: string, hosts: number | LabRoles = 3): Pr
   const bench: Bench = {
     name,
     folder,
-    lab,
+    lab: made,
     service: null as unknown as RunningService,
     api: null as unknown as ApiClient,
     restart: start,

@@ -8,5 +8,5 @@ import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
  */
 export default async function setup(): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  await Promise.all([buildMirror(defaultCacheDir(), say), resolveTemporalBinary({ onProgress: say })]);
+  await Promise.all([buildMirror(defaultCacheDir(), [], say), resolveTemporalBinary({ onProgress: say })]);
 }

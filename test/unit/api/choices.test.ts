@@ -19,9 +19,19 @@ async function withToys() {
 }
 
 test.each<[string, Json, string, RegExp]>([
-  ['two pod networks', { toynet: {} }, 'spec.phases.toynet', /flannel and toynet each provide pod-network/],
+  [
+    'two pod networks',
+    { flannel: {}, toynet: {} },
+    'spec.phases.toynet',
+    /flannel and toynet each provide pod-network/,
+  ],
   ['no pod network', { flannel: { enabled: false } }, 'spec.phases.flannel', /no phase provides pod-network.*toynet/],
-  ['two runtimes', { toyrun: {} }, 'spec.phases.toyrun', /runtime and toyrun each provide container-runtime/],
+  [
+    'two runtimes',
+    { runtime: {}, toyrun: {} },
+    'spec.phases.toyrun',
+    /runtime and toyrun each provide container-runtime/,
+  ],
   ['no runtime', { runtime: { enabled: false } }, 'spec.phases.runtime', /no phase provides container-runtime.*toyrun/],
 ])('POST /clusters refuses %s by name', async (_, chosen, path, message) => {
   const { api, post } = await withToys();
@@ -32,7 +42,7 @@ test.each<[string, Json, string, RegExp]>([
     });
   }
   expect(api.temporal.submitted).toEqual([]);
-  const other = { flannel: { enabled: false }, toynet: {}, runtime: { enabled: false }, toyrun: {} };
+  const other = { toynet: {}, runtime: { enabled: false }, toyrun: {} };
   expect((await post(other)).status).toBe(202);
 });
 

@@ -35,7 +35,7 @@ test('another pod network is one folder: not there unless it is named, in place 
   const planned = (chosen: Record<string, Record<string, unknown>>) =>
     makePlan(input, sampleCluster({ phases: chosen }), phases).phases;
   expect(planned({}).map(({ name }) => name)).not.toContain('toynet');
-  const chosen = { flannel: { enabled: false }, toynet: { mtu: 1400 } };
+  const chosen = { toynet: { mtu: 1400 } };
   expect(phaseValidator(phases)(sampleCluster({ phases: chosen }))).toEqual([]);
   const names = planned(chosen).map(({ name }) => name);
   expect(names).toContain('toynet');
@@ -49,12 +49,15 @@ test('another pod network is one folder: not there unless it is named, in place 
 
 test('two pod networks, or none, are refused by name', async () => {
   const validate = phaseValidator(await withToyNetwork());
-  expect(validate(sampleCluster({ phases: { toynet: {} } }))).toEqual([
+  expect(validate(sampleCluster({ phases: { flannel: {}, toynet: {} } }))).toEqual([
     {
       path: 'spec.phases.toynet',
       message: expect.stringMatching(/flannel and toynet each provide pod-network/),
     },
   ]);
+  // The default yields to one that is named and on, in whichever order.
+  for (const phases of [{ toynet: {} }, { toynet: {}, flannel: { enabled: false } }, { toynet: { enabled: false } }])
+    expect(validate(sampleCluster({ phases }))).toEqual([]);
   expect(validate(sampleCluster({ phases: { flannel: { enabled: false } } }))).toEqual([
     { path: 'spec.phases.flannel', message: expect.stringMatching(/no phase provides pod-network.*flannel, toynet/) },
   ]);

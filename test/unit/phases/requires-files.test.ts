@@ -13,7 +13,7 @@ import type { ManifestsResource } from '../../../activities/resources/manifests.
 import { GoWorkshop } from '../../../lab/mirror/go/workshop.ts';
 import { scanRecipes } from '../../../lab/mirror/recipes.ts';
 import { openWeb } from '../../../lab/mirror/sources/web.ts';
-import { mirrorUnits } from '../../../lab/mirror/units.ts';
+import { chooseUnits, mirrorUnits } from '../../../lab/mirror/units.ts';
 import { type GoldenCase, sampleCluster, sampleContext } from '../../golden/golden.ts';
 
 /** A pod network from a folder of the tests, with a file, an image and a role: every phase and the mirror find them in its folder. */
@@ -140,7 +140,23 @@ test('the mirror lists it: the file from its release or built, the image pulled'
   const downloaded = mirrorUnits({ ...options, recipes: ownRecipes }).find(({ name }) => name === 'toymesh');
   expect(downloaded?.sources.map((each) => each.name)).toEqual(['release']);
   expect(() => mirrorUnits({ ...options, recipes: [...recipes, recipes.at(-1)!] })).toThrow('two mirror recipes');
-  expect(() => mirrorUnits({ ...options, catalogue: { artifacts: [], images: [] }, recipes })).toThrow('catalogue');
+  expect(() =>
+    mirrorUnits({ ...options, catalogue: { artifacts: [], images: [], phaseOf: () => null }, recipes }),
+  ).toThrow('catalogue');
+});
+
+test('a mirror has what is on demand when its phase, or it itself, is asked for', () => {
+  const unit = (name: string, phase?: string | null) => ({
+    ...{ name, files: [], sources: [], after: [] },
+    ...(phase === undefined ? {} : { onDemand: { phase } }),
+  });
+  const units = [unit('etcd'), unit('mesh', 'mesh-net'), unit('image/mesh', 'mesh-net'), unit('suite', null)];
+  const names = (asked: Parameters<typeof chooseUnits>[1]) => chooseUnits(units, asked).map(({ name }) => name);
+  expect(names({})).toEqual(['etcd']);
+  expect(names({ with: ['mesh-net'] })).toEqual(['etcd', 'mesh', 'image/mesh']);
+  expect(names({ with: ['suite'] })).toEqual(['etcd', 'suite']);
+  expect(names({ only: ['image/mesh'] })).toEqual(['image/mesh']);
+  expect(() => names({ with: ['mash'] })).toThrow('the mirror has no unit mash');
 });
 
 test('builds start in an order: what waits for none, then the longest', async () => {
