@@ -63,6 +63,18 @@ export const HEALTH_CODES = {
     'The API server of a control plane is not ready',
     'Read the journal of kube-apiserver on that host; a build starts a unit that has stopped.',
   ),
+  BALANCER_SKIPS_SERVER: entry(
+    'A load balancer sends no connections to an API server that is ready',
+    'Check that the balancer reaches port 6443 of that host, and read the journal of haproxy, or of kubewright-balancer-health, on the balancer.',
+  ),
+  VIRTUAL_ADDRESS_LOST: entry(
+    'No load balancer holds the virtual address: clients do not reach the API servers by it',
+    'Read the journal of keepalived on the balancers; each gives the address away while its balancer reaches no API server.',
+  ),
+  VIRTUAL_ADDRESS_TWICE: entry(
+    'More than one load balancer holds the virtual address',
+    'The balancers do not receive the advertisements of each other: let VRRP (IP protocol 112) pass between them.',
+  ),
   API_SERVICE_UNAVAILABLE: entry(
     'The metrics API is not available: kubectl top and autoscalers fail',
     'Check the pods of metrics-server, and the network from control planes to pods.',

@@ -12,14 +12,14 @@ import { KUBECTL_ENV } from '../kube/kubectl.ts';
 import * as paths from '../kube/paths.ts';
 import { counted } from '../metrics.ts';
 import { clusterStateOf } from '../phases/cluster-state.ts';
+import { isEnabled, isPlaced, keptRunning } from '../phases/desired.ts';
 import { externalEtcd } from '../phases/etcd/public.ts';
 import { phaseOptions, rawPhaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
-import { placementOf } from '../phases/placement.ts';
 import { type AttemptRef, TaskRecorder } from '../tasks/recorder.ts';
 import type { TaskDeps } from '../tasks/run-task.ts';
 import { CLUSTER_HEALTH_SCRIPT } from './cluster-script.ts';
-import { HOST_HEALTH_SCRIPT } from './host-script.ts';
+import { hostHealthScript } from './host-script.ts';
 import { healthOf } from './index.ts';
 import type { HostView, Rows } from './view.ts';
 
@@ -34,7 +34,7 @@ const AGAIN_MS = 1_000;
 const SETTLES: ReadonlySet<HealthCode> = new Set([
   ...(['NODE_NOT_READY', 'NETWORK_UNAVAILABLE', 'WORKLOAD_UNAVAILABLE', 'API_SERVER_NOT_READY'] as const),
   ...(['API_SERVICE_UNAVAILABLE', 'LEADER_LOST', 'ETCD_UNHEALTHY', 'UNIT_NOT_RUNNING'] as const),
-  'ETCD_QUORUM_LOST',
+  ...(['ETCD_QUORUM_LOST', 'BALANCER_SKIPS_SERVER', 'VIRTUAL_ADDRESS_LOST', 'VIRTUAL_ADDRESS_TWICE'] as const),
 ]);
 const OLD_MS = 120_000;
 
@@ -86,7 +86,7 @@ async function readHealth(
     inTurns(hosts, (host) => viewOf(cluster, host, open, deps.phases)),
   ]);
   const objects = [...deps.phases.values()].flatMap((phase) =>
-    phase.keepsRunning?.objects && isOn(cluster, phase) ? phase.keepsRunning.objects : [],
+    isEnabled(cluster, phase) ? (keptRunning(cluster, phase).objects ?? []) : [],
   );
   const now = Date.now();
   const { operationId, quarantined } = input;
@@ -95,9 +95,6 @@ async function readHealth(
     { at: new Date(now).toISOString(), operationId, quarantined },
   );
 }
-
-const isOn = (cluster: ClusterSpec, phase: Phase): boolean =>
-  phase.enabled === undefined || phase.enabled(cluster, phaseOptions(cluster, phase));
 
 type Open = (host: Host) => Promise<{ remote: RemoteHost; owner: Ownership }>;
 
@@ -163,11 +160,13 @@ async function viewOf(
   phases: ReadonlyMap<string, Phase>,
 ): Promise<HostView> {
   const limits = kubeletLimits(cluster, host);
-  const units = [...phases.values()].flatMap((phase) => {
-    const names = phase.keepsRunning?.units ?? [];
-    if (names.length === 0 || !isOn(cluster, phase)) return [];
-    return placementOf(cluster, phase.hosts).some(({ name }) => name === host.name) ? names : [];
-  });
+  const here = [...phases.values()].filter(
+    (phase) => (phase.keepsRunning || phase.healthProbe) && isPlaced(cluster, phase, host) && isEnabled(cluster, phase),
+  );
+  const units = here.flatMap((phase) => keptRunning(cluster, phase).units ?? []);
+  const probes = here.flatMap(
+    (phase) => phase.healthProbe?.({ cluster, host, options: phaseOptions(cluster, phase, host) }) ?? [],
+  );
   const dataDir = rawPhaseOptions(cluster, 'etcd', host)['dataDir'];
   const etcdFolder = typeof dataDir === 'string' ? dataDir : '/var/lib/etcd';
   const hasMember = host.roles.includes('etcd') && phases.has('etcd');
@@ -178,11 +177,12 @@ async function viewOf(
     ...['nodefs', limits.kubeletRoot, 'imagefs', limits.containerdRoot],
     ...(host.roles.includes('etcd') ? ['etcd', etcdFolder] : []),
   ];
-  const globs = [paths.KUBERNETES_PKI, paths.ETCD_PKI, paths.REGISTRY_DIR].map((folder) => `${folder}/*.crt`);
+  const folderGlobs = [paths.KUBERNETES_PKI, paths.ETCD_PKI, paths.REGISTRY_DIR].map((folder) => `${folder}/*.crt`);
   const registry = `${paths.CONTAINERD_CERTS_D}/${paths.REGISTRY_ENDPOINT}/*.crt`;
-  const printed = await ran(open, host, HOST_HEALTH_SCRIPT, [
+  const globs = [...folderGlobs, registry, ...probes.flatMap(({ certificates = [] }) => certificates)];
+  const printed = await ran(open, host, hostHealthScript(probes.flatMap(({ script = [] }) => script)), [
     units.join(' '),
-    [...globs, registry].join(' '),
+    [...new Set(globs)].join(' '),
     `${paths.KUBEWRIGHT_DIR}/*.kubeconfig`,
     ...member,
     ...folders,

@@ -1,3 +1,4 @@
+import { quote } from '../host/quote.ts';
 import { ETCD_STATE_FUNCTION } from '../kube/etcd-majority.ts';
 import { FILE_SYSTEMS_FUNCTION } from '../kube/eviction.ts';
 
@@ -6,9 +7,12 @@ import { FILE_SYSTEMS_FUNCTION } from '../kube/eviction.ts';
  * 1 units (words), 2 globs of certificates (words), 3 globs of kubeconfigs (words), 4 to 6 host, client URL and data folder of its etcd
  * member (empty: it has none), then `<use> <folder>` pairs as
  * `file_systems` takes them. Lines of words with tabs between them; `cert <path> <base64 of DER>` of the first certificate of a file,
- * `cert <path> pem:<base64 of PEM>` of a kubeconfig.
+ * `cert <path> pem:<base64 of PEM>` of a kubeconfig. Then the lines of the phases' own probes, each in a shell of its own.
  */
-export const HOST_HEALTH_SCRIPT = `set +eu
+export const hostHealthScript = (probes: readonly { text: string; args: readonly string[] }[] = []): string =>
+  `${LOOK}${probes.map(({ text, args }) => `(\nset -- ${args.map(quote).join(' ')}\n${text}\n) </dev/null 2>/dev/null\n`).join('')}echo end\n`;
+
+const LOOK = `set +eu
 export LC_ALL=C
 units=$1 certificates=$2 kubeconfigs=$3 member=$4 url=$5 data=$6
 shift 6
@@ -34,5 +38,4 @@ for path in $certificates $kubeconfigs; do [ ! -r "$path" ] || set -- "$@" "$pat
   /-----BEGIN CERT/ { inside = 1 }
   $1 == "client-certificate-data:" { gsub(/"/, "", $2); print "cert\t" FILENAME "\tpem:" $2; over = 1 }
 ' "$@"
-echo end
 `;

@@ -3,12 +3,20 @@ import type { Host } from '../../contracts/host.ts';
 import { kindOf } from '../resources/engine/resource-kinds.ts';
 import type { Resource } from '../resources/resource.ts';
 import { phaseOptions } from './options.ts';
-import type { Phase, PhaseContext, PhaseRun } from './phase.ts';
+import type { KeepsRunning, Phase, PhaseContext, PhaseRun } from './phase.ts';
 import { placementOf } from './placement.ts';
 
 /** True when the cluster's spec leaves the phase switched on. */
 export const isEnabled = (cluster: ClusterSpec, phase: Phase): boolean =>
   phase.enabled === undefined || phase.enabled(cluster, phaseOptions(cluster, phase));
+
+/** What a phase that is on keeps running. Throws SPEC_INVALID on wrong options. Pure. */
+export const keptRunning = (cluster: ClusterSpec, phase: Phase): KeepsRunning => {
+  const { keepsRunning = {} } = phase;
+  return typeof keepsRunning === 'function'
+    ? keepsRunning({ cluster, options: phaseOptions(cluster, phase) })
+    : keepsRunning;
+};
 
 /** True for a phase that builds something; others are planned by the operation kinds that name them. */
 export const builds = (phase: Phase): boolean => phase.onDemand !== true;

@@ -122,6 +122,25 @@ export interface CheckRun<Options> extends PhaseRun<Options> {
   heldBefore: boolean;
 }
 
+/** What goes on running when a phase is done. */
+export interface KeepsRunning {
+  /** systemd units on its hosts, without `.service`. */
+  units?: readonly string[];
+  /** Objects of kube-system as `<kind>/<name>` (Deployment, DaemonSet, APIService). */
+  objects?: readonly string[];
+}
+
+/** What the health check asks on the hosts of one phase, beside its units. */
+export interface HealthProbe {
+  /** Globs of certificates in PEM, whose ends it watches. */
+  certificates?: readonly string[];
+  /**
+   * sh that changes nothing, ends within a second or two, and prints lines with `say WORD...`: the first word is the kind of the row, for
+   * the check in `activities/health/checks/` that reads it.
+   */
+  script?: { text: string; args: readonly string[] };
+}
+
 export interface PhaseSpec<Schema extends z.ZodType> {
   name: string;
   title: string;
@@ -150,11 +169,10 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   timeouts: { applyMs: number; verifyMs: number };
   /** For the progress display only. Measured on the lab. */
   expectedMs: number;
-  /**
-   * What goes on running when it is done, for the health of the cluster: systemd units on its hosts, and objects of
-   * kube-system as `<kind>/<name>` (Deployment, DaemonSet, APIService).
-   */
-  keepsRunning?: { units?: readonly string[]; objects?: readonly string[] };
+  /** What goes on running when it is done, for the health of the cluster; a function where options decide. Pure. */
+  keepsRunning?: KeepsRunning | ((view: { cluster: ClusterSpec; options: z.output<Schema> }) => KeepsRunning);
+  /** What else the health check looks at on its hosts. Pure. */
+  healthProbe?(view: RequiresView<z.output<Schema>>): HealthProbe;
   /** Hosts of this role let the others in by their addresses: when a host is replaced, their tasks run again. */
   allowlistsPeers?: Role;
   /**

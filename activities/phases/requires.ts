@@ -4,7 +4,7 @@ import type { Host, Role } from '../../contracts/host.ts';
 import type { RequiredArtifact } from '../artifacts/artifact.ts';
 import type { Image } from '../artifacts/image.ts';
 import type { Founder } from '../kube/etcd-registry.ts';
-import { builds, isEnabled, isPlaced } from './desired.ts';
+import { builds, isEnabled, isPlaced, keptRunning } from './desired.ts';
 import { phaseOptions } from './options.ts';
 import type { Phase, PhaseHosts } from './phase.ts';
 import { placementOf } from './placement.ts';
@@ -224,7 +224,7 @@ export function requirementsOn(cluster: ClusterSpec, host: Host, phases: Iterabl
   for (const phase of phases) {
     const enabled = builds(phase) && isEnabled(cluster, phase);
     const requires = enabled ? phase.requires : builds(phase) && phase.requiresWhenOff;
-    const units = (enabled && phase.keepsRunning?.units) || [];
+    const units = (enabled && keptRunning(cluster, phase).units) || [];
     if (!requires && units.length === 0) continue;
     const all = requires ? requires({ cluster, host, options: phaseOptions(cluster, phase, host) }) : {};
     const ports = (all.ports ?? [])

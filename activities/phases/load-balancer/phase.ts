@@ -20,6 +20,7 @@ import { definePhase, type PhaseContext } from '../phase.ts';
 import { DRAIN_SECONDS, type Flavour } from './flavour.ts';
 import { handOver } from './hand-over.ts';
 import { haproxy } from './haproxy.ts';
+import { balancerProbe, balancerUnits } from './health.ts';
 import { balancerIssues } from './issues.ts';
 import { keepalivedConf } from './keepalived.ts';
 import { nginx } from './nginx.ts';
@@ -64,6 +65,8 @@ export default definePhase({
   joinsLast: true,
   timeouts: { applyMs: 10 * 60_000, verifyMs: 2 * 60_000 },
   expectedMs: 10_000,
+  keepsRunning: balancerUnits,
+  healthProbe: balancerProbe,
   options,
   guarded: [{ option: 'keepalived' }],
   specIssues: balancerIssues,

@@ -5,6 +5,7 @@ import { NODE_FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import { enabledProvidersOf } from '../capabilities.ts';
+import { keptRunning } from '../desired.ts';
 import { noteEndpointNames } from '../endpoint-names.ts';
 import { type CheckRun, definePhase } from '../phase.ts';
 
@@ -99,7 +100,7 @@ exit 1
 /** Last words of the kubelet and of what runs the pod network. */
 function journals({ cluster, phases, unitJournal }: CheckRun<unknown>): Promise<string[]> {
   const networks = enabledProvidersOf(cluster, podNetwork.name, [...phases.values()]);
-  const units = [...networks.flatMap(({ keepsRunning }) => keepsRunning?.units ?? []), 'kubelet'];
+  const units = [...networks.flatMap((phase) => keptRunning(cluster, phase).units ?? []), 'kubelet'];
   return Promise.all(units.map((unit) => unitJournal(`${unit}.service`, 8)));
 }
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { checkHealth } from '../../../activities/health/check-health.ts';
 import { CLUSTER_HEALTH_SCRIPT } from '../../../activities/health/cluster-script.ts';
-import { HOST_HEALTH_SCRIPT } from '../../../activities/health/host-script.ts';
+import { hostHealthScript } from '../../../activities/health/host-script.ts';
 import { FOREIGN } from '../../../activities/host/ownership.ts';
 import type { TaskDeps } from '../../../activities/tasks/run-task.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
@@ -33,7 +33,7 @@ let hosts: Map<string, FakeHost>;
 let opened: { name: string; fence: unknown }[];
 beforeEach(() => {
   opened = [];
-  hosts = new Map(names.map((name) => [name, new FakeHost(name).on(HOST_HEALTH_SCRIPT, HOST)]));
+  hosts = new Map(names.map((name) => [name, new FakeHost(name).on(hostHealthScript(), HOST)]));
 });
 const host = (name: string) => hosts.get(name)!;
 
@@ -90,7 +90,7 @@ describe('a health check', () => {
   it('a host that cannot be reached, or is another cluster’s, is a reason and not a failure', async () => {
     hosts.delete('w-1');
     host('cp-1').on(CLUSTER_HEALTH_SCRIPT, well());
-    host('cp-2').on(HOST_HEALTH_SCRIPT, { code: FOREIGN, stdout: 'foreign theirs 0123456789ab\n' });
+    host('cp-2').on(hostHealthScript(), { code: FOREIGN, stdout: 'foreign theirs 0123456789ab\n' });
     const { state, reasons, health } = await look();
     expect({ state, reasons }).toEqual({
       state: 'degraded',
@@ -105,7 +105,7 @@ describe('a health check', () => {
   it('is unknown where no control plane can be asked, and where there is no cluster yet', async () => {
     for (const name of ['cp-1', 'cp-2']) hosts.delete(name);
     expect(await look()).toMatchObject({ state: 'unknown' });
-    hosts = new Map(names.map((name) => [name, new FakeHost(name).on(HOST_HEALTH_SCRIPT, HOST)]));
+    hosts = new Map(names.map((name) => [name, new FakeHost(name).on(hostHealthScript(), HOST)]));
     for (const name of ['cp-1', 'cp-2']) host(name).on(CLUSTER_HEALTH_SCRIPT, 'absent\nend\n');
     expect(await look()).toMatchObject({ state: 'unknown', reasons: [] });
   });

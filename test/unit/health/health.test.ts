@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { CLUSTER_HEALTH_SCRIPT } from '../../../activities/health/cluster-script.ts';
-import { HOST_HEALTH_SCRIPT } from '../../../activities/health/host-script.ts';
+import { hostHealthScript } from '../../../activities/health/host-script.ts';
 import { healthOf } from '../../../activities/health/index.ts';
 import { type HealthView, type HostView, shortened, unquoted } from '../../../activities/health/view.ts';
 import { kubeletLimits } from '../../../activities/kube/eviction.ts';
@@ -371,6 +371,6 @@ test('an etcd without a majority comes first, also where no control plane answer
   expect((await seen({ view: { hosts: well, rows: null } })).state).toBe('unknown');
 });
 
-test.each([CLUSTER_HEALTH_SCRIPT, HOST_HEALTH_SCRIPT])('scripts are sound shell', (input) => {
+test.each([CLUSTER_HEALTH_SCRIPT, hostHealthScript()])('scripts are sound shell', (input) => {
   execFileSync('sh', ['-n'], { input });
 });
