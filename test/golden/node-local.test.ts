@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { testIntervalMs } from '../../activities/phases/node-local/haproxy.ts';
 import nodeLocal from '../../activities/phases/node-local/phase.ts';
+import { testIntervalMs } from '../../activities/phases/node-local/test-interval.ts';
 import { expectGolden } from './golden.ts';
 
 const hosts = [

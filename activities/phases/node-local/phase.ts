@@ -7,6 +7,7 @@ import * as identities from '../../kube/identities.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { API_SERVER_PORT, KUBERNETES_DIR } from '../../kube/paths.ts';
 import { directServers } from '../../kube/proxy.ts';
+import { apiServerProxy } from '../../render/haproxy.ts';
 import { daemonUnit } from '../../render/unit.ts';
 import { digestOfParts } from '../../resources/digest.ts';
 import { directory } from '../../resources/directory.ts';
@@ -17,7 +18,7 @@ import { service } from '../../resources/service.ts';
 import { user } from '../../resources/user.ts';
 import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
 import { definePhase, type PhaseContext, type PhaseRun } from '../phase.ts';
-import { proxyConfig } from './haproxy.ts';
+import { testIntervalMs } from './test-interval.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** The API server itself has 6443 on control planes. */
@@ -124,18 +125,26 @@ function hostIssues({ spec }: ClusterSpec): FieldIssue[] {
   return [{ path: 'spec.controlPlane.endpoint.host', message }];
 }
 
-const configOf = ({ cluster, host }: PhaseContext<unknown>, digest: string): string =>
-  proxyConfig({
-    port: portOf(cluster),
-    servers: hostsWithRole(cluster, 'control-plane').map((each) => ({
+/** An API server of the same host is preferred: the others stand in for it. */
+function configOf({ cluster, host }: PhaseContext<unknown>, digest: string): string {
+  const servers = hostsWithRole(cluster, 'control-plane');
+  const hasOwn = servers.some(({ name }) => name === host.name);
+  const intervalMs = testIntervalMs(kubeHosts(cluster).length);
+  return apiServerProxy({
+    ...{ bind: LOOPBACK, port: portOf(cluster), maxConnections: 1000, keepConnectionsSeconds: 300 },
+    servers: servers.map((each) => ({
       name: each.name,
       address: internalAddress(each),
-      isLocal: each.name === host.name,
+      standsIn: hasOwn && each.name !== host.name,
     })),
     serverPort: API_SERVER_PORT,
-    nodes: kubeHosts(cluster).length,
-    ...{ ca: CA, client: CLIENT, socket: SOCKET, digest },
+    test: {
+      ...{ ca: CA, client: CLIENT, timeoutMs: 700, intervalMs, againMs: Math.ceil(intervalMs / 2) },
+      ...{ failures: 2, successes: 2 },
+    },
+    ...{ statusSocket: SOCKET, digest },
   });
+}
 
 function unit(port: number): string {
   return daemonUnit({
@@ -178,7 +187,7 @@ async function stopDistributionUnit({ changes, facts, host, remote }: PhaseRun<u
 /** `<socket> <digest> <wait-url> <url> <ca> <client>`: the configuration is loaded, then an API server answers through it. */
 const CHECK = `
 deadline=$(($(date +%s) + 20))
-until loaded=$(${CURL} -s -m 2 --unix-socket "$1" http://localhost/ 2>&1) && [ "$loaded" = "$2" ]; do
+until loaded=$(${CURL} -s -m 2 --unix-socket "$1" http://localhost/config 2>&1) && [ "$loaded" = "$2" ]; do
   if [ "$(date +%s)" -ge "$deadline" ]; then
     echo "the proxy has not loaded its configuration: at $1 it answers '$loaded', not $2" >&2
     exit 1
