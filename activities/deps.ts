@@ -7,6 +7,7 @@ import {
   createCredentialResolver,
   type HostLogger,
   openProxyLogin,
+  openRegistryLogin,
 } from './host/credentials.ts';
 import { createSshPool } from './host/pool.ts';
 import type { ActivityDeps } from './index.ts';
@@ -60,6 +61,7 @@ export async function createActivityDeps(
     proxy: (cluster, onSecret) =>
       proxyUrls(cluster, (use) => openProxyLogin(logins, cluster.metadata.name, use), onSecret),
     clientCertificate: (cluster, use) => openClientCertificate(logins, cluster, use),
+    registryLogin: (cluster, use) => openRegistryLogin(logins, cluster, use),
     clusterState: store.clusterState,
     purgeSecrets: (cluster, what) => purgeSecrets(store, cluster, what),
     deleteHostKey: (cluster, host) => store.hostKeys.remove(cluster, host),

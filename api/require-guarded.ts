@@ -65,7 +65,11 @@ function optionChanges(phases: readonly Phase[], spec: ClusterSpec, base: Cluste
     paths.push(...changed(`spec.hosts[${index}].phases`, guarded(before?.phases), guarded(host.phases)));
   });
   // Also in a new cluster: it sees what hosts ask for, and our worker connects to it.
-  if (canonicalJson(base?.spec.proxy ?? null) !== canonicalJson(spec.spec.proxy ?? null)) paths.push('spec.proxy');
+  // A mirror decides which images all nodes run.
+  for (const field of ['proxy', 'registries'] as const) {
+    if (canonicalJson(base?.spec[field] ?? null) !== canonicalJson(spec.spec[field] ?? null))
+      paths.push(`spec.${field}`);
+  }
   // A new cluster is what its first spec makes it; where its programs come from, and whom its nodes obey, then changes no more.
   if (base && base.spec.artifacts.mirror !== spec.spec.artifacts.mirror) paths.push('spec.artifacts.mirror');
   if (base && canonicalJson(endpointOf(base)) !== canonicalJson(endpointOf(spec))) {

@@ -201,7 +201,7 @@ export const phaseInfo = z.object({
 
 export const listedCredential = credentialScope.extend({
   name: text,
-  kind: z.enum(['key', 'password', 'proxy', 'client-certificate']),
+  kind: z.enum(['key', 'password', 'proxy', 'registry-login', 'client-certificate']),
   createdAt: time,
   updatedAt: time,
 });

@@ -17,6 +17,7 @@ import {
   version,
 } from './primitives.ts';
 import { proxySettings } from './proxy.ts';
+import { registrySettings } from './registries.ts';
 
 const OPTION_MESSAGE = 'may have letters, digits, spaces and _.,:=/@%+~*?^<()[]{}- only';
 
@@ -68,6 +69,12 @@ export const clusterShape = z.strictObject({
       .optional()
       .describe(
         'Proxy for packages, upstream images and release files. Only admins may set it. Traffic within the cluster bypasses it',
+      ),
+    // Without a default: specs of before keep their digests.
+    registries: registrySettings
+      .optional()
+      .describe(
+        'How nodes reach registries of others: mirrors, logins, authorities. Only admins may set it. The registry of the cluster needs no entry',
       ),
     policy: z
       .strictObject({

@@ -5,6 +5,7 @@ import type { CredentialScope, CredentialValue } from './credential.ts';
 import type { CredentialRef, SshTarget } from './host.ts';
 import { address, cidrContains, dnsLabel, ipv4, port } from './primitives.ts';
 import { proxyPlace } from './proxy.ts';
+import { type Registry, serverOf } from './registries.ts';
 
 /** One use of a credential: what is opened with it, and where. Two logins with equal uses need one approval. */
 export interface CredentialUse {
@@ -59,13 +60,34 @@ export function clientCertificateUses({ credential, places }: ClientCertificateU
   }));
 }
 
+/** The use of the login of a registry: at its server alone. Its address is the name that image references have. */
+export function registryLoginUse(registry: Registry): CredentialUse | null {
+  if (!registry.credential) return null;
+  const { host: address, port } = registryPlace(registry);
+  return { credential: registry.credential, address, port, user: '', via: null, hostKey: null };
+}
+
+/** The use of the client certificate of a registry. */
+export function registryCertificateUse(registry: Registry): ClientCertificateUse | null {
+  return registry.clientCertificate
+    ? { credential: registry.clientCertificate, places: [registryPlace(registry)] }
+    : null;
+}
+
+/** As scopes of credentials name it: docker.io is known by that name, not by that of its server. */
+const registryPlace = (registry: Registry) => ({
+  host: registry.host.split(':')[0]!,
+  port: serverOf(registry).port,
+});
+
 /** What a credential is used for; each takes its own kinds of stored credentials. */
-export type CredentialPurpose = 'login' | 'proxy' | 'client-certificate';
+export type CredentialPurpose = 'login' | 'proxy' | 'registry-login' | 'client-certificate';
 
 /** The kinds of stored credentials that a purpose takes. */
 export const KINDS_OF_PURPOSE: Readonly<Record<CredentialPurpose, readonly CredentialValue['kind'][]>> = {
   login: ['key', 'password'],
   proxy: ['proxy'],
+  'registry-login': ['registry-login'],
   'client-certificate': ['client-certificate'],
 };
 
@@ -78,7 +100,7 @@ export interface NamedCredentialUse {
 
 /**
  * Every use of a credential in a spec, with the place that names it. Each host has one, and one more for its jump host;
- * a proxy has one per address. Those of options of phases: `phaseCredentialUses`.
+ * a proxy has one per address, a registry one. Those of options of phases: `phaseCredentialUses`.
  */
 export function credentialUses(cluster: ClusterSpec): NamedCredentialUse[] {
   const proxy = proxyUses(cluster).map((use) => ({
@@ -94,7 +116,19 @@ export function credentialUses(cluster: ClusterSpec): NamedCredentialUse[] {
     if (target.jump) uses.push({ path: `${jumpPath}.credential`, use: credentialUse(target.jump), purpose });
     return uses;
   });
-  return [...logins, ...proxy];
+  const registries = (cluster.spec.registries ?? []).flatMap((registry, index): NamedCredentialUse[] => {
+    const login = registryLoginUse(registry);
+    const certificate = registryCertificateUse(registry);
+    const path = `spec.registries[${index}]`;
+    return [
+      ...(login ? [{ path: `${path}.credential`, use: login, purpose: 'registry-login' as const }] : []),
+      ...(certificate ? clientCertificateUses(certificate) : []).map((use) => ({
+        ...{ path: `${path}.clientCertificate`, use },
+        purpose: 'client-certificate' as const,
+      })),
+    ];
+  });
+  return [...logins, ...proxy, ...registries];
 }
 
 /** True when one of the patterns (a name, or a prefix and `*`) is the cluster's. */

@@ -38,7 +38,7 @@ const scopeShape = {
 export const credentialScope = z.strictObject(scopeShape);
 export type CredentialScope = z.infer<typeof credentialScope>;
 
-/** What PUT /credentials/{name} takes: how to log in to hosts or to a proxy, or a client certificate for a server of others, and where. Stored encrypted; the secret is never given back. */
+/** What PUT /credentials/{name} takes: how to log in to hosts, to a proxy or to a registry, or a client certificate for a server of others, and where. Stored encrypted; the secret is never given back. */
 export const credentialValue = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('key'),
@@ -70,6 +70,23 @@ export const credentialValue = z.discriminatedUnion('kind', [
       .max(256)
       .regex(/^[^:\p{Cc}]+$/u, 'must have no colon and no control characters'),
     password: z.string().min(1).max(1024),
+    ...scopeShape,
+  }),
+  // A kind of its own, too: registries get it, so no login of a machine may be sent to one.
+  z.strictObject({
+    kind: z.literal('registry-login'),
+    user: z
+      .string()
+      .min(1)
+      .max(256)
+      .regex(/^[^:\p{Cc}]+$/u, 'must have no colon and no control characters'),
+    password: z
+      .string()
+      .min(1)
+      // Tokens of cloud registries have up to some 3 KiB.
+      .max(8192)
+      .regex(/^\P{Cc}+$/u, 'must have no control characters')
+      .describe('Password, or an access token: the registry says which user goes with it'),
     ...scopeShape,
   }),
   z.strictObject({

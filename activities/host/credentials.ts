@@ -21,6 +21,14 @@ export interface ProxyLogin {
   password: string;
 }
 
+/** A login to a registry of images. Never used for hosts. */
+export interface RegistryLogin {
+  kind: 'registry-login';
+  user: string;
+  /** Or an access token. */
+  password: string;
+}
+
 /** A secret, and the addresses that it may go to; undefined: any. A name is then compared with what it resolves to. */
 export type OpenedCredential = Credential & { addresses?: readonly string[] | undefined };
 
@@ -34,7 +42,9 @@ export interface CredentialResolver {
 export interface CredentialResolverDeps {
   /** A stored credential with its scope, null when there is none by that name. */
   named?:
-    | ((name: string) => Promise<((Credential | ProxyLogin | ClientCertificate) & CredentialScope) | null>)
+    | ((
+        name: string,
+      ) => Promise<((Credential | ProxyLogin | RegistryLogin | ClientCertificate) & CredentialScope) | null>)
     | undefined;
   /** An admin of all clusters approved this use. Default: no. */
   approved?: ((cluster: string, use: CredentialUse) => Promise<boolean>) | undefined;
@@ -63,6 +73,8 @@ export function createCredentialResolver(deps: CredentialResolverDeps): Credenti
   const named = async (cluster: string, use: CredentialUse, name: string) => {
     const found = await storedCredential(deps, cluster, use, name);
     if (found.kind === 'proxy') throw refusedCredential(logger, cluster, use, name, 'it is a login to a proxy');
+    if (found.kind === 'registry-login')
+      throw refusedCredential(logger, cluster, use, name, 'it is a login to a registry');
     if (found.kind === 'client-certificate')
       throw refusedCredential(logger, cluster, use, name, 'it is a client certificate');
     return found;
@@ -118,6 +130,23 @@ export async function openProxyLogin(
   // Hosts resolve the proxy's name, each for itself: only the name as it stands can be compared.
   if (addressVerdict({ addresses }, use) !== 'allowed') {
     throw refusedCredential(deps.logger, cluster, use, name, 'its addresses do not list the name of the proxy');
+  }
+  return found;
+}
+
+/** The login to a registry for this use by this cluster. Throws SSH_CREDENTIAL_UNUSABLE, as for logins to hosts. */
+export async function openRegistryLogin(
+  deps: CredentialResolverDeps,
+  cluster: string,
+  use: CredentialUse,
+): Promise<RegistryLogin> {
+  const name = 'name' in use.credential ? use.credential.name : '';
+  const { clusters: _clusters, addresses, ...found } = await storedCredential(deps, cluster, use, name);
+  if (found.kind !== 'registry-login')
+    throw refusedCredential(deps.logger, cluster, use, name, 'it is no login to a registry');
+  // Hosts resolve the name of the registry, each for itself: only the name as it stands can be compared.
+  if (addressVerdict({ addresses }, use) !== 'allowed') {
+    throw refusedCredential(deps.logger, cluster, use, name, 'its addresses do not list the name of the registry');
   }
   return found;
 }
@@ -192,7 +221,7 @@ async function fromAgent(socket: string): Promise<Credential> {
  * The credential with its key in a form that the SSH client reads, when that can be done with its passphrase. `label` is
  * for messages. Throws SSH_CREDENTIAL_UNUSABLE.
  */
-export function checkedCredential<C extends Credential | ProxyLogin>(credential: C, label: string): C {
+export function checkedCredential<C extends Credential | ProxyLogin | RegistryLogin>(credential: C, label: string): C {
   if (credential.kind !== 'key') return credential;
   try {
     return { ...credential, privateKey: readPrivateKey(credential.privateKey, credential.passphrase) };

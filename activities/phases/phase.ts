@@ -6,6 +6,7 @@ import type { Host, Role } from '../../contracts/host.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
 import type { Change, TaskInput, Turn } from '../../contracts/operation.ts';
 import type { Need } from '../../contracts/plan.ts';
+import type { Registry } from '../../contracts/registries.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
 import type { HostFacts, RemoteHost } from '../host/types.ts';
 import type { ProxyUrls } from '../kube/proxy.ts';
@@ -35,6 +36,12 @@ export interface OpenedCertificate {
   privateKey: SecretText;
   /** Authorities of the server. */
   ca: string;
+}
+
+/** A login to a registry of others. */
+export interface OpenedRegistryLogin {
+  /** `user:password` in base64, as HTTP and the configurations of all runtimes have it. */
+  basic: SecretText;
 }
 
 /** What a phase's functions are given. Data only. */
@@ -70,6 +77,8 @@ export interface PhaseContext<Options> {
    * CLIENT_CERTIFICATE_UNUSABLE when it has expired.
    */
   clientCertificate: (use: ClientCertificateUse) => Promise<OpenedCertificate>;
+  /** Opens the stored login of a registry of the spec; null where it names none. Throws SSH_CREDENTIAL_UNUSABLE. */
+  registryLogin: (registry: Registry) => Promise<OpenedRegistryLogin | null>;
   /** Of cluster-wide phases: hosts in quarantine, which nothing may wait for. */
   quarantined: readonly string[];
   /** Of cluster-wide phases: the hosts that the operation is about; null = all that are in. */

@@ -9,6 +9,7 @@ import type { TaskInput, TaskResult } from '../../contracts/operation.ts';
 import type { ClusterStateStore } from '../../store/cluster-state.ts';
 import type { ArtifactSource } from '../artifacts/source.ts';
 import type { ClientCertificate } from '../host/client-certificate.ts';
+import type { RegistryLogin } from '../host/credentials.ts';
 import { fenceToken } from '../host/fence.ts';
 import { KnownSecrets } from '../host/known-secrets.ts';
 import { scriptOnOwn } from '../host/ownership.ts';
@@ -29,6 +30,7 @@ import { applyPhase, NO_REMOTE } from './apply-phase.ts';
 import { checkStateOf, recordChanged } from './check-answers.ts';
 import { openControlPlane, planesInTurn, scopeFor } from './control-plane.ts';
 import { openedCertificate } from './opened-certificate.ts';
+import { openedLogin } from './opened-login.ts';
 import { type AttemptRef, type TaskJournal, TaskRecorder } from './recorder.ts';
 import { rootCause } from './root-cause.ts';
 import { stoppable, type TaskStop } from './task-stop.ts';
@@ -43,6 +45,8 @@ export interface TaskDeps {
   artifacts(cluster: ClusterSpec, proxy: ProxyUrls | null): ArtifactSource;
   /** A stored client certificate, for one use. Throws SSH_CREDENTIAL_UNUSABLE, CLIENT_CERTIFICATE_UNUSABLE. */
   clientCertificate?(cluster: string, use: CredentialUse): Promise<ClientCertificate>;
+  /** The stored login to a registry, for one use. Throws SSH_CREDENTIAL_UNUSABLE. */
+  registryLogin?(cluster: string, use: CredentialUse): Promise<RegistryLogin>;
   /** The proxies of the cluster's spec; their login goes to `onSecret`. Throws SSH_CREDENTIAL_UNUSABLE. */
   proxy?(cluster: ClusterSpec, onSecret: (value: string) => void): Promise<ProxyUrls | null>;
   clusterState: ClusterStateStore;
@@ -181,6 +185,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       artifacts: deps.artifacts(cluster, proxy),
       proxy,
       clientCertificate: (use) => openedCertificate(deps, input.cluster, use, secrets),
+      registryLogin: (registry) => openedLogin(deps, input.cluster, registry, secrets),
       quarantined,
       targetHosts: input.focus ?? null,
       clusterState,

@@ -33,6 +33,8 @@ export interface Sample {
   policy?: object | undefined;
   /** spec.proxy; a login in it is `ann` with the password `p@ss word`. */
   proxy?: object | undefined;
+  /** spec.registries; every login in it is `ann` with the password `p@ss word`. */
+  registries?: readonly object[] | undefined;
   /** False: no mirror, so official release files and upstream images. */
   mirror?: boolean | undefined;
 }
@@ -62,6 +64,7 @@ export function sampleCluster(sample: Sample = {}): ClusterSpec {
       policy: sample.policy ?? {},
       ...(sample.endpoint === undefined ? {} : { controlPlane: { endpoint: sample.endpoint } }),
       ...(sample.proxy === undefined ? {} : { proxy: sample.proxy }),
+      ...(sample.registries === undefined ? {} : { registries: sample.registries }),
       phases: sample.phases ?? {},
     },
   });
@@ -168,6 +171,8 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
       privateKey: secretText(`key ${name}\n`),
       ca: `ca ${name}\n`,
     }),
+    registryLogin: async ({ credential }) =>
+      credential ? { basic: secretText(Buffer.from('ann:p@ss word').toString('base64')) } : null,
     quarantined: [],
     targetHosts: null,
     clusterState: { get: async () => null, set: async () => {}, list: async () => new Map() },

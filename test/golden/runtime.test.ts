@@ -2,6 +2,8 @@ import { test } from 'vitest';
 import runtime from '../../activities/phases/runtime/phase.ts';
 import { expectGolden, type GoldenCase } from './golden.ts';
 
+const AUTHORITY = '-----BEGIN CERTIFICATE-----\nFAKE\n-----END CERTIFICATE-----\n';
+
 const twoTimeServers = [
   { name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'etcd', 'time-server'] },
   { name: 'worker-1', address: '10.20.0.12', roles: ['worker', 'time-server'] },
@@ -23,6 +25,17 @@ test.each<GoldenCase>([
       noProxy: ['*.corp.example.com', '198.51.100.0/24'],
       credential: { name: 'corp' },
     },
+  },
+  {
+    name: 'registries',
+    host: 'worker-1',
+    registries: [
+      { host: 'docker.io', mirrors: ['https://mirror.example.com:5000', 'https://harbor.example.com/hub'] },
+      { host: 'mirror.example.com:5000', ca: AUTHORITY },
+      { host: 'private.example.com', credential: { name: 'private' } },
+      { host: 'harbor.example.com', credential: { name: 'harbor' }, clientCertificate: { name: 'harbor-client' } },
+      { host: 'plain.example.com:8080', plainHttp: true },
+    ],
   },
   { name: 'no-registry', mirror: false, hosts: twoTimeServers },
   {

@@ -13,6 +13,8 @@ export interface ContainerdConfig {
   restrictOomScoreAdj: boolean;
   /** Path of the base OCI spec of containers, when there is one. */
   baseRuntimeSpec?: string | undefined;
+  /** Logins to registries, by their servers; they make the file secret. */
+  logins?: TomlTable | undefined;
   /** Merged over all of it, table by table. */
   overrides: Readonly<Record<string, unknown>>;
 }
@@ -26,7 +28,7 @@ export function containerdConfig(config: ContainerdConfig): string {
         plugins: {
           'io.containerd.cri.v1.images': {
             pinned_images: { sandbox: config.sandboxImage },
-            registry: { config_path: CONTAINERD_CERTS_D },
+            registry: { config_path: CONTAINERD_CERTS_D, configs: config.logins },
           },
           'io.containerd.cri.v1.runtime': {
             restrict_oom_score_adj: config.restrictOomScoreAdj || undefined,

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import { z } from 'zod';
-import { hostsWithRole } from '../../../contracts/cluster.ts';
+import { type ClusterSpec, hostsWithRole } from '../../../contracts/cluster.ts';
 import { version } from '../../../contracts/primitives.ts';
 import type { RequiredArtifact } from '../../artifacts/artifact.ts';
 import { HOST_PATH } from '../../host/host-path.ts';
@@ -16,6 +16,7 @@ import {
   REGISTRY_ENDPOINT,
 } from '../../kube/paths.ts';
 import { proxyEnvironment } from '../../kube/proxy.ts';
+import { registriesOf, registryIssues, withLogins } from '../../kube/registries.ts';
 import { registryClientLeaf } from '../../kube/registry-client.ts';
 import { daemonUnit } from '../../render/unit.ts';
 import { directory } from '../../resources/directory.ts';
@@ -36,6 +37,7 @@ import {
   registryHosts,
 } from './config.ts';
 import { PODS_TEARDOWN } from './teardown-script.ts';
+import { loginsOf, upstreamFiles } from './upstreams.ts';
 
 const options = z.strictObject({
   version: version.default(CONTAINERD.version),
@@ -103,23 +105,31 @@ export default definePhase({
     ...[...FILLED, CONTAINERD_DIR, CNI_DIR, CNI_CONF_DIR].map((path) => ({ path })),
     ...containerdFolders(containerd),
   ],
+  specIssues: ({ cluster, options }) => [...registryIssues(cluster), ...loginIssues(cluster, options)],
   // Containers without confinement, other registries, a streaming server: all of it is in there.
   guarded: [{ option: 'containerd' }],
   resources: async (context) => {
     const { options } = context;
-    const files = await registryAccess(context);
-    const config = containerdConfig({
-      sandboxImage: await imageRef(context, PAUSE),
-      systemdCgroup: options.config.systemdCgroup,
-      restrictOomScoreAdj: options.config.restrictOomScoreAdj,
-      overrides: options.containerd,
+    const upstreams = await registriesOf(context);
+    const files = [...(await registryAccess(context)), ...upstreamFiles(upstreams)];
+    const logins = loginsOf(upstreams);
+    const sandboxImage = await imageRef(context, PAUSE);
+    const config = await withLogins(context.pki, upstreams, (salt) => {
+      const text = containerdConfig({
+        sandboxImage,
+        systemdCgroup: options.config.systemdCgroup,
+        restrictOomScoreAdj: options.config.restrictOomScoreAdj,
+        logins,
+        overrides: options.containerd,
+      });
+      return logins ? `# ${salt}\n${text}` : text;
     });
     return [
       ...(await installAll(context, artifacts(options))),
       directory(CNI_CONF_DIR),
       directory(CONTAINERD_CERTS_D),
       ...files,
-      file(CONTAINERD_CONFIG, config),
+      file(CONTAINERD_CONFIG, config, logins ? { mode: 0o600 } : {}),
       await proxyEnvironment(context, {
         path: CONTAINERD_PROXY_ENV,
         endpoint: context.offer(controlPlaneEndpoint).host,
@@ -145,6 +155,22 @@ export default definePhase({
       );
   },
 });
+
+/** containerd 2.4 reads no logins from its configuration any more (RELEASES.md of containerd 2.3). */
+function loginIssues({ spec }: ClusterSpec, { version }: Options) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major < 2 || (major === 2 && minor < 4)) return [];
+  return (spec.registries ?? []).flatMap(({ credential }, index) =>
+    credential
+      ? [
+          {
+            path: `spec.registries[${index}].credential`,
+            message: `containerd ${version} (spec.phases.runtime.version) takes no logins from its configuration: up to 2.3 does, or use imagePullSecrets`,
+          },
+        ]
+      : [],
+  );
+}
 
 /** Images, layers, and what the plugins remember of every pod. */
 const FILLED = ['/var/lib/containerd', '/run/containerd', '/run/nri', '/opt/containerd', '/var/lib/cni'];
