@@ -10,7 +10,7 @@ export const haproxy: Flavour = {
   program: '/usr/sbin/haproxy',
   configFile: '/etc/haproxy/haproxy.cfg',
   check: ['haproxy', '-c', '-q', '-f', CANDIDATE],
-  render: ({ family: _, ...balancing }) =>
+  render: (balancing) =>
     apiServerProxy({
       ...balancing,
       bind: '0.0.0.0',
