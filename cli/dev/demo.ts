@@ -1,18 +1,17 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { ArtifactResolver } from '../../activities/artifacts/mirror-artifacts.ts';
-import { KUBERNETES } from '../../activities/kube/artifacts.ts';
 import { imageRef } from '../../activities/kube/images.ts';
 import { BUSYBOX } from '../../activities/phases/verify/public.ts';
 import { clusterSpec } from '../../contracts/cluster.ts';
 import { labDown, labUp } from '../../lab/lab.ts';
-import { ensureMirror } from '../../lab/mirror/mirror.ts';
 import { resolveTemporalBinary } from '../../worker/temporal-server/resolve.ts';
 import { ApiClient } from './api-client.ts';
+import { mirrorKubectl } from './mirror-kubectl.ts';
 import { demoRootOf } from './paths.ts';
 import { healthLines, ProgressDisplay } from './progress.ts';
 import { ensureService, stopService } from './services.ts';
@@ -86,7 +85,7 @@ async function up(options: DemoOptions): Promise<void> {
   writeFileSync(kubeconfig, await api.request<string>('GET', `/clusters/${name}/kubeconfig`), { mode: 0o600 });
   say(`built in ${(durationMs / 1000).toFixed(1)} s`);
   for (const line of healthLines(status.health)) say(line);
-  const kubectl = await kubectlPath();
+  const kubectl = await mirrorKubectl(folder);
   const { stdout: nodes } = await promisify(execFile)(kubectl, [
     '--kubeconfig',
     kubeconfig,
@@ -176,17 +175,6 @@ async function smokeImage(spec: unknown): Promise<string> {
   const cluster = clusterSpec.parse(spec);
   const artifacts = new ArtifactResolver().sourceFor(cluster);
   return imageRef({ cluster, artifacts, facts: { arch } }, BUSYBOX);
-}
-
-/** kubectl of the mirror, where it can be run: the demo needs none installed. */
-async function kubectlPath(): Promise<string> {
-  const { root } = await ensureMirror({ onProgress: () => undefined });
-  const { kubectl } = KUBERNETES;
-  const { mirrorPath } = kubectl.file(kubectl.version, arch);
-  const path = join(folder, 'kubectl');
-  copyFileSync(join(root, mirrorPath), path);
-  chmodSync(path, 0o755);
-  return path;
 }
 
 const program = new Command('demo')

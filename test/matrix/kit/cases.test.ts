@@ -1,0 +1,51 @@
+import { afterAll, describe, it } from 'vitest';
+import { loadCases } from './load.ts';
+import { type MatrixResult, writeResult } from './results.ts';
+import { CaseRun, stepsOf } from './steps.ts';
+
+/**
+ * The cases of ../cases/, one after the other: each on hosts of its own, a test for each step. KUBEWRIGHT_MATRIX_CASES names some of
+ * them, with commas between; without it all run. `npm run matrix` sets it.
+ */
+const chosen = process.env['KUBEWRIGHT_MATRIX_CASES']?.split(',');
+const cases = (await loadCases()).filter(({ name }) => chosen?.includes(name) ?? true);
+
+/** Bound on a hang, ms. */
+const STEP_MS = 15 * 60_000;
+
+const seconds = (since: number): number => Math.round((Date.now() - since) / 100) / 10;
+
+describe.each(cases)('$name: $title', (each) => {
+  const run = new CaseRun(each);
+  const began = Date.now();
+  const results: MatrixResult['steps'] = [];
+  let blocked = false;
+
+  for (const step of stepsOf(each)) {
+    it(step.title, { timeout: step.timeoutMs ?? STEP_MS }, async (context) => {
+      if (step.last ? !run.hasHosts : blocked || run.refused) {
+        results.push({ title: step.title, state: 'skipped', seconds: 0 });
+        return context.skip();
+      }
+      const since = Date.now();
+      try {
+        await step.run(run);
+        results.push({ title: step.title, state: 'passed', seconds: seconds(since) });
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        results.push({ title: step.title, state: 'failed', seconds: seconds(since), error: message });
+        blocked ||= step.needed === true;
+        throw error;
+      }
+    });
+  }
+
+  afterAll(async () => {
+    const failed = results.find(({ state }) => state === 'failed');
+    const error = failed ? `${failed.title}: ${failed.error}` : null;
+    const state = failed ? 'failed' : results.length > 0 ? 'passed' : 'skipped';
+    const { name, title } = each;
+    writeResult({ name, title, state, refused: run.refused, seconds: seconds(began), steps: results, error });
+    await run.end(failed !== undefined);
+  });
+});

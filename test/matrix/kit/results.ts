@@ -1,0 +1,26 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const state = z.enum(['passed', 'failed', 'skipped']);
+
+/** What came of a case, as `--json` prints it. */
+export const matrixResult = z.object({
+  name: z.string(),
+  title: z.string(),
+  state: state.describe('`skipped`: it did not run'),
+  /** True: passed, and the product refused the build with the expected code, for the machine lacks something. */
+  refused: z.boolean(),
+  seconds: z.number(),
+  steps: z.array(z.object({ title: z.string(), state, seconds: z.number(), error: z.string().optional() })),
+  error: z.string().nullable().describe('The first step that failed, and why'),
+});
+export type MatrixResult = z.infer<typeof matrixResult>;
+
+/** Writes the result into the folder of KUBEWRIGHT_MATRIX_RESULTS, where `npm run matrix` reads it. */
+export function writeResult(result: MatrixResult): void {
+  const folder = process.env['KUBEWRIGHT_MATRIX_RESULTS'];
+  if (folder === undefined) return;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${result.name}.json`), JSON.stringify(result));
+}

@@ -1,0 +1,152 @@
+import { clusterSpec } from '../../../contracts/cluster.ts';
+import type { ClusterSpecInput } from '../../../lab/types.ts';
+import { type Bench, freshBench } from '../../e2e/support.ts';
+import { differences } from '../../support/host-snapshot.ts';
+import type { MatrixCase } from './case.ts';
+import { STANDARD_CHECKS } from './checks.ts';
+import { labNameOf, specOf } from './draft.ts';
+import { createKit, type MatrixKit, until } from './kit.ts';
+import type { NamedCase } from './load.ts';
+import { build, buildsWithoutChange, changesOf, operate, removeCluster, troubleOf } from './operations.ts';
+import { MATRIX_SNAPSHOT } from './snapshot.ts';
+
+/** The mirror may have to build what a case needs on demand, on a busy machine. */
+const MIRROR_MS = 45 * 60_000;
+
+/** One step of a case. Throws an Error that says what differs. */
+export interface MatrixStep {
+  title: string;
+  /** When it fails, those behind it but the last ones are skipped. */
+  needed?: true;
+  /** Takes away what the case made: it runs also after a needed step that failed. */
+  last?: true;
+  /** Default: that of the tier. */
+  timeoutMs?: number;
+  run(run: CaseRun): Promise<void>;
+}
+
+/** The state of a case while its steps run. */
+export class CaseRun {
+  readonly each: NamedCase;
+  /** The build was refused, as the case expects on this machine: what is left is to take everything away. */
+  refused = false;
+  #bench: Bench | undefined;
+  #kit: MatrixKit | undefined;
+  readonly #before = new Map<string, string>();
+
+  constructor(each: NamedCase) {
+    this.each = each;
+  }
+
+  get kit(): MatrixKit {
+    if (!this.#kit) throw new Error('the hosts of the case are not up');
+    return this.#kit;
+  }
+
+  get hasHosts(): boolean {
+    return this.#bench !== undefined;
+  }
+
+  async begin(): Promise<void> {
+    const { each } = this;
+    const bench = await freshBench(labNameOf(each.name), each.hosts, { with: each.with ?? [] });
+    this.#bench = bench;
+    this.#kit = await createKit(bench, specOf(each, bench.lab.spec));
+    await each.prepareHosts?.(this.kit);
+    for (const { name } of bench.lab.hosts) this.#before.set(name, await this.kit.onHost(name, MATRIX_SNAPSHOT));
+  }
+
+  send(document: ClusterSpecInput): void {
+    this.kit.document = document;
+    this.kit.cluster = clusterSpec.parse(document);
+  }
+
+  /** Throws an Error with each line by which a host differs from what it was. `- before`, `+ after`. */
+  async expectAsBefore(hosts: readonly string[]): Promise<void> {
+    const found: string[] = [];
+    for (const host of hosts) {
+      await this.each.cleanUp?.(this.kit, host);
+      const after = await this.kit.onHost(host, MATRIX_SNAPSHOT);
+      found.push(...differences(this.#before.get(host) ?? '', after).map((line) => `${host}: ${line}`));
+    }
+    if (found.length > 0) throw new Error(`hosts differ from what they were:\n${found.join('\n')}`);
+  }
+
+  /** Also where `begin` failed half way; the lab of a failed case stays where KUBEWRIGHT_KEEP_LAB is set. */
+  async end(failed: boolean): Promise<void> {
+    if (failed && process.env['KUBEWRIGHT_KEEP_LAB']) return;
+    await this.#bench?.end();
+  }
+}
+
+/** The steps of a case, in their order. */
+export function stepsOf(each: MatrixCase): MatrixStep[] {
+  const verify = (suffix: string): MatrixStep[] =>
+    [...STANDARD_CHECKS, ...(each.checks ?? [])].map(({ title, run }) => ({
+      title: `${title}${suffix}`,
+      run: ({ kit }) => run(kit),
+    }));
+  return [
+    { title: 'hosts are up', needed: true, timeoutMs: MIRROR_MS, run: (run) => run.begin() },
+    { title: 'build', needed: true, run: firstBuild },
+    ...verify(''),
+    { title: 'build again: nothing changes', run: ({ kit }) => buildsWithoutChange(kit) },
+    { title: 'change one option and build', needed: true, run: changeAndBuild },
+    ...verify(' after the change'),
+    { title: 'build again after the change: nothing changes', run: ({ kit }) => buildsWithoutChange(kit) },
+    { title: 'remove a node', run: removeNode },
+    { title: 'tear down', last: true, run: ({ kit }) => removeCluster(kit) },
+    {
+      title: 'hosts are as they were',
+      last: true,
+      run: (run) => run.expectAsBefore(run.kit.bench.lab.hosts.map(({ name }) => name)),
+    },
+  ];
+}
+
+async function firstBuild(run: CaseRun): Promise<void> {
+  const { each, kit } = run;
+  if (await each.refusal?.here(kit)) return refusedBuild(run);
+  if (each.whileBuilding === undefined) return void (await build(kit));
+  await Promise.all([build(kit), meanwhile(kit, each.whileBuilding)]);
+}
+
+/** Runs what a user does beside a build, as soon as the API server answers. */
+async function meanwhile(kit: MatrixKit, work: (kit: MatrixKit) => Promise<void>): Promise<void> {
+  await until('an API server that answers', 600_000, async () => {
+    await kit.readKubeconfig();
+    await kit.kubectl(['get', '--raw', '/readyz', '--request-timeout=5s']);
+    return null;
+  });
+  await work(kit);
+}
+
+async function refusedBuild(run: CaseRun): Promise<void> {
+  const { code, names } = run.each.refusal!;
+  const status = await operate(run.kit, 'POST', '/clusters', run.kit.document);
+  const errors = status.tasks.flatMap(({ error }) => error ?? []);
+  const named = errors.some((error) => error.code === code && names.test(`${error.message}\n${error.evidence ?? ''}`));
+  if (status.state !== 'blocked' || !named)
+    throw new Error(`expected a blocked build with ${code} and ${names}:\n${troubleOf(status)}`);
+  run.refused = true;
+}
+
+async function changeAndBuild(run: CaseRun): Promise<void> {
+  const { kit, each } = run;
+  run.send(specOf(each, kit.bench.lab.spec, { changed: true }));
+  if ((await changesOf(kit, await build(kit))).length === 0) throw new Error('the changed option changes nothing');
+}
+
+/** One host leaves: the cluster goes on without it, and the host is as it was. */
+async function removeNode(run: CaseRun): Promise<void> {
+  const { kit, each } = run;
+  const { name } = kit.bench;
+  const host = each.removes ?? kit.cluster.spec.hosts.at(-1)!.name;
+  const status = await operate(kit, 'DELETE', `/clusters/${name}/hosts/${host}?confirm=${host}`);
+  if (status.state !== 'succeeded') throw new Error(troubleOf(status));
+  const document = structuredClone(kit.document);
+  document.spec.hosts = document.spec.hosts.filter((one) => one['name'] !== host);
+  run.send(document);
+  for (const check of STANDARD_CHECKS.slice(0, 2)) await check.run(kit);
+  await run.expectAsBefore([host]);
+}

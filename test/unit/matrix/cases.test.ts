@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { loadPhases } from '../../../activities/phases/phase-loader.ts';
+import { matrixEntries } from '../../../cli/dev/matrix-entries.ts';
+import { checkoutRoot } from '../../../cli/dev/paths.ts';
+import { clusterSpec } from '../../../contracts/cluster.ts';
+import { hostNames, labRoles } from '../../../lab/roles.ts';
+import { labNameOf, specOf } from '../../matrix/kit/draft.ts';
+import { loadCases } from '../../matrix/kit/load.ts';
+import { proposedSpec } from '../../support/matrix-spec.ts';
+import { testApi } from '../api/support.ts';
+
+const cases = await loadCases();
+const phases = await loadPhases();
+
+describe.each(cases)('$name', (each) => {
+  const proposed = proposedSpec(each);
+
+  it('is accepted, and again with its changed option', async () => {
+    const api = await testApi({ phases });
+    try {
+      for (const changed of [false, true]) {
+        const answer = await api.call('POST', '/clusters', { body: specOf(each, proposed, { changed }) });
+        expect(answer.status, answer.text).toBe(202);
+      }
+    } finally {
+      await api.close();
+    }
+  });
+
+  it('changes something, and leaves the proposed spec as it is', () => {
+    const before = structuredClone(proposed);
+    expect(specOf(each, proposed)).not.toEqual(specOf(each, proposed, { changed: true }));
+    expect(proposed).toEqual(before);
+  });
+
+  it('names phases that there are, and a host that may leave', () => {
+    const known = phases.map(({ name }) => name);
+    expect((each.with ?? []).filter((name) => !known.includes(name))).toEqual([]);
+    const { hosts } = clusterSpec.parse(specOf(each, proposed)).spec;
+    const leaves = each.removes ?? hosts.at(-1)!.name;
+    expect(hosts.map(({ name }) => name)).toContain(leaves);
+    expect(hosts.find(({ name }) => name === leaves)!.roles).not.toContain('control-plane');
+    expect(hostNames(labRoles(each.hosts)).length).toBeGreaterThan(1);
+  });
+});
+
+it('every case has a lab of its own', () => {
+  const names = cases.map(({ name }) => labNameOf(name));
+  expect(new Set(names).size).toBe(cases.length);
+  for (const name of names) expect(name).toMatch(/^[a-z][a-z0-9]{1,7}$/);
+});
+
+it('the list has the cases of the folder and the longer ones, as one JSON document', async () => {
+  const command = ['cli/dev/matrix.ts', '--list', '--json'];
+  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: checkoutRoot });
+  const listed = JSON.parse(stdout) as { name: string; title: string }[];
+  expect(listed).toEqual(await matrixEntries());
+  expect(listed.map(({ name }) => name)).toEqual(
+    expect.arrayContaining([...cases.map(({ name }) => name), 'switches']),
+  );
+  for (const { name, title } of listed) expect(title.length, name).toBeGreaterThan(10);
+});
+
+it('a case that does not exist is refused by name', async () => {
+  const command = ['cli/dev/matrix.ts', '--case', 'nosuch'];
+  await expect(promisify(execFile)(process.execPath, command, { cwd: checkoutRoot })).rejects.toMatchObject({
+    stderr: expect.stringMatching(/nosuch.*flannel-vxlan/s),
+  });
+});
+
+it('cases do not import vitest: the list is read outside of it', () => {
+  for (const { name } of cases) {
+    const text = readFileSync(join(checkoutRoot, 'test/matrix/cases', `${name}.ts`), 'utf8');
+    expect(text, name).not.toMatch(/from 'vitest'/);
+  }
+});
