@@ -110,6 +110,11 @@ export default async function toy(db: Kysely<Tables>): Promise<void> {
   'api/readiness/parts/toy-part.ts': `import { defineReadiness } from '../readiness.ts';
 export default defineReadiness(() => ({ name: 'toy', meaning: 'The toy is there', look: async () => ({ state: 'ok' }) }));
 `,
+  'test/matrix/cases/toy-case.ts': `import { defineMatrixCase } from '../kit/case.ts';
+export default defineMatrixCase({
+  title: 'Toys', hosts: { 'control-plane': 1, worker: 1 }, spec: () => {}, change: () => {},
+});
+`,
   'api/routes/toy-route.ts': `import { z } from 'zod';
 import { defineRoutes, responses } from '../route.ts';
 export default defineRoutes((api) => {
@@ -133,6 +138,7 @@ import { GoWorkshop } from './lab/mirror/go/workshop.ts';
 import { scanRecipes } from './lab/mirror/recipes.ts';
 import { openWeb } from './lab/mirror/sources/web.ts';
 import { mirrorUnits } from './lab/mirror/units.ts';
+import { matrixEntries } from './cli/dev/matrix-entries.ts';
 const phases = await loadPhases();
 const operations = await loadKinds(phases);
 const nothing = new Proxy({}, { get: (_, key) => (key === 'phases' ? phases : key === 'kinds' ? operations : key === 'parts' ? [] : nothing) });
@@ -157,6 +163,7 @@ console.log(JSON.stringify({
   routes: urls,
   readiness: parts.map(({ name }) => name),
   migrations: Object.keys(await migrations('blob')),
+  matrix: (await matrixEntries()).map(({ name }) => name),
 }));
 `;
 
@@ -171,14 +178,15 @@ describe('one new file', () => {
     | 'readiness'
     | 'migrations'
     | 'preload'
-    | 'mirror',
+    | 'mirror'
+    | 'matrix',
     string[]
   >;
   let docs: (page: string) => string;
 
   beforeAll(async () => {
     const copy = mkdtempSync(join(tmpdir(), 'kubewright-change-'));
-    for (const folder of [...FOLDERS.filter((each) => each !== 'test'), 'docs', 'package.json']) {
+    for (const folder of [...FOLDERS.filter((each) => each !== 'test'), 'test/matrix', 'docs', 'package.json']) {
       cpSync(join(root, folder), join(copy, folder), { recursive: true });
     }
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
@@ -217,6 +225,7 @@ describe('one new file', () => {
   });
   it('is a part of the health of a cluster', () => expect(found.health).toContain('toy'));
   it('is a migration, after all others', () => expect(found.migrations.at(-1)).toBe('998-toy'));
+  it('is a case of the matrix', () => expect(found.matrix).toContain('toy-case'));
   it('is a part of /readyz', () => expect(found.readiness).toContain('toy'));
   it('is a route', () => expect(found.routes).toContain('/toys '));
   it('is a kind of operation, which the API takes', () => {
