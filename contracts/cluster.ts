@@ -23,6 +23,9 @@ const OPTION_MESSAGE = 'may have letters, digits, spaces and _.,:=/@%+~*?^<()[]{
 
 export const API_VERSION = 'kubewright.dev/v1alpha1';
 
+/** What installs control planes and nodes; the first where a spec says nothing. */
+const ENGINES = ['binaries', 'kubeadm'] as const;
+
 /** Where clients reach the API servers, and which phase makes that so. The provider sets what is not given. */
 export const controlPlaneEndpoint = z
   .strictObject({
@@ -54,7 +57,15 @@ export const clusterShape = z.strictObject({
       .prefault({}),
     // Without a default: specs of before keep their digests.
     controlPlane: z
-      .strictObject({ endpoint: controlPlaneEndpoint.optional() })
+      .strictObject({
+        endpoint: controlPlaneEndpoint.optional(),
+        engine: z
+          .enum(ENGINES)
+          .optional()
+          .describe(
+            'What installs control planes and nodes. Default `binaries`: systemd units. `kubeadm`: static pods and joins by kubeadm',
+          ),
+      })
       .optional()
       .describe('What nodes and people know of the control plane'),
     artifacts: z

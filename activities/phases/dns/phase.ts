@@ -32,7 +32,7 @@ export default definePhase({
   hosts: 'one-control-plane',
   needs: [
     // Its own API server, kubectl and kubeconfig.
-    { phase: 'master', on: 'same-host' },
+    { phase: 'control-plane', on: 'same-host' },
     { phase: 'registry', on: 'every-host' },
   ],
   timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },

@@ -26,7 +26,7 @@ export default definePhase({
   needs: [
     { phase: 'prepare', on: 'same-host' },
     // The balancer may choose any of them, and each needs the name in its certificate.
-    { phase: 'master', on: 'every-host' },
+    { phase: 'control-plane', on: 'every-host' },
   ],
   timeouts: { applyMs: 10_000, verifyMs: 3 * 60_000 },
   expectedMs: 500,

@@ -63,7 +63,7 @@ export default definePhase({
   offers: [podNetwork.offer(() => ({ mtu: null, enforcesPolicies: false, needsPodCidr: true }))],
   optional: true,
   needs: [
-    { phase: 'nodes', on: 'same-host' },
+    { phase: 'node-agent', on: 'same-host' },
     { phase: 'container-runtime', on: 'same-host' },
     { phase: 'binaries', on: 'same-host' },
   ],

@@ -58,7 +58,7 @@ export default definePhase({
     { phase: 'prepare', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },
     // Its own test is that an API server answers through it.
-    { phase: 'master', on: 'any-host' },
+    { phase: 'control-plane', on: 'any-host' },
   ],
   disrupts: 'load-balancer',
   // One that the others do not advertise to would take the address too.

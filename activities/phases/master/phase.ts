@@ -11,6 +11,7 @@ import { bootstrapRbac } from '../../kube/rbac.ts';
 import { daemonUnit } from '../../render/unit.ts';
 import { manifests } from '../../resources/manifests.ts';
 import { service } from '../../resources/service.ts';
+import { controlPlane } from '../capabilities/control-plane.ts';
 import { kubernetesStore } from '../capabilities/kubernetes-store.ts';
 import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
 import { extraArgs, flagFolders } from '../option-types.ts';
@@ -53,6 +54,7 @@ export default definePhase({
   name: 'master',
   title: 'Control plane',
   hosts: 'control-plane',
+  offers: [controlPlane.offer(() => ({}))],
   needs: [
     { phase: 'binaries', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },

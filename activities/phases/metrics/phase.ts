@@ -38,7 +38,7 @@ export default definePhase({
   offers: [resourceMetrics.offer(() => ({ api: 'metrics.k8s.io/v1beta1' }))],
   needs: [
     // Its own API server, kubectl and kubeconfig.
-    { phase: 'master', on: 'same-host' },
+    { phase: 'control-plane', on: 'same-host' },
     { phase: 'registry', on: 'every-host' },
     { phase: 'pki', on: 'every-host' },
   ],

@@ -40,8 +40,8 @@ export default definePhase({
   actsPerNode: true,
   needs: [
     // Its own API server, kubectl and kubeconfig.
-    { phase: 'master', on: 'same-host' },
-    { phase: 'nodes', on: 'every-host' },
+    { phase: 'control-plane', on: 'same-host' },
+    { phase: 'node-agent', on: 'every-host' },
   ],
   timeouts: { applyMs: 60_000, verifyMs: 10_000 },
   expectedMs: 800,

@@ -61,7 +61,7 @@ export default definePhase({
     { phase: 'prepare', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },
     // Its test is that an API server answers through it.
-    { phase: 'master', on: 'any-host' },
+    { phase: 'control-plane', on: 'any-host' },
   ],
   disrupts: 'node',
   timeouts: { applyMs: 10 * 60_000, verifyMs: 2 * 60_000 },

@@ -3,6 +3,7 @@ import { keepEnd } from '../../../contracts/cut.ts';
 import { WAIT_URL } from '../../kube/lib.ts';
 import { NODE_FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
+import { nodeAgent } from '../capabilities/node-agent.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import { enabledProvidersOf } from '../capabilities.ts';
 import { keptRunning } from '../desired.ts';
@@ -19,7 +20,7 @@ export default definePhase({
   hosts: 'nodes',
   needs: [
     { phase: 'container-runtime', on: 'same-host' },
-    { phase: 'nodes', on: 'same-host' },
+    { phase: 'node-agent', on: 'same-host' },
     { phase: 'pod-network', on: 'same-host' },
   ],
   disrupts: 'node',
@@ -41,8 +42,8 @@ async function waitUntilReady(run: CheckRun<unknown>): Promise<number> {
   const { host, remote, fail } = run;
   const url = nodeObjectUrl(apiServerUrl(run), host.name);
   // A node may read its own object: no other host is asked, however many nodes are built at once.
-  const client = [`${NODE_FILES.kubeletClient}.crt`, `${NODE_FILES.kubeletClient}.key`];
-  const { code, stdout, stderr } = await remote.script(WAIT, [WAIT_URL, url, NODE_FILES.ca, ...client, READY], {
+  const { certificate, key } = run.offer(nodeAgent);
+  const { code, stdout, stderr } = await remote.script(WAIT, [WAIT_URL, url, NODE_FILES.ca, certificate, key, READY], {
     timeoutMs: 120_000,
     okCodes: 'any',
   });

@@ -23,6 +23,7 @@ import { packages } from '../../resources/packages.ts';
 import { service } from '../../resources/service.ts';
 import { containerRuntime } from '../capabilities/container-runtime.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
+import { nodeAgent } from '../capabilities/node-agent.ts';
 import { noteEndpointNames } from '../endpoint-names.ts';
 import { KUBELET_CONFIG_FREE, KUBELET_FLAGS_FREE, PROXY_CONFIG_FREE, PROXY_FLAGS_FREE } from '../free-flags.ts';
 import { configFolders, configOverrides, extraArgs, flagFolders } from '../option-types.ts';
@@ -48,11 +49,12 @@ export default definePhase({
   name: 'nodes',
   title: 'Nodes',
   hosts: 'nodes',
+  offers: [nodeAgent.offer(() => ({ certificate: `${FILES.kubeletClient}.crt`, key: `${FILES.kubeletClient}.key` }))],
   needs: [
     { phase: 'container-runtime', on: 'same-host' },
     { phase: 'binaries', on: 'same-host' },
     // A kubelet that finds no API server tries again in ever longer steps, and pods without their images likewise.
-    { phase: 'master', on: 'any-host' },
+    { phase: 'control-plane', on: 'any-host' },
     // Its provider may run on the node itself, or on others.
     { phase: 'control-plane-endpoint', on: 'same-host' },
     { phase: 'control-plane-endpoint', on: 'any-host' },

@@ -13,7 +13,7 @@ export default definePhase({
   title: 'Prune objects',
   hosts: 'one-control-plane',
   closing: true,
-  needs: [{ phase: 'master', on: 'same-host' }],
+  needs: [{ phase: 'control-plane', on: 'same-host' }],
   timeouts: { applyMs: 6 * 60_000, verifyMs: 10_000 },
   expectedMs: 2_000,
   options: z.strictObject({}),

@@ -2,12 +2,11 @@ import { z } from 'zod';
 import type { Change } from '../../../contracts/operation.ts';
 import type { RemoteHost } from '../../host/types.ts';
 import { converge, markVerified } from '../../resources/engine/engine.ts';
+import { controlPlane } from '../capabilities/control-plane.ts';
+import { enabledProvidersOf } from '../capabilities.ts';
 import { contextOf, ownedBy } from '../desired.ts';
 import { definePhase, type PhaseRun } from '../phase.ts';
 import { verifiedIdentity } from '../verified-identity.ts';
-
-/** Phase that places the API server and its certificate. */
-const SERVER = 'master';
 
 /**
  * The last step of a move to another endpoint: when no node uses the old one any more, its name leaves the certificates of the API
@@ -31,7 +30,7 @@ export default definePhase({
 
 async function shrinkNames(run: PhaseRun<unknown>): Promise<Change[]> {
   const { cluster, facts, phases, mode, signal } = run;
-  const server = phases.get(SERVER);
+  const [server] = enabledProvidersOf(cluster, controlPlane.name, [...phases.values()]);
   if (!server?.resources || mode === 'check') return [];
   const own: PhaseRun<unknown> = { ...run, ...contextOf(run, server), mode };
   const resources = ownedBy(cluster, server.name, await server.resources(own));

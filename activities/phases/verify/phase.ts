@@ -33,8 +33,8 @@ export default definePhase({
   actsPerNode: true,
   needs: [
     { phase: 'kubernetes-store', on: 'every-host' },
-    { phase: 'master', on: 'every-host' },
-    { phase: 'nodes', on: 'every-host' },
+    { phase: 'control-plane', on: 'every-host' },
+    { phase: 'node-agent', on: 'every-host' },
     { phase: 'node-labels', on: 'every-host' },
     { phase: 'pod-network', on: 'every-host' },
     { phase: 'node-ready', on: 'every-host' },

@@ -57,7 +57,7 @@ test('an unknown capability, a wrong name and a phase that is there are refused'
   expect(newPhase(root, 'x', '--provides', 'lamp')).toMatchObject({
     status: 1,
     stderr: expect.stringContaining(
-      'lamp is no capability: container-runtime, control-plane-endpoint, kubernetes-store, pod-network',
+      'lamp is no capability: container-runtime, control-plane-endpoint, control-plane, kubernetes-store, node-agent, pod-network',
     ),
   });
   expect(newPhase(root, 'Not A Name').status).toBe(1);

@@ -69,7 +69,7 @@ test('a node that refuses a connection is reachable, one without any answer is n
 });
 
 test('verify does not wait for the phase metrics before it tries pods: their waits go on at the same time', () => {
-  expect(verify.needs.map(({ phase }) => phase)).toEqual(expect.arrayContaining(['dns', 'pod-network', 'nodes']));
+  expect(verify.needs.map(({ phase }) => phase)).toEqual(expect.arrayContaining(['dns', 'pod-network', 'node-agent']));
   expect(verify.needs.map(({ phase }) => phase)).not.toContain('metrics');
 });
 
