@@ -4,6 +4,7 @@ import type { Host, Role } from '../../contracts/host.ts';
 import type { RequiredArtifact } from '../artifacts/artifact.ts';
 import type { Image } from '../artifacts/image.ts';
 import type { Founder } from '../kube/etcd-registry.ts';
+import type { PortlessProtocol } from '../resources/firewall-needs.ts';
 import { builds, isEnabled, isPlaced, keptRunning } from './desired.ts';
 import { phaseOptions } from './options.ts';
 import type { Phase, PhaseHosts } from './phase.ts';
@@ -81,9 +82,9 @@ export interface RequiredPort {
   setting?: string;
 }
 
-/** Packets of an IP protocol without ports that other hosts send: `vrrp` is protocol 112. */
+/** Packets of an IP protocol without ports that other hosts send. */
 export interface RequiredProtocol {
-  protocol: 'vrrp';
+  protocol: PortlessProtocol;
   /** What sends and receives them, for messages and rules. */
   what: string;
   from: readonly PacketSource[];

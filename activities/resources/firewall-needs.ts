@@ -1,7 +1,10 @@
+/** IP protocols without ports that firewalls are opened for, by their names in /etc/protocols, and their numbers. */
+export const PORTLESS_PROTOCOLS = { gre: 47, vrrp: 112 } as const;
+export type PortlessProtocol = keyof typeof PORTLESS_PROTOCOLS;
+
 /** Packets that a host's firewall must let in for the cluster to work. */
 export interface Opening {
-  /** `vrrp`: IP protocol 112, which has no ports. */
-  protocol: 'tcp' | 'udp' | 'vrrp';
+  protocol: 'tcp' | 'udp' | PortlessProtocol;
   /** null: of a protocol without ports. */
   port: number | null;
   /** What listens there. */
@@ -29,7 +32,7 @@ export function portsBySource(
 ): { source: string; protocol: 'tcp' | 'udp'; ports: number[]; what: string }[] {
   const found = new Map<string, { source: string; protocol: 'tcp' | 'udp'; ports: Map<number, string> }>();
   for (const { protocol, port, what, sources } of openings) {
-    if (protocol === 'vrrp' || port === null) continue;
+    if ((protocol !== 'tcp' && protocol !== 'udp') || port === null) continue;
     for (const source of sources) {
       const key = `${protocol} ${source}`;
       const entry = found.get(key) ?? { source, protocol, ports: new Map<number, string>() };
@@ -44,11 +47,14 @@ export function portsBySource(
   }));
 }
 
-/** Who sends packets of a protocol without ports: source and what for, each source once. Pure. */
-export function vrrpSources(openings: readonly Opening[]): { source: string; what: string }[] {
-  const found = new Map<string, string>();
+/** Who sends packets of protocols without ports: source, protocol and what for, each pair once. Pure. */
+export function portlessSources(
+  openings: readonly Opening[],
+): { source: string; protocol: PortlessProtocol; what: string }[] {
+  const found = new Map<string, { source: string; protocol: PortlessProtocol; what: string }>();
   for (const { protocol, what, sources } of openings) {
-    if (protocol === 'vrrp') for (const source of sources) found.set(source, what);
+    if (protocol === 'tcp' || protocol === 'udp') continue;
+    for (const source of sources) found.set(`${protocol} ${source}`, { source, protocol, what });
   }
-  return [...found].map(([source, what]) => ({ source, what }));
+  return [...found.values()];
 }

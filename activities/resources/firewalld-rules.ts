@@ -1,5 +1,5 @@
 import { digestOfParts } from './digest.ts';
-import { type FirewallNeeds, portsBySource, vrrpSources } from './firewall-needs.ts';
+import { type FirewallNeeds, PORTLESS_PROTOCOLS, portlessSources, portsBySource } from './firewall-needs.ts';
 import { entryKey } from './ledger.ts';
 import { LEDGER } from './paths.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
@@ -26,7 +26,9 @@ interface FirewalldState {
 
 const KIND = 'firewalld-rules';
 /** `public/10.0.0.2 6443/tcp`, `public/10.0.0.2 vrrp`, `trusted/10.244.0.0/16`: what one entry of the ledger is about. */
-const ID = /^([A-Za-z0-9_-]{1,40})\/([0-9./]{7,18})(?: (?:(\d{1,5})\/(tcp|udp)|(vrrp)))?$/;
+const ID = new RegExp(
+  `^([A-Za-z0-9_-]{1,40})/([0-9./]{7,18})(?: (?:(\\d{1,5})/(tcp|udp)|(${Object.keys(PORTLESS_PROTOCOLS).join('|')})))?$`,
+);
 const TRUSTED = 'trusted';
 /** One call of firewall-cmd takes 0.3 s, and longer with many rules. */
 const CALL_MS = 30_000;
@@ -49,7 +51,7 @@ export function firewalldRules({ openings, passages }: FirewallNeeds, address: s
       ...portsBySource(openings).flatMap(({ source, protocol, ports }) =>
         ports.map((port) => `${source} ${port}/${protocol}`),
       ),
-      ...vrrpSources(openings).map(({ source }) => `${source} vrrp`),
+      ...portlessSources(openings).map(({ source, protocol }) => `${source} ${protocol}`),
     ],
     trusted: passages.flatMap(({ from, inside }) => (inside ? [from] : [])),
   };

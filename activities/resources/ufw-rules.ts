@@ -1,6 +1,6 @@
 import { digestOfParts } from './digest.ts';
 import type { FirewallNeeds } from './firewall-needs.ts';
-import { portsBySource, vrrpSources } from './firewall-needs.ts';
+import { PORTLESS_PROTOCOLS, portlessSources, portsBySource } from './firewall-needs.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
 
 export interface UfwRulesResource extends Resource {
@@ -38,8 +38,8 @@ export function ufwRules({ openings, passages }: FirewallNeeds): UfwRulesResourc
       return { rule, comment: `${MARK}: ${what}` };
     });
   });
-  const protocols = vrrpSources(openings).map(({ source, what }) => ({
-    rule: `allow from ${ufwAddress(source)} proto vrrp`,
+  const protocols = portlessSources(openings).map(({ source, protocol, what }) => ({
+    rule: `allow from ${ufwAddress(source)} proto ${protocol}`,
     comment: `${MARK}: ${what}`,
   }));
   const routes = passages.map(({ from, to }) => ({
@@ -53,8 +53,9 @@ const ANY_SOURCE = '0.0.0.0/0';
 const ufwAddress = (source: string): string => source.replace(/\/32$/, '');
 
 /** Only rules of the shapes that we make are ever deleted. */
-const OUR_SHAPES =
-  /^(allow [0-9,]+\/(tcp|udp)|allow from [0-9./]+ to any port [0-9,]+ proto (tcp|udp)|allow from [0-9./]+ proto vrrp|route allow( from [0-9./]+)?( to [0-9./]+)?)$/;
+const OUR_SHAPES = new RegExp(
+  `^(allow [0-9,]+/(tcp|udp)|allow from [0-9./]+ to any port [0-9,]+ proto (tcp|udp)|allow from [0-9./]+ proto (${Object.keys(PORTLESS_PROTOCOLS).join('|')})|route allow( from [0-9./]+)?( to [0-9./]+)?)$`,
+);
 
 const changesOf = (resource: UfwRulesResource, { active, rules }: UfwState) => {
   if (!active) return { missing: [], stale: [] };

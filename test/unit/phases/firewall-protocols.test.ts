@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
 import { firewallNeeds } from '../../../activities/phases/firewall.ts';
 import { iptablesChains } from '../../../activities/phases/preflight/firewall/iptables.ts';
@@ -79,6 +79,52 @@ test.each([
   const rule = { family: 'inet', table: 'filter', chain: 'input', expr: [{ match }, { accept: null }] };
   const chains = nftChains(JSON.stringify({ nftables: [{ chain }, { rule }] }))!;
   expect(outcomeOf(chains.get('input')!, chains, packet).end).toBe(end);
+});
+
+describe('gre', () => {
+  const tunnels = [
+    { phase: 'network', protocols: [{ protocol: 'gre' as const, what: 'tunnels', from: ['nodes' as const] }] },
+  ];
+  const nodes = [...hosts, { name: 'worker-1', address: '10.20.0.31', roles: ['worker'] }];
+  const both = firewallNeeds(sampleCluster({ hosts: nodes }), cluster.spec.hosts[0]!, [...tunnels, ...requirements], {
+    apiFrom: [],
+    nodePortsFrom: [],
+  });
+
+  test('is let in beside other protocols, each from its own sources', () => {
+    expect(both.openings.map(({ protocol, sources }) => [protocol, sources])).toEqual([
+      ['gre', ['10.20.0.31']],
+      ['vrrp', ['10.20.0.21', '10.20.0.22']],
+    ]);
+  });
+
+  test('has rules in ufw and firewalld that are recognised and deleted as ours', () => {
+    const rules = ufwRules(both);
+    expect(rules.rules[0]).toEqual({ rule: 'allow from 10.20.0.31 proto gre', comment: 'kubewright: tunnels' });
+    const shown = ufwKind.parse("active\nufw allow from 10.20.0.31 proto gre comment 'kubewright: tunnels'\n", rules);
+    expect(ufwKind.diff(ufwRules({ openings: [], passages: [] }), shown, {} as never)).toMatchObject([
+      { detail: 'no longer: allow from 10.20.0.31 proto gre' },
+    ]);
+    const resource = firewalldRules(both, '10.20.0.11');
+    const bare = firewalldKind.parse('looked\nzone public\nours public/10.20.0.9 gre\n', resource);
+    const { script } = firewalldKind.fragment!(resource, bare, { quote } as never);
+    const rule = 'rule family="ipv4" source address="10.20.0.31" protocol value="gre" accept';
+    expect(script).toContain(`--zone=public '--add-rich-rule=${rule}'`);
+    expect(
+      firewalldKind.undo!([{ kind: 'firewalld-rules', id: 'public/10.20.0.9 gre', phase: 'p', prior: {} }], {
+        quote,
+      } as never)[0]!.script,
+    ).toContain(`'--remove-rich-rule=rule family="ipv4" source address="10.20.0.9" protocol value="gre" accept'`);
+  });
+
+  test.each([
+    ['-A INPUT -p gre -j ACCEPT', 'accept'],
+    ['-A INPUT -p 47 -j ACCEPT', 'accept'],
+    ['-A INPUT -p vrrp -j ACCEPT', 'drop'],
+  ])('preflight reads `%s`: %s', (rule, end) => {
+    const chains = iptablesChains([':INPUT DROP [0:0]', rule]);
+    expect(outcomeOf(chains.get('INPUT')!, chains, { ...packet, protocol: 'gre' }).end).toBe(end);
+  });
 });
 
 test('a clash of two ports says which field of the spec changes one of them', () => {

@@ -1,4 +1,14 @@
-import { type Chain, every, isIn, not, type Packet, type Truth, truth, type Verdict } from './model.ts';
+import {
+  type Chain,
+  every,
+  isIn,
+  not,
+  type Packet,
+  PROTOCOL_NUMBERS,
+  type Truth,
+  truth,
+  type Verdict,
+} from './model.ts';
 
 const TARGETS: Readonly<Record<string, Verdict['kind']>> = {
   ACCEPT: 'accept',
@@ -32,7 +42,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   '-s': (value, { source }) => isIn(source, value),
   '-d': (value, { destination }) => isIn(destination, value),
   '-p': (value, { protocol }) =>
-    truth(value === protocol || value === 'all' || value === { tcp: '6', udp: '17', vrrp: '112' }[protocol]),
+    truth(value === protocol || value === 'all' || value === String(PROTOCOL_NUMBERS[protocol])),
   // From another machine, or from a pod.
   '-i': (value) => (value === 'lo' ? 'no' : 'maybe'),
   '-o': (value) => (value === 'lo' ? 'no' : 'maybe'),

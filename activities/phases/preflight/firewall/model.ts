@@ -1,11 +1,15 @@
 import ipaddr from 'ipaddr.js';
+import { type Opening, PORTLESS_PROTOCOLS } from '../../../resources/firewall-needs.ts';
+
+/** Rules have the number of a protocol where /etc/protocols does not name it. */
+export const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, ...PORTLESS_PROTOCOLS };
 
 /** A new connection as a packet filter sees its first packet; it comes from another machine or from a pod. */
 export interface Packet {
   hook: 'input' | 'forward';
   source: string;
   destination: string;
-  protocol: 'tcp' | 'udp' | 'vrrp';
+  protocol: Opening['protocol'];
   /** null: of a protocol without ports. */
   port: number | null;
 }

@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { isTable } from '../../option-types.ts';
-import { type Chain, every, isIn, not, type Packet, some, type Truth, truth, type Verdict } from './model.ts';
+import {
+  type Chain,
+  every,
+  isIn,
+  not,
+  type Packet,
+  PROTOCOL_NUMBERS,
+  some,
+  type Truth,
+  truth,
+  type Verdict,
+} from './model.ts';
 
 /** What `nft -j list table` prints, as far as it is read (libnftables-json(5)). */
 const listing = z.object({ nftables: z.array(z.record(z.string(), z.unknown())) });
@@ -38,9 +49,6 @@ function valueOf(left: unknown, packet: Packet): string | number | null | undefi
   if (isTable(fib)) return fib['result'] === 'type' && packet.hook === 'input' ? 'local' : undefined;
   return undefined;
 }
-
-/** nft prints the number of a protocol where /etc/protocols does not name it. */
-const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, vrrp: 112 };
 
 /** Does a value, or one of a set, stand on the right side? */
 function holds(right: unknown, value: string | number, sets: Sets): Truth {
