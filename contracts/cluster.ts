@@ -53,6 +53,15 @@ export const clusterShape = z.strictObject({
         podCidr: cidr.default('10.244.0.0/16'),
         serviceCidr: cidr.default('10.96.0.0/16'),
         clusterDomain: hostname.max(120).default('cluster.local'),
+        // Without a default: specs of before keep their digests. 576 is what every IPv4 host has to take (RFC 791).
+        mtu: z
+          .int()
+          .min(576)
+          .max(65_535)
+          .optional()
+          .describe(
+            'MTU of the links of pods, bytes; default: the pod network finds it out. With the overhead of the network it has to fit the links between nodes',
+          ),
       })
       .prefault({}),
     // Without a default: specs of before keep their digests.

@@ -506,6 +506,13 @@ export const ERRORS = {
     'A folder of the cluster is a link to a place that cannot be used',
     'Mount the disk that the link points to, or point the link to a separate folder owned by root. Then retry the host.',
   ),
+  LAYER2_NOT_SHARED: entry(
+    'host',
+    false,
+    409,
+    'Nodes that have to share a layer 2 network reach each other through a gateway',
+    'Choose a pod network with a tunnel (flannel backend vxlan), or give the hosts internal addresses in one network (internalAddress). Then build again.',
+  ),
   NETWORK_OVERLAPS: entry(
     'host',
     false,

@@ -23,7 +23,7 @@ const CNI_NAMES =
   '*calico* | *cilium* | *flannel* | *weave* | *canal* | *multus* | *antrea* | *kube-router* | *k3s* | *k0s* | *ovn*';
 /** Links that only networks of clusters make. docker0, podman's and LXC's bridges are no leftovers. */
 const LINKS =
-  'cni0 | flannel.[0-9]* | flannel-v6.* | flannel0 | cali[0-9a-f]* | vxlan*.calico | wireguard.cali | kube-ipvs0 | kube-bridge | kube-dummy-if | weave | vxlan-6784 | vethwe-* | cilium_* | lxc_health | nodelocaldns | antrea-gw0 | antrea-tun0';
+  'cni0 | flannel.[0-9]* | flannel-v6.* | flannel0 | flannel-wg* | cali[0-9a-f]* | vxlan*.calico | wireguard.cali | kube-ipvs0 | kube-bridge | kube-dummy-if | weave | vxlan-6784 | vethwe-* | cilium_* | lxc_health | nodelocaldns | antrea-gw0 | antrea-tun0';
 /** Chains of iptables, as an extended regular expression of grep, sed and awk. */
 export const CHAINS = '(KUBE-|FLANNEL-|cali-|CILIUM_|OLD_CILIUM_|WEAVE|ANTREA-)';
 

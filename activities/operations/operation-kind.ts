@@ -40,8 +40,8 @@ export interface PlanParts extends Partial<Pick<Plan, 'quarantined' | 'focus' | 
    * these, before the phase `takenBack`. Absent: none leaves.
    */
   leaving?: { hosts: readonly string[]; takenBack: string };
-  /** How many hosts that serve are changed at once. Absent: all. */
-  rolls?: { served: readonly string[]; sizes: WindowSizes };
+  /** How many hosts that serve are changed at once; `before`: the spec of the last build as a whole. Absent: all. */
+  rolls?: { served: readonly string[]; sizes: WindowSizes; before?: ClusterSpec | null };
 }
 
 /** A request that a guard is asked about. */

@@ -1,5 +1,7 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { Need, PlanPhase, PlanWindow } from '../../contracts/plan.ts';
+import { isEnabled } from '../phases/desired.ts';
+import { phaseOptions } from '../phases/options.ts';
 import type { Disruption, Phase } from '../phases/phase.ts';
 
 /**
@@ -22,12 +24,22 @@ export const rollingSizes = ({ spec }: ClusterSpec): WindowSizes => ({
 
 /**
  * The windows of a plan: one for each thing that its phases disrupt, over the hosts that serve already. A cluster that is
- * founded has none. A host that is new is in none; where others have to know it first, it begins after them. Pure.
+ * founded has none. A host that is new is in none; where others have to know it first, it begins after them. A phase whose change
+ * since `before` all hosts have to make at the same time is in none either. Pure.
  */
 export function windowsOf(
   phases: readonly { phase: Phase; planned: PlanPhase }[],
-  { cluster, served, sizes }: { cluster: ClusterSpec; served: readonly string[]; sizes: WindowSizes },
+  {
+    cluster,
+    served,
+    sizes,
+    before = null,
+  }: { cluster: ClusterSpec; served: readonly string[]; sizes: WindowSizes; before?: ClusterSpec | null },
 ): PlanWindow[] {
+  const together = (phase: Phase): boolean => {
+    if (!before || !phase.changesTogether || !isEnabled(before, phase)) return false;
+    return phase.changesTogether({ before: phaseOptions(before, phase), after: phaseOptions(cluster, phase) });
+  };
   const serving = new Set(served);
   const order = Object.keys(sizes) as Disruption[];
   const earlier = (what: Disruption): Need[] =>
@@ -37,7 +49,7 @@ export function windowsOf(
         : [],
     );
   return order.flatMap((what) => {
-    const own = phases.filter(({ phase }) => phase.disrupts === what);
+    const own = phases.filter(({ phase }) => phase.disrupts === what && !together(phase));
     const named = new Set(own.flatMap(({ planned }) => planned.hosts));
     const hosts = cluster.spec.hosts.map(({ name }) => name).filter((name) => named.has(name) && serving.has(name));
     if (hosts.length === 0) return [];

@@ -175,6 +175,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * changed when it holds.
    */
   disrupts?: Disruption;
+  /**
+   * Of a phase that `disrupts`: this change works only when all hosts make it at the same time, because hosts before and behind it
+   * do not understand each other. Its tasks are in no window then. `before`: the options of the last build as a whole. Pure.
+   */
+  changesTogether?(view: { before: z.output<Schema>; after: z.output<Schema> }): boolean;
   timeouts: { applyMs: number; verifyMs: number };
   /** For the progress display only. Measured on the lab. */
   expectedMs: number;

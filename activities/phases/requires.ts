@@ -1,7 +1,7 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { ClientCertificateUse } from '../../contracts/credential-use.ts';
 import type { Host, Role } from '../../contracts/host.ts';
-import type { RequiredArtifact } from '../artifacts/artifact.ts';
+import type { Arch, RequiredArtifact } from '../artifacts/artifact.ts';
 import type { Image } from '../artifacts/image.ts';
 import type { Founder } from '../kube/etcd-registry.ts';
 import type { PortlessProtocol } from '../resources/firewall-needs.ts';
@@ -111,6 +111,19 @@ export interface RequiredVirtualAddress {
   what: string;
 }
 
+/** Packets of pods go from node to node without a tunnel: every other node is reached without a gateway. */
+export interface RequiredLink {
+  /** What needs it, for the message. */
+  what: string;
+}
+
+/** Machines for which a program exists. */
+export interface RequiredMachines {
+  only: readonly Arch[];
+  /** What exists for them alone, for the message. */
+  what: string;
+}
+
 /** Rules that the phase's programs make in the packet filter by themselves: preflight reads none of them as those of a firewall. */
 export interface OwnRules {
   /** How the names of its iptables chains begin. */
@@ -184,6 +197,8 @@ export interface Requirements {
   /** Whose packets a host has to pass on: those of `pods` to anywhere, those of others to pods. */
   forwards?: readonly PacketSource[];
   ownRules?: OwnRules;
+  sharesLink?: RequiredLink;
+  machines?: RequiredMachines;
   srvRecords?: readonly RequiredSrv[];
   endpoint?: RequiredEndpoint;
   certificates?: readonly RequiredCertificate[];

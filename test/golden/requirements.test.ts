@@ -110,6 +110,7 @@ test.each<GoldenCase>([
   { name: 'proxy-ipvs', phases: { nodes: { kubeProxy: { mode: 'nftables', config: { mode: 'ipvs' } } } } },
   { name: 'flannel-host-gw', hosts: separate, phases: { flannel: { backend: 'host-gw' } } },
   { name: 'flannel-udp', phases: { flannel: { backend: 'udp' } } },
+  { name: 'flannel-wireguard', phases: { flannel: { backend: 'wireguard' } } },
   { name: 'flannel-vxlan-port', phases: { flannel: { vxlanPort: 4789 } } },
   { name: 'swap-by-config', phases: { nodes: { kubelet: { config: { failSwapOn: false, failCgroupV1: false } } } } },
   { name: 'swap-by-flag', phases: { nodes: { kubelet: { extraArgs: { 'fail-swap-on': 'false' } } } } },
@@ -145,7 +146,7 @@ test.each<GoldenCase>([
   expectGoldenFiles(`requirements/${name}`, files);
 });
 
-test.each(['ipip', 'wireguard'])('flannel has no backend %s', async (backend) => {
+test.each(['ipip', 'ipsec'])('flannel has no backend %s', async (backend) => {
   const flannel = (await scanPhases()).find(({ name }) => name === 'flannel')!;
   expect(() => phaseOptions(sampleCluster({ phases: { flannel: { backend } } }), flannel)).toThrow(/invalid/);
 });

@@ -21,7 +21,7 @@ export default defineOperation({
     const { keep, quarantined } = askedHosts(input, cluster);
     const leaving = before ? losingRole(before, cluster, phases).filter((host) => !quarantined.includes(host)) : [];
     return {
-      ...{ keep, quarantined, rolls: { served, sizes: rollingSizes(cluster) } },
+      ...{ keep, quarantined, rolls: { served, before, sizes: rollingSizes(cluster) } },
       ...(leaving.length > 0 && input.phases === undefined ? { handOver: { phase: 'hand-over', hosts: leaving } } : {}),
     };
   },

@@ -13,22 +13,23 @@ import { directory } from '../../resources/directory.ts';
 import { undoByScript } from '../../resources/engine/undo.ts';
 import { file } from '../../resources/file.ts';
 import { packages } from '../../resources/packages.ts';
+import { secretText } from '../../resources/resource.ts';
 import { service } from '../../resources/service.ts';
 import { containerRuntime } from '../capabilities/container-runtime.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
-import { FLANNEL } from './artifacts.ts';
+import { FLANNEL, FLANNEL_UDP } from './artifacts.ts';
 import {
-  CNI_CONFLIST,
-  cniConfigScript,
+  type BackendSettings,
+  backendFacts,
   FLANNEL_BACKENDS,
-  FLANNEL_SUBNET_ENV,
   FLANNEL_VXLAN_PORT,
-  flannelNetConf,
-} from './config.ts';
+  FLANNEL_WIREGUARD_PORT,
+} from './backends.ts';
+import { CNI_CONFLIST, cniConfigScript, FLANNEL_SUBNET_ENV, flannelNetConf } from './config.ts';
 import { flannelClient, flannelRbac } from './identity.ts';
-import { otherBackendsLinks } from './other-backends.ts';
+import { otherBackends } from './other-backends.ts';
 import { FLANNEL_PACKAGES, flannelRequirements } from './requirements.ts';
 import { FLANNEL_TEARDOWN } from './teardown-script.ts';
 
@@ -37,15 +38,31 @@ const NET_CONF = `${CONFIG_DIR}/net-conf.json`;
 const KUBECONFIG = `${CONFIG_DIR}/kubeconfig`;
 const CNI_SCRIPT = `${LIB_DIR}/flannel-cni`;
 
+const wireguard = z.strictObject({
+  port: port.default(FLANNEL_WIREGUARD_PORT).describe('UDP port'),
+  keepaliveSeconds: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(0)
+    .describe('Interval of packets that keep the entry of a NAT between nodes alive; 0: none are sent'),
+  presharedKey: z
+    .boolean()
+    .default(false)
+    .describe('Adds a key that all nodes share, made and kept by Kubewright, to the key pairs that each node makes'),
+});
+
 const options = z.strictObject({
   version: version.default(FLANNEL.version),
   backend: z
     .enum(FLANNEL_BACKENDS)
     .default('vxlan')
     .describe(
-      'vxlan: works on every network; host-gw: faster, needs all hosts in one layer 2 network; udp: for kernels without vxlan',
+      'vxlan: works on every network; host-gw: faster, needs all hosts in one layer 2 network; udp: for kernels without vxlan, amd64 only; wireguard: encrypted',
     ),
   vxlanPort: port.default(FLANNEL_VXLAN_PORT),
+  // Without a default: hosts of earlier versions keep the digest of their options.
+  wireguard: wireguard.optional().describe('Settings of the backend wireguard'),
   ipMasq: z
     .boolean()
     .default(true)
@@ -53,7 +70,35 @@ const options = z.strictObject({
 });
 type Options = z.output<typeof options>;
 
-const artifacts = ({ version }: Options) => [{ artifact: FLANNEL, version }];
+const artifacts = ({ version, backend }: Pick<Options, 'version' | 'backend'>) => [
+  { artifact: backend === 'udp' ? FLANNEL_UDP : FLANNEL, version },
+];
+
+/** Name of the secret with which the backend wireguard encrypts beside the keys of the nodes. */
+const PRESHARED_KEY = 'flannel-wireguard';
+/** Bytes of a key of WireGuard. */
+const KEY_BYTES = 32;
+
+const wireguardPort = ({ wireguard }: Options): number => wireguard?.port ?? FLANNEL_WIREGUARD_PORT;
+
+async function settingsOf({ options, pki }: PhaseContext<Options>): Promise<BackendSettings> {
+  const { vxlanPort, backend, wireguard } = options;
+  const isShared = backend === 'wireguard' && wireguard?.presharedKey;
+  return {
+    vxlanPort,
+    wireguardPort: wireguardPort(options),
+    keepaliveSeconds: wireguard?.keepaliveSeconds ?? 0,
+    presharedKey: isShared ? (await pki.randomSecret(PRESHARED_KEY, KEY_BYTES)).value : null,
+  };
+}
+
+/** What both ends of a tunnel, or of a route, have to have alike: flanneld ignores nodes with another backend. */
+const tunnelOf = (options: Options): string =>
+  JSON.stringify([
+    options.backend,
+    backendFacts(options.backend).port?.({ ...options, wireguardPort: wireguardPort(options) }) ?? null,
+    options.wireguard?.presharedKey ?? false,
+  ]);
 
 /** The pod network. Subnets come from Kubernetes: each node's podCIDR. */
 export default definePhase({
@@ -68,15 +113,25 @@ export default definePhase({
     { phase: 'binaries', on: 'same-host' },
   ],
   disrupts: 'node',
+  changesTogether: ({ before, after }) => tunnelOf(before) !== tunnelOf(after),
   timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 3_000,
   keepsRunning: { units: ['flanneld'] },
   options,
   requires: ({ options }) => ({
-    ...flannelRequirements(options),
+    ...flannelRequirements({ ...options, wireguardPort: wireguardPort(options) }),
     artifacts: artifacts(options),
     objects: flannelRbac(),
   }),
+  specIssues: ({ options: { backend, wireguard } }) =>
+    wireguard && backend !== 'wireguard'
+      ? [
+          {
+            path: 'spec.phases.flannel.wireguard',
+            message: `are settings of the backend wireguard, and the backend is ${backend}: remove them, or set backend: wireguard`,
+          },
+        ]
+      : [],
   folders: () => [{ path: CONFIG_DIR }, { path: '/run/flannel' }],
   resources: async (context) => {
     const { cluster, host, options, pki } = context;
@@ -90,6 +145,9 @@ export default definePhase({
       cert: client.cert,
       key: client.key,
     });
+    const { podCidr } = cluster.spec.network;
+    const settings = await settingsOf(context);
+    const netConf = flannelNetConf(podCidr, options.backend, settings);
     return [
       packages(FLANNEL_PACKAGES, directServers(context.cluster)),
       ...(await installAll(context, artifacts(options))),
@@ -97,14 +155,14 @@ export default definePhase({
       ...client.resources,
       directory(CONFIG_DIR),
       file(KUBECONFIG, kubeconfig, { mode: 0o600 }),
-      file(NET_CONF, flannelNetConf({ podCidr: cluster.spec.network.podCidr, ...options })),
-      file(CNI_SCRIPT, cniConfigScript(), { mode: 0o755 }),
+      settings.presharedKey === null ? file(NET_CONF, netConf) : file(NET_CONF, secretText(netConf), { mode: 0o600 }),
+      file(CNI_SCRIPT, cniConfigScript(cluster.spec.network.mtu ?? null), { mode: 0o755 }),
       service('flanneld', {
         unit: unit(context, client),
         restartOn: [`${BIN_DIR}/flanneld`, KUBECONFIG, client.cert, NET_CONF, CNI_SCRIPT],
         fills: ['/run/flannel', CNI_CONFLIST],
       }),
-      otherBackendsLinks(options.backend),
+      otherBackends(options.backend, podCidr),
     ];
   },
   hooks: {

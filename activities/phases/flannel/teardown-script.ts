@@ -1,4 +1,5 @@
 import { DROP_CHAINS } from '../../kube/packet-filter.ts';
+import { ALL_LINKS } from './backends.ts';
 
 /** The pod network's links, routes and rules. Argument: the range of the pods. */
 export const FLANNEL_TEARDOWN = `${DROP_CHAINS}
@@ -6,7 +7,7 @@ for kw_port in $(ip -o link show master cni0 type veth 2>/dev/null | sed 's/^[0-
   KW_KEY=link:$kw_port
   ip link delete "$kw_port" 2>/dev/null && kw_tell removed 'the link of a pod'
 done
-for kw_link in cni0 flannel.1 flannel-v6.1 flannel0; do
+for kw_link in cni0 ${ALL_LINKS.join(' ')}; do
   [ -e "/sys/class/net/$kw_link" ] || continue
   KW_KEY=link:$kw_link
   ip link delete "$kw_link" && kw_tell removed "$kw_link" || exit 1

@@ -146,7 +146,7 @@ describe('a field of another type', () => {
     [
       'several where one is chosen',
       document({ phases: { flannel: { backend: ['vxlan'] } } }),
-      'spec.phases.flannel.backend must be one of vxlan, host-gw, udp',
+      'spec.phases.flannel.backend must be one of vxlan, host-gw, udp, wireguard',
     ],
     [
       'a key that belongs below another',

@@ -6,12 +6,13 @@ export default defineCheck({
   name: 'system',
   about: 'system',
   title: 'Distribution, architecture, systemd',
-  inspects: '/etc/os-release, `uname -m` and the name of process 1, on every host.',
+  inspects:
+    '/etc/os-release, `uname -m` and the name of process 1, on every host; the architectures for which programs of the phases exist.',
   codes: ['OS_UNSUPPORTED'],
   options: {
     allowUnsupportedOs: z.boolean().default(false).describe('Allow a distribution that is not tested'),
   },
-  evaluate({ facts, options }) {
+  evaluate({ facts, options, requirements }) {
     const problem = (message: string, evidence: string): Problem<'OS_UNSUPPORTED'> => ({
       code: 'OS_UNSUPPORTED',
       message,
@@ -25,6 +26,11 @@ export default defineCheck({
     }
     if (facts.arch !== 'amd64' && facts.arch !== 'arm64') {
       problems.push(problem(`the architecture ${facts.arch} is not supported`, `uname -m: ${facts.arch}`));
+    }
+    for (const { machines } of requirements) {
+      if (!machines || machines.only.some((arch) => arch === facts.arch)) continue;
+      const which = machines.only.join(' and ');
+      problems.push(problem(`${machines.what} exists for ${which} only`, `uname -m: ${facts.arch}`));
     }
     if (facts.initSystem !== 'systemd') {
       problems.push(problem('the host does not run systemd', `process 1: ${facts.initSystem}`));
