@@ -343,7 +343,7 @@ export const ERRORS = {
     false,
     422,
     'The operating system is not supported',
-    'Use Debian 12+, Ubuntu 22.04+, or a RHEL 9 family system on amd64 or arm64.',
+    'Use a system that the evidence lists, on amd64 or arm64; docs/hosts.md has the whole table. spec.phases.preflight.allowUnsupportedOs accepts another one at your own risk.',
   ),
   KERNEL_FEATURE_MISSING: entry(
     'host',

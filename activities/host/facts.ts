@@ -1,4 +1,5 @@
 import { printableLine } from '../../contracts/printable.ts';
+import { FAMILIES } from './family/families.ts';
 import type { HostFacts, HostNetwork, RemoteHost } from './types.ts';
 
 /** Reading the facts takes milliseconds; a host that needs this long has other troubles. ms. */
@@ -18,7 +19,7 @@ os=/etc/os-release
 while IFS= read -r v; do
   case $v in ID=* | ID_LIKE=* | VERSION_ID=* | PRETTY_NAME=*) echo "os.$v" ;; esac
 done <$os
-for v in apt-get dnf; do command -v $v >/dev/null && { echo "packages=$v"; break; }
+for v in ${FAMILIES.map(({ packageTool }) => packageTool.program).join(' ')}; do command -v $v >/dev/null && { echo "packages=$v"; break; }
 done
 first /proc/1/comm; echo "init=$v"
 [ -d /run/systemd/system ] && echo init=systemd
@@ -68,7 +69,7 @@ export function parseFacts(output: string): HostFacts {
       versionId: os('VERSION_ID'),
       name: os('PRETTY_NAME'),
     },
-    packageManager: packages === 'apt-get' ? 'apt' : packages === 'dnf' ? 'dnf' : 'none',
+    packageManager: FAMILIES.find(({ packageTool }) => packageTool.program === packages)?.packageTool.name ?? 'none',
     initSystem: text('init'),
     cgroup: text('cgroup') === '2' ? 2 : 1,
     cpus: number('cpus'),

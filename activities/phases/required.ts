@@ -1,15 +1,17 @@
 import { KubewrightError } from '../../contracts/errors.ts';
-import type { PhaseRequirements, RequiredFeature, RequiredPackages, RequiredPort, RequiredSysctl } from './requires.ts';
+import type { PhaseRequirements, RequiredFeature, RequiredPort, RequiredSysctl } from './requires.ts';
 
 /** What the phases of one host require together, for those who see to it. All of it is the same in whatever order phases come. */
 
 const unique = (names: readonly string[]): string[] => [...new Set(names)].sort();
 
-/** The packages of each family, each once. Pure. */
-export function requiredPackages(requirements: readonly PhaseRequirements[]): RequiredPackages {
-  const union = (family: 'apt' | 'dnf') => unique(requirements.flatMap(({ packages }) => packages?.[family] ?? []));
-  return { apt: union('apt'), dnf: union('dnf') };
-}
+/** Debian's names of the packages that `prepare` installs, each once. Pure. */
+export const requiredPackages = (requirements: readonly PhaseRequirements[]): string[] =>
+  unique(requirements.flatMap(({ packages = [] }) => packages));
+
+/** Debian's names of all packages, those that phases install themselves included, each once. Pure. */
+export const allPackages = (requirements: readonly PhaseRequirements[]): string[] =>
+  unique(requirements.flatMap(({ packages = [], deferredPackages = [] }) => [...packages, ...deferredPackages]));
 
 /** Names of the modules that are loaded now and at each boot. Pure. */
 export const modulesToLoad = (requirements: readonly PhaseRequirements[]): string[] =>

@@ -10,14 +10,6 @@ import { phaseOptions } from './options.ts';
 import type { Phase, PhaseHosts } from './phase.ts';
 import { placementOf } from './placement.ts';
 
-/** Packages of the distribution, by the family of its package manager. */
-export interface RequiredPackages {
-  apt: readonly string[];
-  dnf: readonly string[];
-  /** The phase itself installs them, after files that keep them from starting with settings of the distribution: `prepare` does not. */
-  deferred?: true;
-}
-
 /** A kernel module. `prepare` loads those with `load` now and at each boot; the kernel loads others when they are used. */
 export interface RequiredModule {
   name: string;
@@ -183,7 +175,10 @@ export interface RequiredDiscovery {
  * `master` read it in a loop over the enabled phases, so none of them knows another phase.
  */
 export interface Requirements {
-  packages?: RequiredPackages;
+  /** Packages of the distribution by Debian's names: `activities/host/family/` has the names of other families. */
+  packages?: readonly string[];
+  /** Those that the phase itself installs, after files that keep them from starting with settings of the distribution: `prepare` does not. */
+  deferredPackages?: readonly string[];
   modules?: readonly RequiredModule[];
   features?: readonly RequiredFeature[];
   /** By name, with dots. */

@@ -1,6 +1,7 @@
 import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
+import type { PackageScripts } from './package-scripts.ts';
 import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
 import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
 
@@ -29,7 +30,7 @@ kw_ledger_close
  * or fetch a package with those it has. Exit codes: 75 = another process holds the lock, 1 = failed; what apt said is on
  * standard error.
  */
-export const APT_INSTALL = `set +e
+const APT_INSTALL = `set +e
 export LC_ALL=C PATH=${HOST_PATH} DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 ${USE_PROXY}
 ${PROXY_EVIDENCE}
@@ -103,7 +104,7 @@ give_up
 `;
 
 /** sh that prints the version of each installed package: `<name> <version>`. Half-installed ones are left out, held ones count. */
-export const aptQuery = (words: string): string =>
+const aptQuery = (words: string): string =>
   // 1: some of them are unknown to dpkg; anything above: its database cannot be read.
   `kw_says=$(dpkg-query -W -f '\${db:Status-Abbrev}|\${Package} \${Version}\\n' -- ${words} 2>&1); [ $? -lt 2 ] || kw_unknown "$kw_says"; printf '%s\\n' "$kw_says" | sed -n 's/^[a-z]i *|//p'`;
 
@@ -111,7 +112,7 @@ export const aptQuery = (words: string): string =>
  * sh functions for a teardown (see `undoFunctions`). `kw_purge <name>...`: dpkg itself, which removes no package but
  * those, and none that another one needs. `kw_install_again <name>...`: what had to go for ours.
  */
-export const APT_UNDO = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+const APT_UNDO = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 # kw_status <name>: in $kw_s; a database that cannot be read is no word on a package
 kw_status() {
   kw_s=$(dpkg-query -W -f '\${db:Status-Status}' -- "$1" 2>&1)
@@ -169,3 +170,11 @@ kw_install_again() {
     fi
   done
 }`;
+
+export const apt: PackageScripts = {
+  needs: ['dpkg-query'],
+  query: aptQuery,
+  install: APT_INSTALL,
+  resumes: 'missing',
+  undo: APT_UNDO,
+};

@@ -1,6 +1,7 @@
 import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
+import type { PackageScripts } from './package-scripts.ts';
 import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
 import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
 
@@ -10,7 +11,7 @@ import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
  * package is not found. After a killed dnf ($2... is then everything wanted, maybe nothing) also what is there is installed
  * once more: its scripts may not have run. Exit codes as in apt.ts.
  */
-export const DNF_INSTALL = `set +e
+const DNF_INSTALL = `set +e
 export LC_ALL=C PATH=${HOST_PATH}
 ${USE_PROXY}
 ${PROXY_EVIDENCE}
@@ -61,12 +62,12 @@ give_up
 `;
 
 /** sh that prints the version of each installed package: `<name> <version>`. */
-export const rpmQuery = (words: string): string =>
+const rpmQuery = (words: string): string =>
   // Without its database rpm calls every package "not installed", after an error.
   `kw_says=$(rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' -- ${words} 2>&1); case $kw_says in *error:*) kw_unknown "$kw_says" ;; esac; printf '%s\\n' "$kw_says" | grep -v ' is not installed$'`;
 
 /** As APT_UNDO: rpm itself, which refuses to remove what another package needs. */
-export const DNF_UNDO = `kw_there() {
+const DNF_UNDO = `kw_there() {
   kw_s=$(rpm -q -- "$1" 2>&1) && return 0
   # Without its database rpm calls every package "not installed", after an error.
   case $kw_s in *error:*) printf '%s\n' "$kw_s" >&2; exit 1 ;; esac
@@ -100,3 +101,11 @@ kw_purge() {
   done
 }
 kw_install_again() { :; }`;
+
+export const dnf: PackageScripts = {
+  needs: ['rpm', 'dnf'],
+  query: rpmQuery,
+  install: DNF_INSTALL,
+  resumes: 'wanted',
+  undo: DNF_UNDO,
+};

@@ -1,18 +1,22 @@
 import { keepEnd } from '../../contracts/cut.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { LIMITS } from '../../contracts/limits.ts';
+import { FAMILIES, familyOf, packageNames } from '../host/family/families.ts';
+import type { Family, PackageTool } from '../host/family/family.ts';
 import type { HostFacts } from '../host/types.ts';
-import { APT_INSTALL, APT_UNDO, aptQuery } from './apt.ts';
+import { apt } from './apt.ts';
 import { digestOfParts } from './digest.ts';
-import { DNF_INSTALL, DNF_UNDO, rpmQuery } from './dnf.ts';
+import { dnf } from './dnf.ts';
+import type { PackageScripts } from './package-scripts.ts';
 import { PACKAGES_AT_WORK } from './paths.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
 
-export interface PackagesResource extends Resource {
+/** What each family calls the packages, by the name of its package manager. */
+type Lists = Readonly<Record<PackageTool['name'], readonly string[]>>;
+
+export interface PackagesResource extends Resource, Lists {
   readonly kind: 'packages';
-  readonly apt: readonly string[];
-  readonly dnf: readonly string[];
   /** Servers that the package manager reaches directly, whatever proxy it is configured for. */
   readonly direct: readonly string[];
 }
@@ -31,43 +35,54 @@ const ASKED = 'kubewright: asked';
 /** Whole distributions have been upgraded in less. */
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
-/** By package manager; `resumes`: the packages that its script must know after an interruption. */
-const SCRIPTS: Readonly<Record<string, { install: string; resumes: 'missing' | 'wanted' }>> = {
-  apt: { install: APT_INSTALL, resumes: 'missing' },
-  dnf: { install: DNF_INSTALL, resumes: 'wanted' },
-};
-const UNDO: Readonly<Record<string, string>> = { apt: APT_UNDO, dnf: DNF_UNDO };
+const TOOLS: Readonly<Record<PackageTool['name'], PackageScripts>> = { apt, dnf };
+const toolOf = ({ packageManager }: HostFacts): PackageScripts | null =>
+  packageManager === 'none' ? null : TOOLS[packageManager];
 
 /**
- * Packages of the distribution, any version. Only what is missing is installed, in one transaction. Through the proxy of
- * `spec.proxy`, else through the one that the host's apt or dnf is configured for; never to the servers of `direct`.
+ * Packages of the distribution by Debian's names, any version. Only what is missing is installed, in one transaction. Through the proxy of
+ * `spec.proxy`, else through the one that the host's package manager is configured for; never to the servers of `direct`.
+ * `sorted`: each family's names in alphabetical order, instead of that of `names`.
  */
 export function packages(
-  names: { apt: readonly string[]; dnf?: readonly string[] },
+  names: readonly string[],
   direct: readonly string[],
+  { sorted = false }: { sorted?: boolean } = {},
 ): PackagesResource {
-  const { apt, dnf = apt } = names;
-  for (const name of [...apt, ...dnf]) {
+  for (const name of names) {
     if (!NAME.test(name)) throw new Error(`not a package name: ${JSON.stringify(name)}`);
   }
-  return { kind: 'packages', id: apt.join(' '), apt, dnf, direct };
+  const listOf = (family: Family) => (sorted ? packageNames(family, names).sort() : packageNames(family, names));
+  const lists = Object.fromEntries(FAMILIES.map((family) => [family.packageTool.name, listOf(family)])) as Record<
+    keyof Lists,
+    string[]
+  >;
+  return { kind: 'packages', id: lists.apt.join(' '), ...lists, direct };
 }
 
 const wanted = (resource: PackagesResource, facts: HostFacts): readonly string[] =>
-  facts.packageManager === 'dnf' ? resource.dnf : resource.apt;
+  resource[familyOf(facts).packageTool.name];
+
+/** In the order of the families. */
+const listsOf = (resource: Lists) => FAMILIES.map(({ packageTool }) => resource[packageTool.name]);
 
 const missing = (resource: PackagesResource, observed: PackagesState, facts: HostFacts): string[] =>
   wanted(resource, facts).filter((name) => !observed.installed.has(name));
 
 export default defineKind<PackagesResource, PackagesState>({
   kind: 'packages',
-  probe({ apt, dnf }, quote) {
-    const words = (names: readonly string[]): string => names.map(quote).join(' ');
-    const lines = [`if [ -e ${PACKAGES_AT_WORK} ]; then echo ${quote(INTERRUPTED)}; fi`];
-    if (apt.length > 0) lines.push(`if command -v dpkg-query >/dev/null; then ${aptQuery(words(apt))}; fi`);
-    if (dnf.length > 0)
-      lines.push(`if command -v rpm >/dev/null && command -v dnf >/dev/null; then ${rpmQuery(words(dnf))}; fi`);
-    return [...lines, `echo ${quote(ASKED)}`].join('\n');
+  probe(resource, quote) {
+    const queries = FAMILIES.flatMap(({ packageTool: { name } }) => {
+      const words = resource[name].map(quote).join(' ');
+      const { needs, query } = TOOLS[name];
+      const there = needs.map((program) => `command -v ${program} >/dev/null`).join(' && ');
+      return words === '' ? [] : [`if ${there}; then ${query(words)}; fi`];
+    });
+    return [
+      `if [ -e ${PACKAGES_AT_WORK} ]; then echo ${quote(INTERRUPTED)}; fi`,
+      ...queries,
+      `echo ${quote(ASKED)}`,
+    ].join('\n');
   },
   parse(output) {
     const lines = output.split('\n');
@@ -87,13 +102,14 @@ export default defineKind<PackagesResource, PackagesState>({
 
   async apply(resource, observed, { facts, host, phase }) {
     const noProxy = resource.direct.join(',');
-    const script = SCRIPTS[facts.packageManager];
-    if (!script) {
-      throw new KubewrightError('OS_UNSUPPORTED', `${host.name} has neither apt nor dnf`, { host: host.name });
+    const tool = toolOf(facts);
+    if (!tool) {
+      const known = Object.keys(TOOLS).join(' nor ');
+      throw new KubewrightError('OS_UNSUPPORTED', `${host.name} has neither ${known}`, { host: host.name });
     }
-    const all = observed.interrupted && script.resumes === 'wanted';
+    const all = observed.interrupted && tool.resumes === 'wanted';
     const names = all ? wanted(resource, facts) : missing(resource, observed, facts);
-    const { code, stdout, stderr } = await host.script(script.install, [phase, ...names], {
+    const { code, stdout, stderr } = await host.script(tool.install, [phase, ...names], {
       okCodes: 'any',
       env: { no_proxy: noProxy, NO_PROXY: noProxy },
       timeoutMs: INSTALL_TIMEOUT_MS,
@@ -107,20 +123,20 @@ export default defineKind<PackagesResource, PackagesState>({
   },
 
   // The scripts write the ledger themselves, a line per package: only the package manager knows what comes along.
-  ledgerEntries: ({ apt, dnf }, observed) =>
-    observed === null ? [...new Set([...apt, ...dnf])].map((id) => ({ id, prior: {} })) : [],
+  ledgerEntries: (resource, observed) =>
+    observed === null ? [...new Set(listsOf(resource).flat())].map((id) => ({ id, prior: {} })) : [],
   dry: 'together',
   // Packages that came along are kept as long as others need them.
   keptStays: true,
   undo(entries, { facts, quote }) {
     const named = (what: string) =>
       entries.filter(({ id, prior }) => NAME.test(id) && prior?.[what] === true).map(({ id }) => quote(id));
-    const script = UNDO[facts.packageManager];
-    if (!script) return [];
+    const tool = toolOf(facts);
+    if (!tool) return [];
     const [ours, theirs] = [named('installed'), named('removed')];
     const unknown = entries.filter(({ id, prior }) => NAME.test(id) && prior === null).map(({ id }) => quote(id));
     const lines = [
-      script,
+      tool.undo,
       ...unknown.map(
         (name) =>
           `if kw_there ${name}; then KW_KEY=packages:${name} kw_tell kept 'it is not known who installed it'; fi`,
@@ -130,5 +146,6 @@ export default defineKind<PackagesResource, PackagesState>({
     ];
     return [{ key: 'packages:*', script: lines.join('\n') }];
   },
-  digest: ({ apt, dnf }) => digestOfParts([...apt, '|', ...dnf]),
+  digest: (resource) =>
+    digestOfParts(listsOf(resource).flatMap((list, index) => (index === 0 ? list : ['|', ...list]))),
 });

@@ -1,3 +1,4 @@
+import { FAMILIES, packageNames } from '../../activities/host/family/families.ts';
 import { phaseOptions } from '../../activities/phases/options.ts';
 import type { Phase } from '../../activities/phases/phase.ts';
 import { placementOf } from '../../activities/phases/placement.ts';
@@ -34,11 +35,15 @@ const portWords = ({ port, protocol, what, from, on }: RequiredPort): string => 
 /** What the phase requires with its default options, each part as a label and its entries. Parts that it does not have are left out. */
 export function requirementParts(phase: Phase): { label: string; short: string; entries: string[] }[] {
   const all = requirementsOf(phase);
-  const { packages, features = [], modules = [], sysctls = {}, cgroups, ports = [], forwards = [] } = all;
+  const names = [...(all.packages ?? []), ...(all.deferredPackages ?? [])];
+  const { features = [], modules = [], sysctls = {}, cgroups, ports = [], forwards = [] } = all;
   const { artifacts = [], images = [], objects = [], protocols = [] } = all;
   const parts = [
-    { label: 'Packages (apt)', short: 'packages', entries: packages?.apt ?? [] },
-    { label: 'Packages (dnf)', short: '', entries: packages?.dnf ?? [] },
+    ...FAMILIES.map((family, index) => ({
+      label: `Packages (${family.packageTool.name})`,
+      short: index === 0 ? 'packages' : '',
+      entries: packageNames(family, names),
+    })),
     { label: 'Kernel features', short: 'kernel', entries: features.map(({ name, reason }) => `${name} (${reason})`) },
     { label: 'Kernel modules, where they are not built in', short: '', entries: modules.map(({ name }) => name) },
     {

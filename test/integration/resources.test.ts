@@ -110,7 +110,7 @@ describe('every kind on a real host', () => {
     writeFileSync(join(local, 'member'), '#!/bin/sh\necho from the archive\n', { mode: 0o755 });
     const tgz = execFileSync('tar', ['-cz', '-C', local, 'member']);
     const resources = [
-      packages({ apt: ['tree'] }, []),
+      packages(['tree'], []),
       hostnameIs(session.facts.hostname),
       hostsEntries([{ address: '10.9.8.7', names: ['one.test', 'one'] }]),
       kernelModules(['overlay', 'br_netfilter'], { file: `/etc/modules-load.d/${UNIT}.conf` }),
@@ -222,7 +222,7 @@ describe('crashes and faults', () => {
       code: 'KERNEL_FEATURE_MISSING',
       message: expect.stringContaining('no_such_module_here'),
     });
-    await expect(run([packages({ apt: ['kubewright-no-such-package'] }, [])])).rejects.toMatchObject({
+    await expect(run([packages(['kubewright-no-such-package'], [])])).rejects.toMatchObject({
       code: 'PACKAGE_INSTALL_FAILED',
       evidence: expect.stringContaining('Unable to locate package'),
     });

@@ -42,10 +42,10 @@ const toy = (name: string, resources: () => Resource[]): Phase =>
     options: z.strictObject({}),
     resources,
   });
-const shared = () => [packages({ apt: ['tree'] }, []), file(`${ROOT}/shared/conf`, 'shared')];
+const shared = () => [packages(['tree'], []), file(`${ROOT}/shared/conf`, 'shared')];
 const off = toy('off', () => [
   ...shared(),
-  packages({ apt: ['tree', 'hello'] }, []),
+  packages(['tree', 'hello'], []),
   user(UNIT, { home: ROOT }),
   directory(`${ROOT}/own`),
   directory(`${ROOT}/empty`),

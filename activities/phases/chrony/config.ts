@@ -1,3 +1,5 @@
+import type { UnitOptions } from '../../host/family/family.ts';
+
 /** What one host's chronyd is to do. */
 export interface ChronyConf {
   /** Time servers of the cluster that this host follows; empty on a time server itself. */
@@ -33,17 +35,11 @@ export function chronyConf(conf: ChronyConf): string {
 }
 
 /**
- * What the distributions' units read before they start chronyd: Debian's DAEMON_OPTS and the RHEL family's OPTIONS.
- * `-x` leaves the clock alone: daemons in several containers would fight over one kernel's clock. `-F 1` is Debian's
- * default system call filter.
+ * What the unit of the distribution reads before it starts chronyd. `-x` leaves the clock alone: daemons in several
+ * containers would fight over one kernel's clock.
  */
-export function chronyEnvironment(conf: {
-  configFile: string;
-  steersClock: boolean;
-  distribution: 'debian' | 'rhel';
-}): string {
-  const words = ['-f', conf.configFile, ...(conf.steersClock ? [] : ['-x'])];
-  return conf.distribution === 'debian'
-    ? `DAEMON_OPTS="${['-F', '1', ...words].join(' ')}"\n`
-    : `OPTIONS="${['-F', '2', ...words].join(' ')}"\n`;
+export function chronyEnvironment(conf: { configFile: string; steersClock: boolean; options: UnitOptions }): string {
+  const { variable, defaults } = conf.options;
+  const words = [...defaults, '-f', conf.configFile, ...(conf.steersClock ? [] : ['-x'])];
+  return `${variable}="${words.join(' ')}"\n`;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
 import { cidr, hostname, ipv4 } from '../../../contracts/primitives.ts';
+import { familyOf, unitName } from '../../host/family/families.ts';
 import { isContainer } from '../../kube/container-host.ts';
 import { directServers } from '../../kube/proxy.ts';
 import { systemdUnit } from '../../render/unit.ts';
@@ -17,7 +18,7 @@ const DIRECTORY = '/etc/chrony';
 const CONFIG = `${DIRECTORY}/kubewright.conf`;
 const ENVIRONMENT = `${DIRECTORY}/kubewright.env`;
 
-const PACKAGES = { apt: ['chrony'], dnf: ['chrony'] };
+const PACKAGES = ['chrony'];
 /** NTP of the time servers. */
 const TIME: RequiredPort = { protocol: 'udp', port: 123, what: 'chronyd', from: ['all'], on: 'time-server' };
 
@@ -53,16 +54,15 @@ export default definePhase({
   enabled: (_cluster, { provider }) => provider === 'chrony',
   resources: (context) => {
     const { facts } = context;
-    const distribution = facts.packageManager === 'dnf' ? 'rhel' : 'debian';
-    const unit = distribution === 'rhel' ? 'chronyd' : 'chrony';
+    const family = familyOf(facts);
     const steersClock = !isContainer(facts);
     return [
       // Before the package: Debian starts a daemon as soon as it is installed.
       directory(DIRECTORY),
       file(CONFIG, chronyConf({ ...sourcesOf(context), steersClock })),
-      file(ENVIRONMENT, chronyEnvironment({ configFile: CONFIG, steersClock, distribution })),
+      file(ENVIRONMENT, chronyEnvironment({ configFile: CONFIG, steersClock, options: family.unitOptions.chrony })),
       packages(PACKAGES, directServers(context.cluster)),
-      service(unit, {
+      service(unitName(family, 'chrony'), {
         dropIns: { 'kubewright.conf': systemdUnit({ Service: { EnvironmentFile: ENVIRONMENT } }) },
         restartOn: [CONFIG, ENVIRONMENT],
       }),

@@ -1,8 +1,8 @@
-import type { RequiredFeature, RequiredPackages, Requirements } from '../requires.ts';
+import type { RequiredFeature, Requirements } from '../requires.ts';
 import { backendFacts, type FlannelBackend } from './backends.ts';
 
 /** flanneld keeps its rules with iptables. */
-export const FLANNEL_PACKAGES = { apt: ['iptables'], dnf: ['iptables-nft'] } satisfies RequiredPackages;
+export const FLANNEL_PACKAGES = ['iptables'];
 
 /** Pods of one host are behind a bridge: their packets to each other must pass the rules of services. */
 const BRIDGE: RequiredFeature = {

@@ -1,4 +1,4 @@
-import type { RequiredPackages } from '../requires.ts';
+import type { Family } from '../../host/family/family.ts';
 import type { FlavourName } from './options.ts';
 import type { Server } from './topology.ts';
 
@@ -11,7 +11,7 @@ export interface Balancing {
   serverPort: number;
   maxConnections: number;
   keepConnectionsSeconds: number;
-  family: 'debian' | 'rhel';
+  family: Family;
   /** Answers at `/config` of the status socket. */
   digest: string;
 }
@@ -19,7 +19,8 @@ export interface Balancing {
 /** A program that distributes TCP connections. */
 export interface Flavour {
   name: FlavourName;
-  packages: RequiredPackages;
+  /** By Debian's names. */
+  packages: readonly string[];
   /** systemd unit of the distribution, without `.service`. */
   unit: string;
   program: string;

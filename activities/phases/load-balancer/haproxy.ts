@@ -5,7 +5,7 @@ import { CA, HEALTH_PEM, STATUS_SOCKET } from './paths.ts';
 
 export const haproxy: Flavour = {
   name: 'haproxy',
-  packages: { apt: ['haproxy'], dnf: ['haproxy'], deferred: true },
+  packages: ['haproxy'],
   unit: 'haproxy',
   program: '/usr/sbin/haproxy',
   configFile: '/etc/haproxy/haproxy.cfg',

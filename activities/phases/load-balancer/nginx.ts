@@ -2,12 +2,6 @@ import { CANDIDATE } from '../../resources/file.ts';
 import type { Balancing, Flavour } from './flavour.ts';
 import { RUN_DIR, STATUS_SOCKET } from './paths.ts';
 
-/** Where the distributions put nginx's modules, and its account. */
-const FAMILIES = {
-  debian: { modules: '/usr/lib/nginx/modules', user: 'www-data' },
-  rhel: { modules: '/usr/lib64/nginx/modules', user: 'nginx' },
-} as const;
-
 /** Of the tests of `balancer-health`: the API servers that are ready, and the port that leads to them. */
 export const READY_SERVERS = `${RUN_DIR}/ready.conf`;
 export const READY_TARGET = `${RUN_DIR}/target.map`;
@@ -16,10 +10,9 @@ export const PASSIVE = 'max_fails=1 fail_timeout=2s';
 
 function render(balancing: Balancing): string {
   const { port, servers, serverPort, maxConnections, keepConnectionsSeconds, family, digest } = balancing;
-  const { modules, user } = FAMILIES[family];
   return `# Written by Kubewright.
-load_module ${modules}/ngx_stream_module.so;
-user ${user};
+load_module ${family.paths.nginxModules}/ngx_stream_module.so;
+user ${family.accounts.nginx};
 worker_processes auto;
 # Two for each connection.
 worker_rlimit_nofile ${2 * maxConnections + 1000};
@@ -72,7 +65,7 @@ http {
 
 export const nginx: Flavour = {
   name: 'nginx',
-  packages: { apt: ['nginx', 'libnginx-mod-stream'], dnf: ['nginx', 'nginx-mod-stream'], deferred: true },
+  packages: ['nginx', 'libnginx-mod-stream'],
   unit: 'nginx',
   program: '/usr/sbin/nginx',
   configFile: '/etc/nginx/nginx.conf',

@@ -1,6 +1,6 @@
 import { internalAddress } from '../../../contracts/cluster.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
-import type { HostFacts } from '../../host/types.ts';
+import { familyOf } from '../../host/family/families.ts';
 import * as identities from '../../kube/identities.ts';
 import { API_SERVER_PORT } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
@@ -35,7 +35,6 @@ import { verifyBalancer } from './verify.ts';
 const { BALANCER_DIR } = paths;
 const SECRET = { mode: 0o600 };
 const FLAVOURS: Readonly<Record<FlavourName, Flavour>> = { haproxy, nginx };
-const KEEPALIVED = { apt: ['keepalived'], dnf: ['keepalived'] };
 
 /** Balancers in front of the API servers, and an address that moves between them. */
 export default definePhase({
@@ -76,7 +75,7 @@ export default definePhase({
     const address = topology.virtualAddress(cluster, options);
     const port = topology.portOf(cluster);
     return {
-      packages: packagesOf(flavour, address !== null),
+      deferredPackages: packagesOf(flavour, address !== null),
       ports: [
         {
           ...{
@@ -145,13 +144,10 @@ export default definePhase({
 
 const others = ({ name }: Flavour) => Object.values(FLAVOURS).filter((each) => each.name !== name);
 
-const packagesOf = ({ packages }: Flavour, keepalived: boolean) => ({
-  apt: [...packages.apt, ...(keepalived ? KEEPALIVED.apt : [])],
-  dnf: [...packages.dnf, ...(keepalived ? KEEPALIVED.dnf : [])],
-  deferred: true as const,
-});
-
-const familyOf = ({ packageManager }: HostFacts) => (packageManager === 'dnf' ? 'rhel' : 'debian');
+const packagesOf = ({ packages }: Flavour, keepalived: boolean): string[] => [
+  ...packages,
+  ...(keepalived ? ['keepalived'] : []),
+];
 
 /** The balancers that could take the address. */
 const othersOf = ({ cluster, host }: PhaseContext<BalancerOptions>) =>

@@ -3,6 +3,7 @@ import { type ClusterSpec, hostsWithRole, internalAddress, kubeHosts } from '../
 import type { FieldIssue } from '../../../contracts/issues.ts';
 import type { Change } from '../../../contracts/operation.ts';
 import { CURL } from '../../host/direct.ts';
+import { familyOf } from '../../host/family/families.ts';
 import * as identities from '../../kube/identities.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { API_SERVER_PORT, KUBERNETES_DIR } from '../../kube/paths.ts';
@@ -33,7 +34,7 @@ const CLIENT = `${DIR}/health-client.pem`;
 const RUN_DIR = '/run/kubewright-node-local';
 const SOCKET = `${RUN_DIR}/status.sock`;
 const HAPROXY = '/usr/sbin/haproxy';
-const PACKAGES = { apt: ['haproxy'], dnf: ['haproxy'] };
+const PACKAGES = ['haproxy'];
 const READABLE = { mode: 0o640, group: USER };
 /** One failed test of /readyz, 500 ms apart at most 100 nodes, takes a server out for new connections. */
 const DRAIN_SECONDS = 2;
@@ -71,7 +72,7 @@ export default definePhase({
   specIssues: ({ cluster }) => hostIssues(cluster),
   folders: () => [{ path: DIR }],
   requires: ({ cluster }) => ({
-    packages: { ...PACKAGES, deferred: true },
+    deferredPackages: PACKAGES,
     ports: [
       {
         ...{ protocol: 'tcp', port: portOf(cluster), what: 'the proxy on every node', holder: HAPROXY, from: [] },
@@ -174,12 +175,12 @@ function unit(port: number): string {
 }
 
 /**
- * Debian starts haproxy with its own settings when the package is installed. One that was there before is another's, and on a
+ * Debian's package starts haproxy with its own settings when it is installed. One that was there before is another's, and on a
  * load balancer of the cluster it is that phase's.
  */
 async function stopDistributionUnit({ changes, facts, host, remote }: PhaseRun<unknown>): Promise<Change[]> {
   const installed = changes.some(({ resource, action }) => resource === 'packages:haproxy' && action === 'create');
-  if (!installed || facts.packageManager !== 'apt' || host.roles.includes('load-balancer')) return [];
+  if (!installed || !familyOf(facts).startsUnits || host.roles.includes('load-balancer')) return [];
   await remote.exec(['systemctl', 'disable', '--now', '--quiet', 'haproxy.service'], { okCodes: 'any' });
   return [{ resource: 'service:haproxy', action: 'update', detail: 'stop, disable: the package had started it' }];
 }

@@ -5,16 +5,13 @@ import {
   KUBELET_HEALTH_PORT,
   KUBELET_PORT,
 } from '../../kube/paths.ts';
-import type { RequiredFeature, RequiredModule, RequiredPackages, Requirements } from '../requires.ts';
+import type { RequiredFeature, RequiredModule, Requirements } from '../requires.ts';
 import { type PROXY_MODES, proxyMode } from './kube-proxy.ts';
 
 type ProxyMode = (typeof PROXY_MODES)[number];
 
 /** kube-proxy runs nft or iptables; the kubelet and kube-proxy clean up with conntrack. */
-export const NODE_PACKAGES = {
-  apt: ['conntrack', 'iptables', 'nftables'],
-  dnf: ['conntrack-tools', 'iptables-nft', 'nftables'],
-} satisfies RequiredPackages;
+export const NODE_PACKAGES = ['conntrack', 'iptables', 'nftables'];
 const IPVS_PACKAGES = ['ipset', 'ipvsadm'];
 
 /** What a mode of kube-proxy needs of the kernel. */
@@ -85,7 +82,7 @@ export function nodeRequirements({ kubelet, kubeProxy }: Options): Requirements 
     holder: `${BIN_DIR}/${binary}`,
   });
   return {
-    packages: { apt: [...NODE_PACKAGES.apt, ...more], dnf: [...NODE_PACKAGES.dnf, ...more] },
+    packages: [...NODE_PACKAGES, ...more],
     features: [CONNTRACK, feature],
     modules: ['nf_nat', ...modules].map((name): RequiredModule => ({ name })),
     sysctls: SYSCTLS,

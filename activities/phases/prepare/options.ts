@@ -11,7 +11,7 @@ export const prepareOptions = z.strictObject({
     .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{0,99}$/, 'must be the name of a package'))
     .max(50)
     .default([])
-    .describe('More packages of the distribution'),
+    .describe('More packages of the distribution, by the names of Debian or of the distribution itself'),
   sysctls: z
     .record(
       z.string().regex(/^[a-z0-9_][a-zA-Z0-9_./-]{0,199}$/, 'must be the name of a kernel setting'),

@@ -3,6 +3,7 @@ import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { ipv4 } from '../../../contracts/primitives.ts';
+import { familyOf } from '../../host/family/families.ts';
 import { formatMarker, markerOf, OWNERSHIP_MARKER } from '../../host/ownership-marker.ts';
 import { isContainer } from '../../kube/container-host.ts';
 import { API_SERVERS_HOSTNAME, KUBEWRIGHT_DIR, PROXY_ENV, REGISTRY_HOSTNAME } from '../../kube/paths.ts';
@@ -35,11 +36,7 @@ import { EARLIER_SYSCTL_FILE, SYSCTL_FILE, settingsOf } from './settings.ts';
 type Options = z.output<typeof prepareOptions>;
 
 /** What Kubewright's own commands and scripts run, on every host. */
-const BASE = {
-  apt: ['ca-certificates', 'curl', 'iproute2', 'kmod', 'mount', 'procps'],
-  // The RHEL family has curl from the start, as curl-minimal, which excludes the full one.
-  dnf: ['ca-certificates', 'iproute', 'kmod', 'procps-ng', 'util-linux'],
-};
+const BASE = ['ca-certificates', 'curl', 'iproute2', 'kmod', 'mount', 'procps'];
 
 /** What every later phase counts on: names, packages, kernel modules and settings. */
 export default definePhase({
@@ -52,9 +49,7 @@ export default definePhase({
   timeouts: { applyMs: 10 * 60_000, verifyMs: 10_000 },
   expectedMs: 8_000,
   options: prepareOptions,
-  requires: ({ options }) => ({
-    packages: { apt: [...BASE.apt, ...options.packages], dnf: [...BASE.dnf, ...options.packages] },
-  }),
+  requires: ({ options }) => ({ packages: [...BASE, ...options.packages] }),
   guarded: [
     // Installed as root, from wherever the host takes its packages.
     { option: 'packages' },
@@ -76,12 +71,12 @@ export default definePhase({
       // Before the first package.
       await proxyEnvironment(context, { path: PROXY_ENV, endpoint: context.offer(controlPlaneEndpoint).host }),
       // One run of the package manager for all phases. Each asks for its own as well: this saves time, nothing depends on it.
-      packages(requiredPackages(requirements.filter(({ packages }) => !packages?.deferred)), directServers(cluster)),
+      packages(requiredPackages(requirements), directServers(cluster), { sorted: true }),
       ...kernel(context, requirements),
     ];
   },
   hooks: {
-    teardown: (run) => (run.facts.packageManager === 'dnf' ? distrustCluster(run) : Promise.resolve([])),
+    teardown: (run) => (familyOf(run.facts).firewall === 'firewalld' ? distrustCluster(run) : Promise.resolve([])),
   },
 });
 

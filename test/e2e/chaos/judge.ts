@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { scriptInput } from '../../../activities/host/ssh-host.ts';
-import { APT_INSTALL } from '../../../activities/resources/apt.ts';
+import { apt } from '../../../activities/resources/apt.ts';
 import type { CompletedTask } from './evidence.ts';
 import type { Row } from './journal.ts';
 
@@ -50,7 +50,7 @@ function changedTwice(rows: readonly Row[]): string[] {
 
 const KUBECTL_CHANGES = ['apply', 'create', 'patch', 'label', 'annotate', 'taint', 'delete', 'cordon', 'drain'];
 /** As the host gets it, and the journal records it. */
-const APT_SHA256 = createHash('sha256').update(scriptInput(APT_INSTALL)).digest('hex');
+const APT_SHA256 = createHash('sha256').update(scriptInput(apt.install)).digest('hex');
 
 /** What a command changes on its host, one name per thing; empty for what only looks. */
 export function changesOf(row: Row): string[] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { scriptInput } from '../../../activities/host/ssh-host.ts';
-import { APT_INSTALL } from '../../../activities/resources/apt.ts';
+import { apt as aptScripts } from '../../../activities/resources/apt.ts';
 import type { Row } from '../../e2e/chaos/journal.ts';
 import { changesOf, missingNumbers, repeatedAfterSuccess, unexplainedGaps } from '../../e2e/chaos/judge.ts';
 import { unreported } from '../../e2e/chaos/sessions.ts';
@@ -55,7 +55,7 @@ describe('the judge of chaos builds', () => {
   });
 
   it('recognizes commands that change a host', () => {
-    const apt = createHash('sha256').update(scriptInput(APT_INSTALL)).digest('hex');
+    const apt = createHash('sha256').update(scriptInput(aptScripts.install)).digest('hex');
     expect(changesOf(row({ kind: 'script', stdinSha256: apt, argv: ['sh', '-eu', '-s', '--', 'chrony'] }))).toEqual([
       'packages chrony',
     ]);

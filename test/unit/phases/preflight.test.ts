@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { judgeSystem } from '../../../activities/host/family/systems.ts';
 import { clusterStateOf } from '../../../activities/phases/cluster-state.ts';
 import type { Check, CheckInput } from '../../../activities/phases/preflight/check.ts';
 import { optionShapes, scanChecks } from '../../../activities/phases/preflight/checks.ts';
 import { recordMachine } from '../../../activities/phases/preflight/machines.ts';
 import preflight from '../../../activities/phases/preflight/phase.ts';
 import { evaluate, evidenceOf, probeScript, readAnswers } from '../../../activities/phases/preflight/probe.ts';
-import { supportedOs } from '../../../activities/phases/preflight/supported-os.ts';
 import { phaseRun } from '../../../activities/tasks/phase-run.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import type { Host } from '../../../contracts/host.ts';
@@ -160,7 +160,11 @@ test('features outside the plan are not checked', () => {
 });
 
 test('the systems that are supported', () => {
-  const os = (id: string, versionId: string, idLike: string[] = []) => supportedOs({ id, versionId, idLike, name: '' });
+  const os = (id: string, versionId: string, idLike: string[] = []) =>
+    judgeSystem({
+      os: { id, versionId, idLike, name: '' },
+      packageManager: ['debian', 'ubuntu', 'linuxmint'].includes(id) ? 'apt' : 'dnf',
+    }).verdict !== 'unsupported';
   expect([
     os('debian', '12'),
     os('debian', '13'),

@@ -74,7 +74,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   hostsEntries([{ address: '10.0.0.1', names: ['a', 'b'] }]),
   kernelModules(['overlay', 'nf-conntrack'], { file: '/etc/modules-load.d/k.conf' }),
   manifests('dns', [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { a: "'\n$(x)" } }]),
-  packages({ apt: ['curl', 'g++'], dnf: ['curl'] }, []),
+  packages(['curl', 'g++'], []),
   registryImage({ file: resolved, registry: 'r.test:5000', repository: 'a/b', tag: '1', tls }),
   selinuxBooleans(['haproxy_connect_any']),
   service('x', { unit: '[Service]\n', dropIns: { 'a b': '[Unit]\n' } }),

@@ -32,7 +32,7 @@ describe('what no desired resource owns', () => {
   it('is found for every kind, each by its own keys', () => {
     const unit = service('toy', { unit: '[Service]\nExecStart=/bin/true\n', fills: ['/var/lib/toy'] });
     const desired = [
-      packages({ apt: ['curl'], dnf: ['curl-minimal'] }, []),
+      packages(['curl', 'iptables'], []),
       sysctls({ 'net.ipv4.ip_forward': 1 }, { file: '/etc/sysctl.d/a.conf' }),
       kernelModules(['overlay'], { file: '/etc/modules-load.d/a.conf' }),
       unit,
@@ -44,7 +44,7 @@ describe('what no desired resource owns', () => {
     ];
     const wanted = [
       'packages:curl',
-      'packages:curl-minimal',
+      'packages:iptables-nft',
       'sysctls:net.ipv4.ip_forward',
       'file:/etc/sysctl.d/a.conf',
       'kernel-modules:overlay',

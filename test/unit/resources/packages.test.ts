@@ -12,10 +12,10 @@ beforeEach(() => {
 });
 afterEach(() => host.dispose());
 
-const run = (packageManager: 'apt' | 'dnf' | 'none' = 'apt') =>
+const run = (packageManager: 'apt' | 'dnf' | 'none' = 'apt', names = ['chrony', 'socat']) =>
   converge({
     remote: host,
-    resources: [packages({ apt: ['chrony', 'socat'], dnf: ['chrony'] }, ['mirror.example'])],
+    resources: [packages(names, ['mirror.example'])],
     facts: { ...FACTS, packageManager },
     mode: 'apply',
     phase: 'test',
@@ -103,29 +103,29 @@ describe.skipIf(!RUNS_HERE)('apt', () => {
 });
 
 describe.skipIf(!RUNS_HERE)('dnf', () => {
-  it('installs its own names, with fresh metadata when one is not found', async () => {
-    host.program('rpm', `[ ! -e ${host.path('dpkg')}/done ] || echo "chrony 4.5-1"`);
+  it('installs the names of the family, with fresh metadata when one is not found', async () => {
+    host.program('rpm', `[ ! -e ${host.path('dpkg')}/done ] || printf '%s\\n' "conntrack-tools 1.4-1" "socat 1.7-1"`);
     host.program(
       'dnf',
-      `echo "$*" >>"$LOG"; case "$*" in *--refresh*) : >${host.path('dpkg')}/done ;; *) echo "Error: Unable to find a match: chrony" >&2; exit 1 ;; esac`,
+      `echo "$*" >>"$LOG"; case "$*" in *--refresh*) : >${host.path('dpkg')}/done ;; *) echo "Error: Unable to find a match: conntrack-tools" >&2; exit 1 ;; esac`,
     );
-    await run('dnf');
+    await run('dnf', ['conntrack', 'socat', 'curl']);
     expect(log()).toEqual([
-      '-y -q --setopt=install_weak_deps=False install chrony',
-      '-y -q --setopt=install_weak_deps=False install --refresh chrony',
+      '-y -q --setopt=install_weak_deps=False install conntrack-tools socat',
+      '-y -q --setopt=install_weak_deps=False install --refresh conntrack-tools socat',
     ]);
-    expect((await run('dnf')).changes).toEqual([]);
+    expect((await run('dnf', ['conntrack', 'socat', 'curl'])).changes).toEqual([]);
   });
 
   it('that was killed: everything wanted is installed once more, and then nothing is left to do', async () => {
-    host.program('rpm', 'echo "chrony 4.5-1"');
+    host.program('rpm', `printf '%s\\n' "chrony 4.5-1" "socat 1.7-1"`);
     host.program('dnf', 'echo "$*" >>"$LOG"');
     mkdirSync(host.path('state/kubewright'));
     writeFileSync(host.path('state/kubewright/packages-at-work'), '');
     expect((await run('dnf')).changes).toMatchObject([{ action: 'update', detail: 'finish what was interrupted' }]);
     expect(log()).toEqual([
-      '-y -q --setopt=install_weak_deps=False install --refresh chrony',
-      '-y -q --setopt=install_weak_deps=False reinstall chrony',
+      '-y -q --setopt=install_weak_deps=False install --refresh chrony socat',
+      '-y -q --setopt=install_weak_deps=False reinstall chrony socat',
     ]);
     expect((await run('dnf')).changes).toEqual([]);
   });

@@ -111,7 +111,7 @@ describe.skipIf(!RUNS_HERE)('a path that cannot be read is unknown', () => {
 
 describe.skipIf(!RUNS_HERE)('a package database that cannot be read is unknown', () => {
   it('of dpkg, where a missing package is not installed', async () => {
-    const resource = packages({ apt: ['chrony'], dnf: [] }, []);
+    const resource = { ...packages(['chrony'], []), dnf: [] };
     failing('dpkg-query', 'dpkg-query: no packages found matching chrony', 1);
     expect(await ask(resource)).toMatchObject({ known: true });
     failing('dpkg-query', "dpkg-query: error: failed to open package info file '/var/lib/dpkg/status' for reading", 2);
@@ -119,7 +119,7 @@ describe.skipIf(!RUNS_HERE)('a package database that cannot be read is unknown',
   });
 
   it('of rpm, which calls everything "not installed" then', async () => {
-    const resource = packages({ apt: [], dnf: ['chrony'] }, []);
+    const resource = { ...packages(['chrony'], []), apt: [] };
     host.program('dnf', ':');
     failing('rpm', 'package chrony is not installed', 1);
     expect(await ask(resource)).toMatchObject({ known: true });

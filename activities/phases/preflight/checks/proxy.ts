@@ -1,8 +1,24 @@
-import { requiredPackages } from '../../required.ts';
+import { FAMILIES, packageNames } from '../../../host/family/families.ts';
+import type { Family } from '../../../host/family/family.ts';
+import { allPackages } from '../../required.ts';
 import { defineCheck } from '../check.ts';
 
-/** sh word that parts the packages of apt from those of dnf among the arguments. */
-const APART = '--dnf';
+/** The word before the names of the packages of a family among the arguments; before those of the first one there is none. */
+const wordOf = ({ packageTool }: Family): string => `--${packageTool.name}`;
+const FIRST = FAMILIES[0]!;
+const TOOLS = FAMILIES.map(({ packageTool }) => packageTool);
+
+/** sh that prints those of the packages in $kw_names that are not installed, of the first family whose database is there. */
+const MISSING = TOOLS.map(
+  ({ name, database, isInstalled }, index) => `  ${index === 0 ? 'if' : 'elif'} command -v ${database} >/dev/null; then
+    part=--${FIRST.packageTool.name}
+    for word; do
+      case $word in
+        --*) part=$word ;;
+        *) [ "$part" != --${name} ] || (set -- "$word"; ${isInstalled}) || echo "$word" ;;
+      esac
+    done`,
+).join('\n');
 
 export default defineCheck({
   name: 'proxy',
@@ -28,15 +44,7 @@ reach() {
   say "$1" "$hostport" "$(printf '%s' "$said" | head -n 1 | sed 's/^bash: //; s/^line [0-9]*: //; s/^connect: //')"
 }
 missing() {
-  if command -v dpkg-query >/dev/null; then
-    while [ $# -gt 0 ] && [ "$1" != ${APART} ]; do
-      [ "$(dpkg-query -W -f '\${db:Status-Status}' -- "$1" 2>/dev/null)" = installed ] || echo "$1"
-      shift
-    done
-  elif command -v rpm >/dev/null; then
-    while [ "$1" != ${APART} ]; do shift; done
-    shift
-    for package; do rpm -q -- "$package" >/dev/null 2>&1 || echo "$package"; done
+${MISSING}
   fi
 }
 http=$1 https=$2
@@ -48,13 +56,7 @@ if [ -n "$http$https" ]; then
   return
 fi
 {
-  for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do
-    case \${file##*/} in *.conf | apt.conf) ;; *.*) continue ;; esac
-    [ ! -f "$file" ] || grep -EHn '^[^#]*Proxy[^"]*"[a-z0-9]+://[^"]+"' "$file" | grep -Ev '^[^:]*:[0-9]*: *//'
-  done
-  for file in /etc/dnf/dnf.conf /etc/yum.conf /etc/yum.repos.d/*.repo; do
-    [ ! -f "$file" ] || [ -h "$file" ] || grep -EHn '^ *proxy *= *[a-z0-9]+://' "$file"
-  done
+  ${TOOLS.map(({ proxySettings }) => proxySettings).join('\n  ')}
 } 2>/dev/null | head -n 8 | {
   while IFS= read -r line; do
     url=$(printf '%s' "\${line#*:*:}" | grep -Eo '[a-z0-9]+://[^" ;]+' | head -n 1)
@@ -69,8 +71,12 @@ fi
 }`,
     args: ({ cluster, requirements }) => {
       const { http = '', https = '' } = cluster.spec.proxy ?? {};
-      const { apt, dnf } = requiredPackages(requirements);
-      return [http, https, ...apt, APART, ...dnf];
+      const names = allPackages(requirements);
+      const lists = FAMILIES.flatMap((family) => [
+        ...(family === FIRST ? [] : [wordOf(family)]),
+        ...packageNames(family, names).sort(),
+      ]);
+      return [http, https, ...lists];
     },
   },
   evaluate({ cluster }, rows) {
@@ -91,7 +97,7 @@ fi
             };
           }
           const [, file = place, line = '?'] = /^(.*):(\d+)$/.exec(place) ?? [];
-          const whose = file.startsWith('/etc/apt/') ? 'apt' : 'dnf';
+          const whose = TOOLS.find(({ settings }) => settings.some((path) => file.startsWith(path)))?.name ?? '';
           return {
             code: 'PROXY_UNREACHABLE' as const,
             message: `the proxy ${where} of ${whose}, set in ${file} line ${line}, does not answer`,

@@ -1,13 +1,13 @@
 import { z } from 'zod';
+import { judgeSystem, SUPPORTED_SYSTEMS } from '../../../host/family/systems.ts';
 import { defineCheck, type Problem } from '../check.ts';
-import { supportedOs } from '../supported-os.ts';
 
 export default defineCheck({
   name: 'system',
   about: 'system',
   title: 'Distribution, architecture, systemd',
   inspects:
-    '/etc/os-release, `uname -m` and the name of process 1, on every host; the architectures for which programs of the phases exist.',
+    '/etc/os-release, the package manager of the family, `uname -m` and the name of process 1, on every host; the architectures for which programs of the phases exist.',
   codes: ['OS_UNSUPPORTED'],
   options: {
     allowUnsupportedOs: z.boolean().default(false).describe('Allow a distribution that is not tested'),
@@ -20,9 +20,10 @@ export default defineCheck({
     });
     const { os } = facts;
     const problems: Problem<'OS_UNSUPPORTED'>[] = [];
-    if (!options.allowUnsupportedOs && !supportedOs(os)) {
-      const evidence = `/etc/os-release: ID=${os.id} VERSION_ID=${os.versionId} ID_LIKE=${os.idLike.join(' ')}`;
-      problems.push(problem(`${os.name || os.id || 'this system'} is not supported`, evidence));
+    const { verdict, reason } = judgeSystem(facts);
+    if (!options.allowUnsupportedOs && verdict === 'unsupported') {
+      const evidence = `/etc/os-release: ID=${os.id} VERSION_ID=${os.versionId} ID_LIKE=${os.idLike.join(' ')}; supported: ${SUPPORTED_SYSTEMS.join('; ')}`;
+      problems.push(problem(`${os.name || os.id || 'this system'} ${reason}`, evidence));
     }
     if (facts.arch !== 'amd64' && facts.arch !== 'arm64') {
       problems.push(problem(`the architecture ${facts.arch} is not supported`, `uname -m: ${facts.arch}`));
