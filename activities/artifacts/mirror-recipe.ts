@@ -8,6 +8,8 @@ export interface GoRecipe {
   readonly version: string;
   /** Main packages and the file each becomes. `.` is the main package written by `main`. */
   readonly builds: readonly { readonly pkg: string; readonly output: string }[];
+  /** Packages whose tests become a program each (`go test -c`). */
+  readonly tests?: readonly { readonly pkg: string; readonly output: string }[];
   readonly ldflags: readonly string[];
   readonly tags?: readonly string[];
   /** Needs a C compiler and libraries; everything else is pure Go. */

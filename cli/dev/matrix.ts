@@ -19,6 +19,7 @@ interface Options {
   ci?: true;
   json?: true;
   keep?: true;
+  conformance?: true;
 }
 
 const entries = await matrixEntries();
@@ -29,6 +30,7 @@ const program = new Command('matrix')
   .option('--all', 'all cases, one after the other')
   .option('--ci', 'the cases that CI runs')
   .option('--json', 'one JSON document on standard output')
+  .option('--conformance', 'the official network suite of Kubernetes instead of a change (docs/matrix.md)')
   .option('--keep', 'the lab of a failed case stays: npm run lab -- down --name NAME')
   .allowExcessArguments(false)
   .parse();
@@ -61,6 +63,7 @@ async function runCase(entry: MatrixEntry): Promise<{ result: MatrixResult; coun
       KUBEWRIGHT_MATRIX_CASES: entry.name,
       KUBEWRIGHT_MATRIX_RESULTS: folder,
       KUBEWRIGHT_TEST_SUMMARY: summary,
+      ...(options.conformance ? { KUBEWRIGHT_MATRIX_CONFORMANCE: '1' } : {}),
       ...(options.keep ? { KUBEWRIGHT_KEEP_LAB: '1' } : {}),
     });
     const counts = existsSync(summary)
@@ -122,6 +125,6 @@ async function run(chosen: readonly MatrixEntry[]): Promise<void> {
 }
 
 if (options.case !== undefined) await run(entries.filter(({ name }) => name === options.case));
-else if (options.all) await run(entries);
+else if (options.all) await run(options.conformance ? entries.filter(({ hosts }) => hosts !== null) : entries);
 else if (options.ci) await run(entries.filter(({ ci }) => ci));
 else list();

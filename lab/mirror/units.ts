@@ -16,6 +16,7 @@ import type { MirrorUnit } from './types.ts';
 
 /** Unit of Kubernetes' own binaries. */
 const KUBERNETES_UNIT = 'kubernetes';
+const KUBERNETES_MODULE = 'k8s.io/kubernetes';
 
 export interface UnitOptions {
   arch: Arch;
@@ -71,8 +72,11 @@ const fileOf = (
 ): ArtifactFile => file(followsKubernetes ? kubernetesVersion : version, arch);
 
 /** A build that shares compiled packages with Kubernetes comes after it. */
-const afterOf = (recipe: MirrorRecipe): string[] =>
-  'build' in recipe && recipe.build('0.0.0').likeKubernetes ? [KUBERNETES_UNIT] : [];
+function afterOf(recipe: MirrorRecipe): string[] {
+  if (!('build' in recipe) || ('unit' in recipe && recipe.unit === KUBERNETES_UNIT)) return [];
+  const { likeKubernetes, module } = recipe.build('0.0.0');
+  return likeKubernetes || module === KUBERNETES_MODULE ? [KUBERNETES_UNIT] : [];
+}
 
 const secondsOf = (recipe: MirrorRecipe): number => ('seconds' in recipe ? recipe.seconds : 0);
 

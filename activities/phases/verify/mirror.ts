@@ -1,5 +1,6 @@
 import type { MirrorRecipe } from '../../artifacts/mirror-recipe.ts';
-import { BUSYBOX } from './artifacts.ts';
+import { kubernetesRecipe } from '../../kube/mirror.ts';
+import { BUSYBOX, KUBERNETES_TESTS } from './artifacts.ts';
 
 export default [
   {
@@ -11,5 +12,15 @@ export default [
     applets: true,
     entrypoint: [],
     cmd: ['sh'],
+  },
+  {
+    kind: 'go',
+    artifacts: [KUBERNETES_TESTS],
+    seconds: 600,
+    build: (version) => ({
+      ...kubernetesRecipe(version),
+      builds: [{ pkg: 'github.com/onsi/ginkgo/v2/ginkgo', output: 'ginkgo' }],
+      tests: [{ pkg: 'k8s.io/kubernetes/test/e2e', output: 'e2e.test' }],
+    }),
   },
 ] satisfies MirrorRecipe[];

@@ -20,24 +20,33 @@ export async function buildModule(
 ): Promise<Map<string, string>> {
   const out = join(folder, 'out');
   await mkdir(out, { recursive: true });
-  const args = ['build', '-v', '-buildvcs=false', '-ldflags', ['-s -w', ...recipe.ldflags].join(' ')];
-  if (recipe.tags?.length) args.push('-tags', recipe.tags.join(','));
-  args.push('-o', `${out}/`, ...recipe.builds.map(({ pkg }) => pkg));
+  const options = ['-v', '-buildvcs=false', '-ldflags', ['-s -w', ...recipe.ldflags].join(' ')];
+  if (recipe.tags?.length) options.push('-tags', recipe.tags.join(','));
 
   let compiled = 0;
   let lastReport = Date.now();
-  await go(toolchain, args, {
-    cwd: folder,
-    ...(recipe.cgo ? { cgo: true } : {}),
-    // -v names each package when it is compiled; what the cache has is not named.
-    onLine: () => {
-      compiled += 1;
-      if (Date.now() - lastReport < REPORT_EVERY_MS) return;
-      lastReport = Date.now();
-      onProgress(`${compiled} of at most ${packages} packages compiled`);
-    },
-  });
-  return new Map(recipe.builds.map(({ pkg, output }) => [output, join(out, executableName(pkg))]));
+  const compile = (args: readonly string[]) =>
+    go(toolchain, args, {
+      cwd: folder,
+      ...(recipe.cgo ? { cgo: true } : {}),
+      // -v names each package when it is compiled; what the cache has is not named.
+      onLine: () => {
+        compiled += 1;
+        if (Date.now() - lastReport < REPORT_EVERY_MS) return;
+        lastReport = Date.now();
+        onProgress(`${compiled} of at most ${packages} packages compiled`);
+      },
+    });
+  const { builds, tests = [] } = recipe;
+  if (builds.length > 0) await compile(['build', ...options, '-o', `${out}/`, ...builds.map(({ pkg }) => pkg)]);
+  for (const { pkg, output } of tests) {
+    // vet takes minutes for large suites, and is the project's business.
+    await compile(['test', '-c', '-vet=off', ...options, '-o', join(out, output), pkg]);
+  }
+  return new Map([
+    ...builds.map(({ pkg, output }) => [output, join(out, executableName(pkg))] as const),
+    ...tests.map(({ output }) => [output, join(out, output)] as const),
+  ]);
 }
 
 /** The file name that go gives a main package: its last path element, but not a bare major version. */

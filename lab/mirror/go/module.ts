@@ -69,7 +69,9 @@ async function listDependencies(
 ): Promise<string[]> {
   const args = ['list', '-deps', '-f', template];
   if (recipe.tags?.length) args.push('-tags', recipe.tags.join(','));
-  const stdout = await go(toolchain, [...args, ...recipe.builds.map(({ pkg }) => pkg)], {
+  if (recipe.tests?.length) args.push('-test');
+  const all = [...recipe.builds, ...(recipe.tests ?? [])];
+  const stdout = await go(toolchain, [...args, ...all.map(({ pkg }) => pkg)], {
     cwd: folder,
     ...(recipe.cgo ? { cgo: true } : {}),
   });

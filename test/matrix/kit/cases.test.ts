@@ -5,9 +5,10 @@ import { CaseRun, stepsOf } from './steps.ts';
 
 /**
  * The cases of ../cases/, one after the other: each on hosts of its own, a test for each step. KUBEWRIGHT_MATRIX_CASES names some of
- * them, with commas between; without it all run. `npm run matrix` sets it.
+ * them, with commas between; without it all run. KUBEWRIGHT_MATRIX_CONFORMANCE=1: the official suite instead of a change.
  */
 const chosen = process.env['KUBEWRIGHT_MATRIX_CASES']?.split(',');
+const conformance = process.env['KUBEWRIGHT_MATRIX_CONFORMANCE'] === '1';
 const cases = (await loadCases()).filter(({ name }) => chosen?.includes(name) ?? true);
 
 /** Bound on a hang, ms. */
@@ -16,12 +17,12 @@ const STEP_MS = 15 * 60_000;
 const seconds = (since: number): number => Math.round((Date.now() - since) / 100) / 10;
 
 describe.each(cases)('$name: $title', (each) => {
-  const run = new CaseRun(each);
+  const run = new CaseRun(each, { conformance });
   const began = Date.now();
   const results: MatrixResult['steps'] = [];
   let blocked = false;
 
-  for (const step of stepsOf(each)) {
+  for (const step of stepsOf(each, { conformance })) {
     it(step.title, { timeout: step.timeoutMs ?? STEP_MS }, async (context) => {
       if (step.last ? !run.hasHosts : blocked || run.refused) {
         results.push({ title: step.title, state: 'skipped', seconds: 0 });
@@ -45,7 +46,17 @@ describe.each(cases)('$name: $title', (each) => {
     const error = failed ? `${failed.title}: ${failed.error}` : null;
     const state = failed ? 'failed' : results.length > 0 ? 'passed' : 'skipped';
     const { name, title } = each;
-    writeResult({ name, title, state, refused: run.refused, seconds: seconds(began), steps: results, error });
+    const outcome = run.outcomes.length > 0 ? { conformance: run.outcomes } : {};
+    writeResult({
+      name,
+      title,
+      state,
+      refused: run.refused,
+      seconds: seconds(began),
+      steps: results,
+      ...outcome,
+      error,
+    });
     await run.end(failed !== undefined);
   });
 });

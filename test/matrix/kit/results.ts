@@ -13,6 +13,10 @@ export const matrixResult = z.object({
   refused: z.boolean(),
   seconds: z.number(),
   steps: z.array(z.object({ title: z.string(), state, seconds: z.number(), error: z.string().optional() })),
+  conformance: z
+    .array(z.object({ suite: z.string(), passed: z.int(), failed: z.array(z.string()) }))
+    .optional()
+    .describe('Parts of the official suite that ran'),
   error: z.string().nullable().describe('The first step that failed, and why'),
 });
 export type MatrixResult = z.infer<typeof matrixResult>;

@@ -2,16 +2,19 @@ import { clusterSpec } from '../../../contracts/cluster.ts';
 import type { ClusterSpecInput } from '../../../lab/types.ts';
 import { type Bench, freshBench } from '../../e2e/support.ts';
 import { differences } from '../../support/host-snapshot.ts';
-import type { MatrixCase } from './case.ts';
+import type { MatrixCase, SpecDraft } from './case.ts';
 import { STANDARD_CHECKS } from './checks.ts';
+import { CONFORMANCE_FILES, forConformance, runSuite, SUITES, type Suite } from './conformance.ts';
 import { labNameOf, specOf } from './draft.ts';
 import { createKit, type MatrixKit, until } from './kit.ts';
 import type { NamedCase } from './load.ts';
 import { build, buildsWithoutChange, changesOf, operate, removeCluster, troubleOf } from './operations.ts';
+import type { MatrixResult } from './results.ts';
 import { MATRIX_SNAPSHOT } from './snapshot.ts';
 
 /** The mirror may have to build what a case needs on demand, on a busy machine. */
 const MIRROR_MS = 45 * 60_000;
+const SUITE_STEP_MS = 65 * 60_000;
 
 /** One step of a case. Throws an Error that says what differs. */
 export interface MatrixStep {
@@ -28,14 +31,26 @@ export interface MatrixStep {
 /** The state of a case while its steps run. */
 export class CaseRun {
   readonly each: NamedCase;
+  /** The official suite runs instead of a change. */
+  readonly conformance: boolean;
+  /** What came of its parts. */
+  readonly outcomes: NonNullable<MatrixResult['conformance']> = [];
   /** The build was refused, as the case expects on this machine: what is left is to take everything away. */
   refused = false;
   #bench: Bench | undefined;
   #kit: MatrixKit | undefined;
   readonly #before = new Map<string, string>();
 
-  constructor(each: NamedCase) {
+  constructor(each: NamedCase, { conformance = false } = {}) {
     this.each = each;
+    this.conformance = conformance;
+  }
+
+  /** The spec of the case on its hosts. */
+  specOn({ lab }: Bench, { changed = false } = {}): ClusterSpecInput {
+    const document = specOf(this.each, lab.spec, { changed });
+    if (this.conformance) forConformance(document.spec as unknown as SpecDraft);
+    return document;
   }
 
   get kit(): MatrixKit {
@@ -49,9 +64,10 @@ export class CaseRun {
 
   async begin(): Promise<void> {
     const { each } = this;
-    const bench = await freshBench(labNameOf(each.name), each.hosts, { with: each.with ?? [] });
+    const phases = [...(each.with ?? []), ...(this.conformance ? [CONFORMANCE_FILES] : [])];
+    const bench = await freshBench(labNameOf(each.name), each.hosts, { with: phases });
     this.#bench = bench;
-    this.#kit = await createKit(bench, specOf(each, bench.lab.spec));
+    this.#kit = await createKit(bench, this.specOn(bench));
     await each.prepareHosts?.(this.kit);
     for (const { name } of bench.lab.hosts) this.#before.set(name, await this.kit.onHost(name, MATRIX_SNAPSHOT));
   }
@@ -80,21 +96,31 @@ export class CaseRun {
 }
 
 /** The steps of a case, in their order. */
-export function stepsOf(each: MatrixCase): MatrixStep[] {
+export function stepsOf(each: MatrixCase, { conformance = false } = {}): MatrixStep[] {
   const verify = (suffix: string): MatrixStep[] =>
     [...STANDARD_CHECKS, ...(each.checks ?? [])].map(({ title, run }) => ({
       title: `${title}${suffix}`,
       run: ({ kit }) => run(kit),
     }));
-  return [
-    { title: 'hosts are up', needed: true, timeoutMs: MIRROR_MS, run: (run) => run.begin() },
-    { title: 'build', needed: true, run: firstBuild },
-    ...verify(''),
+  const changes: MatrixStep[] = [
     { title: 'build again: nothing changes', run: ({ kit }) => buildsWithoutChange(kit) },
     { title: 'change one option and build', needed: true, run: changeAndBuild },
     ...verify(' after the change'),
     { title: 'build again after the change: nothing changes', run: ({ kit }) => buildsWithoutChange(kit) },
     { title: 'remove a node', run: removeNode },
+  ];
+  const suites = SUITES.map(
+    (suite): MatrixStep => ({
+      title: `official suite: ${suite.title}`,
+      timeoutMs: SUITE_STEP_MS,
+      run: (run) => passSuite(run, suite),
+    }),
+  );
+  return [
+    { title: 'hosts are up', needed: true, timeoutMs: MIRROR_MS, run: (run) => run.begin() },
+    { title: 'build', needed: true, run: firstBuild },
+    ...verify(''),
+    ...(conformance ? suites : changes),
     { title: 'tear down', last: true, run: ({ kit }) => removeCluster(kit) },
     {
       title: 'hosts are as they were',
@@ -132,9 +158,17 @@ async function refusedBuild(run: CaseRun): Promise<void> {
 }
 
 async function changeAndBuild(run: CaseRun): Promise<void> {
-  const { kit, each } = run;
-  run.send(specOf(each, kit.bench.lab.spec, { changed: true }));
+  const { kit } = run;
+  run.send(run.specOn(kit.bench, { changed: true }));
   if ((await changesOf(kit, await build(kit))).length === 0) throw new Error('the changed option changes nothing');
+}
+
+async function passSuite({ kit, outcomes }: CaseRun, suite: Suite): Promise<void> {
+  if (!suite.applies(kit)) return;
+  const { passed, failed } = await runSuite(kit, suite);
+  outcomes.push({ suite: suite.title, passed, failed });
+  if (failed.length > 0)
+    throw new Error(`${failed.length} of ${failed.length + passed} specs failed:\n${failed.join('\n')}`);
 }
 
 /** One host leaves: the cluster goes on without it, and the host is as it was. */
