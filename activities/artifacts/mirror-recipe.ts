@@ -30,6 +30,12 @@ export interface GoRecipe {
    * cloud drivers with SDKs that take minutes to compile and that a lab never calls.
    */
   readonly main?: { readonly from: string; readonly drop: RegExp; readonly extra?: string };
+  /** What the project's own go.mod replaces by other versions is replaced here too; what it replaces by folders of its tree is not. */
+  readonly ownReplaces?: true;
+  /** Further replacements, as go.mod has them: `module => module v1.2.3`. */
+  readonly replaces?: readonly string[];
+  /** Changes of the project's source, made in a copy: `from` is there, and `to` stands in its place. */
+  readonly edits?: readonly { readonly file: string; readonly from: string; readonly to: string }[];
 }
 
 /** A project built from Go. `seconds`: about, on two cores with an empty cache; the longest builds start first. */
@@ -46,6 +52,27 @@ export interface ImageProcess {
   readonly user?: string;
 }
 
+/** An artifact of a set: an output of the build of its member's name, or a file of the project's source. */
+export interface SetArtifact {
+  readonly artifact: Artifact;
+  readonly from?: string;
+}
+
+/** An image of a set: a root with programs of the build and files of the project's source. */
+export interface SetImage extends ImageProcess {
+  readonly image: Image;
+  /** Debian packages of its root, beside the essential ones; absent: a root with users and certificates only. */
+  readonly packages?: readonly string[];
+  /** Outputs of the build, by their places in the image. */
+  readonly programs: Readonly<Record<string, string>>;
+  /** Files and folders of the source. `executable`: names of files that are programs. */
+  readonly files?: readonly { readonly from: string; readonly to: string; readonly executable?: RegExp }[];
+  /** Folders that its user writes to. */
+  readonly writable?: readonly string[];
+  readonly workingDir?: string;
+  readonly env?: readonly string[];
+}
+
 /**
  * How a mirror gets what it cannot download: data of the phases (`mirror.ts` in their folders), carried out by the lab.
  * An artifact without a recipe is only downloaded, an image without one only pulled.
@@ -53,6 +80,13 @@ export interface ImageProcess {
 export type MirrorRecipe =
   /** Artifacts of one project. `unit`: name of several that are built together. */
   | (GoProject & { readonly kind: 'go'; readonly artifacts: readonly Artifact[]; readonly unit?: string })
+  /** Artifacts and images of one project, from one build. `unit`: its name. */
+  | (GoProject & {
+      readonly kind: 'go-set';
+      readonly unit: string;
+      readonly artifacts: readonly SetArtifact[];
+      readonly images: readonly SetImage[];
+    })
   /** An image with nothing but the program, under the image's name, and certificates. */
   | (GoProject & { readonly kind: 'go-image'; readonly image: Image; readonly user: string })
   /**

@@ -1,7 +1,9 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
 import { enabledProvidersOf } from '../phases/capabilities.ts';
+import { isEnabled } from '../phases/desired.ts';
 import { offerOf } from '../phases/offers.ts';
+import { phaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { offeredCapabilities } from '../phases/provides.ts';
 
@@ -32,7 +34,25 @@ export function refusedSwitches(before: ClusterSpec, after: ClusterSpec, phases:
       message: `cannot be switched to ${to} in a cluster that runs: ${name} is its ${capability}, and ${bound}. ${THE_WAY}`,
     }));
   });
-  return [...networks, ...providers, ...changedOffers(before, after, phases)];
+  return [
+    ...networks,
+    ...providers,
+    ...changedOffers(before, after, phases),
+    ...phases.flatMap((phase) => changedOptions(before, after, phase)),
+  ];
+}
+
+/** Options of a phase that a running cluster keeps, where it is on before and after. */
+function changedOptions(before: ClusterSpec, after: ClusterSpec, phase: Phase): FieldIssue[] {
+  const { name, fixed = [] } = phase;
+  if (fixed.length === 0 || !isEnabled(before, phase) || !isEnabled(after, phase)) return [];
+  const [was, is] = [before, after].map((cluster) => phaseOptions(cluster, phase)) as [Json, Json];
+  return fixed
+    .filter(({ option }) => was[option] !== is[option])
+    .map(({ option, because }) => ({
+      path: `spec.phases.${name}.${option}`,
+      message: `cannot be changed in a cluster that runs: it is ${was[option]}, and ${because}. ${THE_WAY}`,
+    }));
 }
 
 /** Fields of offers that a running cluster keeps, where the provider is the same. */
@@ -52,4 +72,4 @@ function changedOffers(before: ClusterSpec, after: ClusterSpec, phases: readonly
   });
 }
 
-type Json = Record<string, string>;
+type Json = Record<string, unknown>;

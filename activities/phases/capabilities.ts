@@ -22,7 +22,11 @@ export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): Fi
   const choices = choicesOf(phases).flatMap((capability) => {
     const providers = enabledProvidersOf(cluster, capability, phases).map(({ name }) => name);
     if (providers.length === 1) return [];
-    const known = phases.filter((phase) => providesOf(phase).includes(capability)).map(({ name }) => name);
+    const all = phases.filter((phase) => providesOf(phase).includes(capability));
+    const known = all.map(({ name }) => name);
+    // The default one, unless another is named and off.
+    const named = known.find((name) => Object.hasOwn(cluster.spec.phases, name));
+    const place = named ?? all.find(({ optional }) => optional !== 'when-named')?.name ?? known[0]!;
     const chosen = offered.get(capability)?.chosen;
     if (chosen) {
       const message = `${chosen.by(cluster)} does not provide ${capability}: choose one of ${known.toSorted().join(', ')}`;
@@ -31,7 +35,7 @@ export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): Fi
     if (providers.length === 0) {
       return [
         {
-          path: formatPath(['spec', 'phases', known[0]!]),
+          path: formatPath(['spec', 'phases', place]),
           message: `no phase provides ${capability}: switch exactly one of them on: ${known.join(', ')}`,
         },
       ];

@@ -213,6 +213,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * restarts what the cluster or its pods depend on. `component`: its name in messages.
    */
   upgrades?: readonly { component: string; option: string }[];
+  /**
+   * Options that no build changes while pods run. `because`: the end of a sentence that begins with what the option is. Those
+   * who send another value get SWITCH_REFUSED.
+   */
+  fixed?: readonly { option: string; because: string }[];
   /** Name of a capability; where no phase provides it in a cluster, this one is not planned. */
   onlyWith?: string;
   /** Other phases that cannot be in the same cluster. */

@@ -194,6 +194,11 @@ export interface Requirements {
   ownRules?: OwnRules;
   sharesLink?: RequiredLink;
   machines?: RequiredMachines;
+  /**
+   * Files and folders that its pods fill on their nodes: `prepare` notes what is there before any pod runs, and a teardown takes away
+   * the rest.
+   */
+  fills?: readonly string[];
   srvRecords?: readonly RequiredSrv[];
   endpoint?: RequiredEndpoint;
   certificates?: readonly RequiredCertificate[];

@@ -7,6 +7,7 @@ import type { GoWorkshop } from './go/workshop.ts';
 import type { ImageConfig } from './oci.ts';
 import { debianProgramRoot } from './sources/debian-image.ts';
 import { goBuildSource } from './sources/go-build.ts';
+import { goSetSource, setFiles } from './sources/go-set.ts';
 import { type FillRoot, goProgramRoot, imageSource } from './sources/image.ts';
 import { pullSource } from './sources/pull.ts';
 import { pythonProgramConfig, pythonProgramRoot } from './sources/python-image.ts';
@@ -63,8 +64,11 @@ export function mirrorUnits(options: UnitOptions): MirrorUnit[] {
   ];
 }
 
-const madeBy = (recipe: MirrorRecipe): readonly (Artifact | Image)[] =>
-  recipe.kind === 'go' ? recipe.artifacts : [recipe.image];
+function madeBy(recipe: MirrorRecipe): readonly (Artifact | Image)[] {
+  if (recipe.kind === 'go') return recipe.artifacts;
+  if (recipe.kind !== 'go-set') return [recipe.image];
+  return [...recipe.artifacts.map(({ artifact }) => artifact), ...recipe.images.map(({ image }) => image)];
+}
 
 const fileOf = (
   { file, followsKubernetes, version }: Artifact,
@@ -91,6 +95,13 @@ function unitOf(recipe: MirrorRecipe, options: UnitOptions): MirrorUnit {
     const name = recipe.unit ?? recipe.artifacts[0]!.name;
     const go = recipe.build(files[0]!.version);
     return { name, files, sources: [releaseSource(files, web), goBuildSource(files, go, workshop)], after };
+  }
+  if (recipe.kind === 'go-set') {
+    const version = madeBy(recipe)[0]!.version;
+    return {
+      ...{ name: recipe.unit, files: setFiles(recipe, arch), after },
+      sources: [goSetSource(recipe, recipe.build(version), workshop)],
+    };
   }
   const { image } = recipe;
   const file = image.file(arch);

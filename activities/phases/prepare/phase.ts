@@ -11,6 +11,7 @@ import { directServers, proxyEnvironment } from '../../kube/proxy.ts';
 import { absent } from '../../resources/absent.ts';
 import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
+import { filled } from '../../resources/filled.ts';
 import { firewalldRules } from '../../resources/firewalld-rules.ts';
 import { foreignLeftovers } from '../../resources/foreign-leftovers.ts';
 import { hostnameIs } from '../../resources/hostname.ts';
@@ -73,12 +74,18 @@ export default definePhase({
       // One run of the package manager for all phases. Each asks for its own as well: this saves time, nothing depends on it.
       packages(requiredPackages(requirements), directServers(cluster), { sorted: true }),
       ...kernel(context, requirements),
+      ...filledByPods(requirements),
     ];
   },
   hooks: {
     teardown: (run) => (familyOf(run.facts).firewall === 'firewalld' ? distrustCluster(run) : Promise.resolve([])),
   },
 });
+
+function filledByPods(requirements: readonly PhaseRequirements[]): Resource[] {
+  const paths = [...new Set(requirements.flatMap(({ fills = [] }) => fills))].sort();
+  return paths.length > 0 ? [filled('pods', paths)] : [];
+}
 
 /** Both tools: which of them is on is found out on the host. */
 function firewallRules(

@@ -1,6 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GoRecipe } from '../../../activities/artifacts/mirror-recipe.ts';
+import { KubewrightError } from '../../../contracts/errors.ts';
+import { run } from '../../run.ts';
 import { type GoToolchain, go } from './toolchain.ts';
 
 /** Module path to version. */
@@ -37,6 +39,10 @@ export async function prepareModule(
       if (!except.some((pattern) => pattern.test(name))) lines.push(`replace ${name} => ${name} ${version}`);
     }
   }
+  if (recipe.ownReplaces) lines.push(...versionReplaces(await readFile(GoMod, 'utf8')));
+  lines.push(...(recipe.replaces ?? []).map((each) => `replace ${each}`));
+  const moduleFolder = recipe.edits ? await editedCopy(recipe, Dir, join(folder, 'source')) : Dir;
+  if (recipe.edits) lines.push(`replace ${recipe.module} => ./source`);
   await writeFile(join(folder, 'go.mod'), `${lines.join('\n')}\n`);
   if (recipe.main) {
     const { from, drop, extra } = recipe.main;
@@ -45,7 +51,32 @@ export async function prepareModule(
     if (extra) await writeFile(join(folder, 'extra.go'), `package main\n\n${extra}`);
   }
   const packages = (await listDependencies(recipe, folder, toolchain, '{{.ImportPath}}')).length;
-  return { packages, moduleFolder: Dir };
+  return { packages, moduleFolder };
+}
+
+/** A copy of the module with the recipe's changes. Throws LAB_FAILED for one whose text is not there. */
+async function editedCopy({ edits = [] }: GoRecipe, source: string, target: string): Promise<string> {
+  await rm(target, { recursive: true, force: true });
+  await cp(source, target, { recursive: true });
+  // The module cache is read-only, folders included.
+  await run(['chmod', '-R', 'u+w', target]);
+  for (const { file, from, to } of edits) {
+    const path = join(target, file);
+    const text = await readFile(path, 'utf8');
+    if (!text.includes(from)) {
+      throw new KubewrightError('LAB_FAILED', `${file} does not have the text that the recipe changes`, {
+        evidence: from,
+      });
+    }
+    await writeFile(path, text.replaceAll(from, to));
+  }
+  return target;
+}
+
+/** The lines `replace` of a go.mod whose replacement is a version. Pure. */
+export function versionReplaces(goMod: string): string[] {
+  const found = goMod.matchAll(/^[ \t]*(?:replace[ \t]+)?([^\s/.(][^\s]*(?: v\S+)?)[ \t]+=>[ \t]+([^\s./]\S* v\S+)/gm);
+  return [...found].map(([, from, to]) => `replace ${from} => ${to}`);
 }
 
 /** The versions of all modules that the prepared Kubernetes in `folder` compiles, sorted by path. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
+import { calicoCrds } from '../../../activities/phases/calico/crds-resource.ts';
 import { etcdMember } from '../../../activities/phases/etcd/member-resource.ts';
 import { selinuxBooleans } from '../../../activities/phases/load-balancer/selinux-booleans-resource.ts';
 import { registryImage } from '../../../activities/phases/registry/image-resource.ts';
@@ -20,6 +21,7 @@ import { probeScript, readAnswer, splitProbe } from '../../../activities/resourc
 import { kindOf, RESOURCE_KINDS } from '../../../activities/resources/engine/resource-kinds.ts';
 import { undoScript } from '../../../activities/resources/engine/undo.ts';
 import { file } from '../../../activities/resources/file.ts';
+import { filled } from '../../../activities/resources/filled.ts';
 import { firewalldRules } from '../../../activities/resources/firewalld-rules.ts';
 import { foreignLeftovers } from '../../../activities/resources/foreign-leftovers.ts';
 import { hostnameIs } from '../../../activities/resources/hostname.ts';
@@ -86,6 +88,8 @@ const ONE_OF_EACH: readonly Resource[] = [
   user('etcd'),
   residue('toy', { find: 'echo a link', remove: ':' }),
   baseline('tables', 'echo x'),
+  filled('pods', ["/opt/it's $filled"]),
+  calicoCrds('/opt/c (1).yaml', 'a'.repeat(64)),
 ];
 
 /** What each probe prints on a host that has nothing of ours. */
@@ -113,6 +117,8 @@ const BARE: Readonly<Record<string, string>> = {
   'ufw-rules': 'looked\nactive\n',
   user: 'absent\n',
   residue: 'a link\n--- asked\n',
+  filled: 'lacks:yes\n',
+  'calico-crds': 'counts 1 0\n',
   witness: '--- probed\n',
 };
 
