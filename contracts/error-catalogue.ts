@@ -345,6 +345,20 @@ export const ERRORS = {
     'The operating system is not supported',
     'Use a system that the evidence lists, on amd64 or arm64; docs/hosts.md has the whole table. spec.phases.preflight.allowUnsupportedOs accepts another one at your own risk.',
   ),
+  OS_UNTESTED: entry(
+    'host',
+    false,
+    422,
+    'The version of the operating system is not tested',
+    'Use a version that the evidence lists, or set spec.phases.preflight.allowUnsupportedOs for the host. Hosts that are in the cluster already stay accepted.',
+  ),
+  PACKAGE_UNAVAILABLE: entry(
+    'host',
+    false,
+    422,
+    'The distribution does not have a package that a phase requires',
+    'Choose another provider of that phase, or another distribution for the host; the evidence has the reason.',
+  ),
   KERNEL_FEATURE_MISSING: entry(
     'host',
     false,

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { AptAccess } from './machine.ts';
+import { RPM_HOST_PACKAGES } from './rpm/host.ts';
+import { REPACKED, type RepackedPackage } from './rpm/packages.ts';
+import { DEFAULT_SYSTEM, type LabSystem, labSystem } from './systems.ts';
 
 /** The Debian release of the hosts. */
 export const SUITE = 'bookworm';
@@ -95,22 +98,26 @@ export interface BaseRecipe {
   enabled: string[];
   users: string[];
   apt: AptAccess;
+  /** Of a system of the RHEL family: what it says that it is, and the packages of its repository. */
+  rpm?: { system: NonNullable<LabSystem['rpm']>; packages: readonly RepackedPackage[] };
   /** Package lists in the image age; every two weeks it is made anew. */
   fortnight: number;
 }
 
 /** The recipe for this machine at this time (milliseconds since the epoch). */
-export function baseRecipe(apt: AptAccess, now: number): BaseRecipe {
+export function baseRecipe(apt: AptAccess, now: number, os: string = DEFAULT_SYSTEM): BaseRecipe {
+  const { rpm } = labSystem(os);
   const conf = { content: `Acquire::Languages "none";\n${apt.conf}` };
   return {
     suite: SUITE,
-    packages: PACKAGES,
+    packages: rpm ? [...PACKAGES, ...RPM_HOST_PACKAGES] : PACKAGES,
     dpkg: DPKG,
     files: { ...FILES, '/etc/apt/apt.conf.d/90kubewright-lab': conf },
     masked: MASKED,
     enabled: ['systemd-networkd.service', 'kubewright-lab-boot.service'],
     users: ['admin', 'operator'],
     apt,
+    ...(rpm ? { rpm: { system: rpm, packages: REPACKED } } : {}),
     fortnight: Math.floor(now / (14 * 24 * 3600_000)),
   };
 }

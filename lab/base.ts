@@ -6,7 +6,9 @@ import { type BaseRecipe, baseRecipe, recipeDigest, SUITE } from './base-recipe.
 import { withLock } from './lock.ts';
 import { aptAccess } from './machine.ts';
 import { unmountBelow } from './mounts.ts';
+import { becomeRpmHost } from './rpm/host.ts';
 import { run } from './run.ts';
+import { DEFAULT_SYSTEM } from './systems.ts';
 import type { Progress } from './types.ts';
 
 /** Longest wait for another `up` of this machine that makes the same image. */
@@ -19,9 +21,9 @@ const USERADD = ['useradd', '--create-home', '--shell', '/bin/bash', '--no-user-
  * The folder of the base image that all hosts share, made if it is not there: built aside and renamed, so that a folder
  * with the final name is complete. About 20 s. Throws LAB_FAILED with the last lines of the failed step.
  */
-export async function ensureBase(cacheDir: string, onProgress: Progress): Promise<string> {
+export async function ensureBase(cacheDir: string, onProgress: Progress, os: string = DEFAULT_SYSTEM): Promise<string> {
   const folder = join(cacheDir, 'lab');
-  const recipe = baseRecipe(await aptAccess(SUITE), Date.now());
+  const recipe = baseRecipe(await aptAccess(SUITE), Date.now(), os);
   const base = join(folder, `base-${recipeDigest(recipe)}`);
   if (existsSync(base)) return base;
   await withLock(`${base}.lock`, BUILD_WAIT_MS, async () => {
@@ -29,9 +31,13 @@ export async function ensureBase(cacheDir: string, onProgress: Progress): Promis
     const draft = `${base}.tmp`;
     await removeTree(draft);
     const started = Date.now();
-    onProgress(`base image: Debian ${recipe.suite} (once per recipe)`);
+    onProgress(`base image: ${os} (once per recipe)`);
     await bootstrap(recipe, draft, onProgress);
     await furnish(recipe, draft);
+    if (recipe.rpm) {
+      onProgress(`base image: RPMs of ${os}`);
+      await becomeRpmHost(draft, recipe.rpm.system);
+    }
     await rename(draft, base);
     onProgress(`base image: ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);
     await dropUnused(folder, base, join(cacheDir, 'labs'));

@@ -18,6 +18,7 @@ import { hostNames, type LabRoles, labRoles } from './roles.ts';
 import { labSpec } from './spec.ts';
 import { type LabState, labNames, readState, writeState } from './state.ts';
 import { gatewayAddress, reserveSubnet, virtualAddress } from './subnet.ts';
+import { DEFAULT_SYSTEM } from './systems.ts';
 import type { Lab, LabHost, Progress } from './types.ts';
 
 export type { Lab, Progress } from './types.ts';
@@ -44,6 +45,8 @@ export interface LabUpOptions {
   cacheDir?: string;
   /** False leaves out the artifact mirror. */
   mirror?: boolean;
+  /** System of the hosts, a name of `lab/systems.ts`; default: that of a lab which stands, else Debian 12. */
+  os?: string;
   /** Phases whose files the mirror has only on demand, and that this lab needs (`calico`). */
   with?: readonly string[];
   onProgress?: Progress;
@@ -62,7 +65,9 @@ export async function labUp(options: LabUpOptions = {}): Promise<Lab> {
   return withLock(lab.lockFile, 0, async () => {
     await claimName(lab);
     const before = await readState(lab);
+    const os = options.os ?? before?.os ?? DEFAULT_SYSTEM;
     if (before !== null) {
+      refuseOtherSystem(before, os);
       if (await isComplete(lab, before, { names, mirror })) {
         // A mirror that runs serves what is added to its folder.
         if (mirror && phases.length > 0) await buildMirror(lab.cacheDir, phases, onProgress);
@@ -72,6 +77,7 @@ export async function labUp(options: LabUpOptions = {}): Promise<Lab> {
     }
     await ensureDebianPackages(TOOLS, ({ state, packages }) => onProgress(`packages: ${state} ${packages.join(' ')}`));
     const state: LabState = before ?? { name: lab.name, base: '', subnet: '', hosts: [], mirror: null };
+    if (os !== DEFAULT_SYSTEM) state.os = os;
     const run = process.env['KUBEWRIGHT_RUN'];
     if (run) state.run = run;
     // Before anything is made: `down` of a run finds what was killed half way.
@@ -154,7 +160,7 @@ async function makeHosts(
   names: readonly string[],
   onProgress: Progress,
 ): Promise<void> {
-  const [base, access] = await Promise.all([ensureBase(lab.cacheDir, onProgress), ensureAccess(lab)]);
+  const [base, access] = await Promise.all([ensureBase(lab.cacheDir, onProgress, state.os), ensureAccess(lab)]);
   // Hosts that stand keep their network; only a lab without any may move.
   if (!(await linkExists(lab.bridge)) || state.subnet === '') {
     state.hosts = [];
@@ -176,6 +182,12 @@ async function isComplete(
   if (state.hosts.map(({ name }) => name).join() !== wanted.names.join()) return false;
   if (wanted.mirror && state.mirror === null) return false;
   return (await labStatus(lab.name, lab.cacheDir))?.up === true;
+}
+
+function refuseOtherSystem(state: LabState, os: string): void {
+  const own = state.os ?? DEFAULT_SYSTEM;
+  if (own !== os && state.hosts.length > 0)
+    throw new KubewrightError('CONFLICT', `lab ${state.name} stands with hosts of ${own}: take it down first`);
 }
 
 async function refuseToShrink(state: LabState, names: readonly string[]): Promise<void> {

@@ -4,6 +4,7 @@ import { allLabs, labDown, labStatus, labUp } from './lab.ts';
 import { labPaths, MAX_HOSTS } from './paths.ts';
 import { type LabRoles, parseHosts } from './roles.ts';
 import { restoreLab, saveLab } from './saved-state.ts';
+import { LAB_SYSTEMS, labSystem } from './systems.ts';
 
 const started = Date.now();
 const report = (message: string): void => {
@@ -39,6 +40,7 @@ interface UpOptions {
   name: string;
   mirror: boolean;
   with?: string[];
+  os?: string;
   json?: true;
 }
 
@@ -64,6 +66,11 @@ program
     '--with <phases>',
     'phases whose files the mirror has only on demand: calico,docker. Builds them the first time',
     (text: string) => text.split(','),
+  )
+  .option(
+    '--os <system>',
+    `system of the hosts: ${LAB_SYSTEMS.map(({ name }) => name).join(', ')}; those of the RHEL family have dnf, a signed repository and firewalld`,
+    argument((text) => labSystem(text).name),
   )
   .option('--json', 'print one JSON line on standard output')
   .action(async (options: UpOptions) => {

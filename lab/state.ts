@@ -21,6 +21,8 @@ export interface LabState {
   hosts: HostState[];
   /** Where the artifact mirror is served, or null. */
   mirror: string | null;
+  /** System of the hosts (`lab/systems.ts`). Absent: Debian 12. */
+  os?: string;
   /** The test run that made it: KUBEWRIGHT_RUN of its environment. Absent for labs made by hand. */
   run?: string;
 }

@@ -23,3 +23,9 @@ export const packageNames = ({ packages }: Family, names: readonly string[]): st
 /** The systemd unit of a distribution's service, without `.service`, by Debian's name of it. Pure. */
 export const unitName = ({ services }: Family, name: string): string =>
   (Object.hasOwn(services, name) ? services[name] : undefined) ?? name;
+
+/** Why a family does not have a package, given by Debian's name; null where it has it. Pure. */
+export function lackingPackage({ packages }: Family, name: string): string | null {
+  const own = Object.hasOwn(packages, name) ? packages[name] : undefined;
+  return own !== undefined && 'lacks' in own ? own.lacks : null;
+}

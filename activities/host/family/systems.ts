@@ -10,7 +10,7 @@ interface System {
   readonly family: Family['name'];
   /** Older ones are refused: their kernel, systemd or packages are too old for the defaults of a cluster. */
   readonly oldest: string;
-  /** Versions as they begin: `9` is every 9.x. Others that are not older than `oldest` are accepted with a warning. */
+  /** Versions as they begin: `9` is every 9.x. Others that are not older than `oldest` are untested. */
   readonly tested: readonly string[];
   /** A system without VERSION_ID is newer than all others, such as Debian testing. */
   readonly rolling?: true;
@@ -30,13 +30,13 @@ const SYSTEMS: readonly System[] = [
   { id: 'kylin', name: 'Kylin Linux Advanced Server', family: 'rhel', oldest: '10', tested: ['10', '11'] },
 ];
 
-/** Words of ID_LIKE that stand for a system of the list; what is like one is never tested, only accepted. */
+/** Words of ID_LIKE that stand for a system of the list; what is like one is untested. */
 const LIKE: Readonly<Record<string, string>> = { rhel: 'rhel', openeuler: 'openeuler' };
 
 /** What of a system decides: /etc/os-release, and the package manager that is there. */
 type SystemFacts = Pick<HostFacts, 'os' | 'packageManager'>;
 
-/** `untested`: it is accepted, with a warning. `reason`: what is wrong, after the name of the system. */
+/** `untested`: a new host needs a word of the user, one that was built stays. `reason`: what is wrong, after the name of the system. */
 export interface Verdict {
   readonly verdict: 'supported' | 'untested' | 'unsupported';
   readonly reason: string;

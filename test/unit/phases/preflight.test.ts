@@ -89,6 +89,21 @@ test.each<[string, string, RegExp, Case]>([
     /ID=debian VERSION_ID=11/,
     { facts: { os: { ...sampleFacts.os, versionId: '11' } } },
   ],
+  [
+    'an Ubuntu that is not tested',
+    'OS_UNTESTED',
+    /VERSION_ID=25\.10.*supported: .*Ubuntu 22\.04, 24\.04/,
+    { facts: { os: { ...sampleFacts.os, id: 'ubuntu', versionId: '25.10' } } },
+  ],
+  [
+    'a package that the family lacks',
+    'PACKAGE_UNAVAILABLE',
+    /^ntpsec .*package manager dnf.*EPEL/,
+    {
+      facts: { os: { ...sampleFacts.os, id: 'rocky', versionId: '9.6' }, packageManager: 'dnf' },
+      sample: { phases: { prepare: { packages: ['ntpsec', 'tree'] } } },
+    },
+  ],
   ['a copy of another machine', 'HOST_IDENTITY_CLASH', /machine-id of both: 0123/, { duplicateHost: 'worker-1' }],
   ['another machine', 'OS_UNSUPPORTED', /riscv64/, { facts: { arch: 'riscv64' } }],
   ['no systemd', 'OS_UNSUPPORTED', /openrc/, { facts: { initSystem: 'openrc' } }],
@@ -136,6 +151,15 @@ test.each<[string, string, RegExp, Case]>([
   const found = problems(input);
   expect(found.map((problem) => problem.code)).toEqual([code]);
   expect(found[0]?.evidence).toMatch(evidence);
+});
+
+test('a host of the cluster whose system was upgraded to a version that is not tested stays accepted, an old one does not', () => {
+  const upgraded = { facts: { os: { ...sampleFacts.os, versionId: '14' } } };
+  expect(problems(upgraded)).toMatchObject([{ code: 'OS_UNTESTED' }]);
+  expect(problems({ ...upgraded, lines: ['system\tbuilt'] })).toEqual([]);
+  expect(problems({ ...upgraded, options: { allowUnsupportedOs: true } })).toEqual([]);
+  const old = { facts: { os: { ...sampleFacts.os, versionId: '11' } }, lines: ['system\tbuilt'] };
+  expect(problems(old)).toMatchObject([{ code: 'OS_UNSUPPORTED' }]);
 });
 
 test('features outside the plan are not checked', () => {
