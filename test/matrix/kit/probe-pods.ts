@@ -28,9 +28,15 @@ interface PodItem {
   status: { podIP?: string };
 }
 
-/** Runs the probe in a pod; its standard output. */
+/** Runs the probe in a pod, `name` or `namespace/name`; its standard output. */
 export const runProbe = (kit: MatrixKit, pod: string, ...argv: string[]): Promise<string> =>
-  kit.kubectl(['exec', '-n', NAMESPACE, pod, '--', '/usr/bin/python3', '-c', PROBE, ...argv]);
+  kit.kubectl(['exec', ...placeOf(pod), '--', '/usr/bin/python3', '-c', PROBE, ...argv]);
+
+/** Words of kubectl for a pod, `name` or `namespace/name`. */
+function placeOf(pod: string): [string, string, string] {
+  const [name = '', namespace = NAMESPACE] = pod.split('/').reverse();
+  return ['-n', namespace, name];
+}
 
 /**
  * Brings the pods and their service up. The image comes from the cluster's registry: it has Python, which can set the flag
@@ -62,12 +68,13 @@ export async function stopProbe(kit: MatrixKit): Promise<void> {
   await kit.kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=120s']);
 }
 
-/** A further pod of the probe, for tests of policies. */
-export async function probePod(kit: MatrixKit, name: string, more: Record<string, string>): Promise<void> {
+/** A further pod of the probe, `name` or `namespace/name`, for tests of policies. */
+export async function probePod(kit: MatrixKit, pod: string, more: Record<string, string>): Promise<void> {
+  const [, namespace, name] = placeOf(pod);
   await kit.apply([
-    { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: NAMESPACE, labels: more }, spec: await podSpec(kit) },
+    { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels: more }, spec: await podSpec(kit) },
   ]);
-  await kit.kubectl(['wait', '-n', NAMESPACE, `pod/${name}`, '--for=condition=Ready', '--timeout=120s']);
+  await kit.kubectl(['wait', '-n', namespace, `pod/${name}`, '--for=condition=Ready', '--timeout=120s']);
 }
 
 async function podSpec(kit: MatrixKit): Promise<object> {

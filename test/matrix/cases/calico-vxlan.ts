@@ -1,0 +1,15 @@
+import { calicoChecks } from '../kit/calico.ts';
+import { defineMatrixCase } from '../kit/case.ts';
+
+export default defineMatrixCase({
+  title: 'Calico with VXLAN; then with Typha before the API server',
+  hosts: { 'control-plane': 1, worker: 2 },
+  with: ['calico'],
+  spec: (draft) => {
+    draft.phases['calico'] = {};
+  },
+  change: (draft) => {
+    draft.phases['calico'] = { typha: { replicas: 1 } };
+  },
+  checks: calicoChecks({ vxlanMode: 'Always', ipipMode: 'Never' }),
+});
