@@ -1,10 +1,11 @@
 import { conflictIssues } from '../activities/operations/plan-phases.ts';
-import { choiceIssues, specIssuesOf } from '../activities/phases/capabilities.ts';
+import { choiceIssues } from '../activities/phases/capabilities.ts';
 import { builds, isEnabled } from '../activities/phases/desired.ts';
 import { folderIssues } from '../activities/phases/folders.ts';
 import { rawPhaseOptions } from '../activities/phases/options.ts';
 import type { Phase } from '../activities/phases/phase.ts';
 import { requirementIssues } from '../activities/phases/requirement-issues.ts';
+import { specIssuesOf } from '../activities/phases/spec-issues.ts';
 import type { ClusterSpec } from '../contracts/cluster.ts';
 import { describeIssues, type FieldIssue, formatPath } from '../contracts/issues.ts';
 import { unknownWord } from '../contracts/nearest.ts';

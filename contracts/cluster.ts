@@ -21,6 +21,9 @@ import { registrySettings } from './registries.ts';
 
 const OPTION_MESSAGE = 'may have letters, digits, spaces and _.,:=/@%+~*?^<()[]{}- only';
 
+/** Prefix length of the part of the pod range that each node has, unless the spec says another one. */
+export const NODE_CIDR_MASK_SIZE = 24;
+
 export const API_VERSION = 'kubewright.dev/v1alpha1';
 
 /** What installs control planes and nodes; the first where a spec says nothing. */
@@ -62,6 +65,13 @@ export const clusterShape = z.strictObject({
           .describe(
             'MTU of the links of pods, bytes; default: the pod network finds it out. With the overhead of the network it has to fit the links between nodes',
           ),
+        // Without a default: specs of before keep their digests.
+        nodeCidrMaskSize: z
+          .int()
+          .min(16)
+          .max(28)
+          .optional()
+          .describe("Prefix length of each node's part of podCidr, at most 16 more than that of podCidr; default 24"),
       })
       .prefault({}),
     // Without a default: specs of before keep their digests.
@@ -204,12 +214,20 @@ export const clusterSpec = clusterShape.superRefine((cluster, context) => {
   if (count('registry') > 1) issue(['hosts'], 'more than one host has the role registry');
   if (cidrsOverlap(network.podCidr, network.serviceCidr))
     issue(['network', 'serviceCidr'], `overlaps podCidr (${network.podCidr})`);
-  if (Number(network.podCidr.split('/')[1]) > 22)
-    issue(['network', 'podCidr'], 'must be /22 or larger: every node takes a /24');
-  const room = 2 ** (24 - Number(network.podCidr.split('/')[1]));
+  const podBits = Number(network.podCidr.split('/')[1]);
+  const mask = network.nodeCidrMaskSize ?? NODE_CIDR_MASK_SIZE;
+  if (podBits > mask - 2) issue(['network', 'podCidr'], `must be /${mask - 2} or larger: every node takes a /${mask}`);
+  if (podBits < 8) issue(['network', 'podCidr'], 'must be /8 or smaller');
+  // The controller manager does not start with more (cidrset.NewCIDRSet).
+  else if (mask - podBits > 16)
+    issue(
+      ['network', 'nodeCidrMaskSize'],
+      `must be at most ${podBits + 16}: the controller manager divides a /${podBits} into parts of at most 16 bits more`,
+    );
+  const room = 2 ** (mask - podBits);
   const nodes = hosts.filter(({ roles }) => roles.includes('worker') || roles.includes('control-plane')).length;
   if (nodes > room) {
-    issue(['network', 'podCidr'], `has room for ${Math.floor(room)} nodes, a /24 each; ${nodes} hosts are nodes`);
+    issue(['network', 'podCidr'], `has room for ${Math.floor(room)} nodes, a /${mask} each; ${nodes} hosts are nodes`);
   }
   if (Number(network.serviceCidr.split('/')[1]) > 24 || Number(network.serviceCidr.split('/')[1]) < 12)
     issue(['network', 'serviceCidr'], 'must be between /12 and /24');

@@ -1,6 +1,7 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { Host } from '../../contracts/host.ts';
 import { rawPhaseOptions } from '../phases/options.ts';
+import { kubeletOptionsIn, kubeletSettings } from './options/kubelet.ts';
 
 /** Signals of the kubelet that a host's own tools can measure. */
 const SIGNALS = [
@@ -63,13 +64,13 @@ const table = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
 
 /**
- * The thresholds of the kubelet that a host has, or will have: the defaults, `kubelet.config` over them, flags of
+ * The thresholds of the kubelet that a host has, or will have: the defaults, typed options and `kubelet.config` over them, flags of
  * `kubelet.extraArgs` over those. As the kubelet itself: a configuration that sets evictionHard sets all of it, unless
  * mergeDefaultEvictionSettings says otherwise. A value that the kubelet would not read counts as not set. Pure.
  */
 export function kubeletLimits(cluster: ClusterSpec, host: Host): KubeletLimits {
   const kubelet = table(rawPhaseOptions(cluster, 'nodes', host)['kubelet']);
-  const config = table(kubelet['config']);
+  const config = { ...kubeletSettings(kubeletOptionsIn(kubelet)), ...table(kubelet['config']) };
   const flags = table(kubelet['extraArgs']);
   const containerd = table(rawPhaseOptions(cluster, 'runtime', host)['containerd']);
   const gc = Number(flags['image-gc-high-threshold'] ?? config['imageGCHighThresholdPercent'] ?? DEFAULT_IMAGE_GC);

@@ -1,4 +1,4 @@
-import { type ClusterSpec, hostsWithRole, internalAddress } from '../../contracts/cluster.ts';
+import { type ClusterSpec, hostsWithRole, internalAddress, NODE_CIDR_MASK_SIZE } from '../../contracts/cluster.ts';
 import type { Host } from '../../contracts/host.ts';
 import { cidrAddress, ipv4 } from '../../contracts/primitives.ts';
 import { API_SERVERS_HOSTNAME } from './paths.ts';
@@ -7,8 +7,8 @@ import { API_SERVERS_HOSTNAME } from './paths.ts';
 export const apiServiceAddress = (cluster: ClusterSpec): string => cidrAddress(cluster.spec.network.serviceCidr, 1);
 /** ClusterIP of the cluster's DNS, by custom the tenth address. */
 export const dnsServiceAddress = (cluster: ClusterSpec): string => cidrAddress(cluster.spec.network.serviceCidr, 10);
-/** Every node's part of the pod range: a /24, as the spec promises. */
-export const NODE_CIDR_BITS = 24;
+/** Prefix length of every node's part of the pod range. */
+export const nodeCidrBits = ({ spec }: ClusterSpec): number => spec.network.nodeCidrMaskSize ?? NODE_CIDR_MASK_SIZE;
 
 /**
  * Where hosts reach the API servers without a load balancer: the one control plane, or a name for all of them: a client

@@ -5,16 +5,16 @@ import { clientHello, describeCertificate, greetingOf, TLS_HELLO } from './tls-h
 const PATIENCE_S = 90;
 
 /**
- * Waits on the host until the server on this port of loopback has this certificate (PEM). Null: it has it, or does not show
+ * Waits on the host until its server at this IPv4 address and port has this certificate (PEM). Null: it has it, or does not show
  * one to TLS 1.2. Otherwise what it answers.
  */
 export async function waitForCertificate(
   remote: RemoteHost,
-  port: number,
+  { address, port }: { address: string; port: number },
   certificate: string,
 ): Promise<string | null> {
   const wanted = Buffer.from(certificate.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64').toString('hex');
-  const args = [String(port), clientHello('127.0.0.1'), wanted, String(PATIENCE_S)];
+  const args = [String(port), clientHello(address), wanted, String(PATIENCE_S), address];
   const { code, stdout } = await remote.script(WAIT, args, { timeoutMs: (PATIENCE_S + 20) * 1000, okCodes: 'any' });
   if (code === 0) return null;
   const greeting = greetingOf(stdout.trim().split(' ')[1] ?? '');
@@ -27,7 +27,7 @@ const WAIT = `
 deadline=$(($(date +%s) + $4))
 ${TLS_HELLO}
 while :; do
-  says=$(kw_hello 127.0.0.1 "$1" "$2")
+  says=$(kw_hello "$5" "$1" "$2")
   case $says in *"$3"* | open\\ 15*) exit 0 ;; esac
   [ "$(date +%s)" -lt "$deadline" ] || break
   sleep 0.3

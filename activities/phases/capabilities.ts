@@ -70,11 +70,3 @@ export const newSpecIssuesOf = (
       ? [...phase.newSpecIssues({ cluster, before })]
       : [],
   );
-
-/** What the phases that are on find wrong with a spec as a whole. Call it with options that are valid. Pure. */
-export const specIssuesOf = (cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] =>
-  phases.flatMap((phase) =>
-    phase.specIssues && builds(phase) && isEnabled(cluster, phase)
-      ? [...phase.specIssues({ cluster, options: phaseOptions(cluster, phase) })]
-      : [],
-  );

@@ -13,7 +13,7 @@ import type { ProxyUrls } from '../kube/proxy.ts';
 import type { Pki } from '../pki/types.ts';
 import type { ObjectRef } from '../resources/manifests.ts';
 import type { Resource, SecretText } from '../resources/resource.ts';
-import type { GetOffer, Offer } from './capability.ts';
+import type { Capability, GetOffer, Offer } from './capability.ts';
 import type { CauseLook } from './cause-look.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { PhaseFolder } from './folders.ts';
@@ -236,7 +236,12 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * What of a spec does not go together for this phase, beside the shape of its options: asked for a spec that is sent, while the
    * phase is on. Pure.
    */
-  specIssues?(view: { cluster: ClusterSpec; options: z.output<Schema> }): readonly FieldIssue[];
+  specIssues?(view: {
+    cluster: ClusterSpec;
+    options: z.output<Schema>;
+    /** What the provider of a capability offers; null where the spec does not choose exactly one. */
+    offered: <Data>(capability: Capability<Data>) => Data | null;
+  }): readonly FieldIssue[];
   /**
    * What a spec may not have that clusters of earlier versions may have: asked for a spec that is sent, with the one that the cluster
    * has (`before`), and never for that one. Pure.

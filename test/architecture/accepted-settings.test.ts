@@ -46,15 +46,38 @@ const READ_ELSEWHERE: Record<string, string> = {
   'prepare.nodePortsFrom': 'activities/phases/firewall.ts',
 };
 
+/** Options that are rendered as a whole, for they have the form of the configuration of Kubernetes. */
+const RENDERED_AS_A_WHOLE: Record<string, readonly string[]> = {
+  // A rule of audit.k8s.io/v1 (master/audit-policy.ts).
+  master: [
+    'level',
+    'users',
+    'userGroups',
+    'verbs',
+    'namespaces',
+    'group',
+    'resourceNames',
+    'omitStages',
+    'omitManagedFields',
+  ],
+  // Amounts of kubeReserved and systemReserved (kube/options/kubelet.ts).
+  nodes: ['cpu', 'memory', 'ephemeral-storage', 'pid'],
+};
+/** Options that several phases have, with their readers: of a phase that imports from there. */
+const SHARED = 'activities/kube/options/';
+
 /** Options of these phases that no source of theirs reads. */
 function unreadOptions(phases: readonly { name: string; options: unknown }[], files: typeof code): string[] {
   return phases.flatMap(({ name, options }) => {
     const home = `activities/phases/${name}`;
+    const isOwn = ({ path }: { path: string }) => path === `${home}.ts` || path.startsWith(`${home}/`);
+    const shares = files.some((file) => isOwn(file) && file.text.includes('/kube/options/'));
     return [...new Set(fieldsOf(options))]
+      .filter((field) => !RENDERED_AS_A_WHOLE[name]?.includes(field))
       .filter((field) => {
         const elsewhere = READ_ELSEWHERE[`${name}.${field}`] ?? READ_ELSEWHERE[field];
-        const readers = files.filter(({ path }) =>
-          elsewhere === undefined ? path === `${home}.ts` || path.startsWith(`${home}/`) : path === elsewhere,
+        const readers = files.filter((file) =>
+          elsewhere === undefined ? isOwn(file) || (shares && file.path.startsWith(SHARED)) : file.path === elsewhere,
         );
         return !readers.some(({ text }) => reads(text, field));
       })

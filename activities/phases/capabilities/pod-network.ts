@@ -17,5 +17,11 @@ export const podNetwork = defineCapability({
     needsPodCidr: z
       .boolean()
       .describe('The controller manager has to give each node a podCIDR; false: the network assigns addresses itself'),
+    replacesKubeProxy: z
+      .boolean()
+      .optional()
+      .describe(
+        'It leads traffic to services itself: `spec.phases.nodes.kubeProxy.mode: none` goes with it. Default false',
+      ),
   }),
 });

@@ -1,7 +1,8 @@
 import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
 import * as identities from '../../kube/identities.ts';
 import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
-import { internalIpv4, NODE_CIDR_BITS } from '../../kube/network.ts';
+import { internalIpv4, nodeCidrBits } from '../../kube/network.ts';
+import { apiServerFlags, controllerFlags, localApiServer } from '../../kube/options/control-plane.ts';
 import {
   ADMIN_KUBECONFIG,
   API_SERVER_PORT,
@@ -80,7 +81,7 @@ export async function controlPlaneFiles(
     schedulerKubeconfig: `${KUBERNETES_DIR}/scheduler.kubeconfig`,
   };
   // Controllers talk to the API server beside them: they live and die with it, and another host's lease takes over.
-  const local = `https://127.0.0.1:${API_SERVER_PORT}`;
+  const local = `https://${localApiServer(options.apiServer, host)}:${API_SERVER_PORT}`;
   const server = `https://${internalAddress(host)}:${API_SERVER_PORT}`;
   const kubeconfig = (user: string, pair: { cert: string; key: string }) =>
     kubeconfigWithFiles({ cluster: cluster.metadata.name, user, server: local, ca: paths.ca, ...pair });
@@ -108,7 +109,7 @@ export async function controlPlaneFiles(
       admissionConfig({ enforce: options.podSecurity, exemptNamespaces: [SYSTEM_NAMESPACE] }),
       SECRET,
     ),
-    ...(audit.enabled ? [file(paths.auditPolicy, auditPolicy(), SECRET)] : []),
+    ...(audit.enabled ? [file(paths.auditPolicy, auditPolicy(audit.policy), SECRET)] : []),
     file(paths.managerKubeconfig, kubeconfig('system:kube-controller-manager', managerClient), SECRET),
     file(paths.schedulerKubeconfig, kubeconfig('system:kube-scheduler', schedulerClient), SECRET),
     file(ADMIN_KUBECONFIG, await pki.kubeconfig(identities.adminClient(), server), SECRET),
@@ -141,6 +142,7 @@ export async function controlPlaneFiles(
         admissionConfig: paths.admission,
         drainSeconds: drainSeconds(context),
         audit: audit.enabled ? { ...audit, policy: paths.auditPolicy, log: `${AUDIT_DIR}/audit.log` } : undefined,
+        typed: apiServerFlags(options.apiServer, host),
         extraArgs: options.apiServer.extraArgs,
       }),
       // Its certificates and authorities it reads again by itself; not these.
@@ -158,11 +160,12 @@ export async function controlPlaneFiles(
         serving: managerServing,
         clusterName: cluster.metadata.name,
         podCidr,
-        nodeCidrBits: NODE_CIDR_BITS,
+        nodeCidrBits: nodeCidrBits(cluster),
         allocatesNodeCidrs: context.offer(podNetwork).needsPodCidr,
         serviceCidr,
         ca: { cert: paths.ca, key: paths.caKey },
         serviceAccountPrivateKey: paths.serviceAccountPrivate,
+        typed: controllerFlags(options.controllerManager),
         extraArgs: options.controllerManager.extraArgs,
       }),
       restartOn: [paths.ca, paths.caKey, paths.managerKubeconfig, managerClient.cert, paths.serviceAccountPrivate],
@@ -173,6 +176,7 @@ export async function controlPlaneFiles(
         port: SCHEDULER_PORT,
         kubeconfig: paths.schedulerKubeconfig,
         serving: schedulerServing,
+        typed: controllerFlags(options.scheduler),
         extraArgs: options.scheduler.extraArgs,
       }),
       restartOn: [paths.ca, paths.schedulerKubeconfig, schedulerClient.cert],

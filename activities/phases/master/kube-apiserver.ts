@@ -1,3 +1,4 @@
+import { OUR_PLUGINS } from '../../kube/options/admission-plugins.ts';
 import { BIN_DIR } from '../../kube/paths.ts';
 import { TLS_CIPHER_SUITES, TLS_MIN_VERSION } from '../../kube/tls.ts';
 import { flags } from '../../render/unit.ts';
@@ -33,6 +34,8 @@ export interface ApiServerConfig {
   /** How long balancers may take to send nothing new to a server that says it is not ready, seconds; 0: nothing asks. */
   drainSeconds: number;
   audit?: { policy: string; log: string; maxAgeDays: number; maxBackups: number; maxSizeMiB: number } | undefined;
+  /** Flags of typed options, over ours. */
+  typed: Readonly<Record<string, string | number | boolean | undefined>>;
   extraArgs: Readonly<Record<string, string>>;
 }
 
@@ -48,7 +51,7 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       'authorization-mode': 'Node,RBAC',
       // Network and storage drivers are privileged pods; which namespaces may have them is decided by Pod Security.
       'allow-privileged': true,
-      'enable-admission-plugins': 'NodeRestriction,DenyServiceExternalIPs,EventRateLimit',
+      'enable-admission-plugins': OUR_PLUGINS.join(','),
       'admission-control-config-file': config.admissionConfig,
       'client-ca-file': config.clientCa,
       'tls-cert-file': config.serving.cert,
@@ -94,6 +97,7 @@ export function apiServerCommand(config: ApiServerConfig): string[] {
       'shutdown-delay-duration': config.drainSeconds > 0 ? `${config.drainSeconds}s` : undefined,
       // Kept connections spread again over the servers behind the balancer, one request in a thousand.
       'goaway-chance': config.drainSeconds > 0 ? '0.001' : undefined,
+      ...config.typed,
       ...config.extraArgs,
     }),
   ];

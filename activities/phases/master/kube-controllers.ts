@@ -10,6 +10,8 @@ interface LoopbackDaemon {
   /** Who may ask them, besides those with a token that the API server accepts. */
   clientCa: string;
   frontProxyCa: string;
+  /** Flags of typed options, over ours. */
+  typed: Readonly<Record<string, string | number | boolean | undefined>>;
   extraArgs: Readonly<Record<string, string>>;
 }
 
@@ -60,6 +62,7 @@ export function controllerManagerCommand(config: ControllerManagerConfig): strin
       // Its forty controllers ask for a token each at the start: the default of 20 a second would take seconds.
       'kube-api-qps': 100,
       'kube-api-burst': 200,
+      ...config.typed,
       ...config.extraArgs,
     }),
   ];
@@ -67,5 +70,5 @@ export function controllerManagerCommand(config: ControllerManagerConfig): strin
 
 /** The command line of kube-scheduler. */
 export function schedulerCommand(config: LoopbackDaemon): string[] {
-  return [`${BIN_DIR}/kube-scheduler`, ...flags({ ...common(config), ...config.extraArgs })];
+  return [`${BIN_DIR}/kube-scheduler`, ...flags({ ...common(config), ...config.typed, ...config.extraArgs })];
 }

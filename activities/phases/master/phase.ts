@@ -6,6 +6,8 @@ import { kubernetesBinaries } from '../../kube/binaries.ts';
 import { installAll } from '../../kube/install.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { internalIpv4 } from '../../kube/network.ts';
+import { auditPolicyOptions } from '../../kube/options/audit-rules.ts';
+import { apiServerOptions, controllerOptions, localApiServer } from '../../kube/options/control-plane.ts';
 import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, KUBERNETES_DIR, SCHEDULER_PORT } from '../../kube/paths.ts';
 import { bootstrapRbac } from '../../kube/rbac.ts';
 import { daemonUnit } from '../../render/unit.ts';
@@ -13,10 +15,12 @@ import { manifests } from '../../resources/manifests.ts';
 import { service } from '../../resources/service.ts';
 import { controlPlane } from '../capabilities/control-plane.ts';
 import { kubernetesStore } from '../capabilities/kubernetes-store.ts';
+import { CONTROL_PLANE_GUARDS, controlPlaneIssues } from '../control-plane-issues.ts';
 import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
 import { extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase } from '../phase.ts';
 import { type RequiredPort, requirementsOfCluster } from '../requires.ts';
+import { optionViews } from '../twice-set.ts';
 import { POD_SECURITY_LEVELS } from './admission-config.ts';
 import { editorsObjects } from './editors.ts';
 import { ENCRYPTION_PROVIDERS } from './encryption-config.ts';
@@ -34,15 +38,16 @@ const options = z.strictObject({
       maxAgeDays: z.int().min(1).max(3650).default(30),
       maxBackups: z.int().min(1).max(1000).default(10),
       maxSizeMiB: z.int().min(1).max(10_000).default(100),
+      policy: auditPolicyOptions,
     })
     .prefault({}),
   podSecurity: z
     .enum(POD_SECURITY_LEVELS)
     .default('baseline')
     .describe('Pod Security level of namespaces without a label of their own; kube-system is exempt'),
-  apiServer: z.strictObject({ extraArgs }).prefault({}),
-  controllerManager: z.strictObject({ extraArgs }).prefault({}),
-  scheduler: z.strictObject({ extraArgs }).prefault({}),
+  apiServer: z.strictObject({ extraArgs, ...apiServerOptions }).prefault({}),
+  controllerManager: z.strictObject({ extraArgs, ...controllerOptions }).prefault({}),
+  scheduler: z.strictObject({ extraArgs, ...controllerOptions }).prefault({}),
 });
 export type MasterOptions = z.output<typeof options>;
 
@@ -77,8 +82,12 @@ export default definePhase({
   }),
   specIssues: ({ cluster, options: { endpoint } }) => {
     const host = cluster.spec.controlPlane?.endpoint?.host ?? endpoint;
-    if (endpoint === undefined || endpoint === host) return [];
-    return [{ path: 'spec.phases.master.endpoint', message: `remove it: spec.controlPlane.endpoint.host is ${host}` }];
+    const issues = [...controlPlaneIssues(cluster, 'master'), ...nodeCidrIssues(cluster)];
+    if (endpoint === undefined || endpoint === host) return issues;
+    return [
+      ...issues,
+      { path: 'spec.phases.master.endpoint', message: `remove it: spec.controlPlane.endpoint.host is ${host}` },
+    ];
   },
   folders: ({ apiServer, controllerManager, scheduler }) => [
     ...[AUDIT_DIR, KUBERNETES_DIR, VOLUME_PLUGINS].map((path) => ({ path })),
@@ -90,6 +99,7 @@ export default definePhase({
     { option: 'apiServer.extraArgs', free: API_SERVER_FREE },
     { option: 'controllerManager.extraArgs', free: CONTROLLER_MANAGER_FREE },
     { option: 'scheduler.extraArgs', free: SCHEDULER_FREE },
+    ...CONTROL_PLANE_GUARDS,
     { option: 'encryption' },
     { option: 'audit' },
     { option: 'podSecurity' },
@@ -161,12 +171,13 @@ export default definePhase({
   async verify(run) {
     const { host, options, remote, fail, unitJournal } = run;
     const { ca, healthClient } = CONTROL_PLANE;
+    const local = localApiServer(options.apiServer, host);
     const checks = [
-      ['kube-apiserver', API_SERVER_PORT, 'readyz'],
-      ['kube-controller-manager', CONTROLLER_MANAGER_PORT, 'healthz'],
-      ['kube-scheduler', SCHEDULER_PORT, 'healthz'],
+      ['kube-apiserver', `${local}:${API_SERVER_PORT}/readyz`],
+      ['kube-controller-manager', `127.0.0.1:${CONTROLLER_MANAGER_PORT}/healthz`],
+      ['kube-scheduler', `127.0.0.1:${SCHEDULER_PORT}/healthz`],
     ] as const;
-    const urls = checks.map(([, port, path]) => `https://127.0.0.1:${port}/${path}`);
+    const urls = checks.map(([, at]) => `https://${at}`);
     const { code, stderr } = await remote.script(
       CHECK,
       [anonymousMay(options), WAIT_URL, ca, `${healthClient}.crt`, `${healthClient}.key`, ...urls],
@@ -192,6 +203,20 @@ const listens = (binary: string, port: number, from: RequiredPort['from']): Requ
   holder: `${BIN_DIR}/${binary}`,
   from,
 });
+
+/** The size of the nodes' parts is a field of the network. */
+const nodeCidrIssues = (cluster: ClusterSpec) =>
+  cluster.spec.network.nodeCidrMaskSize === undefined
+    ? []
+    : optionViews(cluster, 'master').flatMap(({ options, place }) => {
+        const flags = (options['controllerManager'] as { extraArgs?: object } | undefined)?.extraArgs ?? {};
+        return ['node-cidr-mask-size', 'node-cidr-mask-size-ipv4']
+          .filter((flag) => Object.hasOwn(flags, flag))
+          .map((flag) => ({
+            path: place(`controllerManager.extraArgs.${flag}`),
+            message: 'spec.network.nodeCidrMaskSize sets the same: remove one of the two',
+          }));
+      });
 
 /** Where volume plugins are looked for. */
 const VOLUME_PLUGINS = '/usr/libexec/kubernetes';

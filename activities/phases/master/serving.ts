@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import * as identities from '../../kube/identities.ts';
+import { localApiServer } from '../../kube/options/control-plane.ts';
 import { API_SERVER_PORT, API_SERVERS_HOSTNAME, KUBERNETES_PKI } from '../../kube/paths.ts';
 import { waitForCertificate } from '../../kube/served-certificate.ts';
 import type { LeafRequest } from '../../pki/types.ts';
@@ -44,7 +45,8 @@ export async function keepEarlierNames(run: PhaseRun<MasterOptions>): Promise<vo
 /** The certificate on disk is the one that clients see: the API server reads it anew without a restart. */
 export async function servesItsCertificate(run: PhaseRun<MasterOptions>): Promise<void> {
   const { cert } = await run.pki.leaf(await servingRequest(run));
-  const problem = await waitForCertificate(run.remote, API_SERVER_PORT, cert);
+  const at = { address: localApiServer(run.options.apiServer, run.host), port: API_SERVER_PORT };
+  const problem = await waitForCertificate(run.remote, at, cert);
   if (problem !== null)
     run.fail('APISERVER_NOT_READY', `kube-apiserver on ${run.host.name} has not read its new certificate`, problem);
 }

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { type KubeletOptions, kubeletSettings } from '../../kube/options/kubelet.ts';
 import { KUBELET_HEALTH_PORT } from '../../kube/paths.ts';
 import { TLS_CIPHER_SUITES, TLS_MIN_VERSION } from '../../kube/tls.ts';
 import { deepMerge } from '../options.ts';
@@ -16,6 +17,7 @@ export interface KubeletConfig {
   ownKernel: boolean;
   /** Taints of a node that registers for the first time. */
   taints: readonly { key: string; value?: string; effect: string }[];
+  typed: KubeletOptions;
   overrides: Readonly<Record<string, unknown>>;
 }
 
@@ -56,6 +58,7 @@ export function kubeletConfig(config: KubeletConfig): string {
         ...(config.taints.length > 0 ? { registerWithTaints: config.taints } : {}),
         serializeImagePulls: false,
         maxParallelImagePulls: 4,
+        ...kubeletSettings(config.typed),
       },
       config.overrides,
     ),

@@ -1,6 +1,6 @@
 import { DROP_CHAINS } from '../../kube/packet-filter.ts';
 import { type ResidueResource, residue } from '../../resources/residue.ts';
-import type { PROXY_MODES } from './kube-proxy.ts';
+import type { ProxyMode } from './kube-proxy.ts';
 
 /** Chains that the kubelet keeps itself, whatever the mode of kube-proxy. */
 const KUBELET = 'KUBE-(KUBELET-CANARY|FIREWALL|IPTABLES-HINT|MARK-DROP)';
@@ -10,20 +10,24 @@ const IPTABLES_ONLY = 'KUBE-(SVC|SVL|SEP|EXT|FW)-.*|KUBE-(EXTERNAL-SERVICES|PROX
 const IPVS = { link: 'kube-ipvs0' };
 
 /** iptables chains of kube-proxy that the mode does not have, as an extended regular expression of whole names; empty: none. */
-const CHAINS: Readonly<Record<(typeof PROXY_MODES)[number], { gone: string; kept: string }>> = {
+const CHAINS: Readonly<Record<ProxyMode, { gone: string; kept: string }>> = {
   nftables: { gone: 'KUBE-.*', kept: KUBELET },
   iptables: { gone: 'KUBE-(LOAD-BALANCER|NODE-PORT|SOURCE-RANGES-FIREWALL|IPVS-FILTER|IPVS-OUT-FILTER)', kept: '-' },
   ipvs: { gone: IPTABLES_ONLY, kept: '-' },
+  none: { gone: 'KUBE-.*', kept: KUBELET },
 };
 
 /**
  * Rules of kube-proxy's other modes. kube-proxy takes some of them away when it starts in another mode, never all; a rule of
  * an earlier mode that stays would lead traffic to endpoints of that time.
  */
-export function otherModesRules(mode: (typeof PROXY_MODES)[number]): ResidueResource {
+export function otherModesRules(mode: ProxyMode): ResidueResource {
   const { gone, kept } = CHAINS[mode];
+  const ofIptables = mode === 'iptables' || mode === 'ipvs';
   return residue('kube-proxy-modes', {
     find: [
+      // Its files go later, with what else the host no longer desires: until then it must not write rules.
+      ...(mode === 'none' ? ['! systemctl is-active --quiet kube-proxy.service || echo unit kube-proxy.service'] : []),
       `for kw_c in iptables ip6tables; do
   command -v "$kw_c-save" >/dev/null || continue
   "$kw_c-save" 2>/dev/null | sed -n 's/^:\\([^ ]*\\) .*/\\1/p' | grep -Ex '${gone}' | grep -Exv '${kept}' | sort -u | sed "s/^/$kw_c chain /"
@@ -34,6 +38,7 @@ done`,
       ...(mode === 'ipvs' ? [] : [`[ ! -e /sys/class/net/${IPVS.link} ] || echo 'link ${IPVS.link} and its services'`]),
     ].join('\n'),
     remove: [
+      ...(mode === 'none' ? [STOP_PROXY] : []),
       DROP_CHAINS,
       // kube-proxy clears up at its start as well: what it took away in between is asked for again.
       `kw_try=0
@@ -47,11 +52,16 @@ while :; do
   [ "$kw_try" -lt 10 ] || exit 1
   sleep 0.5
 done`,
-      ...(mode === 'nftables' ? [DROP_EMPTY_CHAINS] : [DROP_NFTABLES]),
+      ...(ofIptables ? [] : [DROP_EMPTY_CHAINS]),
+      ...(mode === 'nftables' ? [] : [DROP_NFTABLES]),
       ...(mode === 'ipvs' ? [] : [DROP_IPVS]),
     ].join('\n'),
   });
 }
+
+const STOP_PROXY = `if systemctl is-active --quiet kube-proxy.service; then
+  systemctl disable --now --quiet kube-proxy.service || exit 1
+fi`;
 
 /**
  * sh of a teardown: chains of the kernel's hooks that iptables made for rules of kube-proxy, where they are empty and let

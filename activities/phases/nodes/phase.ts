@@ -9,6 +9,9 @@ import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { dnsServiceAddress, internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES as FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { desiredTaints } from '../../kube/node-taints.ts';
+import { logLevel } from '../../kube/options/control-plane.ts';
+import { featureGates } from '../../kube/options/feature-gates.ts';
+import { kubeletOptions } from '../../kube/options/kubelet.ts';
 import { PACKET_FILTER_BASELINE, packetFilterBaseline } from '../../kube/packet-filter.ts';
 import { BIN_DIR, KUBERNETES_DIR, KUBERNETES_PKI } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
@@ -24,10 +27,13 @@ import { service } from '../../resources/service.ts';
 import { containerRuntime } from '../capabilities/container-runtime.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { nodeAgent } from '../capabilities/node-agent.ts';
+import { podNetwork } from '../capabilities/pod-network.ts';
+import { NODE_GUARDS } from '../control-plane-issues.ts';
 import { noteEndpointNames } from '../endpoint-names.ts';
 import { KUBELET_CONFIG_FREE, KUBELET_FLAGS_FREE, PROXY_CONFIG_FREE, PROXY_FLAGS_FREE } from '../free-flags.ts';
 import { configFolders, configOverrides, extraArgs, flagFolders } from '../option-types.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import { nodeIssues } from './issues.ts';
 import { kubeProxyConfig, PROXY_MODES, proxyMode } from './kube-proxy.ts';
 import { kubeletConfig } from './kubelet.ts';
 import { otherModesRules } from './other-modes.ts';
@@ -35,14 +41,26 @@ import { NODE_PACKAGES, nodeRequirements } from './requirements.ts';
 import { NODE_TEARDOWN } from './teardown-script.ts';
 
 const options = z.strictObject({
-  kubelet: z.strictObject({ config: configOverrides, extraArgs }).prefault({}),
+  kubelet: z.strictObject({ config: configOverrides, extraArgs, ...kubeletOptions }).prefault({}),
   kubeProxy: z
-    .strictObject({ mode: z.enum(PROXY_MODES).default('nftables'), config: configOverrides, extraArgs })
+    .strictObject({
+      mode: z
+        .enum(PROXY_MODES)
+        .default('nftables')
+        .describe('How kube-proxy leads traffic to services; none: the pod network does it, and no kube-proxy runs'),
+      config: configOverrides,
+      extraArgs,
+      featureGates,
+      logLevel,
+    })
     .prefault({}),
 });
 type Options = z.output<typeof options>;
 
-const artifacts = (cluster: ClusterSpec) => kubernetesBinaries(cluster, ['kubelet', 'kube-proxy']);
+const runsProxy = (kubeProxy: Options['kubeProxy']): boolean => proxyMode(kubeProxy) !== 'none';
+
+const artifacts = (cluster: ClusterSpec, { kubeProxy }: Options) =>
+  kubernetesBinaries(cluster, ['kubelet', ...(runsProxy(kubeProxy) ? (['kube-proxy'] as const) : [])]);
 
 /** kubelet and kube-proxy as systemd units. A node is done here when it is registered; Ready comes with its network. */
 export default definePhase({
@@ -63,15 +81,22 @@ export default definePhase({
   disrupts: 'node',
   timeouts: { applyMs: 10 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 4_000,
-  keepsRunning: { units: ['kubelet', 'kube-proxy'] },
+  keepsRunning: ({ options: { kubeProxy } }) => ({
+    units: ['kubelet', ...(runsProxy(kubeProxy) ? ['kube-proxy'] : [])],
+  }),
   options,
-  requires: ({ cluster, options }) => ({ ...nodeRequirements(options), artifacts: artifacts(cluster) }),
+  requires: ({ cluster, options }) => ({ ...nodeRequirements(options), artifacts: artifacts(cluster, options) }),
+  specIssues: ({ cluster, offered }) => nodeIssues(cluster, offered(podNetwork)),
   folders: ({ kubelet, kubeProxy }) => [
     ...[...FILLED, KUBERNETES_DIR].map((path) => ({ path })),
     ...kubeletFolders(kubelet),
+    ...(kubelet.staticPodPath === undefined
+      ? []
+      : [{ path: kubelet.staticPodPath, option: ['kubelet', 'staticPodPath'], within: [KUBERNETES_DIR] }]),
     ...flagFolders(kubeProxy.extraArgs, ['kubeProxy', 'extraArgs'], []),
   ],
   guarded: [
+    ...NODE_GUARDS,
     { option: 'kubelet.config', free: KUBELET_CONFIG_FREE },
     { option: 'kubelet.extraArgs', free: KUBELET_FLAGS_FREE },
     { option: 'kubeProxy.config', free: PROXY_CONFIG_FREE },
@@ -79,9 +104,12 @@ export default definePhase({
   ],
   resources: async (context) => {
     const { cluster, host, options, pki } = context;
+    const { staticPodPath } = options.kubelet;
     const client = await leafFiles(pki, identities.kubeletClient(host), FILES.kubeletClient);
     const serving = await leafFiles(pki, identities.kubeletServer(host), FILES.kubeletServer);
-    const proxy = await leafFiles(pki, identities.kubeProxyClient(host), FILES.proxyClient);
+    const proxy = runsProxy(options.kubeProxy)
+      ? await leafFiles(pki, identities.kubeProxyClient(host), FILES.proxyClient)
+      : null;
     const kubeconfig = (user: string, pair: { cert: string; key: string }) =>
       kubeconfigWithFiles({
         cluster: cluster.metadata.name,
@@ -92,27 +120,17 @@ export default definePhase({
       });
     return [
       packages(NODE_PACKAGES, directServers(cluster)),
-      ...(await installAll(context, artifacts(cluster))),
+      ...(await installAll(context, artifacts(cluster, options))),
       waitUrl(),
       chooseResolvConf().resource,
       directory(KUBERNETES_DIR),
       directory(KUBERNETES_PKI),
       file(FILES.ca, await pki.ca('kubernetes')),
-      ...[client, serving, proxy].flatMap(({ resources }) => resources),
+      ...[client, serving, proxy].flatMap((each) => each?.resources ?? []),
       file(FILES.kubeletKubeconfig, kubeconfig(`system:node:${host.name}`, client), { mode: 0o600 }),
       file(FILES.kubeletConfig, renderKubelet(context, serving), { mode: 0o600 }),
-      file(FILES.proxyKubeconfig, kubeconfig('system:kube-proxy', proxy), { mode: 0o600 }),
-      file(
-        FILES.proxyConfig,
-        kubeProxyConfig({
-          mode: options.kubeProxy.mode,
-          nodeName: host.name,
-          podCidr: cluster.spec.network.podCidr,
-          kubeconfig: FILES.proxyKubeconfig,
-          overrides: options.kubeProxy.config,
-        }),
-        { mode: 0o600 },
-      ),
+      ...(proxy ? proxyFiles(context, kubeconfig('system:kube-proxy', proxy)) : []),
+      ...(staticPodPath === undefined ? [] : [directory(staticPodPath)]),
       packetFilterBaseline(),
       service('kubelet', {
         unit: kubeletUnit(context),
@@ -122,10 +140,14 @@ export default definePhase({
         ],
         fills: [...FILLED, ...kubeletFolders(options.kubelet).map(({ path }) => path)],
       }),
-      service('kube-proxy', {
-        unit: proxyUnit(context),
-        restartOn: [`${BIN_DIR}/kube-proxy`, FILES.ca, FILES.proxyConfig, FILES.proxyKubeconfig, proxy.cert],
-      }),
+      ...(proxy
+        ? [
+            service('kube-proxy', {
+              unit: proxyUnit(context),
+              restartOn: [`${BIN_DIR}/kube-proxy`, FILES.ca, FILES.proxyConfig, FILES.proxyKubeconfig, proxy.cert],
+            }),
+          ]
+        : []),
       // After the restart: a kube-proxy of the earlier mode would write them again.
       otherModesRules(proxyMode(options.kubeProxy)),
     ];
@@ -141,10 +163,11 @@ export default definePhase({
   },
   async verify(run) {
     const { cluster, host, remote, fail, unitJournal } = run;
+    const proxy = runsProxy(run.options.kubeProxy) ? 'yes' : '';
     const url = nodeObjectUrl(apiServerUrl(run), host.name);
     const client = [`${FILES.kubeletClient}.crt`, `${FILES.kubeletClient}.key`];
     const version = `"kubeletVersion":"v${cluster.spec.kubernetes.version}"`;
-    const { code, stdout, stderr } = await remote.script(CHECK, [WAIT_URL, url, FILES.ca, ...client, version], {
+    const { code, stdout, stderr } = await remote.script(CHECK, [WAIT_URL, url, FILES.ca, ...client, version, proxy], {
       timeoutMs: 120_000,
       okCodes: 'any',
     });
@@ -175,7 +198,7 @@ const kubeletFolders = ({ extraArgs, config }: Options['kubelet']) => [
 
 const CHECK = `
 "$1" 90 "$2" "$3" "$4" "$5" "$6"
-systemctl is-active --quiet kube-proxy.service || { echo kube-proxy; exit 1; }
+[ -z "$7" ] || systemctl is-active --quiet kube-proxy.service || { echo kube-proxy; exit 1; }
 `;
 
 function renderKubelet(context: PhaseContext<Options>, serving: { cert: string; key: string }): string {
@@ -191,9 +214,27 @@ function renderKubelet(context: PhaseContext<Options>, serving: { cert: string; 
     systemdCgroup: runtime.cgroupDriver === 'systemd',
     ownKernel: !isContainer(facts),
     taints: desiredTaints(host),
+    typed: options.kubelet,
     overrides: options.kubelet.config,
   });
 }
+
+/** What kube-proxy reads. */
+const proxyFiles = ({ cluster, host, options }: PhaseContext<Options>, kubeconfig: string) => [
+  file(FILES.proxyKubeconfig, kubeconfig, { mode: 0o600 }),
+  file(
+    FILES.proxyConfig,
+    kubeProxyConfig({
+      mode: options.kubeProxy.mode,
+      nodeName: host.name,
+      podCidr: cluster.spec.network.podCidr,
+      kubeconfig: FILES.proxyKubeconfig,
+      featureGates: options.kubeProxy.featureGates,
+      overrides: options.kubeProxy.config,
+    }),
+    { mode: 0o600 },
+  ),
+];
 
 function kubeletUnit(context: PhaseContext<Options>): string {
   const { host, options } = context;
@@ -210,6 +251,7 @@ function kubeletUnit(context: PhaseContext<Options>): string {
         kubeconfig: FILES.kubeletKubeconfig,
         'hostname-override': host.name,
         'node-ip': internalIpv4(host),
+        v: options.kubelet.logLevel,
         ...options.kubelet.extraArgs,
       }),
     ],
@@ -230,6 +272,9 @@ function proxyUnit({ options }: PhaseContext<Options>): string {
   return daemonUnit({
     description: 'Kubernetes service proxy',
     documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/',
-    exec: [`${BIN_DIR}/kube-proxy`, ...flags({ config: FILES.proxyConfig, ...options.kubeProxy.extraArgs })],
+    exec: [
+      `${BIN_DIR}/kube-proxy`,
+      ...flags({ config: FILES.proxyConfig, v: options.kubeProxy.logLevel, ...options.kubeProxy.extraArgs }),
+    ],
   });
 }

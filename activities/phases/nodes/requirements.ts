@@ -6,16 +6,16 @@ import {
   KUBELET_PORT,
 } from '../../kube/paths.ts';
 import type { RequiredFeature, RequiredModule, Requirements } from '../requires.ts';
-import { type PROXY_MODES, proxyMode } from './kube-proxy.ts';
-
-type ProxyMode = (typeof PROXY_MODES)[number];
+import { type ProxyMode, proxyMode } from './kube-proxy.ts';
 
 /** kube-proxy runs nft or iptables; the kubelet and kube-proxy clean up with conntrack. */
 export const NODE_PACKAGES = ['conntrack', 'iptables', 'nftables'];
 const IPVS_PACKAGES = ['ipset', 'ipvsadm'];
 
 /** What a mode of kube-proxy needs of the kernel. */
-const PROXY_KERNEL: Readonly<Record<ProxyMode, { feature: RequiredFeature; modules: readonly string[] }>> = {
+const PROXY_KERNEL: Readonly<
+  Record<Exclude<ProxyMode, 'none'>, { feature: RequiredFeature; modules: readonly string[] }>
+> = {
   nftables: {
     feature: { name: 'nf_tables', symbol: 'nft_register_chain_type', reason: 'kube-proxy mode nftables' },
     modules: ['nft_ct', 'nft_nat', 'nft_masq'],
@@ -73,7 +73,7 @@ interface Options {
 /** What kubelet and kube-proxy need of a host. Pure. */
 export function nodeRequirements({ kubelet, kubeProxy }: Options): Requirements {
   const mode = proxyMode(kubeProxy);
-  const { feature, modules } = PROXY_KERNEL[mode];
+  const kernel = mode === 'none' ? null : PROXY_KERNEL[mode];
   const more = mode === 'ipvs' ? IPVS_PACKAGES : [];
   const port = (binary: string, number: number) => ({
     protocol: 'tcp' as const,
@@ -83,8 +83,8 @@ export function nodeRequirements({ kubelet, kubeProxy }: Options): Requirements 
   });
   return {
     packages: [...NODE_PACKAGES, ...more],
-    features: [CONNTRACK, feature],
-    modules: ['nf_nat', ...modules].map((name): RequiredModule => ({ name })),
+    features: [CONNTRACK, ...(kernel ? [kernel.feature] : [])],
+    modules: ['nf_nat', ...(kernel?.modules ?? [])].map((name): RequiredModule => ({ name })),
     sysctls: SYSCTLS,
     swapOff: !swapAllowed(kubelet),
     cgroups: {
@@ -102,8 +102,12 @@ export function nodeRequirements({ kubelet, kubeProxy }: Options): Requirements 
       // Pods reach the kubelets of other nodes under the address of their own.
       { ...port('kubelet', KUBELET_PORT), from: ['nodes', 'pods'] },
       { ...port('kubelet', KUBELET_HEALTH_PORT), from: [] },
-      { ...port('kube-proxy', KUBE_PROXY_METRICS_PORT), from: [] },
-      { ...port('kube-proxy', KUBE_PROXY_HEALTH_PORT), from: [] },
+      ...(kernel
+        ? [
+            { ...port('kube-proxy', KUBE_PROXY_METRICS_PORT), from: [] },
+            { ...port('kube-proxy', KUBE_PROXY_HEALTH_PORT), from: [] },
+          ]
+        : []),
     ],
     forwards: ['pods', 'node-port-clients'],
     ownRules: { chains: ['KUBE-'], tables: ['kube-proxy'] },
