@@ -1,4 +1,4 @@
-import type { ClusterSpec } from '../../contracts/cluster.ts';
+import { type ClusterSpec, NODE_CIDR_MASK_SIZE } from '../../contracts/cluster.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
 import { enabledProvidersOf } from '../phases/capabilities.ts';
 import { isEnabled } from '../phases/desired.ts';
@@ -8,7 +8,12 @@ import type { Phase } from '../phases/phase.ts';
 import { offeredCapabilities } from '../phases/provides.ts';
 
 /** Addresses and names that running pods and services have. */
-const NETWORK = ['podCidr', 'serviceCidr', 'clusterDomain'] as const;
+const networkOf = ({ spec: { network } }: ClusterSpec) => ({
+  podCidr: network.podCidr,
+  serviceCidr: network.serviceCidr,
+  clusterDomain: network.clusterDomain,
+  nodeCidrMaskSize: network.nodeCidrMaskSize ?? NODE_CIDR_MASK_SIZE,
+});
 
 const THE_WAY = 'To change it, build a new cluster and move the workloads there';
 
@@ -17,10 +22,14 @@ const THE_WAY = 'To change it, build a new cluster and move the workloads there'
  * `bound`, such as the pod network, or other networks. Empty: nothing. Pure.
  */
 export function refusedSwitches(before: ClusterSpec, after: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
-  const networks = NETWORK.filter((field) => before.spec.network[field] !== after.spec.network[field]).map((field) => ({
-    path: `spec.network.${field}`,
-    message: `cannot be changed in a cluster that runs: it is ${before.spec.network[field]}, which running pods and services use. ${THE_WAY}`,
-  }));
+  const [had, has] = [networkOf(before), networkOf(after)];
+  const fields = Object.keys(had) as (keyof typeof had)[];
+  const networks = fields
+    .filter((field) => had[field] !== has[field])
+    .map((field) => ({
+      path: `spec.network.${field}`,
+      message: `cannot be changed in a cluster that runs: it is ${had[field]}, which running pods and services use. ${THE_WAY}`,
+    }));
   const providers = [...offeredCapabilities(phases).values()].flatMap(({ name: capability, bound, chosen }) => {
     if (bound === undefined) return [];
     const [was, is] = [before, after].map((cluster) =>

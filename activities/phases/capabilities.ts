@@ -1,7 +1,6 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { type FieldIssue, formatPath } from '../../contracts/issues.ts';
 import { builds, isEnabled } from './desired.ts';
-import { phaseOptions } from './options.ts';
 import { isOfChoice, type Phase } from './phase.ts';
 import { choicesOf, offeredCapabilities, providesOf } from './provides.ts';
 

@@ -1,15 +1,17 @@
+import type { z } from 'zod';
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
 import { internalIpv4, isControlPlane } from '../kube/network.ts';
 import { admissionPluginIssues } from '../kube/options/admission-plugins.ts';
 import type { ApiServerOptions } from '../kube/options/control-plane.ts';
 import { featureGateProblem, type GatedComponent } from '../kube/options/feature-gates.ts';
+import type { podNetwork } from './capabilities/pod-network.ts';
 import type { Guard } from './guard.ts';
 import { isTable } from './option-types.ts';
 import { keysOf, optionViews, type SameSettings, twiceSet, withoutRepeats } from './twice-set.ts';
 
-/** Free for every token: what is in the log of these levels is no body of a request. */
-const LOG_LEVELS = /[0-5]/;
+/** From 6 on, bodies of requests are in the log, and Secrets in them. */
+const FREE_LOG_LEVEL = 5;
 
 /** Typed options of a control plane that only role admin, or a policy, may change. Of each engine. */
 export const CONTROL_PLANE_GUARDS: readonly Guard[] = [
@@ -21,14 +23,14 @@ export const CONTROL_PLANE_GUARDS: readonly Guard[] = [
   ),
   ...['apiServer', 'controllerManager', 'scheduler'].map((daemon) => ({
     option: `${daemon}.logLevel`,
-    values: LOG_LEVELS,
+    upTo: FREE_LOG_LEVEL,
   })),
 ];
 
 /** The same of kubelet and kube-proxy. */
 export const NODE_GUARDS: readonly Guard[] = [
   ...['kubelet.staticPodPath', 'kubelet.featureGates', 'kubeProxy.featureGates'].map((option) => ({ option })),
-  ...['kubelet.logLevel', 'kubeProxy.logLevel'].map((option) => ({ option, values: LOG_LEVELS })),
+  ...['kubelet.logLevel', 'kubeProxy.logLevel'].map((option) => ({ option, upTo: FREE_LOG_LEVEL })),
 ];
 
 const controllers = (daemon: string): SameSettings => ({
@@ -80,9 +82,14 @@ const NODE_GATES: Readonly<Record<string, GatedComponent>> = { kubelet: 'kubelet
 
 /**
  * What of the typed options of a control plane does not fit its version, its hosts, or `extraArgs`. `phase`: the one of the engine,
- * whose options have the names of `apiServerOptions` and `controllerOptions`. Of options that are valid. Pure.
+ * whose options have the names of `apiServerOptions` and `controllerOptions`; `network`: what the pod network offers, null where none is
+ * chosen. Of options that are valid. Pure.
  */
-export function controlPlaneIssues(cluster: ClusterSpec, phase: string): FieldIssue[] {
+export function controlPlaneIssues(
+  cluster: ClusterSpec,
+  phase: string,
+  network: z.output<typeof podNetwork.data> | null,
+): FieldIssue[] {
   const { version } = cluster.spec.kubernetes;
   const issues = optionViews(cluster, phase).flatMap(({ options, host, place }): FieldIssue[] => {
     const api = (isTable(options['apiServer']) ? options['apiServer'] : {}) as ApiServerOptions;
@@ -102,7 +109,11 @@ export function controlPlaneIssues(cluster: ClusterSpec, phase: string): FieldIs
           : `the other hosts reach the API server of ${each.name} at ${own}: \`internal\`, ${own} or 0.0.0.0`;
       return [{ path: place('apiServer.bindAddress'), message }];
     });
-    return [...plugins, ...unreachable];
+    const unprivileged =
+      api.allowPrivileged === false && network?.privilegedPods
+        ? [{ path: place('apiServer.allowPrivileged'), message: 'the pod network runs privileged pods: leave it true' }]
+        : [];
+    return [...plugins, ...unreachable, ...unprivileged];
   });
   return withoutRepeats([
     ...issues,

@@ -10,8 +10,8 @@ export interface Guard {
    * expression fits whole keys; `value` says which values of the key are free.
    */
   free?: readonly (string | RegExp | { key: string; value: RegExp })[];
-  /** Of a number or text: the values, written as text, that every token may set. */
-  values?: RegExp;
+  /** Of a number: the largest one that every token may set. */
+  upTo?: number;
 }
 
 type Json = Record<string, unknown>;
@@ -21,10 +21,10 @@ const isMap = (value: unknown): value is Json => typeof value === 'object' && va
 /** The guarded values in raw options of a phase, by their place below the options. Pure. */
 export function guardedValues(guards: readonly Guard[], options: Json): Map<string, unknown> {
   const found = new Map<string, unknown>();
-  for (const { option, free, values } of guards) {
+  for (const { option, free, upTo } of guards) {
     let value: unknown = options;
     for (const key of option.split('.')) value = isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
-    if (value === undefined || (values && values.exec(String(value))?.[0] === String(value))) continue;
+    if (value === undefined || (upTo !== undefined && typeof value === 'number' && value <= upTo)) continue;
     if (!free || !isMap(value)) {
       found.set(option, value);
       continue;

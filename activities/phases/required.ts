@@ -77,7 +77,7 @@ export function conflictsIn(requirements: readonly PhaseRequirements[]): string[
   const sysctls = [...sysctlsByKey(requirements)].flatMap(([key, wanted]) =>
     valueForAll(wanted) ? [] : [sysctlConflict(key, wanted)],
   );
-  return [...portConflicts(requirements), ...sysctls];
+  return [...portConflicts(requirements), ...rangeConflicts(requirements), ...sysctls];
 }
 
 type Wanted = RequiredSysctl & { phase: string };
@@ -119,6 +119,20 @@ function portsByNumber(requirements: readonly PhaseRequirements[]): Map<string, 
     }
   }
   return found;
+}
+
+/** Ports of programs among those that another phase gives out. */
+function rangeConflicts(requirements: readonly PhaseRequirements[]): string[] {
+  const ranges = requirements.flatMap(({ portRanges = [] }) => portRanges);
+  return ranges.flatMap(({ from, to, what, setting }) =>
+    [...portsByNumber(requirements).values()].flatMap(([first]) =>
+      first!.port >= from && first!.port <= to
+        ? [
+            `the port ${first!.port} of ${first!.what} (phase ${first!.phase}) is one of the ${what}, ${from}-${to}: change ${setting}`,
+          ]
+        : [],
+    ),
+  );
 }
 
 const portConflicts = (requirements: readonly PhaseRequirements[]): string[] =>

@@ -74,6 +74,16 @@ export interface RequiredPort {
   setting?: string;
 }
 
+/** Ports that the phase gives out to others, one of them at a time: none of a program on the same host may be among them. */
+export interface RequiredPortRange {
+  from: number;
+  to: number;
+  /** What has them, for messages. */
+  what: string;
+  /** The field of the spec that changes the range, for the message of a clash. */
+  setting: string;
+}
+
 /** Packets of an IP protocol without ports that other hosts send. */
 export interface RequiredProtocol {
   protocol: PortlessProtocol;
@@ -187,6 +197,7 @@ export interface Requirements {
   swapOff?: boolean;
   cgroups?: RequiredCgroups;
   ports?: readonly RequiredPort[];
+  portRanges?: readonly RequiredPortRange[];
   protocols?: readonly RequiredProtocol[];
   virtualAddresses?: readonly RequiredVirtualAddress[];
   /** Whose packets a host has to pass on: those of `pods` to anywhere, those of others to pods. */

@@ -60,8 +60,12 @@ const RENDERED_AS_A_WHOLE: Record<string, readonly string[]> = {
     'omitStages',
     'omitManagedFields',
   ],
-  // Amounts of kubeReserved and systemReserved (kube/options/kubelet.ts).
-  nodes: ['cpu', 'memory', 'ephemeral-storage', 'pid'],
+  // Amounts of kubeReserved and systemReserved, signals of eviction (kube/options/kubelet.ts).
+  nodes: [
+    ...['cpu', 'memory', 'ephemeral-storage', 'pid'],
+    ...['memory.available', 'nodefs.available', 'nodefs.inodesFree'],
+    ...['imagefs.available', 'imagefs.inodesFree', 'pid.available'],
+  ],
 };
 /** Options that several phases have, with their readers: of a phase that imports from there. */
 const SHARED = 'activities/kube/options/';

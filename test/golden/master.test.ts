@@ -25,6 +25,40 @@ test.each<GoldenCase>([
     },
   },
   {
+    name: 'typed-options',
+    network: { podCidr: '30.0.0.0/8', serviceCidr: '172.16.0.0/12', clusterDomain: 'lab.example.org' },
+    phases: {
+      master: {
+        audit: {
+          policy: {
+            rules: [
+              {
+                level: 'RequestResponse',
+                users: ['ann'],
+                verbs: ['delete'],
+                resources: [{ group: 'apps', resources: ['*'] }],
+              },
+              { level: 'None', nonResourceURLs: ['/metrics*'], omitStages: ['ResponseStarted'] },
+            ],
+          },
+        },
+        apiServer: {
+          admissionPlugins: {
+            enable: ['PodNodeSelector', 'AlwaysPullImages'],
+            disable: ['DenyServiceExternalIPs', 'Priority'],
+          },
+          allowPrivileged: true,
+          bindAddress: 'internal',
+          nodePortRange: '31000-31999',
+          featureGates: { WatchList: true, AllAlpha: false },
+          logLevel: 3,
+        },
+        controllerManager: { bindAddress: '0.0.0.0', logLevel: 2 },
+        scheduler: { featureGates: { AllBeta: true } },
+      },
+    },
+  },
+  {
     name: 'external-etcd',
     hosts: [{ name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'worker'] }],
     phases: {

@@ -35,6 +35,26 @@ test.each<GoldenCase>([
       },
     },
   },
+  {
+    name: 'typed-options',
+    host: 'worker-1',
+    phases: {
+      nodes: {
+        kubelet: {
+          maxPods: 60,
+          kubeReserved: { cpu: '100m', memory: '256Mi' },
+          systemReserved: { memory: '512Mi', 'ephemeral-storage': '1Gi', pid: '500' },
+          evictionHard: { 'memory.available': '200Mi', 'nodefs.available': '8%' },
+          evictionSoft: { 'memory.available': { threshold: '400Mi', gracePeriod: '1m30s' } },
+          staticPodPath: '/etc/kubernetes/manifests',
+          featureGates: { KubeletPSI: true, AllAlpha: false },
+          logLevel: 4,
+        },
+        kubeProxy: { mode: 'ipvs', featureGates: { AllBeta: true }, logLevel: 1 },
+      },
+    },
+  },
+  { name: 'no-proxy', host: 'worker-1', phases: { nodes: { kubeProxy: { mode: 'none' } } } },
 ])('nodes: $name', (golden) => expectGolden(nodes, golden));
 
 test.each<GoldenCase>([

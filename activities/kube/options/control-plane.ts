@@ -120,6 +120,3 @@ export function nodePorts(cluster: ClusterSpec): { from: number; to: number; giv
   const [from = 0, to = 0] = range.data.split('-').map(Number);
   return { from, to, given: true };
 }
-
-/** The cluster takes privileged pods: a pod network that runs as one needs it. Pure. */
-export const allowsPrivileged = (cluster: ClusterSpec): boolean => rawApiServer(cluster)['allowPrivileged'] !== false;

@@ -27,35 +27,37 @@ const threshold = z
     /^(\d{1,2}(\.\d{1,2})?%|\d{1,15}(Ki|Mi|Gi|Ti|k|M|G|T)?)$/,
     'must be a number, an amount such as 200Mi, or a percentage such as 10%',
   );
-const SIGNALS = [
-  ...(['memory.available', 'nodefs.available', 'nodefs.inodesFree', 'imagefs.available'] as const),
-  ...(['imagefs.inodesFree', 'pid.available'] as const),
-] as const;
-const signal = z.enum(SIGNALS);
+/** A value for each signal that is named. */
+const perSignal = <Value extends z.ZodType>(value: Value) =>
+  z
+    .strictObject({
+      'memory.available': value.optional(),
+      'nodefs.available': value.optional(),
+      'nodefs.inodesFree': value.optional(),
+      'imagefs.available': value.optional(),
+      'imagefs.inodesFree': value.optional(),
+      'pid.available': value.optional(),
+    })
+    .optional();
 
 /** What else the kubelet takes as options, beside `config` and `extraArgs`. */
 export const kubeletOptions = {
   maxPods: z.int().min(1).max(1000).optional().describe('Most pods on the node; default 110'),
   kubeReserved: reserved.describe('What kubelet and container runtime keep of the node: pods get the rest'),
   systemReserved: reserved.describe('What the other programs of the host keep of the node'),
-  evictionHard: z
-    .partialRecord(signal, threshold)
-    .optional()
-    .describe('Less is left: pods are evicted at once. Signals that are not named keep the defaults of Kubernetes'),
-  evictionSoft: z
-    .partialRecord(
-      signal,
-      z.strictObject({
-        threshold,
-        gracePeriod: z
-          .string()
-          .regex(/^(\d{1,3}h)?(\d{1,4}m)?(\d{1,5}s)?$/)
-          .min(2)
-          .describe('How long it has to last: 1m30s'),
-      }),
-    )
-    .optional()
-    .describe('Less is left for the grace period: pods are evicted, and get time to end'),
+  evictionHard: perSignal(threshold).describe(
+    'Less is left: pods are evicted at once. Signals that are not named keep the defaults of Kubernetes',
+  ),
+  evictionSoft: perSignal(
+    z.strictObject({
+      threshold,
+      gracePeriod: z
+        .string()
+        .regex(/^(\d{1,3}h)?(\d{1,4}m)?(\d{1,5}s)?$/, 'must be a duration such as 90s or 1m30s')
+        .min(2)
+        .describe('How long it has to last: 1m30s'),
+    }),
+  ).describe('Less is left for the grace period: pods are evicted, and get time to end'),
   staticPodPath: absolutePath
     .optional()
     .describe(

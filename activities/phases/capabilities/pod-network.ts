@@ -17,6 +17,10 @@ export const podNetwork = defineCapability({
     needsPodCidr: z
       .boolean()
       .describe('The controller manager has to give each node a podCIDR; false: the network assigns addresses itself'),
+    privilegedPods: z
+      .boolean()
+      .optional()
+      .describe('It runs privileged pods, which `apiServer.allowPrivileged: false` would refuse. Default false'),
     replacesKubeProxy: z
       .boolean()
       .optional()

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { imageRef } from '../../kube/images.ts';
+import { nodePorts } from '../../kube/options/control-plane.ts';
 import { waitForDeployments } from '../../kube/rollout.ts';
 import { manifests } from '../../resources/manifests.ts';
 import { definePhase } from '../phase.ts';
@@ -18,7 +19,12 @@ const options = z.strictObject({
   service: z
     .strictObject({
       type: z.enum(['ClusterIP', 'NodePort']).default('ClusterIP'),
-      nodePort: z.int().min(30_000).max(32_767).optional(),
+      nodePort: z
+        .int()
+        .min(1)
+        .max(65_535)
+        .optional()
+        .describe('Port of type NodePort, in the range of the cluster (30000-32767 by default)'),
     })
     .prefault({}),
   showLogs: z.boolean().default(false).describe('True: kube-web-view shows container logs, which may contain secrets'),
@@ -39,6 +45,18 @@ export default definePhase({
   expectedMs: 10_000,
   keepsRunning: { objects: [`Deployment/${DASHBOARD_NAME}`] },
   options,
+  specIssues: ({ cluster, options: { service } }) => {
+    const { from, to } = nodePorts(cluster);
+    const { nodePort } = service;
+    return nodePort === undefined || (nodePort >= from && nodePort <= to)
+      ? []
+      : [
+          {
+            path: 'spec.phases.dashboard.service.nodePort',
+            message: `must be in the range of node ports, ${from}-${to}`,
+          },
+        ];
+  },
   requires: ({ options }) => ({ images: [IMAGES[options.flavour]] }),
   resources: async (context) => {
     const { options } = context;

@@ -15,6 +15,7 @@ import { manifests } from '../../resources/manifests.ts';
 import { service } from '../../resources/service.ts';
 import { controlPlane } from '../capabilities/control-plane.ts';
 import { kubernetesStore } from '../capabilities/kubernetes-store.ts';
+import { podNetwork } from '../capabilities/pod-network.ts';
 import { CONTROL_PLANE_GUARDS, controlPlaneIssues } from '../control-plane-issues.ts';
 import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
 import { extraArgs, flagFolders } from '../option-types.ts';
@@ -80,9 +81,9 @@ export default definePhase({
       listens('kube-scheduler', SCHEDULER_PORT, []),
     ],
   }),
-  specIssues: ({ cluster, options: { endpoint } }) => {
+  specIssues: ({ cluster, options: { endpoint }, offered }) => {
     const host = cluster.spec.controlPlane?.endpoint?.host ?? endpoint;
-    const issues = [...controlPlaneIssues(cluster, 'master'), ...nodeCidrIssues(cluster)];
+    const issues = [...controlPlaneIssues(cluster, 'master', offered(podNetwork)), ...nodeCidrIssues(cluster)];
     if (endpoint === undefined || endpoint === host) return issues;
     return [
       ...issues,

@@ -9,7 +9,7 @@ import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { dnsServiceAddress, internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES as FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { desiredTaints } from '../../kube/node-taints.ts';
-import { logLevel } from '../../kube/options/control-plane.ts';
+import { logLevel, nodePorts } from '../../kube/options/control-plane.ts';
 import { featureGates } from '../../kube/options/feature-gates.ts';
 import { kubeletOptions } from '../../kube/options/kubelet.ts';
 import { PACKET_FILTER_BASELINE, packetFilterBaseline } from '../../kube/packet-filter.ts';
@@ -85,7 +85,10 @@ export default definePhase({
     units: ['kubelet', ...(runsProxy(kubeProxy) ? ['kube-proxy'] : [])],
   }),
   options,
-  requires: ({ cluster, options }) => ({ ...nodeRequirements(options), artifacts: artifacts(cluster, options) }),
+  requires: ({ cluster, options }) => ({
+    ...nodeRequirements(options, nodePorts(cluster)),
+    artifacts: artifacts(cluster, options),
+  }),
   specIssues: ({ cluster, offered }) => nodeIssues(cluster, offered(podNetwork)),
   folders: ({ kubelet, kubeProxy }) => [
     ...[...FILLED, KUBERNETES_DIR].map((path) => ({ path })),

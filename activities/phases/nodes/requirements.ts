@@ -70,8 +70,13 @@ interface Options {
   kubeProxy: { mode: ProxyMode; config: Readonly<Record<string, unknown>> };
 }
 
-/** What kubelet and kube-proxy need of a host. Pure. */
-export function nodeRequirements({ kubelet, kubeProxy }: Options): Requirements {
+const NODE_PORTS_SETTING = 'nodePortRange of the API server';
+
+/** What kubelet and kube-proxy need of a host. `nodePorts`: those of services. Pure. */
+export function nodeRequirements(
+  { kubelet, kubeProxy }: Options,
+  nodePorts: { from: number; to: number; given: boolean },
+): Requirements {
   const mode = proxyMode(kubeProxy);
   const kernel = mode === 'none' ? null : PROXY_KERNEL[mode];
   const more = mode === 'ipvs' ? IPVS_PACKAGES : [];
@@ -109,6 +114,14 @@ export function nodeRequirements({ kubelet, kubeProxy }: Options): Requirements 
           ]
         : []),
     ],
+    // The default range has always been there, and some clusters have ports of their own in it.
+    ...(nodePorts.given
+      ? {
+          portRanges: [
+            { from: nodePorts.from, to: nodePorts.to, what: 'node ports of services', setting: NODE_PORTS_SETTING },
+          ],
+        }
+      : {}),
     forwards: ['pods', 'node-port-clients'],
     ownRules: { chains: ['KUBE-'], tables: ['kube-proxy'] },
   };
