@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { specIssuesOf } from '../../../activities/phases/capabilities.ts';
 import { FLANNEL, FLANNEL_UDP } from '../../../activities/phases/flannel/artifacts.ts';
 import { BACKENDS, FLANNEL_BACKENDS } from '../../../activities/phases/flannel/backends.ts';
 import { flannelNetConf } from '../../../activities/phases/flannel/config.ts';
@@ -7,6 +6,7 @@ import { FLANNEL_TEARDOWN } from '../../../activities/phases/flannel/teardown-sc
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import layer2 from '../../../activities/phases/preflight/checks/layer2.ts';
 import system from '../../../activities/phases/preflight/checks/system.ts';
+import { specIssuesOf } from '../../../activities/phases/spec-issues.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 import { makePlan } from '../../support/plans.ts';
