@@ -38,7 +38,7 @@ export default [
       {
         image: AGNHOST,
         // What the specs call in pods of this image, beside agnhost itself.
-        packages: ['curl', 'dnsutils', 'iproute2', 'iptables', 'netcat-openbsd'],
+        packages: ['dnsutils', 'curl', 'iproute2', 'iptables', 'netcat-openbsd'],
         programs: { agnhost: 'agnhost', 'agnhost-2': 'agnhost' },
         files: ['localhost.crt', 'localhost.key'].map((name) => ({
           from: `test/images/agnhost/porter/${name}`,
