@@ -506,6 +506,13 @@ export const ERRORS = {
     'The machine is, or was, part of another cluster',
     'Remove the machine from that cluster with the tool that the evidence names. Then retry the host. Kubewright stops no process and removes no data of another cluster.',
   ),
+  RUNTIME_CONFLICT: entry(
+    'host',
+    false,
+    409,
+    'Another container runtime of the host stands in the way',
+    'Do what the evidence says, or choose the runtime that the host has (docs/runtimes.md). Then retry the host. Kubewright removes no runtime that it did not install, and stops no container of others.',
+  ),
   LEFTOVERS_FOUND: entry(
     'host',
     false,
@@ -717,6 +724,13 @@ export const ERRORS = {
     502,
     'A systemd unit is not running',
     'Read the last lines of its journal in the evidence, correct the cause, then retry the host.',
+  ),
+  CONFIG_BROKEN: entry(
+    'phase',
+    false,
+    409,
+    'A configuration file of the host cannot be read',
+    'Correct the file at the place that the evidence names, or move it away, then retry the host. Kubewright changes only its own settings in this file, and leaves it as it is until then.',
   ),
   CONFIG_REFUSED: entry(
     'phase',

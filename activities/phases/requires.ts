@@ -136,6 +136,12 @@ export interface OwnRules {
   acceptsForwarded?: true;
 }
 
+/** The Docker of a host: the packages that it comes from, and those that cannot be there beside them. */
+export interface RequiredDocker {
+  packages: readonly string[];
+  others: readonly string[];
+}
+
 /** DNS SRV records of one name, which have to lead to just these targets, as the host's own name servers answer. */
 export interface RequiredSrv {
   /** Without the dot at its end. */
@@ -196,6 +202,7 @@ export interface Requirements {
   /** Swap has to be off. */
   swapOff?: boolean;
   cgroups?: RequiredCgroups;
+  docker?: RequiredDocker;
   ports?: readonly RequiredPort[];
   portRanges?: readonly RequiredPortRange[];
   protocols?: readonly RequiredProtocol[];

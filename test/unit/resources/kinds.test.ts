@@ -26,6 +26,7 @@ import { firewalldRules } from '../../../activities/resources/firewalld-rules.ts
 import { foreignLeftovers } from '../../../activities/resources/foreign-leftovers.ts';
 import { hostnameIs } from '../../../activities/resources/hostname.ts';
 import { hostsEntries } from '../../../activities/resources/hosts-entries.ts';
+import { jsonKeys } from '../../../activities/resources/json-keys.ts';
 import { kernelModules } from '../../../activities/resources/kernel-modules.ts';
 import { manifests } from '../../../activities/resources/manifests.ts';
 import { packages } from '../../../activities/resources/packages.ts';
@@ -74,6 +75,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   file('/opt/f "x"', 'content'),
   hostnameIs('cp-1'),
   hostsEntries([{ address: '10.0.0.1', names: ['a', 'b'] }]),
+  jsonKeys("/opt/it's $(x).json", { 'a b': { "it's": 1 }, c: ['$x'] }),
   kernelModules(['overlay', 'nf-conntrack'], { file: '/etc/modules-load.d/k.conf' }),
   manifests('dns', [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { a: "'\n$(x)" } }]),
   packages(['curl', 'g++'], []),
@@ -103,6 +105,7 @@ const BARE: Readonly<Record<string, string>> = {
   'foreign-leftovers': 'link\tcni0\t10.1.0.1/24\nend\n',
   hostname: 'debian\n',
   'hosts-entries': 'present\n127.0.0.1 localhost\n\n',
+  'json-keys': 'absent\n--- text\n',
   'kernel-modules': 'absent\n',
   manifests: 'absent\n',
   packages: 'kubewright: asked\n',

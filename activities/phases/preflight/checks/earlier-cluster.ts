@@ -4,6 +4,7 @@ import { OURS } from '../../../leftovers/scripts.ts';
 import { whose } from '../../../leftovers/tools.ts';
 import { rawPhaseOptions } from '../../options.ts';
 import { runsPods } from '../../placement.ts';
+import { unitsOf } from '../../requires.ts';
 import { defineCheck } from '../check.ts';
 
 /** What only clusters run. containerd itself counts by its unit: Docker's is no cluster, but it has our socket. */
@@ -60,9 +61,12 @@ export default defineCheck({
   probe: {
     script: `
 ${OURS}
-storage=$1 kube=$2 root=$3
+storage=$1 kube=$2 root=$3 containerd=$4
+placed() { cut -f 1 /var/lib/kubewright/ledger/placed 2>/dev/null | grep -qxF "file:$1"; }
 filled() { # <kind> <folder>
   found=$(find "$2/" -xdev ! -type d -printf '%T@ %p\\n' 2>/dev/null | head -n 10000)
+  # Logins for the kubelet are there before it.
+  ! placed "$2/config.json" || found=$(printf '%s\\n' "$found" | grep -v " $2/*config[.]json$")
   [ -z "$found" ] || say "$1" "$2" "$(printf '%s\\n' "$found" | sort -rn | head -n 1 | cut -d ' ' -f 2-)" "$(printf '%s\\n' "$found" | wc -l)"
 }
 [ -z "$storage" ] || ours registry.service || filled registry "$storage/docker"
@@ -75,11 +79,12 @@ find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -printf '%h %l\\n' 2>/dev/null |
   ours "\${unit:--}" || say process "$name" "$pid" "$exe" "\${unit:--}"
 done | head -n 20
 for unit in ${UNITS}; do
+  ! ours "$unit.service" || continue
   for path in /etc/systemd/system/*.wants/"$unit.service"; do
     [ ! -e "$path" ] || { say unit "$unit.service" "$path"; break; }
   done
 done
-if ! ours containerd.service; then
+if [ -n "$containerd" ] && ! ours containerd.service; then
   pid=$(systemctl show -p MainPID --value containerd.service 2>/dev/null)
   file=$(systemctl show -p FragmentPath --value containerd.service 2>/dev/null)
   [ "\${pid:-0}" = 0 ] || say runtime "$pid" "$(readlink "/proc/$pid/exe")" "\${file:--}" "$(owner "\${file:--}")"
@@ -89,17 +94,22 @@ if ! ours kube-apiserver.service; then
   for kind in '/etc/kubernetes/manifests/*.y*ml' '/etc/kubernetes/*admin.conf' '/etc/kubernetes/*kubelet.conf' /etc/kubernetes/pki/ca.key \\
     /etc/kubernetes/ssl/ca.pem '/etc/kubernetes/ssl/kube-ca*.pem' /etc/kubernetes/kubelet.env; do
     set -- $kind
-    [ ! -e "$1" ] || cut -f 1 /var/lib/kubewright/ledger/placed 2>/dev/null | grep -qxF "file:$1" || say file "$1" "$#"
+    [ ! -e "$1" ] || placed "$1" || say file "$1" "$#"
   done
 fi
 filled kubelet "$root"
 return 0`,
-    args: ({ cluster, host }) => {
+    args: ({ cluster, host, requirements }) => {
       const registry = host.roles.includes('registry');
       if (!registry && !runsPods(host)) return null;
       const { storageDir } = rawPhaseOptions(cluster, 'registry', host);
       const storage = typeof storageDir === 'string' ? storageDir.replace(/\/$/, '') : '/var/lib/registry';
-      return [registry ? storage : '', runsPods(host) ? 'yes' : '', kubeletRoot({ cluster, host })];
+      return [
+        registry ? storage : '',
+        runsPods(host) ? 'yes' : '',
+        kubeletRoot({ cluster, host }),
+        unitsOf(requirements).includes('containerd.service') ? 'yes' : '',
+      ];
     },
   },
   evaluate: (_of, rows) =>
