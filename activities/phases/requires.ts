@@ -136,10 +136,24 @@ export interface OwnRules {
   acceptsForwarded?: true;
 }
 
-/** The Docker of a host: the packages that it comes from, and those that cannot be there beside them. */
-export interface RequiredDocker {
+/** A daemon of the distribution that the phase runs with settings of its own, and that the host may have already. */
+export interface RequiredDaemon {
+  /** Its name in messages. */
+  what: string;
+  /** Packages that it comes from. */
   packages: readonly string[];
+  /** Packages that cannot be there beside them: they would be removed. */
   others: readonly string[];
+  /** Its units, which have to be those of the packages. */
+  units: readonly string[];
+  /** Units of other installations, which serve in its place. */
+  rivals: readonly string[];
+  /** sh that prints what it runs for others, a line each, within 5 s. */
+  used: string;
+  /** What these would lose, as the end of a sentence. */
+  loses: string;
+  /** The option that chooses the packages. */
+  setting: string;
 }
 
 /** DNS SRV records of one name, which have to lead to just these targets, as the host's own name servers answer. */
@@ -202,7 +216,7 @@ export interface Requirements {
   /** Swap has to be off. */
   swapOff?: boolean;
   cgroups?: RequiredCgroups;
-  docker?: RequiredDocker;
+  daemon?: RequiredDaemon;
   ports?: readonly RequiredPort[];
   portRanges?: readonly RequiredPortRange[];
   protocols?: readonly RequiredProtocol[];

@@ -14,6 +14,8 @@ export const rhel: Family = {
     settings: ['/etc/dnf/', '/etc/yum'],
   },
   packages: {
+    // SELinux is the family's.
+    apparmor: [],
     conntrack: ['conntrack-tools'],
     // There from the start as curl-minimal, which excludes the full one.
     curl: [],

@@ -13,7 +13,8 @@ type Daemon = Readonly<Record<string, Json | undefined>>;
  * have those of the pod network, and its rules would drop what is forwarded to them.
  */
 export function daemonSettings(options: DockerOptions, registries: readonly RegistryAccess[]): Daemon {
-  const { storageDriver, dataRoot, liveRestore, logs, openFilesLimit, restrictOomScoreAdj } = options;
+  const { storageDriver, dataRoot, liveRestore, openFilesLimit, restrictOomScoreAdj } = options;
+  const { maxSizeMiB, maxFiles } = options.logs;
   const mirrors = registries.find(({ host }) => host === DOCKER_HUB)?.mirrors ?? [];
   const plain = registries.filter(({ plainHttp }) => plainHttp).map(({ host }) => host);
   const settings: Daemon = {
@@ -25,7 +26,7 @@ export function daemonSettings(options: DockerOptions, registries: readonly Regi
     iptables: false,
     ip6tables: false,
     'log-driver': 'json-file',
-    'log-opts': { 'max-size': `${logs.maxSizeMiB}m`, 'max-file': String(logs.maxFiles) },
+    'log-opts': { 'max-size': `${maxSizeMiB}m`, 'max-file': String(maxFiles) },
     'registry-mirrors': mirrors.length > 0 ? mirrors : undefined,
     'insecure-registries': plain.length > 0 ? plain : undefined,
     'default-ulimits':

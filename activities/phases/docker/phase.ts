@@ -35,7 +35,7 @@ import {
   RUNC_WRAPPER,
 } from './paths.ts';
 import { certificateFiles, loginFile } from './registries.ts';
-import { CHECK, CONTAINERS_TEARDOWN, IMAGES, RUNC_WRAPPER_SCRIPT } from './scripts.ts';
+import { CHECK, CONTAINERS_OF_OTHERS, CONTAINERS_TEARDOWN, IMAGES, RUNC_WRAPPER_SCRIPT } from './scripts.ts';
 
 const artifacts = (cluster: ClusterSpec, options: DockerOptions): RequiredArtifact[] => [
   { artifact: CRI_DOCKERD, version: criDockerdVersion(cluster, options) },
@@ -44,11 +44,8 @@ const artifacts = (cluster: ClusterSpec, options: DockerOptions): RequiredArtifa
 
 /** Both need apparmor_parser where the kernel has AppArmor: without it no container starts. */
 const PACKAGES = {
-  distribution: { apt: ['apparmor', 'docker.io'], dnf: ['docker-ce', 'docker-ce-cli', 'containerd.io'] },
-  'docker-ce': {
-    apt: ['apparmor', 'docker-ce', 'docker-ce-cli', 'containerd.io'],
-    dnf: ['docker-ce', 'docker-ce-cli', 'containerd.io'],
-  },
+  distribution: ['apparmor', 'docker.io'],
+  'docker-ce': ['apparmor', 'docker-ce', 'docker-ce-cli', 'containerd.io'],
 } as const;
 
 /** A package manager would remove them for the chosen ones. */
@@ -81,9 +78,18 @@ export default definePhase({
   options,
   specIssues: dockerIssues,
   requires: ({ cluster, options }) => ({
-    packages: { ...PACKAGES[options.packages], deferred: true },
+    deferredPackages: PACKAGES[options.packages],
     artifacts: artifacts(cluster, options),
-    docker: { packages: PACKAGES[options.packages].apt, others: OTHERS[options.packages] },
+    daemon: {
+      what: 'Docker',
+      packages: PACKAGES[options.packages],
+      others: OTHERS[options.packages],
+      units: ['docker.service', 'docker.socket', 'containerd.service'],
+      rivals: ['snap.docker.dockerd.service'],
+      used: CONTAINERS_OF_OTHERS,
+      loses: 'the bridge of Docker and its rules in the packet filter, which nodes are without',
+      setting: 'spec.phases.docker.packages',
+    },
     images: [PAUSE],
     features: [{ name: 'overlay', symbol: 'ovl_fill_super', load: true, reason: 'container images' }],
   }),

@@ -53,7 +53,7 @@ export async function loginFile(
     login === null ? [] : [[host === DOCKER_HUB ? HUB_LOGIN : host, { auth: plainText(login) }] as const],
   );
   if (logins.length === 0) return [];
-  // `salt`: a member that nobody reads.
+  // `salt`: a member that the kubelet does not read.
   const text = await withLogins(
     pki,
     registries,

@@ -1,3 +1,5 @@
+import { CURL } from '../../host/direct.ts';
+
 /**
  * runc for hosts without CAP_SYS_RESOURCE, which neither lower OOM scores nor have all capabilities: Docker has no setting for
  * that, as containerd has (`restrict_oom_score_adj`). Changes the specification that runc is about to read, then runs it.
@@ -25,6 +27,10 @@ fi
 exec runc "$@"
 `;
 
+/** Names of running containers that are not of pods. */
+export const CONTAINERS_OF_OTHERS = `command -v docker >/dev/null && [ -S /run/docker.sock ] || exit 0
+timeout 5 docker -H unix:///run/docker.sock ps --format '{{.Names}}' | grep -v '^k8s_'`;
+
 /** Images on the host before the first build, for the teardown; nothing where there is no Docker. */
 export const IMAGES = `command -v docker >/dev/null && timeout 5 docker image ls -q --no-trunc 2>/dev/null | sort -u | head -n 2000`;
 
@@ -37,7 +43,7 @@ tries=0
 while :; do
   has=$(timeout 5 docker -H unix:///run/docker.sock info --format '{{.CgroupDriver}}' 2>&1)
   if [ "$has" = "$2" ]; then
-    said=$(printf '\\000\\000\\000\\000\\000' | curl -q --noproxy '*' -sS -m 5 --http2-prior-knowledge --unix-socket "$1" \\
+    said=$(printf '\\000\\000\\000\\000\\000' | ${CURL} -sS -m 5 --http2-prior-knowledge --unix-socket "$1" \\
       -H 'content-type: application/grpc' -H 'te: trailers' --data-binary @- http://localhost/runtime.v1.RuntimeService/Version 2>&1 | tr -cd '[:print:]')
     case $said in *docker*) echo ready; exit 0 ;; esac
     why="cri-dockerd does not answer at $1: $said"
@@ -50,7 +56,7 @@ done
 `;
 
 /**
- * The containers of pods, with Docker's own means, while it is there; images that came with them and that nobody else uses. $1: images
+ * The containers of pods, with Docker's own means, while it is there; images that came with them and that no other container uses. $1: images
  * that were there before the first build.
  */
 export const CONTAINERS_TEARDOWN = `KW_KEY=containers
