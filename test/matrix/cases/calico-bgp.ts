@@ -1,4 +1,4 @@
-import { calicoChecks } from '../kit/calico.ts';
+import { BLOCKS_TAKEN_BACK, calicoChecks } from '../kit/calico.ts';
 import { defineMatrixCase } from '../kit/case.ts';
 
 export default defineMatrixCase({
@@ -12,6 +12,7 @@ export default defineMatrixCase({
   change: (draft) => {
     draft.phases['calico'] = { mode: 'bgp', bgp: { asNumber: 65_001 } };
   },
+  afterRemoval: [BLOCKS_TAKEN_BACK],
   checks: calicoChecks({ vxlanMode: 'Never', ipipMode: 'Never' }),
 });
 

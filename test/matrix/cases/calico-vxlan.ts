@@ -1,4 +1,4 @@
-import { calicoChecks } from '../kit/calico.ts';
+import { BLOCKS_TAKEN_BACK, calicoChecks } from '../kit/calico.ts';
 import { defineMatrixCase } from '../kit/case.ts';
 
 export default defineMatrixCase({
@@ -11,5 +11,6 @@ export default defineMatrixCase({
   change: (draft) => {
     draft.phases['calico'] = { typha: { replicas: 1 } };
   },
+  afterRemoval: [BLOCKS_TAKEN_BACK],
   checks: calicoChecks({ vxlanMode: 'Always', ipipMode: 'Never' }),
 });

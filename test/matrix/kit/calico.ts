@@ -16,6 +16,23 @@ export const calicoChecks = (modes: { vxlanMode: string; ipipMode: string }): Ma
   { title: 'packets take the way of the mode', run: (kit) => routesAre(kit, modes) },
 ];
 
+/** A node that has left keeps no block: `calico-kube-controllers` takes it back. */
+export const BLOCKS_TAKEN_BACK: MatrixCheck = { title: 'the blocks of the node are taken back', run: noForeignBlocks };
+
+async function noForeignBlocks(kit: MatrixKit): Promise<void> {
+  await until('blocks', 180_000, async () => {
+    const { items } = await kit.get<Items<unknown>>('nodes');
+    const nodes = items.map(({ metadata }) => metadata.name);
+    const foreign = (await blockOwners(kit)).filter((owner) => !nodes.includes(owner));
+    return foreign.length === 0 ? null : `blocks of ${foreign.join(', ')}, which left`;
+  });
+}
+
+async function blockOwners(kit: MatrixKit): Promise<string[]> {
+  const { items } = await kit.get<Items<{ node: string }>>('blockaffinities.crd.projectcalico.org');
+  return [...new Set(items.map(({ spec }) => spec.node))];
+}
+
 async function poolIs(kit: MatrixKit, modes: object): Promise<void> {
   const { items } = await kit.get<Items<Record<string, unknown>>>('ippools.crd.projectcalico.org');
   const wanted = { cidr: kit.cluster.spec.network.podCidr, ...modes };
@@ -24,17 +41,13 @@ async function poolIs(kit: MatrixKit, modes: object): Promise<void> {
   if (items.length !== 1 || differs.length > 0) throw new Error(`pools: ${JSON.stringify(found)}`);
 }
 
-/** Also that of a node that has left is taken back. */
 async function blocksAreOfNodes(kit: MatrixKit): Promise<void> {
   const nodes = kubeHosts(kit.cluster).map(({ name }) => name);
   await until('blocks', 120_000, async () => {
-    const { items } = await kit.get<Items<{ node: string }>>('blockaffinities.crd.projectcalico.org');
-    const owners = new Set(items.map(({ spec }) => spec.node));
-    const wrong = [...owners].filter((owner) => !nodes.includes(owner));
-    const without = nodes.filter((node) => !owners.has(node));
-    return wrong.length + without.length === 0
+    const owners = await blockOwners(kit);
+    return owners.sort().join() === nodes.sort().join()
       ? null
-      : `blocks of ${[...owners].join(', ')}, nodes ${nodes.join(', ')}`;
+      : `blocks of ${owners.join(', ')}, nodes ${nodes.join(', ')}`;
   });
 }
 

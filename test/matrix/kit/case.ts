@@ -54,6 +54,8 @@ export interface MatrixCase {
   /** The one option that differs in the second build; asked of a draft that went through `spec`. */
   change: (draft: SpecDraft) => void;
   checks?: readonly MatrixCheck[];
+  /** What must be gone from the cluster with the node that left. */
+  afterRemoval?: readonly MatrixCheck[];
   /** The host that leaves before the teardown; default: the last one of the spec. */
   removes?: string;
   refusal?: ExpectedRefusal;

@@ -108,6 +108,7 @@ export function stepsOf(each: MatrixCase, { conformance = false } = {}): MatrixS
     ...verify(' after the change'),
     { title: 'build again after the change: nothing changes', run: ({ kit }) => buildsWithoutChange(kit) },
     { title: 'remove a node', run: removeNode },
+    ...(each.afterRemoval ?? []).map(({ title, run }) => ({ title, run: ({ kit }: CaseRun) => run(kit) })),
   ];
   const suites = SUITES.map(
     (suite): MatrixStep => ({
