@@ -38,6 +38,7 @@ export default definePhase({
       mtu: cluster.spec.network.mtu ?? null,
       enforcesPolicies: true,
       needsPodCidr: false,
+      privilegedPods: true,
     })),
   ],
   optional: 'when-named',

@@ -37,6 +37,26 @@ export default defineBadOptions([
   option({ felix: { refreshSeconds: 5 } }, '.felix.refreshSeconds', /at least 10$/),
   option({ felix: { defaultEndpointToHostAction: 'Reject' } }, '.felix.defaultEndpointToHostAction', /known: Accept/),
   {
+    title: 'calico with API servers that refuse privileged pods',
+    spec: (draft) => {
+      draft.phases['calico'] = {};
+      draft.phases['master'] = { apiServer: { allowPrivileged: false } };
+    },
+    code: 'SPEC_INVALID',
+    path: 'spec.phases.master.apiServer.allowPrivileged',
+    message: /privileged/,
+  },
+  {
+    title: 'calico without kube-proxy, whose work it does not do',
+    spec: (draft) => {
+      draft.phases['calico'] = {};
+      draft.phases['nodes'] = { kubeProxy: { mode: 'none' } };
+    },
+    code: 'SPEC_INVALID',
+    path: 'spec.phases.nodes.kubeProxy.mode',
+    message: /services/,
+  },
+  {
     title: 'calico beside a flannel that is named',
     spec: (draft) => {
       draft.phases['calico'] = {};
