@@ -527,6 +527,20 @@ export const ERRORS = {
     'A folder of the cluster is a link to a place that cannot be used',
     'Mount the disk that the link points to, or point the link to a separate folder owned by root. Then retry the host.',
   ),
+  DATAPATHS_DIFFER: entry(
+    'host',
+    false,
+    409,
+    'Nodes have different datapaths of Open vSwitch',
+    'Set spec.phases.openvswitch.datapath to `userspace`, which works on all of them, or give all nodes a kernel with the module openvswitch. Then build again.',
+  ),
+  LINK_NAME_TAKEN: entry(
+    'host',
+    false,
+    409,
+    'A network link of the host has a name that the pod network needs',
+    'The evidence says what kind of link it is. Remove or rename it, with the bridge of Open vSwitch that it may belong to, or choose another pod network. Then retry the host.',
+  ),
   LAYER2_NOT_SHARED: entry(
     'host',
     false,
@@ -539,7 +553,7 @@ export const ERRORS = {
     false,
     409,
     'A route of the host overlaps the address ranges of the cluster',
-    'Set another `spec.network.podCidr` or `serviceCidr`, or remove the route (of a VPN, or of a bridge of Docker or libvirt). Then retry the host.',
+    'Set another range in the field of the spec that the message names, or remove the route (of a VPN, or of a bridge of Docker or libvirt). Then retry the host.',
   ),
   DISK_FULL: entry(
     'host',

@@ -75,6 +75,10 @@ export const HEALTH_CODES = {
     'More than one load balancer holds the virtual address',
     'The balancers do not receive the advertisements of each other: let VRRP (IP protocol 112) pass between them.',
   ),
+  TUNNEL_MISSING: entry(
+    'A node has no tunnel of the pod network to another node',
+    'Read the journal of the unit of the pod network on that node; with openvswitch: `journalctl -u kubewright-openvswitch`, `ovs-vsctl show`.',
+  ),
   API_SERVICE_UNAVAILABLE: entry(
     'The metrics API is not available: kubectl top and autoscalers fail',
     'Check the pods of metrics-server, and the network from control planes to pods.',

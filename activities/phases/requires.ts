@@ -119,6 +119,22 @@ export interface RequiredLink {
   what: string;
 }
 
+/** Links that the phase's programs make. Where its unit has not been placed yet, a link of such a name is another's. */
+export interface RequiredLinkNames {
+  names: readonly string[];
+  /** Without `.service`. */
+  unit: string;
+  /** What makes them, for the message. */
+  what: string;
+}
+
+/** A range of IPv4 addresses that the phase's programs use on the hosts, beside those of `spec.network`. */
+export interface RequiredRange {
+  range: string;
+  /** The field of the spec that changes it. */
+  field: string;
+}
+
 /** Machines for which a program exists. */
 export interface RequiredMachines {
   only: readonly Arch[];
@@ -225,6 +241,8 @@ export interface Requirements {
   forwards?: readonly PacketSource[];
   ownRules?: OwnRules;
   sharesLink?: RequiredLink;
+  ownLinks?: RequiredLinkNames;
+  ranges?: readonly RequiredRange[];
   machines?: RequiredMachines;
   /**
    * Files and folders that its pods fill on their nodes: `prepare` notes what is there before any pod runs, and a teardown takes away

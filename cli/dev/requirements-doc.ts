@@ -37,7 +37,7 @@ export function requirementParts(phase: Phase): { label: string; short: string; 
   const all = requirementsOf(phase);
   const names = [...(all.packages ?? []), ...(all.deferredPackages ?? [])];
   const { features = [], modules = [], sysctls = {}, cgroups, ports = [], forwards = [] } = all;
-  const { artifacts = [], images = [], objects = [], protocols = [] } = all;
+  const { artifacts = [], images = [], objects = [], protocols = [], ranges = [] } = all;
   const parts = [
     ...FAMILIES.map((family, index) => ({
       label: `Packages (${family.packageTool.name})`,
@@ -67,6 +67,8 @@ export function requirementParts(phase: Phase): { label: string; short: string; 
       short: '',
       entries: protocols.map(({ protocol, what, from }) => `${protocol} (${what}, from ${from.join(', ')})`),
     },
+    { label: 'Links of its own', short: '', entries: [...(all.ownLinks?.names ?? [])] },
+    { label: 'Ranges of addresses', short: '', entries: ranges.map(({ range, field }) => `${range} (${field})`) },
     { label: 'Packets passed on', short: '', entries: forwards.map((source) => `from ${source}`) },
     {
       label: 'Artifacts',

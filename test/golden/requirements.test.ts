@@ -112,6 +112,8 @@ test.each<GoldenCase>([
   { name: 'flannel-udp', phases: { flannel: { backend: 'udp' } } },
   { name: 'flannel-wireguard', phases: { flannel: { backend: 'wireguard' } } },
   { name: 'flannel-vxlan-port', phases: { flannel: { vxlanPort: 4789 } } },
+  { name: 'openvswitch-gre', phases: { openvswitch: {} } },
+  { name: 'openvswitch-vxlan-kernel', phases: { openvswitch: { tunnel: 'vxlan', datapath: 'kernel' } } },
   { name: 'swap-by-config', phases: { nodes: { kubelet: { config: { failSwapOn: false, failCgroupV1: false } } } } },
   { name: 'swap-by-flag', phases: { nodes: { kubelet: { extraArgs: { 'fail-swap-on': 'false' } } } } },
   {

@@ -30,13 +30,12 @@ export const rhel: Family = {
     // /etc/protocols is of `setup`, which no system is without.
     netbase: [],
     ntpsec: { lacks: 'it is only in EPEL; the family synchronizes its clocks by chrony' },
-    'openvswitch-switch': {
-      lacks: 'it is only in repositories beside the distribution: those of the NFV SIG, or Fast Datapath of RHEL',
-    },
+    // Only in repositories beside the distribution: those of the NFV SIG, or Fast Datapath of RHEL.
+    'openvswitch-switch': ['openvswitch'],
     procps: ['procps-ng'],
     'systemd-timesyncd': { lacks: 'it is only in EPEL; the family synchronizes its clocks by chrony' },
   },
-  services: { chrony: 'chronyd', ssh: 'sshd' },
+  services: { chrony: 'chronyd', 'openvswitch-switch': 'openvswitch', ssh: 'sshd' },
   // `-F 2`: the distribution's filter of system calls.
   unitOptions: { chrony: { variable: 'OPTIONS', defaults: ['-F', '2'] } },
   accounts: { nginx: 'nginx' },

@@ -11,7 +11,7 @@ export default defineCheck({
   about: 'network',
   title: 'Routes into the ranges of the cluster',
   inspects:
-    'IPv4 routes of all tables, also of VPNs and of bridges of Docker or libvirt, that overlap `spec.network.podCidr` or `serviceCidr`; on control planes and workers where Kubewright has not placed a kubelet before.',
+    'IPv4 routes of all tables, also of VPNs and of bridges of Docker or libvirt, that overlap `spec.network.podCidr`, `serviceCidr`, or a range that a phase uses on its hosts; on control planes and workers where Kubewright has not placed a kubelet before.',
   codes: ['NETWORK_OVERLAPS'],
   probe: {
     script: `
@@ -26,12 +26,13 @@ ip -4 -o route show table all 2>/dev/null | head -n 1500 | while read -r to rest
 done`,
     args: ({ host }) => (runsPods(host) ? [] : null),
   },
-  evaluate({ cluster }, rows) {
+  evaluate({ cluster, requirements }, rows) {
     const { podCidr, serviceCidr } = cluster.spec.network;
-    const ranges = [
-      ['podCidr', podCidr],
-      ['serviceCidr', serviceCidr],
-    ] as const;
+    const ranges: (readonly [field: string, range: string])[] = [
+      ['spec.network.podCidr', podCidr],
+      ['spec.network.serviceCidr', serviceCidr],
+      ...requirements.flatMap((each) => (each.ranges ?? []).map(({ field, range }) => [field, range] as const)),
+    ];
     const seen = new Set<string>();
     return rows.flatMap(([to = '', rest = '']) => {
       const range = ipv4.safeParse(to).success ? `${to}/32` : to;
@@ -45,7 +46,7 @@ done`,
         return [
           {
             code: 'NETWORK_OVERLAPS' as const,
-            message: `the route ${to}${device === '' ? '' : ` on ${device}`} overlaps spec.network.${name} ${value}`,
+            message: `the route ${to}${device === '' ? '' : ` on ${device}`} overlaps ${name} ${value}`,
             evidence: `ip route show table all: ${to} ${rest}`.trim(),
           },
         ];
