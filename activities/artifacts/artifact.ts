@@ -1,8 +1,9 @@
 /** Machine architectures, in Go's and Debian's spelling. */
-export type Arch = 'amd64' | 'arm64';
+export const ARCHES = ['amd64', 'arm64'] as const;
+export type Arch = (typeof ARCHES)[number];
 
 /** True when the text is an architecture that artifacts exist for. */
-export const isArch = (text: string): text is Arch => text === 'amd64' || text === 'arm64';
+export const isArch = (text: string): text is Arch => ARCHES.some((arch) => arch === text);
 
 /** How the official release of a file can be checked. */
 export type PublishedDigest =

@@ -1,6 +1,7 @@
 import { type ClusterSpec, hostsWithRole } from '../../contracts/cluster.ts';
+import { ARCHES, type Arch } from '../artifacts/artifact.ts';
 import type { Image, RequiredImage } from '../artifacts/image.ts';
-import type { ArtifactSource } from '../artifacts/source.ts';
+import type { ArtifactSource, ResolvedFile } from '../artifacts/source.ts';
 import { REGISTRY_ENDPOINT } from './paths.ts';
 
 /**
@@ -8,13 +9,13 @@ import { REGISTRY_ENDPOINT } from './paths.ts';
  * the mirror holds the image, else the upstream one.
  */
 export async function imageRef(
-  context: { cluster: ClusterSpec; artifacts: ArtifactSource; facts: { arch: string } },
+  context: { cluster: ClusterSpec; artifacts: ArtifactSource },
   image: Image,
 ): Promise<string> {
   const preloaded =
     hostsWithRole(context.cluster, 'registry').length > 0
-      ? await context.artifacts.imageFile(image, context.facts.arch)
-      : null;
+      ? (await imageFiles(context.artifacts, image)).length > 0
+      : false;
   // The upstream reference covers every architecture.
   return preloaded ? inRegistry(image) : image.upstream;
 }
@@ -29,6 +30,18 @@ export function requiredImageRef(cluster: ClusterSpec, image: RequiredImage): st
 }
 
 const inRegistry = (image: Image): string => `${REGISTRY_ENDPOINT}/${repositoryOf(image)}:${image.version}`;
+
+/** An image file of a mirror, and the machines that it is for. */
+export interface PlatformFile {
+  readonly arch: Arch;
+  readonly file: ResolvedFile;
+}
+
+/** The files of an image that the cluster's mirror has, one for each architecture; none where there is no mirror. */
+export async function imageFiles(artifacts: ArtifactSource, image: Image): Promise<PlatformFile[]> {
+  const found = await Promise.all(ARCHES.map(async (arch) => ({ arch, file: await artifacts.imageFile(image, arch) })));
+  return found.flatMap(({ arch, file }) => (file === null ? [] : [{ arch, file }]));
+}
 
 /** Where an image of the catalogue lies in the cluster's registry. */
 export const repositoryOf = ({ name }: Image): string => name;

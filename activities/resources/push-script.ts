@@ -10,7 +10,13 @@ export const PUSH_FUNCTIONS = `kw_refused() {
   printf '%s\\n' "$2"
   exit 1
 }
-# push_image <layout> <https://registry> <repository> <tag> <ca> <cert> <key>
+# put_manifest <file> <type> <https://registry> <repository> <reference>
+put_manifest() {
+  kw_answer=$(kw_curl --request PUT -H "Content-Type: $2" --data-binary "@$1" \\
+    --write-out '\\n%{http_code}' -- "$3/v2/$4/manifests/$5" 2>&1) || :
+  case $kw_answer in *201) ;; *) kw_refused "the registry $3 refused the manifest of $4:$5" "$kw_answer" ;; esac
+}
+# push_image <layout> <https://registry> <repository> <tag, or nothing: by its digest> <ca> <cert> <key>
 push_image() {
   kw_base=$2/v2/$3
   kw_ca=$5 kw_cert=$6 kw_key=$7
@@ -46,7 +52,18 @@ push_image() {
       --write-out '\\n%{http_code}' -- "\${kw_to}digest=sha256:$kw_hex" 2>&1) || :
     case $kw_answer in *201) ;; *) kw_refused "the registry $2 refused a layer of $3:$4" "$kw_answer" ;; esac
   done
-  kw_answer=$(kw_curl --request PUT -H "Content-Type: $kw_type" --data-binary "@$kw_file" \\
-    --write-out '\\n%{http_code}' -- "$kw_base/manifests/$4" 2>&1) || :
-  case $kw_answer in *201) ;; *) kw_refused "the registry $2 refused the manifest of $3:$4" "$kw_answer" ;; esac
+  put_manifest "$kw_file" "$kw_type" "$2" "$3" "\${4:-sha256:$kw_manifest}"
+}
+# index_image <architecture>: adds what push_image has pushed last to the index in kw_index
+index_image() {
+  kw_entry=$(printf '{"mediaType":"%s","digest":"sha256:%s","size":%s,"platform":{"architecture":"%s","os":"linux"}}' \\
+    "$kw_type" "$kw_manifest" "$(wc -c <"$kw_file" | tr -d ' ')" "$1")
+  kw_index=\${kw_index:+$kw_index,}$kw_entry
+}
+# push_index <file> <https://registry> <repository> <tag> <ca> <cert> <key>: the index in kw_index
+push_index() {
+  kw_type=application/vnd.oci.image.index.v1+json
+  printf '{"schemaVersion":2,"mediaType":"%s","manifests":[%s]}' "$kw_type" "$kw_index" >"$1"
+  kw_manifest=$(sha256sum <"$1" | cut -c 1-64)
+  put_manifest "$1" "$kw_type" "$2" "$3" "$4"
 }`;

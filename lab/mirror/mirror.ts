@@ -9,6 +9,7 @@ import { GoWorkshop } from './go/workshop.ts';
 import { withFileLock } from './lock.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { scanRecipes } from './recipes.ts';
+import { machineArch } from './sources/other-arch.ts';
 import { openWeb } from './sources/web.ts';
 import type { MirrorProgress } from './types.ts';
 import { chooseUnits, mirrorUnits } from './units.ts';
@@ -40,7 +41,7 @@ export interface Mirror {
 export async function ensureMirror(options: MirrorOptions = {}): Promise<Mirror> {
   const cacheDir = options.cacheDir ?? defaultCacheDir();
   const root = join(cacheDir, 'mirror');
-  const arch = options.arch ?? (process.arch === 'arm64' ? 'arm64' : 'amd64');
+  const arch = options.arch ?? machineArch();
   const kubernetesVersion = options.kubernetesVersion ?? DEFAULT_KUBERNETES_VERSION;
   const onProgress = options.onProgress ?? (() => {});
 

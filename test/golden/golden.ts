@@ -35,6 +35,8 @@ export interface Sample {
   proxy?: object | undefined;
   /** spec.registries; every login in it is `ann` with the password `p@ss word`. */
   registries?: readonly object[] | undefined;
+  /** Architectures that the mirror has images for; default: amd64. */
+  arches?: readonly string[] | undefined;
   /** False: no mirror, so official release files and upstream images. */
   mirror?: boolean | undefined;
 }
@@ -113,8 +115,8 @@ export const fakePki: Pki = {
 
 const fakeSum = (text: string) => createHash('sha256').update(text).digest('hex');
 
-/** Every artifact and image of the catalogue, from a mirror that has them all. */
-export function fakeArtifacts(mirror: boolean): ArtifactSource {
+/** Every artifact and image of the catalogue, from a mirror that has them all; images for these architectures. */
+export function fakeArtifacts(mirror: boolean, arches: readonly string[] = ['amd64']): ArtifactSource {
   return {
     file: (artifact, version, arch) => {
       const { name } = artifact;
@@ -123,7 +125,7 @@ export function fakeArtifacts(mirror: boolean): ArtifactSource {
       return Promise.resolve({ name, version, url, sha256: fakeSum(url), size: 1, kind: file.format });
     },
     imageFile: (image, arch) => {
-      if (!mirror) return Promise.resolve(null);
+      if (!mirror || !arches.includes(arch)) return Promise.resolve(null);
       const { name, mirrorPath, version } = image.file(arch as 'amd64');
       const url = `${MIRROR}/${mirrorPath}`;
       return Promise.resolve({ name: `image/${name}`, version, url, sha256: fakeSum(url), size: 1, kind: 'oci-tar' });
@@ -160,7 +162,7 @@ export async function sampleContext(phase: Phase, sample: Omit<GoldenCase, 'name
     offer: (capability, other = host) => offerOf({ cluster, phases: phases.values() }, capability, other),
     facts: { ...sampleFacts, hostname: host.name, ...sample.facts },
     pki: fakePki,
-    artifacts: fakeArtifacts(sample.mirror !== false),
+    artifacts: fakeArtifacts(sample.mirror !== false, sample.arches),
     proxy: await proxyUrls(
       cluster,
       async () => ({ kind: 'proxy', user: 'ann', password: 'p@ss word' }),

@@ -14,7 +14,7 @@ import { secretText } from '../../activities/resources/resource.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { type LabEtcd, startEtcd, stopEtcds } from '../../lab/etcd-server.ts';
 import { labOfRef, labPaths } from '../../lab/paths.ts';
-import { fakePki, requirementsOf, sampleCluster, sampleFacts } from '../golden/golden.ts';
+import { fakeArtifacts, fakePki, requirementsOf, sampleCluster, sampleFacts } from '../golden/golden.ts';
 
 /** The preflight check and the claim of the prefix, on real servers with users, certificates and a slow link. */
 
@@ -81,7 +81,7 @@ async function problemsAt(
   const host = cluster.spec.hosts[0]!;
   const { id } = await markerOf(cluster, fakePki);
   const loaded = await loadChecks([check], {
-    ...{ cluster, host, pki: fakePki },
+    ...{ cluster, host, pki: fakePki, phases: new Map(), artifacts: fakeArtifacts(false) },
     clusterState: {
       get: async (name) => (claimed && name === CLAIMED ? id : null),
       set: async () => {},

@@ -32,7 +32,7 @@ export interface CheckHost<Options = unknown> {
 export type WithLoaded<Loaded> = unknown extends Loaded ? object : { loaded: Loaded };
 
 /** What `load` of a check is given. */
-export type CheckWorld = Pick<PhaseRun<unknown>, 'cluster' | 'host' | 'pki' | 'clusterState'>;
+export type CheckWorld = Pick<PhaseRun<unknown>, 'cluster' | 'host' | 'pki' | 'clusterState' | 'phases' | 'artifacts'>;
 
 /** What `evaluate` gets besides the lines of the probe. */
 export interface CheckInput<Options = unknown> extends CheckHost<Options> {

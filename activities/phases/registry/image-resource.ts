@@ -17,6 +17,8 @@ export interface RegistryTls {
 export interface RegistryImageResource extends Resource {
   readonly kind: 'registry-image';
   readonly file: ResolvedFile;
+  /** Where it is for machines of several architectures: all of its files, `file` is the first. The tag is then an index of them. */
+  readonly platforms?: readonly { readonly arch: string; readonly file: ResolvedFile }[];
   /** `name:port`. */
   readonly registry: string;
   readonly repository: string;
@@ -32,13 +34,17 @@ interface ImageState {
   present: string;
 }
 
-/** Manifest types that an image for one platform may have. */
-const MANIFEST_TYPES =
-  'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json';
+/** Types of manifests that a tag may have: of one platform, or an index of several. */
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.oci.image.index.v1+json',
+].join(', ');
 
 /** An image in a registry, pushed by the host from an OCI layout in a tar, with curl over the distribution API. */
 export function registryImage(options: {
   file: ResolvedFile;
+  platforms?: readonly { arch: string; file: ResolvedFile }[];
   registry: string;
   repository: string;
   tag: string;
@@ -48,11 +54,17 @@ export function registryImage(options: {
   if (!/^[a-z0-9.-]+(:[0-9]{1,5})?$/.test(registry)) throw new Error(`not a registry: ${JSON.stringify(registry)}`);
   if (!/^[a-z0-9]+([._/-][a-z0-9]+)*$/.test(repository)) throw new Error(`not a repository: ${repository}`);
   if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(tag)) throw new Error(`not a tag: ${JSON.stringify(tag)}`);
+  for (const { arch } of options.platforms ?? [])
+    if (!/^[a-z0-9]{1,20}$/.test(arch)) throw new Error(`not an architecture: ${JSON.stringify(arch)}`);
   for (const path of [tls.ca, tls.cert, tls.key]) absolute(path);
   return { kind: 'registry-image', id: `${registry}/${repository}:${tag}`, ...options };
 }
 
 const base = ({ id }: RegistryImageResource): string => `${IMAGE_STAMP_DIR}/${stampName(id, sha256(id))}`;
+
+/** What was pushed, by its sum: of the one file, or of all of them together. */
+const sumOf = ({ file, platforms }: RegistryImageResource): string =>
+  platforms ? sha256(platforms.map((each) => `${each.arch} ${each.file.sha256}\n`).join('')) : file.sha256;
 
 /** After what the registry says of one image. */
 const NEXT = '--- next';
@@ -134,28 +146,44 @@ export default defineKind<RegistryImageResource, ImageState>({
       { resource: resourceKey(resource), action, detail },
     ];
     if (pushed === '') return change('create', `push ${resource.file.name}`);
-    if (pushed !== resource.file.sha256) return change('update', `push ${resource.file.name}, its file changed`);
+    if (pushed !== sumOf(resource)) return change('update', `push ${resource.file.name}, its file changed`);
     return present === digest ? [] : change('update', `push ${resource.file.name}: the registry does not have it`);
   },
 
   fragment(resource, _observed, { quote }) {
-    const { file, registry, repository, tag, tls } = resource;
+    const { file, platforms, registry, repository, tag, tls } = resource;
     const at = (name: string): string => quote(`${base(resource)}.d/${name}`);
-    const push = [at('layout'), ...[`https://${registry}`, repository, tag, tls.ca, tls.cert, tls.key].map(quote)];
+    const ends = [tls.ca, tls.cert, tls.key].map(quote);
+    const server = [`https://${registry}`, repository].map(quote);
+    /** Downloads a file and pushes what is in it, under a reference. */
+    const push = (from: ResolvedFile, reference: string) => [
+      `mkdir -p -- ${at('layout')}`,
+      fetchCall(from, at('image.tar'), { quote, times: 2 }),
+      `tar -xf ${at('image.tar')} --no-same-owner -C ${at('layout')}`,
+      `push_image ${[at('layout'), ...server, reference, ...ends].join(' ')}`,
+    ];
+    /** Each by its digest, then the index of them under the tag. */
+    const pushAll = (all: readonly { arch: string; file: ResolvedFile }[]) => [
+      'kw_index=',
+      ...all.flatMap((each) => [
+        ...push(each.file, "''"),
+        `index_image ${quote(each.arch)}`,
+        `rm -rf -- ${at('layout')} ${at('image.tar')}`,
+      ]),
+      `push_index ${[at('index.json'), ...server, quote(tag), ...ends].join(' ')}`,
+    ];
     return {
       lane: 'transfer',
       timeoutMs: TRANSFER_TIMEOUT_MS,
       script: [
         `kw_aside ${quote(`${base(resource)}.d`)}`,
-        `mkdir -p -- ${at('layout')}`,
-        fetchCall(file, at('image.tar'), { quote, times: 2 }),
-        `tar -xf ${at('image.tar')} --no-same-owner -C ${at('layout')}`,
-        `push_image ${push.join(' ')}`,
+        `mkdir -p -- ${at('')}`,
+        ...(platforms ? pushAll(platforms) : push(file, quote(tag))),
         'kw_clear',
-        `kw_stamp ${quote(`${base(resource)}.stamp`)} ${quote(file.sha256)}" sha256:$kw_manifest"`,
+        `kw_stamp ${quote(`${base(resource)}.stamp`)} ${quote(sumOf(resource))}" sha256:$kw_manifest"`,
       ].join('\n'),
     };
   },
 
-  digest: ({ file, id }) => digestOfParts([file.sha256, id]),
+  digest: (resource) => digestOfParts([sumOf(resource), resource.id]),
 });

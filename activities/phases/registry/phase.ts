@@ -3,7 +3,7 @@ import { internalAddress } from '../../../contracts/cluster.ts';
 import { dataDirectory } from '../../../contracts/data-directory.ts';
 import { ipv4, version } from '../../../contracts/primitives.ts';
 import { CURL } from '../../host/direct.ts';
-import { repositoryOf } from '../../kube/images.ts';
+import { imageFiles, repositoryOf } from '../../kube/images.ts';
 import { installAll } from '../../kube/install.ts';
 import {
   BIN_DIR,
@@ -154,25 +154,26 @@ function unit({ storageDir }: Options): string {
 
 /** Images that the enabled phases run, as far as the mirror has them; the others come from their upstream registries. */
 async function preloads(context: PhaseContext<Options>) {
-  const { cluster, artifacts, facts, options, phases } = context;
+  const { cluster, artifacts, options, phases } = context;
   const required = requirementsOfCluster(cluster, phases.values())
     .flatMap(({ images = [] }) => images)
     .sort((a, b) => a.sizeMiB - b.sizeMiB);
   const named = options.preload.flatMap((name) => CATALOGUE.images.filter((image) => image.name === name));
   const files = await Promise.all(
     [...new Set([...required, ...named])].map(async (image) => {
-      const file = await artifacts.imageFile(image, facts.arch);
-      return file === null
-        ? []
-        : [
-            registryImage({
-              file,
-              registry: REGISTRY_ENDPOINT,
-              repository: repositoryOf(image),
-              tag: file.version,
-              tls: { ca: TLS.ca, cert: TLS.clientCert, key: TLS.clientKey },
-            }),
-          ];
+      // For machines of every architecture that the mirror has it for: nodes of all of them pull it by one name.
+      const [first, ...others] = await imageFiles(artifacts, image);
+      if (!first) return [];
+      return [
+        registryImage({
+          file: first.file,
+          ...(others.length > 0 ? { platforms: [first, ...others] } : {}),
+          registry: REGISTRY_ENDPOINT,
+          repository: repositoryOf(image),
+          tag: first.file.version,
+          tls: { ca: TLS.ca, cert: TLS.clientCert, key: TLS.clientKey },
+        }),
+      ];
     }),
   );
   return files.flat();

@@ -5,12 +5,14 @@ import { KubewrightError } from '../../../contracts/errors.ts';
 import { run } from '../../run.ts';
 import { addRootBasics, unpackDebian } from '../rootfs.ts';
 import type { FillRoot } from './image.ts';
+import { refuseOtherArch } from './other-arch.ts';
 
 type DebianProgram = Pick<Extract<MirrorRecipe, { kind: 'debian-image' }>, 'package' | 'program' | 'at' | 'applets'>;
 
 /** The root of an image with one static program of a Debian package, and links for its applets where it has some. */
 export function debianProgramRoot({ package: name, program, at, applets }: DebianProgram): FillRoot {
-  return async (rootfs, { workDir, report }) => {
+  return async (rootfs, { workDir, report, arch }) => {
+    refuseOtherArch(arch, `Debian's package ${name} is taken from this machine's archive, which has none`);
     report('download', { source: `Debian: ${name}` });
     const unpacked = join(workDir, name);
     const source = await unpackDebian(name, workDir, unpacked);

@@ -6,6 +6,7 @@ import { ensureDebianPackages } from '../../debian.ts';
 import type { GoWorkshop } from '../go/workshop.ts';
 import { packTarGz } from '../tar.ts';
 import type { Source, SuppliedFile } from '../types.ts';
+import { refuseOtherArch } from './other-arch.ts';
 
 /** What a C build needs: runc links libseccomp. */
 export const CGO_DEBIAN_PACKAGES = ['gcc', 'libc6-dev', 'libseccomp-dev', 'pkg-config'] as const;
@@ -14,8 +15,9 @@ export const CGO_DEBIAN_PACKAGES = ['gcc', 'libc6-dev', 'libseccomp-dev', 'pkg-c
 export function goBuildSource(files: readonly ArtifactFile[], recipe: GoRecipe, workshop: GoWorkshop): Source {
   return {
     name: 'go-build',
-    async supply({ workDir, report }) {
+    async supply({ workDir, report, arch }) {
       const source = `${recipe.module}@${recipe.version}`;
+      if (recipe.cgo) refuseOtherArch(arch, `${source} needs a C compiler`);
       if (recipe.cgo) await ensureDebianPackages(CGO_DEBIAN_PACKAGES);
       const built = await workshop.build(recipe, (message) => report('build', { source, message }));
       const supplied: SuppliedFile[] = [];

@@ -13,8 +13,6 @@ import { execInHost } from '../../../lab/faults.ts';
 import type { ClusterSpecInput } from '../../../lab/types.ts';
 import type { Bench } from '../../e2e/support.ts';
 
-/** The machine's own architecture, which its lab hosts share. */
-const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 const KUBECTL_TIMEOUT_MS = 180_000;
 
 /** What the steps of a case work with. The cluster is asked with kubectl on this machine alone, by a kubeconfig of the API. */
@@ -62,10 +60,7 @@ export async function createKit(bench: Bench, document: ClusterSpecInput): Promi
       return stdout;
     },
     image: (image) =>
-      imageRef(
-        { cluster: kit.cluster, artifacts: new ArtifactResolver().sourceFor(kit.cluster), facts: { arch } },
-        image,
-      ),
+      imageRef({ cluster: kit.cluster, artifacts: new ArtifactResolver().sourceFor(kit.cluster) }, image),
   };
   return kit;
 }

@@ -270,7 +270,7 @@ test('a check that ended early is named: its silence is no clean bill of health'
 
 test('the script takes its values as arguments, and each check gets its own', () => {
   const check = (name: string, args: string[] | null): Check => ({
-    ...checks[0]!,
+    ...checks.find(({ load }) => !load)!,
     name,
     probe: { script: 'say "$@"; false', args: () => args },
   });

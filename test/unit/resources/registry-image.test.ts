@@ -22,17 +22,19 @@ let refuseManifest: boolean;
 const port = (server: Server): number => (server.address() as AddressInfo).port;
 const listen = (server: Server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 const TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
+const TYPES = [TYPE, INDEX_TYPE];
 
 /** An OCI layout with two blobs; `nested` puts an index in between, as multi-platform tools do. */
-function layout(nested = false): { tar: Buffer; digest: string } {
-  const root = host.path(`layout-${nested}`);
+function layout(nested = false, content = 'layer'): { tar: Buffer; digest: string } {
+  const root = host.path(`layout-${nested}-${content}`);
   mkdirSync(`${root}/blobs/sha256`, { recursive: true });
   const blob = (content: string): string => {
     writeFileSync(`${root}/blobs/sha256/${sha256(content)}`, content);
     return `sha256:${sha256(content)}`;
   };
   const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: blob('{}'), size: 2 };
-  const layers = [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: blob('layer'), size: 5 }];
+  const layers = [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: blob(content), size: 5 }];
   const digest = blob(JSON.stringify({ schemaVersion: 2, mediaType: TYPE, config, layers }));
   const index = { schemaVersion: 2, manifests: [{ mediaType: TYPE, digest, size: 1 }] };
   const outer = { mediaType: 'application/vnd.oci.image.index.v1+json', digest: blob(JSON.stringify(index)), size: 1 };
@@ -89,7 +91,7 @@ beforeEach(async () => {
         } else if (request.method === 'POST') {
           response.writeHead(202, { Location: `${url.pathname}upload-1?state=a%3D%3D` }).end();
         } else if (url.pathname.includes('/manifests/')) {
-          if (!refuseManifest && request.headers['content-type'] === TYPE) stored.set(url.pathname, body);
+          if (!refuseManifest && TYPES.includes(request.headers['content-type'] ?? '')) stored.set(url.pathname, body);
           response.writeHead(refuseManifest ? 400 : 201).end(refuseManifest ? 'MANIFEST_INVALID' : '');
         } else {
           const digest = url.searchParams.get('digest') ?? '';
@@ -156,6 +158,48 @@ it.skipIf(!RUNS_HERE)('finds the manifest behind an index', async () => {
   mirror.removeAllListeners('request').on('request', (_request, response) => response.end(tar));
   await run({ ...image, file: { ...image.file, sha256: sha256(tar), size: tar.length } });
   expect(sha256(stored.get('/v2/tools/pause/manifests/3.10')!)).toBe(digest.slice(7));
+});
+
+it.skipIf(!RUNS_HERE)('for two architectures is an index of both manifests, which is pushed once', async () => {
+  const [amd, arm] = [layout(), layout(false, 'layer for arm64')];
+  mirror.removeAllListeners('request').on('request', ({ url }, response) => {
+    response.end(url === '/arm.tar' ? arm.tar : amd.tar);
+  });
+  const file = { ...image.file, sha256: sha256(amd.tar), size: amd.tar.length };
+  const armFile = {
+    ...file,
+    url: file.url.replace('p.tar', 'arm.tar'),
+    sha256: sha256(arm.tar),
+    size: arm.tar.length,
+  };
+  const both = {
+    ...image,
+    platforms: [
+      { arch: 'amd64', file },
+      { arch: 'arm64', file: armFile },
+    ],
+  };
+  expect((await run(both)).changes).toMatchObject([{ action: 'create' }]);
+  const index = JSON.parse(stored.get('/v2/tools/pause/manifests/3.10')!.toString());
+  expect(index).toMatchObject({ schemaVersion: 2, mediaType: INDEX_TYPE });
+  const entries = index.manifests as { digest: string; size: number; platform: object; mediaType: string }[];
+  expect(entries.map(({ platform }) => platform)).toEqual([
+    { architecture: 'amd64', os: 'linux' },
+    { architecture: 'arm64', os: 'linux' },
+  ]);
+  expect(entries.map(({ digest }) => digest)).toEqual([amd.digest, arm.digest]);
+  for (const { digest, size, mediaType } of entries) {
+    const body = stored.get(`/v2/tools/pause/manifests/${digest}`)!;
+    expect([`sha256:${sha256(body)}`, body.length, mediaType]).toEqual([digest, size, TYPE]);
+  }
+  requests.length = 0;
+  expect((await run(both)).changes).toEqual([]);
+  expect(requests).toEqual(['HEAD /v2/tools/pause/manifests/3.10']);
+  // A mirror that no longer has the second one, and one with another file.
+  expect((await run({ ...image, file })).changes).toMatchObject([
+    { detail: expect.stringContaining('its file changed') },
+  ]);
+  expect((await run(both)).changes).toMatchObject([{ detail: expect.stringContaining('its file changed') }]);
 });
 
 it.skipIf(!RUNS_HERE)('reports the answer of the registry', async () => {
