@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { install } from '../kube/install.ts';
-import { KUBECTL_ENV } from '../kube/kubectl.ts';
 import { KUBEWRIGHT_DIR } from '../kube/paths.ts';
 import { waitForDeployments } from '../kube/rollout.ts';
 import { manifests } from '../resources/manifests.ts';
@@ -11,8 +10,7 @@ import {
   calicoDeploymentsOf,
   calicoObjects,
   isCalicoOn,
-  NODE_LABELS,
-  NODE_NAME,
+  waitUntilRolled,
 } from './calico/public.ts';
 import { definePhase } from './phase.ts';
 
@@ -43,48 +41,7 @@ export default definePhase({
     ];
   },
   async verify(run) {
-    const { remote, fail } = run;
     await waitForDeployments(run, calicoDeploymentsOf(run), 4 * 60_000);
-    const selector = Object.entries(NODE_LABELS)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(',');
-    const { code, stdout } = await remote.script(ROLLED, [NODE_NAME, selector], {
-      env: KUBECTL_ENV,
-      okCodes: 'any',
-      timeoutMs: 16 * 60_000,
-    });
-    if (code !== 0) fail('WORKLOAD_NOT_READY', `${NODE_NAME} is not renewed on every node that is Ready`, stdout);
+    await waitUntilRolled(run);
   },
 });
-
-/**
- * `<DaemonSet> <its labels>`: until each node that is Ready has a pod of the newest generation that is ready, as long as one comes every
- * three minutes. A node that is down does not count: its pod waits for it.
- */
-const ROLLED = `
-lacks() {
-  revision=$(kubectl -n kube-system get controllerrevisions -l "$2" --sort-by .revision -o 'jsonpath={.items[-1:].metadata.labels.controller-revision-hash}') || return 1
-  kubectl get nodes -o 'jsonpath={range .items[*]}{.metadata.name}{" "}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}' >"$tmp/nodes" || return 1
-  kubectl -n kube-system get pods -l "$2" -o 'jsonpath={range .items[*]}{.spec.nodeName}{" "}{.metadata.labels.controller-revision-hash}{" "}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}' >"$tmp/pods" || return 1
-  awk -v "revision=$revision" 'NR == FNR { if ($2 == revision && $3 == "True") good[$1]; next } $2 == "True" && !($1 in good) { print $1 }' "$tmp/pods" "$tmp/nodes"
-}
-tmp=$(mktemp -d)
-trap 'rm -rf -- "$tmp"' EXIT
-kubectl -n kube-system get "daemonset/$1" -o name >/dev/null || exit 1
-left=-1
-while :; do
-  if says=$(lacks "$@" 2>&1); then
-    [ -n "$says" ] || exit 0
-    now=$(printf '%s\\n' "$says" | wc -l)
-  else
-    now=$left
-  fi
-  # Each pod that is ready starts the wait anew.
-  [ "$now" = "$left" ] || { left=$now; deadline=$(($(date +%s) + 180)); }
-  [ "$(date +%s)" -lt "\${deadline:=$(($(date +%s) + 180))}" ] || break
-  sleep 2
-done
-printf 'without a renewed pod: %s\\n' "$(printf '%s' "$says" | tr '\\n' ' ' | cut -c1-500)"
-kubectl -n kube-system get pods -l "$2" -o wide 2>&1 | grep -v ' 1/1 ' | head -n 10
-exit 1
-`;

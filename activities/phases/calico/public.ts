@@ -13,7 +13,7 @@ import { type CalicoOptions, typhaReplicas } from './options.ts';
 
 export { CALICO_CRDS } from './artifacts.ts';
 export { calicoCrds } from './crds-resource.ts';
-export { NODE_LABELS, NODE_NAME } from './manifests/node.ts';
+export { waitUntilRolled } from './rolled.ts';
 
 export const CALICO = 'calico';
 

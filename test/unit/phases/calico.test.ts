@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DROP_CHAINS } from '../../../activities/kube/packet-filter.ts';
 import { refusedSwitches } from '../../../activities/operations/switches.ts';
 import calico from '../../../activities/phases/calico/phase.ts';
+import { ROLLED } from '../../../activities/phases/calico/rolled.ts';
 import { DROP_RULES } from '../../../activities/phases/calico/teardown-script.ts';
 import { podNetwork } from '../../../activities/phases/capabilities/pod-network.ts';
 import { choiceIssues } from '../../../activities/phases/capabilities.ts';
@@ -223,6 +224,44 @@ it.each([
   { typha: { replicas: 21 } },
 ])('refuses %o', (options) => {
   expect(() => phaseOptions(withCalico(options), calico)).toThrow(/invalid/);
+});
+
+describe.skipIf(!RUNS_HERE)('a changed DaemonSet', () => {
+  let host: LocalHost;
+  beforeEach(() => {
+    host = new LocalHost();
+  });
+  afterEach(() => host.dispose());
+
+  /** What kubectl says: generations of the DaemonSet, nodes with Ready, pods with node, revision and Ready. */
+  const rolled = (generations: string, nodesReady: readonly string[], pods: readonly string[]) => {
+    host.program(
+      'kubectl',
+      `case "$*" in
+        *observedGeneration*) echo '${generations}' ;;
+        *controllerrevisions*) echo new ;;
+        *'get nodes'*) printf '%s\\n' ${nodesReady.map((line) => `'${line}'`).join(' ')} ;;
+        *'get pods -l'*jsonpath*) ${pods.length > 0 ? `printf '%s\\n' ${pods.map((line) => `'${line}'`).join(' ')}` : ':'} ;;
+      esac`,
+    );
+    return host.script(ROLLED, ['calico-node', 'k8s-app=calico-node', '1'], { okCodes: 'any' });
+  };
+
+  it('is on every node that is Ready', async () => {
+    const pods = ['a new True', 'b new True', 'c old False'];
+    expect(await rolled('2 2', ['a True', 'b True', 'c Unknown'], pods)).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ['a pod of the earlier revision', '2 2', ['a new True', 'b old True'], /without a renewed pod: b/],
+    ['a pod that is not ready', '2 2', ['a new False', 'b new True'], /without a renewed pod: a/],
+    ['no pod', '2 2', [], /without a renewed pod: a b/],
+    ['a controller that has not seen the change', '3 2', ['a new True', 'b new True'], /has not seen the change/],
+  ])('is not on all with %s', async (_what, generations, pods, message) => {
+    const { code, stdout } = await rolled(generations, ['a True', 'b True'], pods);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(message);
+  });
 });
 
 const SAVED = `*filter
