@@ -19,6 +19,7 @@ test.each<GoldenCase>([
     phases: {
       docker: {
         packages: 'docker-ce',
+        criDockerdVersion: '0.3.26',
         dataRoot: '/srv/docker',
         liveRestore: false,
         logs: { maxSizeMiB: 10, maxFiles: 5 },

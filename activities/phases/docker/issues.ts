@@ -23,15 +23,22 @@ const FIXED: Readonly<Record<string, string>> = {
   hosts: '',
 };
 
-/** The version of cri-dockerd for this cluster. */
-export const criDockerdVersion = (
-  { spec }: ClusterSpec,
-  { criDockerdVersion: given }: Pick<DockerOptions, 'criDockerdVersion'>,
-): string => given ?? (spec.artifacts.mirror === undefined ? RELEASED_CRI_DOCKERD : CRI_DOCKERD.version);
-
 /** What of a spec does not go together with Docker. Pure. */
 export function dockerIssues({ cluster, options }: { cluster: ClusterSpec; options: DockerOptions }): FieldIssue[] {
-  return [...daemonIssues(options), ...cgroupIssues(cluster, options), ...dockerRegistryIssues(cluster)];
+  return [
+    ...versionIssues(cluster, options),
+    ...daemonIssues(options),
+    ...cgroupIssues(cluster, options),
+    ...dockerRegistryIssues(cluster),
+  ];
+}
+
+/** Without a mirror a release is downloaded, and it must be known by its sum. */
+function versionIssues({ spec }: ClusterSpec, { criDockerdVersion }: DockerOptions): FieldIssue[] {
+  if (spec.artifacts.mirror !== undefined) return [];
+  if (CRI_DOCKERD.file(criDockerdVersion, 'amd64').digest.kind === 'known') return [];
+  const message = `no sum of the release ${criDockerdVersion} is known: set ${RELEASED_CRI_DOCKERD}, or give a mirror (spec.artifacts.mirror)`;
+  return [{ path: `${AT}.criDockerdVersion`, message }];
 }
 
 function daemonIssues({ daemon }: DockerOptions): FieldIssue[] {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dataDirectory } from '../../../contracts/data-directory.ts';
 import { version } from '../../../contracts/primitives.ts';
 import { CNI_PLUGINS } from '../../kube/artifacts.ts';
+import { CRI_DOCKERD, RELEASED_CRI_DOCKERD } from './artifacts.ts';
 
 export const options = z.strictObject({
   packages: z
@@ -11,9 +12,9 @@ export const options = z.strictObject({
       'Whose Docker: docker.io of Debian and Ubuntu, or docker-ce of Docker, from a repository that the hosts have already. The RHEL family has the second only',
     ),
   criDockerdVersion: version
-    .optional()
+    .default(CRI_DOCKERD.version)
     .describe(
-      'Default: 0.3.17 from a mirror; 0.3.26, the newest release with a known sum, where the spec names no mirror',
+      `A mirror builds it; without a mirror only versions with a known sum can be installed: ${RELEASED_CRI_DOCKERD}`,
     ),
   cniVersion: version.default(CNI_PLUGINS.version),
   cgroupDriver: z

@@ -1,5 +1,4 @@
 import { dirname } from 'node:path/posix';
-import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { RequiredArtifact } from '../../artifacts/artifact.ts';
 import { CNI_PLUGINS } from '../../kube/artifacts.ts';
 import { imageRef } from '../../kube/images.ts';
@@ -23,7 +22,7 @@ import { definePhase, type PhaseContext } from '../phase.ts';
 import { PAUSE, PODS_TEARDOWN } from '../runtime/public.ts';
 import { CRI_DOCKERD } from './artifacts.ts';
 import { daemonSettings } from './daemon.ts';
-import { criDockerdVersion, dockerIssues } from './issues.ts';
+import { dockerIssues } from './issues.ts';
 import { type DockerOptions, options } from './options.ts';
 import {
   CRI_DOCKERD_DIR,
@@ -37,9 +36,9 @@ import {
 import { certificateFiles, loginFile } from './registries.ts';
 import { CHECK, CONTAINERS_OF_OTHERS, CONTAINERS_TEARDOWN, IMAGES, RUNC_WRAPPER_SCRIPT } from './scripts.ts';
 
-const artifacts = (cluster: ClusterSpec, options: DockerOptions): RequiredArtifact[] => [
-  { artifact: CRI_DOCKERD, version: criDockerdVersion(cluster, options) },
-  { artifact: CNI_PLUGINS, version: options.cniVersion, into: CNI_BIN_DIR },
+const artifacts = ({ criDockerdVersion, cniVersion }: DockerOptions): RequiredArtifact[] => [
+  { artifact: CRI_DOCKERD, version: criDockerdVersion },
+  { artifact: CNI_PLUGINS, version: cniVersion, into: CNI_BIN_DIR },
 ];
 
 /** Both need apparmor_parser where the kernel has AppArmor: without it no container starts. */
@@ -77,9 +76,9 @@ export default definePhase({
   keepsRunning: { units: ['docker', 'cri-docker'] },
   options,
   specIssues: dockerIssues,
-  requires: ({ cluster, options }) => ({
+  requires: ({ options }) => ({
     deferredPackages: PACKAGES[options.packages],
-    artifacts: artifacts(cluster, options),
+    artifacts: artifacts(options),
     daemon: {
       what: 'Docker',
       packages: PACKAGES[options.packages],
@@ -106,7 +105,7 @@ export default definePhase({
     const proxied = proxy !== null;
     return [
       baseline('docker-images', IMAGES),
-      ...(await installAll(context, artifacts(cluster, options))),
+      ...(await installAll(context, artifacts(options))),
       directory(CNI_CONF_DIR),
       directory(DOCKER_CERTS_D),
       ...(await certificateFiles(context, registries)),

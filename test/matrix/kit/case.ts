@@ -59,6 +59,8 @@ export interface MatrixCase {
   /** The host that leaves before the teardown; default: the last one of the spec. */
   removes?: string;
   refusal?: ExpectedRefusal;
+  /** Credentials that are stored before the spec is sent: bodies of PUT /credentials/{name}, by their names. */
+  credentials?: Readonly<Record<string, object>>;
   /** Makes the bare hosts what the case needs, such as a firewall that runs. Comes before the first snapshot. */
   prepareHosts?: (kit: MatrixKit) => Promise<void>;
   /** Runs beside the first build, from when the API server answers: what a user does meanwhile. */

@@ -68,6 +68,8 @@ export class CaseRun {
     const bench = await freshBench(labNameOf(each.name), each.hosts, { with: phases });
     this.#bench = bench;
     this.#kit = await createKit(bench, this.specOn(bench));
+    for (const [name, body] of Object.entries(each.credentials ?? {}))
+      await bench.api.request('PUT', `/credentials/${name}`, body);
     await each.prepareHosts?.(this.kit);
     for (const { name } of bench.lab.hosts) this.#before.set(name, await this.kit.onHost(name, MATRIX_SNAPSHOT));
   }

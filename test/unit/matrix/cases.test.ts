@@ -22,6 +22,8 @@ describe.each(cases)('$name', (each) => {
   it('is accepted, and again with its changed option', async () => {
     const api = await testApi({ phases });
     try {
+      for (const [name, body] of Object.entries(each.credentials ?? {}))
+        expect((await api.call('PUT', `/credentials/${name}`, { body })).status).toBe(200);
       for (const changed of [false, true]) {
         const answer = await api.call('POST', '/clusters', { body: specOf(each, proposed, { changed }) });
         expect(answer.status, answer.text).toBe(202);
