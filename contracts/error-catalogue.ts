@@ -541,6 +541,13 @@ export const ERRORS = {
     'A network link of the host has a name that the pod network needs',
     'The evidence says what kind of link it is. Remove or rename it, with the bridge of Open vSwitch that it may belong to, or choose another pod network. Then retry the host.',
   ),
+  MTU_TOO_LARGE: entry(
+    'host',
+    false,
+    409,
+    'Full-size packets are lost between nodes',
+    'The evidence has the largest size that passes. Set spec.network.mtu to that size without the overhead of the pod network (docs/networks.md), or correct the MTU of the link or switch between the nodes. Then build again; pods that run get the new MTU when they are created again.',
+  ),
   LAYER2_NOT_SHARED: entry(
     'host',
     false,

@@ -41,7 +41,7 @@ export const HEALTH_CODES = {
   ),
   NETWORK_UNAVAILABLE: entry(
     'The pod network of a node is not set up',
-    'Read the journal of flanneld on the node; a build starts it again.',
+    'Where you bring the network (phase external-network): install it, then run a build. Otherwise read the journal of the unit of the pod network on the node; a build starts it again.',
   ),
   NODE_UNSCHEDULABLE: entry(
     'A node is cordoned: no new pods are scheduled on it',

@@ -206,6 +206,16 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * The hooks label them with `ownerLabels`.
    */
   objects?: readonly ObjectRef[];
+  /**
+   * Its verify, or all of it where it is a check, waits for pods: while a pod network that the user brings is not there
+   * (`awaited` of its provider), the task ends without it, and the next build does it.
+   */
+  waitsForPods?: true;
+  /**
+   * Of a provider that the user brings: null when it is there, as the host of `run` and the cluster say; otherwise what is
+   * missing. Waits for nothing, changes nothing.
+   */
+  awaited?(run: PhaseRun<unknown>): Promise<string | null>;
   /** Of a `one-control-plane` phase: it does something for each node, so healing a node takes it too. */
   actsPerNode?: boolean;
   /**

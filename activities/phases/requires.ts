@@ -135,6 +135,13 @@ export interface RequiredRange {
   field: string;
 }
 
+/** IPv4 packets of this size pass from node to node in one piece. */
+export interface RequiredPackets {
+  bytes: number;
+  /** What sends them, for the message. */
+  what: string;
+}
+
 /** Machines for which a program exists. */
 export interface RequiredMachines {
   only: readonly Arch[];
@@ -243,6 +250,7 @@ export interface Requirements {
   sharesLink?: RequiredLink;
   ownLinks?: RequiredLinkNames;
   ranges?: readonly RequiredRange[];
+  packets?: RequiredPackets;
   machines?: RequiredMachines;
   /**
    * Files and folders that its pods fill on their nodes: `prepare` notes what is there before any pod runs, and a teardown takes away

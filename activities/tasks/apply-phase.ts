@@ -1,6 +1,7 @@
 import { CONTROLLER_HOST } from '../../contracts/messages.ts';
 import type { Change, Turn } from '../../contracts/operation.ts';
 import type { RemoteHost } from '../host/types.ts';
+import { isNetworkAwaited } from '../phases/awaited-network.ts';
 import { ownedBy } from '../phases/desired.ts';
 import type { Phase, PhaseContext } from '../phases/phase.ts';
 import { verifiedIdentity } from '../phases/verified-identity.ts';
@@ -43,11 +44,21 @@ export async function applyPhase(
     /** Called when something changed, or is to be verified anew. */
     changed: () => Promise<void>;
   },
-): Promise<{ changes: Change[]; restarts: string[]; hookChanges: Change[]; held?: true; turn?: Turn }> {
+): Promise<{
+  changes: Change[];
+  restarts: string[];
+  hookChanges: Change[];
+  held?: true;
+  turn?: Turn;
+  /** What it waits for is not there: nothing was verified or asked. */
+  deferred?: true;
+}> {
   const run = (changes: readonly Change[], verified = false) =>
     phaseRun(context, { phase: phase.name, remote, controlPlane, changes, verified, signal: runtime.signal });
 
+  const deferred = { changes: [], restarts: [], hookChanges: [], deferred: true as const };
   if (phase.check) {
+    if (phase.waitsForPods && (await isNetworkAwaited(context, run([])))) return deferred;
     runtime.step('check');
     await phase.check({ ...run([]), heldBefore });
     return { changes: [], restarts: [], hookChanges: [] };
@@ -65,6 +76,9 @@ export async function applyPhase(
     runtime.step('turn');
     if ((await phase.hooks.turn(run([]))) === 'last') return held('last');
   }
+  // Of a phase without `before` only what is not verified yet asks.
+  const asksFirst = phase.waitsForPods && phase.hooks?.before !== undefined && context.mode === 'apply';
+  if (asksFirst && (await isNetworkAwaited(context, run([])))) return deferred;
   if (phase.hooks?.before) {
     runtime.step('before');
     await phase.hooks.before(run([]));
@@ -101,6 +115,8 @@ export async function applyPhase(
   const isAsBefore = changes.length === 0 && (phase.verify === undefined || outcome.verified);
   if (!isAsBefore) await changed();
   if (phase.verify && !isAsBefore) {
+    if (phase.waitsForPods && (await isNetworkAwaited(context, run(changes))))
+      return { changes, restarts: outcome.restarts, hookChanges, deferred: true };
     runtime.step('verify');
     await phase.verify(run(changes));
     if (!local) await markVerified(remote, phase.name, outcome.desiredDigest);

@@ -192,7 +192,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       mode: input.mode,
       ...(input.window ? { window: { excluded: input.window.excluded, served: input.window.served } } : {}),
     };
-    const { changes, restarts, hookChanges, held, turn } = await applyPhase(phase, context, {
+    const { changes, restarts, hookChanges, held, turn, deferred } = await applyPhase(phase, context, {
       remote,
       controlPlane,
       runtime: guarded,
@@ -201,7 +201,7 @@ export async function runTask(deps: TaskDeps, input: TaskInput, runtime: TaskRun
       heldBefore: checkState?.heldBefore ?? false,
       changed: () => recordChanged(task, attempt),
     });
-    await checkState?.record();
+    if (!deferred) await checkState?.record();
     if (phase.closing && !held) await recordCleanup(clusterState, phase.name, input.host);
     if (hookChanges.length > 0) {
       await recorder.recordChanges(

@@ -38,7 +38,10 @@ export default definePhase({
 }
 
 /** A pod network with an MTU of its own, without ranges that are allocated to nodes. */
-export const toyNetwork = (needs = '', offers = 'mtu: options.mtu, enforcesPolicies: true, needsPodCidr: false') =>
+export const toyNetwork = (
+  needs = '',
+  offers = 'mtu: options.mtu, overhead: 0, enforcesPolicies: true, needsPodCidr: false',
+) =>
   toyPhase('toynet', {
     imports: { podNetwork: 'capabilities/pod-network.ts' },
     more: `offers: [podNetwork.offer(({ options }) => ({ ${offers} }))],

@@ -13,6 +13,9 @@ const CONDITIONS: Readonly<Record<string, { code: HealthCode; text: string }>> =
   NetworkUnavailable: { code: 'NETWORK_UNAVAILABLE', text: 'has no pod network' },
 };
 
+/** What the kubelet says of a node that is not Ready because it has no network configuration. */
+const NO_NETWORK = /NetworkPluginNotReady|cni (config uninitialized|plugin not initialized)/i;
+
 /** Taints that Kubernetes sets for a condition of a node: the condition is the reason, not the taint. */
 const OF_CONDITIONS = new Set(
   [
@@ -40,7 +43,8 @@ export default defineHealthCheck(30, ({ cluster, rows, out, hosts }) => {
       return [{ code: 'NODE_MISSING', subject, reason: `the host ${name} of the spec is not a node of the cluster` }];
     }
     const conditions = rowsOf(rows, 'condition').flatMap(([node, type = '', status, since, why, message]) => {
-      const known = CONDITIONS[type];
+      const known =
+        type === 'Ready' && NO_NETWORK.test(message ?? '') ? CONDITIONS['NetworkUnavailable'] : CONDITIONS[type];
       if (node !== name || !known) return [];
       const seen = type === 'DiskPressure' ? diskText(hosts.find((each) => each.host.name === name)) : '';
       const evidence = shortened(`${type}=${status} ${why}: ${unquoted(message)}${seen}`);

@@ -8,14 +8,15 @@ import { undoByScript } from '../../resources/engine/undo.ts';
 import { file } from '../../resources/file.ts';
 import { packages } from '../../resources/packages.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
+import type { OfferView } from '../capability.ts';
 import { definePhase } from '../phase.ts';
 import { CALICOCTL } from './artifacts.ts';
 import { calicoIssues } from './issues.ts';
 import { NODE_NAME } from './manifests/node.ts';
-import { CALICO_GUARDED, calicoOptions } from './options.ts';
+import { CALICO_GUARDED, type CalicoOptions, calicoOptions } from './options.ts';
 import { CALICO_FILLS, CALICOCTL_CONFIG, CALICOCTL_DIR, CNI_CONFLIST } from './paths.ts';
 import { CALICO, calicoDeployments } from './public.ts';
-import { CALICO_PACKAGES, calicoRequirements, FELIX_HEALTH_PORT } from './requirements.ts';
+import { CALICO_PACKAGES, calicoRequirements, FELIX_HEALTH_PORT, MODE_OVERHEAD } from './requirements.ts';
 import { CALICO_TEARDOWN } from './teardown-script.ts';
 
 /** What calicoctl reads without being told (docs of the project, "Configure calicoctl"). */
@@ -34,8 +35,9 @@ export default definePhase({
   title: 'Pod network (Calico)',
   hosts: 'nodes',
   offers: [
-    podNetwork.offer(({ cluster }) => ({
+    podNetwork.offer(({ cluster, options }: OfferView<CalicoOptions>) => ({
       mtu: cluster.spec.network.mtu ?? null,
+      overhead: MODE_OVERHEAD[options.mode],
       enforcesPolicies: true,
       needsPodCidr: false,
       privilegedPods: true,

@@ -1,6 +1,7 @@
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { Host } from '../../../contracts/host.ts';
 import { isControlPlane } from '../../kube/network.ts';
+import { packetsBetweenNodes } from '../capabilities/pod-network.ts';
 import type { RequiredFeature, RequiredModule, RequiredPort, Requirements } from '../requires.ts';
 import { CALICO_CNI, CALICO_KUBE_CONTROLLERS, CALICO_NODE, CALICO_TYPHA, CALICOCTL } from './artifacts.ts';
 import { type CalicoMode, type CalicoOptions, typhaReplicas } from './options.ts';
@@ -54,6 +55,9 @@ const MODES: Readonly<
   },
 };
 
+/** Bytes that a mode adds to a packet between nodes (documentation of the project, "Configure MTU"). */
+export const MODE_OVERHEAD: Readonly<Record<CalicoMode, number>> = { vxlan: 50, bgp: 0, ipip: 20 };
+
 /** What Calico needs of a node. Pure. */
 export function calicoRequirements({
   cluster,
@@ -85,6 +89,7 @@ export function calicoRequirements({
     forwards: options.mode === 'bgp' ? ['nodes'] : [],
     // Routers beyond the nodes learn the routes from peers alone.
     ...(options.mode === 'bgp' && options.bgp.peers.length === 0 ? { sharesLink: { what: 'Calico mode bgp' } } : {}),
+    ...packetsBetweenNodes(cluster, MODE_OVERHEAD[options.mode]),
     ownRules: { chains: ['cali-', 'CNI-'], acceptsForwarded: true },
     images: [CALICO_NODE, CALICO_CNI, CALICO_KUBE_CONTROLLERS, ...(hasTypha ? [CALICO_TYPHA] : [])],
     artifacts: isControlPlane(host) && options.calicoctl ? [{ artifact: CALICOCTL, version: CALICOCTL.version }] : [],

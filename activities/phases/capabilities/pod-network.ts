@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import { defineCapability } from '../capability.ts';
+import type { Requirements } from '../requires.ts';
 
 /** What gives pods their addresses, and lets them reach each other. */
 export const podNetwork = defineCapability({
@@ -13,6 +15,11 @@ export const podNetwork = defineCapability({
       .max(65_535)
       .nullable()
       .describe('MTU of the links of pods, bytes; null: the network finds it out'),
+    overhead: z
+      .int()
+      .min(0)
+      .max(200)
+      .describe('Bytes by which it makes a packet larger that goes from node to node; 0: it has no tunnel'),
     enforcesPolicies: z.boolean().describe('NetworkPolicy objects have an effect'),
     needsPodCidr: z
       .boolean()
@@ -29,3 +36,12 @@ export const podNetwork = defineCapability({
       ),
   }),
 });
+
+/** What a pod network requires of the links between nodes where the spec gives the MTU of pods. Pure. */
+export function packetsBetweenNodes({ spec }: ClusterSpec, overhead: number): Pick<Requirements, 'packets'> {
+  const { mtu } = spec.network;
+  if (mtu === undefined) return {};
+  return {
+    packets: { bytes: mtu + overhead, what: `spec.network.mtu ${mtu}, overhead of the pod network ${overhead}` },
+  };
+}

@@ -35,6 +35,7 @@ export default definePhase({
     { phase: 'control-plane', on: 'same-host' },
     { phase: 'registry', on: 'every-host' },
   ],
+  waitsForPods: true,
   timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
   expectedMs: 10_000,
   keepsRunning: { objects: ['Deployment/coredns'] },

@@ -17,7 +17,8 @@ import { secretText } from '../../resources/resource.ts';
 import { service } from '../../resources/service.ts';
 import { containerRuntime } from '../capabilities/container-runtime.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
-import { podNetwork } from '../capabilities/pod-network.ts';
+import { packetsBetweenNodes, podNetwork } from '../capabilities/pod-network.ts';
+import type { OfferView } from '../capability.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { FLANNEL, FLANNEL_UDP } from './artifacts.ts';
 import {
@@ -105,7 +106,14 @@ export default definePhase({
   name: 'flannel',
   title: 'Pod network (flannel)',
   hosts: 'nodes',
-  offers: [podNetwork.offer(() => ({ mtu: null, enforcesPolicies: false, needsPodCidr: true }))],
+  offers: [
+    podNetwork.offer(({ cluster, options }: OfferView<Options>) => ({
+      mtu: cluster.spec.network.mtu ?? null,
+      overhead: backendFacts(options.backend).overhead,
+      enforcesPolicies: false,
+      needsPodCidr: true,
+    })),
+  ],
   optional: true,
   needs: [
     { phase: 'node-agent', on: 'same-host' },
@@ -118,8 +126,9 @@ export default definePhase({
   expectedMs: 3_000,
   keepsRunning: { units: ['flanneld'] },
   options,
-  requires: ({ options }) => ({
+  requires: ({ cluster, options }) => ({
     ...flannelRequirements({ ...options, wireguardPort: wireguardPort(options) }),
+    ...packetsBetweenNodes(cluster, backendFacts(options.backend).overhead),
     artifacts: artifacts(options),
     objects: flannelRbac(),
   }),

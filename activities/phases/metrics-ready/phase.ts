@@ -17,6 +17,7 @@ export default definePhase({
     // What is asked is the cluster as it stays.
     { phase: 'cleanup', on: 'every-host' },
   ],
+  waitsForPods: true,
   timeouts: { applyMs: 60_000, verifyMs: 5 * 60_000 },
   expectedMs: 10_000,
   options: z.strictObject({}),

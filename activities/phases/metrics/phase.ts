@@ -42,6 +42,7 @@ export default definePhase({
     { phase: 'registry', on: 'every-host' },
     { phase: 'pki', on: 'every-host' },
   ],
+  waitsForPods: true,
   timeouts: { applyMs: 3 * 60_000, verifyMs: 4 * 60_000 },
   expectedMs: 20_000,
   objects: [{ kind: 'Secret', namespace: SYSTEM_NAMESPACE, name: METRICS_TLS_SECRET }],

@@ -23,6 +23,7 @@ export default definePhase({
     { phase: 'node-agent', on: 'same-host' },
     { phase: 'pod-network', on: 'same-host' },
   ],
+  waitsForPods: true,
   disrupts: 'node',
   timeouts: { applyMs: 10_000, verifyMs: 4 * 60_000 },
   expectedMs: 1_000,

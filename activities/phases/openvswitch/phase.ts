@@ -10,7 +10,8 @@ import { packages } from '../../resources/packages.ts';
 import { service } from '../../resources/service.ts';
 import { containerRuntime } from '../capabilities/container-runtime.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
-import { podNetwork } from '../capabilities/pod-network.ts';
+import { packetsBetweenNodes, podNetwork } from '../capabilities/pod-network.ts';
+import type { OfferView } from '../capability.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { MESH_UNITS, meshProbe } from './health.ts';
 import { meshClient } from './identity.ts';
@@ -28,8 +29,9 @@ export default definePhase({
   title: 'Pod network (Open vSwitch)',
   hosts: 'nodes',
   offers: [
-    podNetwork.offer(({ cluster }) => ({
+    podNetwork.offer(({ cluster, options }: OfferView<OpenvswitchOptions>) => ({
       mtu: cluster.spec.network.mtu ?? null,
+      overhead: TUNNEL_OVERHEAD[options.tunnel],
       enforcesPolicies: false,
       needsPodCidr: true,
     })),
@@ -47,7 +49,10 @@ export default definePhase({
   healthProbe: meshProbe,
   options,
   specIssues: meshIssues,
-  requires: ({ options }) => meshRequirements(options),
+  requires: ({ cluster, options }) => ({
+    ...meshRequirements(options),
+    ...packetsBetweenNodes(cluster, TUNNEL_OVERHEAD[options.tunnel]),
+  }),
   folders: () => [{ path: CONFIG_DIR }, { path: RUN_DIR }],
   resources: async (context) => {
     const { cluster, facts, host, pki } = context;

@@ -75,3 +75,23 @@ export function parseFailures(output: string): SmokeFailure[] {
     .filter(([word]) => word === 'failed')
     .map(([, check = '', from = '', to = '', what = '']) => ({ check, from, to, what: what.trim() }));
 }
+
+type Sentence = (failure: SmokeFailure, first: number, second: number, overhead: number) => string;
+
+/** Checks of the smoke script about the size of packets; `what` of a failure is two numbers. */
+const SIZES: Readonly<Record<string, Sentence>> = {
+  'pod-mtu': ({ from, to }, largest, link, overhead) =>
+    `packets of ${link} bytes do not pass between pods of ${from} and ${to}: the largest that passes has ${largest} bytes, ${largest + overhead} between the nodes`,
+  'node-mtu': ({ from, to }, largest, link) =>
+    `packets of ${link} bytes, the MTU of the link of ${from}, are lost on the way to ${to}: the largest that passes has ${largest} bytes`,
+  'link-mtu': ({ from }, link, wanted) =>
+    `pods on ${from} have links with an MTU of ${link}, and the spec says ${wanted}`,
+};
+
+export const isAboutSize = (check: string): boolean => Object.hasOwn(SIZES, check);
+
+/** What a failed check about sizes found, with the places. `overhead`: of the pod network, bytes. Pure. */
+export function sizeSentence(failure: SmokeFailure, overhead: number): string {
+  const [first = 0, second = 0] = failure.what.split(' ').map(Number);
+  return SIZES[failure.check]?.(failure, first, second, overhead) ?? failure.what;
+}

@@ -27,7 +27,11 @@ export function smokeObjects(config: { image: string; nodes: readonly string[] |
             ...(config.nodes ? { affinity: onlyOn(config.nodes) } : {}),
             tolerations: [{ operator: 'Exists' }],
             terminationGracePeriodSeconds: 0,
-            securityContext: restrictedPod(65534),
+            // ping without privileges: for packets of full size.
+            securityContext: {
+              ...restrictedPod(65534),
+              sysctls: [{ name: 'net.ipv4.ping_group_range', value: '0 2147483647' }],
+            },
             containers: [
               {
                 name: 'web',

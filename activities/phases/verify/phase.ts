@@ -6,10 +6,19 @@ import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
 import { internalIpv4 } from '../../kube/network.ts';
 import { KUBEWRIGHT_DIR } from '../../kube/paths.ts';
 import { file } from '../../resources/file.ts';
+import { podNetwork } from '../capabilities/pod-network.ts';
 import { definePhase, type PhaseContext, type PhaseRun } from '../phase.ts';
 import { expectedNodes } from '../placement.ts';
 import { BUSYBOX } from './artifacts.ts';
-import { NODES_SCRIPT, parseFailures, unreachableNodes, unreadyNodes } from './checks.ts';
+import {
+  isAboutSize,
+  NODES_SCRIPT,
+  parseFailures,
+  type SmokeFailure,
+  sizeSentence,
+  unreachableNodes,
+  unreadyNodes,
+} from './checks.ts';
 import { SMOKE_NAME, smokeObjects } from './manifests.ts';
 import { SMOKE_SCRIPT } from './smoke-script.ts';
 
@@ -46,6 +55,7 @@ export default definePhase({
     // What is tested is the cluster as it stays.
     { phase: 'cleanup', on: 'every-host' },
   ],
+  waitsForPods: true,
   timeouts: { applyMs: 2 * 60_000, verifyMs: 6 * 60_000 },
   expectedMs: 6_000,
   options,
@@ -85,19 +95,24 @@ export default definePhase({
     const url = `http://${SMOKE_NAME}.${SYSTEM_NAMESPACE}.svc.${cluster.spec.network.clusterDomain}/`;
     const { stdout, stderr } = await remote.script(
       SMOKE_SCRIPT,
-      [list, SMOKE_NAME, url, String(options.neighbours), pingTargets(run), ...names],
+      [
+        ...[list, SMOKE_NAME, url, String(options.neighbours), pingTargets(run)],
+        ...[String(cluster.spec.network.mtu ?? ''), ...names],
+      ],
       { env: KUBECTL_ENV, okCodes: 'any', timeoutMs: 5 * 60_000 },
     );
     failIfUnreachable(run, stdout);
-    const failures = parseFailures(stdout);
+    const found = parseFailures(stdout);
+    const failures = found.filter(({ check }) => !isAboutSize(check));
     const [first] = failures;
+    if (!first) failIfTooLarge(run, found);
     if (first) {
       const more = failures.length > 1 ? ` (and ${failures.length - 1} more)` : '';
       const between = first.from === first.to ? `on ${first.from}` : `from ${first.from} to ${first.to}`;
       fail(
         'SMOKE_TEST_FAILED',
         `check ${first.check} failed ${between}${more}`,
-        failures.map(({ check, from, to, what }) => `${check} ${from} -> ${to}: ${what}`).join('\n'),
+        found.map(({ check, from, to, what }) => `${check} ${from} -> ${to}: ${what}`).join('\n'),
       );
     }
     if (!stdout.endsWith('end\n')) fail('SMOKE_TEST_FAILED', 'the smoke test broke off', `${stdout}\n${stderr}`);
@@ -123,6 +138,20 @@ function failIfUnreachable(run: PhaseRun<unknown>, output: string): void {
   const few = `${unreachable.slice(0, 5).join(', ')}${unreachable.length > 5 ? ` and ${unreachable.length - 5} more` : ''}`;
   const evidence = `${unreachable.join(', ')}: neither ping nor the kubelet's port was answered, in three tries from ${run.host.name}`;
   run.fail('NODE_UNREACHABLE', `${few} cannot be reached from ${run.host.name}`, evidence, unreachable);
+}
+
+/** Throws MTU_TOO_LARGE where packets that fit the link of a pod, or of a node, are lost on their way. */
+function failIfTooLarge({ cluster, fail, offer }: PhaseRun<unknown>, failures: readonly SmokeFailure[]): void {
+  const [first] = failures;
+  if (!first) return;
+  const { overhead } = offer(podNetwork);
+  const more = failures.length > 1 ? ` (and ${failures.length - 1} more)` : '';
+  const given = cluster.spec.network.mtu ?? 'not given';
+  const evidence = [
+    ...failures.map((failure) => sizeSentence(failure, overhead)),
+    `spec.network.mtu: ${given}, overhead of the pod network: ${overhead} bytes`,
+  ];
+  fail('MTU_TOO_LARGE', `${sizeSentence(first, overhead)}${more}`, evidence.join('\n'));
 }
 
 /** Where test pods run. A single node has no peer for the network test: this control plane joins it. */

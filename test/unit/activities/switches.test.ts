@@ -13,7 +13,7 @@ const provider = (name: string, isDefault: boolean) =>
     name,
     title: name,
     hosts: 'nodes',
-    offers: [podNetwork.offer(() => ({ mtu: null, enforcesPolicies: false, needsPodCidr: true }))],
+    offers: [podNetwork.offer(() => ({ mtu: null, overhead: 0, enforcesPolicies: false, needsPodCidr: true }))],
     needs: [],
     timeouts: { applyMs: 1, verifyMs: 1 },
     expectedMs: 1,
