@@ -1,5 +1,6 @@
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
+import { isEnabled } from '../phases/desired.ts';
 import { rawPhaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { placementOf } from '../phases/placement.ts';
@@ -24,12 +25,13 @@ interface Running {
  */
 export function versionIssues(before: ClusterSpec, after: ClusterSpec, phases: readonly Phase[]): VersionIssue[] {
   const issues = new Map<string, VersionIssue>();
-  const compare = (was: Running, is: Running) => {
+  const compare = (was: Running | null, is: Running | null) => {
+    if (!was || !is) return;
     const problem = changeOf(is.component, was.version, is.version);
     if (problem && !issues.has(is.path)) issues.set(is.path, { path: is.path, ...problem });
   };
   compare(kubernetesOf(before), kubernetesOf(after));
-  for (const phase of phases) {
+  for (const phase of phases.filter((each) => isEnabled(before, each) && isEnabled(after, each))) {
     for (const upgrade of phase.upgrades ?? []) {
       compare(runningOf(before, phase, upgrade, null), runningOf(after, phase, upgrade, null));
       for (const host of placementOf(after, phase.hosts)) {
@@ -59,8 +61,10 @@ export function withPinnedVersions(
   for (const phase of phases) {
     for (const { component, option } of phase.upgrades ?? []) {
       if (options[phase.name]?.[option] !== undefined) continue;
-      const pinned = runningOf(before ?? after, phase, { component, option }, null).version;
-      options[phase.name] = { ...options[phase.name], [option]: pinned };
+      // Naming a phase that is off would choose it.
+      if (!isEnabled(after, phase) && options[phase.name] === undefined) continue;
+      const pinned = runningOf(before ?? after, phase, { component, option }, null);
+      if (pinned) options[phase.name] = { ...options[phase.name], [option]: pinned.version };
     }
   }
   return { ...after, spec: { ...after.spec, kubernetes: { ...kubernetes, version }, phases: options } };
@@ -78,16 +82,17 @@ const kubernetesOf = ({ spec }: ClusterSpec): Running => ({
   path: 'spec.kubernetes.version',
 });
 
-/** What one host runs of a phase; null: what its options say for the whole cluster. */
+/** What one host runs of a phase; `host` null: what its options say for the whole cluster. Null: its options name no version. */
 function runningOf(
   cluster: ClusterSpec,
   phase: Phase,
   { component, option }: { component: string; option: string },
   host: string | null,
-): Running {
+): Running | null {
   const index = cluster.spec.hosts.findIndex(({ name }) => name === host);
   const own = cluster.spec.hosts[index];
   const options = phase.options.parse(rawPhaseOptions(cluster, phase.name, own)) as Record<string, unknown>;
+  if (options[option] === undefined) return null;
   const ofHost = own !== undefined && own.phases[phase.name]?.[option] !== undefined;
   const place = ofHost ? `spec.hosts[${index}].phases` : 'spec.phases';
   return { component, version: String(options[option]), path: `${place}.${phase.name}.${option}` };

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { versionIssues, withPinnedVersions } from '../../../activities/operations/versions.ts';
+import { isEnabled } from '../../../activities/phases/desired.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { type ClusterSpec, clusterSpec } from '../../../contracts/cluster.ts';
@@ -52,6 +53,29 @@ describe('Kubernetes, every pair of versions of cluster and spec', () => {
   it('a message has both versions', () => {
     const [issue] = versionIssues(cluster('1.36.3'), cluster('1.35.4'), phases);
     expect(issue!.message).toBe('must not go back: the cluster runs Kubernetes 1.36.3, wanted is 1.35.4');
+  });
+});
+
+describe('phases that are off', () => {
+  it('are not named by a pinned version, which would choose them', () => {
+    const plain = cluster('1.36.3');
+    const pinned = withPinnedVersions(plain, phases, { before: plain, given: {} });
+    expect(Object.keys(pinned.spec.phases).sort()).toEqual(
+      phases
+        .filter((phase) => phase.upgrades && isEnabled(plain, phase))
+        .map(({ name }) => name)
+        .sort(),
+    );
+    const other = cluster('1.36.3', { calico: {} });
+    expect(Object.keys(withPinnedVersions(other, phases, { before: other, given: {} }).spec.phases)).not.toContain(
+      'flannel',
+    );
+  });
+
+  it('have no version to compare, nor has one whose options leave it open', () => {
+    const docker = cluster('1.36.3', { docker: {} });
+    expect(found(cluster('1.36.3'), docker)).toEqual([]);
+    expect(withPinnedVersions(docker, phases, { before: null, given: {} }).spec.phases['docker']).toEqual({});
   });
 });
 
