@@ -59,6 +59,8 @@ export function withPinnedVersions(
   const version = before && !namesKubernetes(given) ? before.spec.kubernetes.version : kubernetes.version;
   const options = { ...after.spec.phases };
   for (const phase of phases) {
+    // Naming a phase can switch it on, or keep a default provider from yielding: one that is off and not named stays so.
+    if (!Object.hasOwn(options, phase.name) && !isEnabled(after, phase)) continue;
     for (const { component, option } of phase.upgrades ?? []) {
       if (options[phase.name]?.[option] !== undefined) continue;
       // Naming a phase that is off would choose it.

@@ -114,6 +114,13 @@ describe('versions that a spec leaves open', () => {
     expect(spec.phases['runtime']).toEqual({ version: expect.stringMatching(/^2\./) });
   });
 
+  it('name no phase that is off: neither a provider on demand, nor the default one that yields to it', () => {
+    expect(Object.keys(pin(cluster(), null, {}).spec.phases).sort()).toEqual(['etcd', 'runtime']);
+    const { spec } = pin(cluster('1.36.3', { docker: {} }), null, {});
+    expect(spec.phases['docker']).toEqual({ criDockerdVersion: expect.stringMatching(/^0\./) });
+    expect(spec.phases['runtime']).toBeUndefined();
+  });
+
   it('are those of the cluster', () => {
     const before = cluster('1.35.4', { etcd: { version: '3.5.9' }, runtime: { version: '2.0.1' } });
     const given = document(undefined, { etcd: { quotaBytes: 2 ** 30 } }, {}, 1);
