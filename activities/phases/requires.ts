@@ -253,8 +253,8 @@ export interface Requirements {
   packets?: RequiredPackets;
   machines?: RequiredMachines;
   /**
-   * Files and folders that its pods fill on their nodes: `prepare` notes what is there before any pod runs, and a teardown takes away
-   * the rest.
+   * Files and folders that its pods, or daemons of its packages, fill on a host: `prepare` notes what is there before packages are
+   * installed and pods run, and a teardown takes away the rest.
    */
   fills?: readonly string[];
   srvRecords?: readonly RequiredSrv[];

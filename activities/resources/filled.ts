@@ -33,7 +33,7 @@ echo "lacks:$kw_lacks"`,
   diff: (resource, isNoted) =>
     isNoted
       ? []
-      : [{ resource: resourceKey(resource), action: 'create', detail: 'what is there before its pods run is noted' }],
+      : [{ resource: resourceKey(resource), action: 'create', detail: 'what is there before it is filled is noted' }],
   fragment: () => ({ script: ':' }),
   ledgerEntries: ({ paths }) => [{ prior: {}, fills: paths }],
   owns: ({ id, paths }, entry) =>

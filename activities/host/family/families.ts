@@ -1,6 +1,6 @@
 import type { HostFacts } from '../types.ts';
 import { debian } from './debian.ts';
-import type { Family } from './family.ts';
+import type { Family, LackingPackage } from './family.ts';
 import { rhel } from './rhel.ts';
 
 /** All families; the first one whose package manager is on a host is its family. */
@@ -15,7 +15,8 @@ export const packageNames = ({ packages }: Family, names: readonly string[]): st
   ...new Set(
     names.flatMap((name) => {
       const own = Object.hasOwn(packages, name) ? packages[name] : undefined;
-      return own === undefined ? [name] : 'lacks' in own ? [] : own;
+      if (own === undefined) return [name];
+      return 'lacks' in own ? (own.elsewhere ?? []) : own;
     }),
   ),
 ];
@@ -24,8 +25,8 @@ export const packageNames = ({ packages }: Family, names: readonly string[]): st
 export const unitName = ({ services }: Family, name: string): string =>
   (Object.hasOwn(services, name) ? services[name] : undefined) ?? name;
 
-/** Why a family does not have a package, given by Debian's name; null where it has it. Pure. */
-export function lackingPackage({ packages }: Family, name: string): string | null {
+/** Why a family does not have a package, given by Debian's name, and where else it may be; null where it has it. Pure. */
+export function lackingPackage({ packages }: Family, name: string): LackingPackage | null {
   const own = Object.hasOwn(packages, name) ? packages[name] : undefined;
-  return own !== undefined && 'lacks' in own ? own.lacks : null;
+  return own !== undefined && 'lacks' in own ? own : null;
 }

@@ -4,6 +4,8 @@ import type { HostFacts } from '../types.ts';
 export interface LackingPackage {
   /** Why, and what to do instead: the end of a sentence. */
   readonly lacks: string;
+  /** Its name in repositories beside the distribution, from which it is installed where a host has one of them. Absent: none is known. */
+  readonly elsewhere?: string;
 }
 
 /** How the distributions of a family install packages. The texts are POSIX sh and read-only. */
@@ -15,6 +17,8 @@ export interface PackageTool {
   readonly database: string;
   /** A command that succeeds when the package `$1` is installed. */
   readonly isInstalled: string;
+  /** A command that succeeds when a repository of the host has the package `$1`. It may ask the network. */
+  readonly isOffered: string;
   /** Commands that print the settings of a proxy as `FILE:LINE:TEXT`, as grep -Hn does. */
   readonly proxySettings: string;
   /** How the paths of its settings begin. */

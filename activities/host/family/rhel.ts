@@ -8,6 +8,7 @@ export const rhel: Family = {
     program: 'dnf',
     database: 'rpm',
     isInstalled: 'rpm -q -- "$1" >/dev/null 2>&1',
+    isOffered: 'dnf -q list --available -- "$1" >/dev/null 2>&1 </dev/null',
     proxySettings: `for file in /etc/dnf/dnf.conf /etc/yum.conf /etc/yum.repos.d/*.repo; do
     [ ! -f "$file" ] || [ -h "$file" ] || grep -EHn '^ *proxy *= *[a-z0-9]+://' "$file"
   done`,
@@ -30,8 +31,11 @@ export const rhel: Family = {
     // /etc/protocols is of `setup`, which no system is without.
     netbase: [],
     ntpsec: { lacks: 'it is only in EPEL; the family synchronizes its clocks by chrony' },
-    // Only in repositories beside the distribution: those of the NFV SIG, or Fast Datapath of RHEL.
-    'openvswitch-switch': ['openvswitch'],
+    'openvswitch-switch': {
+      lacks:
+        'it is only in repositories beside the distribution: enable that of the NFV SIG of CentOS, or Fast Datapath of RHEL',
+      elsewhere: 'openvswitch',
+    },
     procps: ['procps-ng'],
     'systemd-timesyncd': { lacks: 'it is only in EPEL; the family synchronizes its clocks by chrony' },
   },

@@ -55,6 +55,8 @@ export function meshRequirements({ tunnel, vxlanPort, datapath, tunnelCidr }: Op
           ],
         }
       : { protocols: [{ protocol: 'gre', what: 'Open vSwitch', from: ['nodes'] }] }),
+    // Debian's package leaves some of them when it is purged.
+    fills: ['/etc/openvswitch', '/run/openvswitch', '/var/lib/openvswitch', '/var/log/openvswitch'],
     ownRules: { chains: ['CNI-', 'KW-OVS-'], acceptsForwarded: true },
     ownLinks: { names: links, unit: MESH_UNIT, what: 'Open vSwitch' },
     ...(isKernel ? {} : { ranges: [{ range: tunnelCidr, field: 'spec.phases.openvswitch.tunnelCidr' }] }),

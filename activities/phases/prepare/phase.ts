@@ -71,10 +71,11 @@ export default definePhase({
       ...firewallRules(context, requirements),
       // Before the first package.
       await proxyEnvironment(context, { path: PROXY_ENV, endpoint: context.offer(controlPlaneEndpoint).host }),
+      // Daemons of a package fill them as soon as it is installed.
+      ...filledFolders(requirements),
       // One run of the package manager for all phases. Each asks for its own as well: this saves time, nothing depends on it.
       packages(requiredPackages(requirements), directServers(cluster), { sorted: true }),
       ...kernel(context, requirements),
-      ...filledByPods(requirements),
     ];
   },
   hooks: {
@@ -82,7 +83,7 @@ export default definePhase({
   },
 });
 
-function filledByPods(requirements: readonly PhaseRequirements[]): Resource[] {
+function filledFolders(requirements: readonly PhaseRequirements[]): Resource[] {
   const paths = [...new Set(requirements.flatMap(({ fills = [] }) => fills))].sort();
   return paths.length > 0 ? [filled('pods', paths)] : [];
 }

@@ -104,6 +104,16 @@ test.each<[string, string, RegExp, Case]>([
       sample: { phases: { prepare: { packages: ['ntpsec', 'tree'] } } },
     },
   ],
+  [
+    'a package that only repositories of others have, and none of the host offers',
+    'PACKAGE_UNAVAILABLE',
+    /^openvswitch-switch .*dnf, which does not offer openvswitch\): .*NFV SIG/,
+    {
+      facts: { os: { ...sampleFacts.os, id: 'rocky', versionId: '9.6' }, packageManager: 'dnf' },
+      sample: { phases: { prepare: { packages: ['openvswitch-switch'] } } },
+      lines: ['packages\topenvswitch\tmissing'],
+    },
+  ],
   ['a copy of another machine', 'HOST_IDENTITY_CLASH', /machine-id of both: 0123/, { duplicateHost: 'worker-1' }],
   ['another machine', 'OS_UNSUPPORTED', /riscv64/, { facts: { arch: 'riscv64' } }],
   ['no systemd', 'OS_UNSUPPORTED', /openrc/, { facts: { initSystem: 'openrc' } }],
