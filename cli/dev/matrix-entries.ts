@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadPhases } from '../../activities/phases/phase-loader.ts';
 import type { LabRoles } from '../../lab/roles.ts';
+import { dimensionsOf } from '../../test/matrix/kit/choices.ts';
+import { specOf } from '../../test/matrix/kit/draft.ts';
 import { loadCases } from '../../test/matrix/kit/load.ts';
+import { type Answers, answersOf, missingPairs, pairName, proposeCases } from '../../test/matrix/kit/pairs.ts';
+import { proposedSpec } from '../../test/matrix/kit/proposed-spec.ts';
 import { checkoutRoot } from './paths.ts';
 
 /** A case of the matrix, as `--list --json` prints it. */
@@ -39,6 +44,19 @@ export async function matrixEntries(): Promise<MatrixEntry[]> {
     ci: false,
   }));
   return [...cases, ...longer];
+}
+
+/** Pairs of choices that meet in no case though the API accepts them, and values of cases that would have them. */
+export async function pairsOfCases(): Promise<{ missing: string[]; proposed: Answers[] }> {
+  const phases = await loadPhases();
+  const dimensions = dimensionsOf(phases);
+  const cases = await loadCases();
+  const answers = cases.map((each) => answersOf(dimensions, specOf(each, proposedSpec(each)), each));
+  const proposed = proposedSpec({ hosts: { 'control-plane': 1, worker: 2 } });
+  return {
+    missing: missingPairs(answers, proposed, phases).map(pairName),
+    proposed: proposeCases(answers, proposed, phases),
+  };
 }
 
 /** The first sentence of the first comment of a file. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type MatrixResult, matrixResult } from '../../test/matrix/kit/results.ts';
-import { type MatrixEntry, matrixEntries } from './matrix-entries.ts';
+import { type MatrixEntry, matrixEntries, pairsOfCases } from './matrix-entries.ts';
+import { machineWords, withResults } from './matrix-table.ts';
 import { checkoutRoot } from './paths.ts';
 
 /**
@@ -20,6 +21,8 @@ interface Options {
   json?: true;
   keep?: true;
   conformance?: true;
+  write?: true;
+  pairs?: true;
 }
 
 const entries = await matrixEntries();
@@ -31,6 +34,8 @@ const program = new Command('matrix')
   .option('--ci', 'the cases that CI runs')
   .option('--json', 'one JSON document on standard output')
   .option('--conformance', 'the official network suite of Kubernetes instead of a change (docs/matrix.md)')
+  .option('--write', 'put the results into docs/matrix.md')
+  .option('--pairs', 'pairs of choices that meet in no case, and cases that would have them')
   .option('--keep', 'the lab of a failed case stays: npm run lab -- down --name NAME')
   .allowExcessArguments(false)
   .parse();
@@ -116,6 +121,11 @@ async function run(chosen: readonly MatrixEntry[]): Promise<void> {
   }
   const file = process.env['KUBEWRIGHT_TEST_SUMMARY'];
   if (file) writeFileSync(file, JSON.stringify(sum));
+  if (options.write) {
+    const page = join(checkoutRoot, 'docs/matrix.md');
+    const date = new Date().toISOString().slice(0, 10);
+    writeFileSync(page, withResults(readFileSync(page, 'utf8'), results, { date, machine: machineWords() }));
+  }
   if (options.json) print(options.case === undefined ? results : results[0]);
   else if (chosen.length > 1) {
     for (const { name, state, seconds, error } of results) say(`${state} ${name} ${seconds} s ${error ?? ''}`.trim());
@@ -124,7 +134,16 @@ async function run(chosen: readonly MatrixEntry[]): Promise<void> {
   process.exitCode = results.every(({ state }) => state === 'passed') ? 0 : 1;
 }
 
-if (options.case !== undefined) await run(entries.filter(({ name }) => name === options.case));
+async function pairs(): Promise<void> {
+  const { missing, proposed } = await pairsOfCases();
+  if (options.json) return print({ missing, proposed });
+  for (const line of missing) process.stdout.write(`missing: ${line}\n`);
+  for (const values of proposed) process.stdout.write(`combination(${JSON.stringify(values)})\n`);
+  if (missing.length === 0) process.stdout.write('every two choices meet in a case\n');
+}
+
+if (options.pairs) await pairs();
+else if (options.case !== undefined) await run(entries.filter(({ name }) => name === options.case));
 else if (options.all) await run(options.conformance ? entries.filter(({ hosts }) => hosts !== null) : entries);
 else if (options.ci) await run(entries.filter(({ ci }) => ci));
 else list();

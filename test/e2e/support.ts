@@ -31,7 +31,7 @@ export interface Bench {
 export async function freshBench(
   name: string,
   hosts: number | LabRoles = 3,
-  lab: Pick<LabUpOptions, 'with'> = {},
+  lab: Pick<LabUpOptions, 'with' | 'os'> = {},
 ): Promise<Bench> {
   const folder = demoRootOf(name);
   await stopService(folder);

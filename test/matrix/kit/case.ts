@@ -49,6 +49,10 @@ export interface MatrixCase {
   hosts: LabRoles;
   /** Phases whose artifacts the mirror makes only on demand. */
   with?: readonly string[];
+  /** System of the hosts, a name of `lab/systems.ts`; default: Debian 12. */
+  os?: string;
+  /** An etcd of others runs beside the hosts; `useExternalEtcd(draft)` makes the cluster its client. */
+  externalEtcd?: true;
   /** Turns the spec of the lab, which builds as it is, into that of the case. */
   spec: (draft: SpecDraft) => void;
   /** The one option that differs in the second build; asked of a draft that went through `spec`. */

@@ -24,16 +24,16 @@ export interface MatrixKit {
   /** The same as it was sent. */
   document: ClusterSpecInput;
   /** Standard output. Throws an Error with what kubectl wrote. `input`: its standard input. */
-  kubectl(argv: readonly string[], input?: string): Promise<string>;
+  kubectl: (argv: readonly string[], input?: string) => Promise<string>;
   /** The answer of `kubectl get ... -o json`. */
-  get<T>(...argv: readonly string[]): Promise<T>;
-  apply(objects: readonly object[]): Promise<void>;
+  get: <T>(...argv: readonly string[]) => Promise<T>;
+  apply: (objects: readonly object[]) => Promise<void>;
   /** Reads the kubeconfig again: it follows the endpoint. */
-  readKubeconfig(): Promise<void>;
+  readKubeconfig: () => Promise<void>;
   /** Runs a script as root on a host, beside SSH and the cluster. Throws an Error with what it wrote. */
-  onHost(host: string, script: string): Promise<string>;
+  onHost: (host: string, script: string) => Promise<string>;
   /** The reference of an image in the cluster. */
-  image(image: Image): Promise<string>;
+  image: (image: Image) => Promise<string>;
 }
 
 export async function createKit(bench: Bench, document: ClusterSpecInput): Promise<MatrixKit> {

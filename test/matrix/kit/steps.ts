@@ -1,4 +1,5 @@
 import { clusterSpec } from '../../../contracts/cluster.ts';
+import type { LabEtcd } from '../../../lab/etcd-server.ts';
 import type { ClusterSpecInput } from '../../../lab/types.ts';
 import { type Bench, freshBench } from '../../e2e/support.ts';
 import { differences } from '../../support/host-snapshot.ts';
@@ -11,6 +12,7 @@ import type { NamedCase } from './load.ts';
 import { build, buildsWithoutChange, changesOf, operate, removeCluster, troubleOf } from './operations.ts';
 import type { MatrixResult } from './results.ts';
 import { MATRIX_SNAPSHOT } from './snapshot.ts';
+import { startExternalEtcd } from './start-etcd.ts';
 
 /** The mirror may have to build what a case needs on demand, on a busy machine. */
 const MIRROR_MS = 45 * 60_000;
@@ -38,6 +40,7 @@ export class CaseRun {
   /** The build was refused, as the case expects on this machine: what is left is to take everything away. */
   refused = false;
   #bench: Bench | undefined;
+  #etcd: LabEtcd | undefined;
   #kit: MatrixKit | undefined;
   readonly #before = new Map<string, string>();
 
@@ -65,8 +68,10 @@ export class CaseRun {
   async begin(): Promise<void> {
     const { each } = this;
     const phases = [...(each.with ?? []), ...(this.conformance ? [CONFORMANCE_FILES] : [])];
-    const bench = await freshBench(labNameOf(each.name), each.hosts, { with: phases });
+    const os = each.os === undefined ? {} : { os: each.os };
+    const bench = await freshBench(labNameOf(each.name), each.hosts, { with: phases, ...os });
     this.#bench = bench;
+    if (each.externalEtcd) this.#etcd = await startExternalEtcd(bench);
     this.#kit = await createKit(bench, this.specOn(bench));
     for (const [name, body] of Object.entries(each.credentials ?? {}))
       await bench.api.request('PUT', `/credentials/${name}`, body);
@@ -93,6 +98,7 @@ export class CaseRun {
   /** Also where `begin` failed half way; the lab of a failed case stays where KUBEWRIGHT_KEEP_LAB is set. */
   async end(failed: boolean): Promise<void> {
     if (failed && process.env['KUBEWRIGHT_KEEP_LAB']) return;
+    await this.#etcd?.stop();
     await this.#bench?.end();
   }
 }

@@ -4,17 +4,27 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
+import { issueCa, issueLeaf } from '../../../activities/pki/certificates.ts';
 import { matrixEntries } from '../../../cli/dev/matrix-entries.ts';
 import { checkoutRoot } from '../../../cli/dev/paths.ts';
 import { clusterSpec } from '../../../contracts/cluster.ts';
 import { hostNames, labRoles } from '../../../lab/roles.ts';
 import { labNameOf, specOf } from '../../matrix/kit/draft.ts';
+import { EXTERNAL_ETCD_CREDENTIAL } from '../../matrix/kit/external-etcd.ts';
 import { loadCases } from '../../matrix/kit/load.ts';
-import { proposedSpec } from '../../support/matrix-spec.ts';
+import { proposedSpec } from '../../matrix/kit/proposed-spec.ts';
 import { testApi } from '../api/support.ts';
 
 const cases = await loadCases();
 const phases = await loadPhases();
+
+/** As the runner stores it for cases with an etcd of others. */
+async function clientCertificate(): Promise<object> {
+  const ca = await issueCa('etcd', new Date());
+  const request = { authority: 'etcd' as const, name: 'kube', commonName: 'kube', usages: ['client' as const] };
+  const { cert, key } = await issueLeaf(ca, request, new Date());
+  return { kind: 'client-certificate', certificate: cert, privateKey: key, ca: ca.cert, clusters: ['*'] };
+}
 
 describe.each(cases)('$name', (each) => {
   const proposed = proposedSpec(each);
@@ -22,7 +32,10 @@ describe.each(cases)('$name', (each) => {
   it('is accepted, and again with its changed option', async () => {
     const api = await testApi({ phases });
     try {
-      for (const [name, body] of Object.entries(each.credentials ?? {}))
+      const credentials = each.externalEtcd
+        ? { ...each.credentials, [EXTERNAL_ETCD_CREDENTIAL]: await clientCertificate() }
+        : each.credentials;
+      for (const [name, body] of Object.entries(credentials ?? {}))
         expect((await api.call('PUT', `/credentials/${name}`, { body })).status).toBe(200);
       for (const changed of [false, true]) {
         const answer = await api.call('POST', '/clusters', { body: specOf(each, proposed, { changed }) });

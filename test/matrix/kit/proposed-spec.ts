@@ -1,7 +1,7 @@
-import { hostNames, labRoles } from '../../lab/roles.ts';
-import { labSpec } from '../../lab/spec.ts';
-import type { ClusterSpecInput, LabHost } from '../../lab/types.ts';
-import type { MatrixCase } from '../matrix/kit/case.ts';
+import { hostNames, labRoles } from '../../../lab/roles.ts';
+import { labSpec } from '../../../lab/spec.ts';
+import type { ClusterSpecInput, LabHost } from '../../../lab/types.ts';
+import type { MatrixCase } from './case.ts';
 
 /** The spec that a lab of this case proposes, on a machine that can do everything; no lab is made. */
 export function proposedSpec(each: Pick<MatrixCase, 'hosts'>): ClusterSpecInput {

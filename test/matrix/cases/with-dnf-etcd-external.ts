@@ -1,0 +1,3 @@
+import { combination } from '../kit/combination.ts';
+
+export default combination({ hosts: 'rhel', etcd: 'external' });
