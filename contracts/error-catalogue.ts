@@ -359,6 +359,13 @@ export const ERRORS = {
     'The distribution does not have a package that a phase requires',
     'Choose another provider of that phase, or another distribution for the host; the evidence has the reason.',
   ),
+  SELINUX_UNSUPPORTED: entry(
+    'host',
+    false,
+    422,
+    'SELinux would keep the cluster from running',
+    'Install what the evidence names, or choose the policy targeted (SELINUXTYPE in /etc/selinux/config), or set the mode permissive; docs/hosts.md.',
+  ),
   KERNEL_FEATURE_MISSING: entry(
     'host',
     false,

@@ -27,6 +27,7 @@ first /proc/1/comm; echo "init=$v"
 echo "cpus=$(getconf _NPROCESSORS_ONLN)"
 while read -r k v u; do [ "$k" = MemTotal: ] && { echo "memoryKiB=$v"; break; }
 done </proc/meminfo
+[ -r /sys/fs/selinux/enforce ] && first /sys/fs/selinux/enforce && echo "selinux=$v"
 command -v systemd-detect-virt >/dev/null && echo "virt=$(systemd-detect-virt)"
 command -v ip >/dev/null && ip -o -4 addr show scope global | while read -r k v u m k; do
   case $u in inet) echo "network=$v $m" ;; esac
@@ -75,6 +76,7 @@ export function parseFacts(output: string): HostFacts {
     cpus: number('cpus'),
     memoryMiB: Math.floor(number('memoryKiB') / 1024),
     virtualization: text('virt'),
+    ...(text('selinux') === '' ? {} : { selinux: text('selinux') === '1' ? 'enforcing' : 'permissive' }),
     ...networksIn(output),
   };
 }

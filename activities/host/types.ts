@@ -98,6 +98,8 @@ export interface HostFacts {
   cpus: number;
   memoryMiB: number;
   virtualization: string;
+  /** The mode of SELinux; absent: it is off. */
+  selinux?: 'enforcing' | 'permissive';
   /** IPv4 addresses beyond loopback, with the length of their networks; absent: not known. */
   networks?: readonly HostNetwork[];
 }

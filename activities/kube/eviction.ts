@@ -23,8 +23,8 @@ const DEFAULT_HARD: Readonly<Record<Signal, string>> = {
 };
 /** The kubelet's default of imageGCHighThresholdPercent. */
 const DEFAULT_IMAGE_GC = 85;
-const KUBELET_ROOT = '/var/lib/kubelet';
-const CONTAINERD_ROOT = '/var/lib/containerd';
+export const KUBELET_ROOT = '/var/lib/kubelet';
+export const CONTAINERD_ROOT = '/var/lib/containerd';
 
 /** What one kubelet does when its host runs short. */
 export interface KubeletLimits {

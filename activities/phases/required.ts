@@ -1,5 +1,5 @@
 import { KubewrightError } from '../../contracts/errors.ts';
-import type { PhaseRequirements, RequiredFeature, RequiredPort, RequiredSysctl } from './requires.ts';
+import type { PhaseRequirements, RequiredFeature, RequiredPort, RequiredSelinux, RequiredSysctl } from './requires.ts';
 
 /** What the phases of one host require together, for those who see to it. All of it is the same in whatever order phases come. */
 
@@ -12,6 +12,17 @@ export const requiredPackages = (requirements: readonly PhaseRequirements[]): st
 /** Debian's names of all packages, those that phases install themselves included, each once. Pure. */
 export const allPackages = (requirements: readonly PhaseRequirements[]): string[] =>
   unique(requirements.flatMap(({ packages = [], deferredPackages = [] }) => [...packages, ...deferredPackages]));
+
+/** What the phases require of SELinux, each once. Pure. */
+export function requiredSelinux(requirements: readonly PhaseRequirements[]): Required<RequiredSelinux> {
+  const all = requirements.flatMap(({ selinux }) => (selinux ? [selinux] : []));
+  const folders = new Map(all.flatMap((each) => (each.folders ?? []).map((folder) => [folder.path, folder])));
+  return {
+    policies: unique(all.flatMap(({ policies = [] }) => policies)),
+    booleans: unique(all.flatMap(({ booleans = [] }) => booleans)),
+    folders: [...folders.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
+  };
+}
 
 /** Names of the modules that are loaded now and at each boot. Pure. */
 export const modulesToLoad = (requirements: readonly PhaseRequirements[]): string[] =>

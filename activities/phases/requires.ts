@@ -5,6 +5,7 @@ import type { Arch, RequiredArtifact } from '../artifacts/artifact.ts';
 import type { Image } from '../artifacts/image.ts';
 import type { Founder } from '../kube/etcd-registry.ts';
 import type { PortlessProtocol } from '../resources/firewall-needs.ts';
+import type { LabelledFolder } from '../resources/selinux-folders.ts';
 import { builds, isEnabled, isPlaced, keptRunning } from './desired.ts';
 import { phaseOptions } from './options.ts';
 import type { Phase, PhaseHosts } from './phase.ts';
@@ -40,6 +41,16 @@ export interface RequiredSysctl {
   alsoGood?: readonly string[];
   /** It belongs to the kernel, not to a network namespace: in a container it is the owner's of the machine. */
   kernelWide?: true;
+}
+
+/** What a phase needs of SELinux, on hosts where it is on: `prepare` sees to it before the phase. */
+export interface RequiredSelinux {
+  /** Packages with policies, by Debian's names. */
+  policies?: readonly string[];
+  /** Booleans that have to be on. */
+  booleans?: readonly string[];
+  /** Folders in places that no policy knows, with the usual place. */
+  folders?: readonly LabelledFolder[];
 }
 
 /** Control groups. */
@@ -238,6 +249,7 @@ export interface Requirements {
   sysctls?: Readonly<Record<string, RequiredSysctl>>;
   /** Swap has to be off. */
   swapOff?: boolean;
+  selinux?: RequiredSelinux;
   cgroups?: RequiredCgroups;
   daemon?: RequiredDaemon;
   ports?: readonly RequiredPort[];

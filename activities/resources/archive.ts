@@ -120,6 +120,9 @@ export default defineKind<ArchiveResource, ArchiveState>({
       const each = `while IFS= read -r kw_f; do kw_take_back ${quote(into)}/"$kw_f" || exit 1; done`;
       return { key: entryKey(entry), script: `${list} | ${each}` };
     }),
+  // Of an archive that is extracted whole, its folder.
+  places: (resource) =>
+    'members' in resource ? Object.values(resource.members).map((name) => `${resource.into}/${name}`) : [resource.into],
   digest: (resource) => digestOfParts([resource.file.sha256, selectionDigest(resource)]),
   provides: (resource) =>
     'members' in resource

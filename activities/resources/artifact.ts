@@ -84,5 +84,6 @@ export default defineKind<ArtifactResource, ArtifactState>({
   },
 
   ledgerEntries: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
+  places: ({ id }) => [id],
   digest: ({ file, mode }) => digestOfParts([file.sha256, octal(mode)]),
 });

@@ -19,7 +19,7 @@ export const LEDGER_LINES = 'notes';
  */
 export function batchPrelude(
   nonce: string,
-  options: { payloads: boolean; ledgerLines: boolean; transfers: boolean; pushes: boolean },
+  options: { payloads: boolean; ledgerLines: boolean; transfers: boolean; relabels: boolean; pushes: boolean },
 ): string {
   return [
     BASE.replace('@NONCE@', nonce).replace('@PATH@', HOST_PATH),
@@ -28,6 +28,7 @@ export function batchPrelude(
     FUNCTIONS,
     options.ledgerLines ? `${LEDGER_FUNCTIONS}\nkw_notes "$KW_TMP/${LEDGER_LINES}"` : null,
     options.transfers ? TRANSFER_FUNCTIONS : null,
+    options.relabels ? RELABEL_FUNCTION : null,
     options.pushes ? PUSH_FUNCTIONS : null,
   ]
     .filter((part) => part !== null)
@@ -70,6 +71,9 @@ kw_units_failed() {
   done
   exit 1
 }`;
+
+/** `-F`: also the user and the role, as the policy has them. Not below folders: what daemons keep there is theirs. */
+const RELABEL_FUNCTION = `kw_relabel() { ! command -v restorecon >/dev/null || restorecon -F -- "$@"; }`;
 
 /**
  * curl: three more tries for what passes by itself, 10 s to connect, given up below 1 KiB/s for 30 s. The sum is taken

@@ -42,6 +42,7 @@ export function batchScript(batch: Batch, nonce: string): string {
     payloads: batch.payloads.size > 0 || batch.ledgerLines !== '',
     ledgerLines: batch.ledgerLines !== '',
     transfers: batch.lane === 'transfer',
+    relabels: batch.parts.some(({ fragment }) => fragment.script.includes('kw_relabel ')),
     pushes: batch.parts.some(({ fragment }) => fragment.script.includes('push_image ')),
   });
   return `${prelude}\n${batch.lane === 'transfer' ? sideBySide(batch.parts) : inOrder(batch.parts)}\n`;

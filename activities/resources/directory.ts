@@ -71,5 +71,6 @@ export default defineKind<DirectoryResource, FileState>({
       ];
       return { key: entryKey(entry), script: lines.join('\n') };
     }),
+  places: ({ id }) => [id],
   digest: ({ mode, owner, group }) => digestOfParts([octal(mode), owner, group]),
 });

@@ -109,6 +109,7 @@ export default defineKind<FileResource, FileState>({
   outlives: ({ id, phase, prior }) => prior?.['foreign'] === true || (phase === 'prepare' && FOREIGN.test(id)),
   undo: (entries, { quote }) =>
     entries.map((entry) => ({ key: entryKey(entry), script: `kw_take_back ${quote(entry.id)}` })),
+  places: ({ id }) => [id],
   digest: ({ content, mode, owner, group }) => digestOfParts([plainText(content), octal(mode), owner, group]),
   secrets: ({ content }) => (typeof content === 'string' ? [] : [content.value]),
 });

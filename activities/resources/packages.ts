@@ -57,7 +57,7 @@ export function packages(
     keyof Lists,
     string[]
   >;
-  return { kind: 'packages', id: lists.apt.join(' '), ...lists, direct };
+  return { kind: 'packages', id: names.join(' '), ...lists, direct };
 }
 
 const wanted = (resource: PackagesResource, facts: HostFacts): readonly string[] =>

@@ -66,6 +66,8 @@ export interface ResourceKind<R extends Resource, Observed> extends Undoing {
   secrets?(resource: R): string[];
   /** Paths by which `restartOn` may name it. Default: its id. */
   provides?(resource: R): string[];
+  /** Paths of what it places, which have to have the labels of SELinux's policy. Default: none. */
+  places?(resource: R): string[];
   /** The resources (`kind:id` or path) whose change restarts this one's unit, and the stamp that remembers it. */
   restartsOn?(resource: R): { references: readonly string[]; stamp: string };
 }

@@ -43,5 +43,6 @@ readlink -- ${quote(id)} || kw_unknown 'the link cannot be read'`,
     };
   },
   ledgerEntries: ({ id }) => [{ kind: 'file', id, prior: {}, replaces: [id] }],
+  places: ({ id }) => [id],
   digest: ({ target }) => sha256(target),
 });

@@ -143,10 +143,23 @@ export async function signedRepository(work: string, folder: string): Promise<st
   // RSA: rpm 4.18 verifies it with every back end. The private key stays in the folder that is removed at the end.
   await gpg(['--pinentry-mode', 'loopback', '--passphrase', '', '--quick-gen-key', user, 'rsa3072', 'sign', 'never']);
   const rpms = (await readdir(join(work, 'RPMS'))).map((name) => join(work, 'RPMS', name));
-  await run(['rpm', '--addsign', '--define', `_gpg_path ${home}`, '--define', `_gpg_name ${user}`, ...rpms], {
-    timeoutMs: 120_000,
-    env: { ...process.env, GNUPGHOME: home, LC_ALL: 'C' },
-  });
+  await run(
+    [
+      'rpm',
+      '--addsign',
+      '--define',
+      '__gpg /usr/bin/gpg',
+      '--define',
+      `_gpg_path ${home}`,
+      '--define',
+      `_gpg_name ${user}`,
+      ...rpms,
+    ],
+    {
+      timeoutMs: 120_000,
+      env: { ...process.env, GNUPGHOME: home, LC_ALL: 'C' },
+    },
+  );
   await mkdir(folder, { recursive: true });
   for (const rpm of rpms) await cp(rpm, join(folder, rpm.slice(rpm.lastIndexOf('/') + 1)));
   await run(['createrepo_c', '--quiet', folder], { timeoutMs: 60_000 });

@@ -22,6 +22,14 @@ test.each<GoldenCase>([
   },
   { name: 'worker-of-three-control-planes', hosts: threeControlPlanes, host: 'worker-1' },
   { name: 'proxy', proxy: { http: 'http://proxy.example.com:3128' } },
+  {
+    name: 'selinux',
+    facts: { packageManager: 'dnf', selinux: 'enforcing' },
+    phases: {
+      runtime: { containerd: { root: '/data/containerd' } },
+      nodes: { kubelet: { extraArgs: { 'root-dir': '/data/kubelet' } } },
+    },
+  },
   { name: 'registry-only', hosts: noRoles, host: 'images' },
   {
     name: 'options',

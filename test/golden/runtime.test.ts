@@ -11,6 +11,7 @@ const twoTimeServers = [
 
 test.each<GoldenCase>([
   { name: 'defaults', host: 'worker-1' },
+  { name: 'selinux', host: 'worker-1', facts: { packageManager: 'dnf', selinux: 'enforcing' } },
   {
     name: 'cgroup-v1',
     host: 'worker-1',

@@ -16,7 +16,7 @@ export const debian: Family = {
     settings: ['/etc/apt/'],
   },
   packages: {
-    // AppArmor is the distribution's; containers need no policy of their own.
+    // AppArmor is the distribution's; there are no policies of SELinux for containers.
     'container-selinux': [],
   },
   services: {},
@@ -25,5 +25,6 @@ export const debian: Family = {
   accounts: { nginx: 'www-data' },
   paths: { nginxModules: '/usr/lib/nginx/modules' },
   firewall: 'ufw',
+  hasContainerPolicies: false,
   startsUnits: true,
 };

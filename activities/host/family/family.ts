@@ -53,6 +53,8 @@ export interface Family {
   readonly paths: Readonly<Record<'nginxModules', string>>;
   /** The firewall that its documentation describes; the other one may be installed as well. */
   readonly firewall: 'ufw' | 'firewalld';
+  /** It has policies of SELinux for containers, `container-selinux`. */
+  readonly hasContainerPolicies: boolean;
   /** Its packages enable and start their units as soon as they are installed. */
   readonly startsUnits: boolean;
 }

@@ -45,5 +45,6 @@ export const rhel: Family = {
   accounts: { nginx: 'nginx' },
   paths: { nginxModules: '/usr/lib64/nginx/modules' },
   firewall: 'firewalld',
+  hasContainerPolicies: true,
   startsUnits: false,
 };

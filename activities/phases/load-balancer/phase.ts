@@ -27,7 +27,6 @@ import { nginx } from './nginx.ts';
 import { type BalancerOptions, type FlavourName, options } from './options.ts';
 import * as paths from './paths.ts';
 import { BALANCER_SCRIPT, HEALTH_SCRIPT } from './scripts.ts';
-import { selinuxBooleans } from './selinux-booleans-resource.ts';
 import * as topology from './topology.ts';
 import * as units from './units.ts';
 import { verifyBalancer } from './verify.ts';
@@ -76,6 +75,7 @@ export default definePhase({
     const port = topology.portOf(cluster);
     return {
       deferredPackages: packagesOf(flavour, address !== null),
+      selinux: { booleans: flavour.selinux },
       ports: [
         {
           ...{
@@ -124,7 +124,6 @@ export default definePhase({
         file(`/etc/systemd/system/${unit}.service.d/10-kubewright.conf`, units.ONLY_CONFIGURED),
       ),
       packages(packagesOf(flavour, address !== null), directServers(cluster)),
-      selinuxBooleans(flavour.selinux),
       file(flavour.configFile, config.text, { mode: 0o640, check: flavour.check }),
       file(paths.WANTED, `${config.digest}\n`),
       // They have the port until then.

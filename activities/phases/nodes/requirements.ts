@@ -1,3 +1,4 @@
+import { KUBELET_ROOT } from '../../kube/eviction.ts';
 import {
   BIN_DIR,
   KUBE_PROXY_HEALTH_PORT,
@@ -88,6 +89,7 @@ export function nodeRequirements(
   });
   return {
     packages: [...NODE_PACKAGES, ...more],
+    selinux: { policies: ['container-selinux'], folders: movedFolders(kubelet) },
     features: [CONNTRACK, ...(kernel ? [kernel.feature] : [])],
     modules: ['nf_nat', ...(kernel?.modules ?? [])].map((name): RequiredModule => ({ name })),
     sysctls: SYSCTLS,
@@ -125,6 +127,12 @@ export function nodeRequirements(
     forwards: ['pods', 'node-port-clients'],
     ownRules: { chains: ['KUBE-'], tables: ['kube-proxy'] },
   };
+}
+
+/** The folder of the kubelet, where a flag moves it: the policy knows the usual place. */
+function movedFolders({ extraArgs }: Options['kubelet']) {
+  const path = extraArgs['root-dir'];
+  return path === undefined || path === KUBELET_ROOT ? [] : [{ path, like: KUBELET_ROOT }];
 }
 
 /** The kubelet's `failSwapOn: false`, in its file or as a flag. Its flags win over its file. */

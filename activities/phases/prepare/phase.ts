@@ -19,6 +19,8 @@ import { hostsEntries } from '../../resources/hosts-entries.ts';
 import { kernelModules } from '../../resources/kernel-modules.ts';
 import { packages } from '../../resources/packages.ts';
 import type { Resource } from '../../resources/resource.ts';
+import { selinuxBooleans } from '../../resources/selinux-booleans.ts';
+import { selinuxFolders } from '../../resources/selinux-folders.ts';
 import { swapOff } from '../../resources/swap-off.ts';
 import { swapUnitsMasked } from '../../resources/swap-units.ts';
 import { sysctls } from '../../resources/sysctls.ts';
@@ -28,7 +30,7 @@ import { firewallNeeds } from '../firewall.ts';
 import { SYSCTLS_FREE } from '../free-flags.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { cleansLeftovers } from '../preflight/public.ts';
-import { modulesToLoad, requiredPackages } from '../required.ts';
+import { modulesToLoad, requiredPackages, requiredSelinux } from '../required.ts';
 import { type PhaseRequirements, requirementsOn, unitsOf } from '../requires.ts';
 import { distrustCluster } from './firewalld.ts';
 import { prepareOptions } from './options.ts';
@@ -75,6 +77,7 @@ export default definePhase({
       ...filledFolders(requirements),
       // One run of the package manager for all phases. Each asks for its own as well: this saves time, nothing depends on it.
       packages(requiredPackages(requirements), directServers(cluster), { sorted: true }),
+      ...selinux(context, requirements),
       ...kernel(context, requirements),
     ];
   },
@@ -96,6 +99,21 @@ function firewallRules(
   if (options.firewall.mode === 'leave') return [];
   const needs = firewallNeeds(cluster, host, requirements, options.firewall);
   return [ufwRules(needs), firewalldRules(needs, internalAddress(host))];
+}
+
+/** semanage, which keeps rules for labels. */
+const SEMANAGE = 'policycoreutils-python-utils';
+
+/** Policies, booleans and labels of folders, where SELinux is on: it stays on. */
+function selinux({ cluster, facts }: PhaseContext<Options>, requirements: readonly PhaseRequirements[]): Resource[] {
+  if (facts.selinux === undefined) return [];
+  const { policies, booleans, folders } = requiredSelinux(requirements);
+  const names = [...policies, ...(folders.length > 0 ? [SEMANAGE] : [])];
+  return [
+    ...(names.length > 0 ? [packages(names, directServers(cluster), { sorted: true })] : []),
+    ...(booleans.length > 0 ? [selinuxBooleans(booleans)] : []),
+    ...(folders.length > 0 ? [selinuxFolders(folders)] : []),
+  ];
 }
 
 /** Modules, settings and swap, on hosts whose phases require something of the kernel. */

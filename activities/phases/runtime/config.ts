@@ -11,6 +11,8 @@ export interface ContainerdConfig {
   sandboxImage: string;
   systemdCgroup: boolean;
   restrictOomScoreAdj: boolean;
+  /** Containers get labels of their own: on hosts with SELinux. */
+  selinux: boolean;
   /** Path of the base OCI spec of containers, when there is one. */
   baseRuntimeSpec?: string | undefined;
   /** Logins to registries, by their servers; they make the file secret. */
@@ -31,6 +33,7 @@ export function containerdConfig(config: ContainerdConfig): string {
             registry: { config_path: CONTAINERD_CERTS_D, configs: config.logins },
           },
           'io.containerd.cri.v1.runtime': {
+            enable_selinux: config.selinux || undefined,
             restrict_oom_score_adj: config.restrictOomScoreAdj || undefined,
             cni: { bin_dirs: [CNI_BIN_DIR], conf_dir: CNI_CONF_DIR },
             containerd: {

@@ -5,6 +5,7 @@ import { version } from '../../../contracts/primitives.ts';
 import type { RequiredArtifact } from '../../artifacts/artifact.ts';
 import { HOST_PATH } from '../../host/host-path.ts';
 import { CNI_PLUGINS } from '../../kube/artifacts.ts';
+import { CONTAINERD_ROOT } from '../../kube/eviction.ts';
 import { imageRef } from '../../kube/images.ts';
 import { installAll } from '../../kube/install.ts';
 import {
@@ -97,6 +98,7 @@ export default definePhase({
   requires: ({ options }) => ({
     artifacts: artifacts(options),
     images: [PAUSE],
+    selinux: { policies: ['container-selinux'], folders: movedFolders(options.containerd) },
     features: [{ name: 'overlay', symbol: 'ovl_fill_super', load: true, reason: 'container images' }],
   }),
   // Not runc and the plugins: containerd runs them anew for each container, and restarts nothing for them.
@@ -119,6 +121,7 @@ export default definePhase({
         sandboxImage,
         systemdCgroup: options.config.systemdCgroup,
         restrictOomScoreAdj: options.config.restrictOomScoreAdj,
+        selinux: context.facts.selinux !== undefined,
         logins,
         overrides: options.containerd,
       });
@@ -170,6 +173,11 @@ function loginIssues({ spec }: ClusterSpec, { version }: Options) {
         ]
       : [],
   );
+}
+
+/** The root of containerd, where an option moves it: the policy knows the usual place. */
+function movedFolders({ root }: Options['containerd']) {
+  return typeof root === 'string' && root !== CONTAINERD_ROOT ? [{ path: root, like: CONTAINERD_ROOT }] : [];
 }
 
 /** Images, layers, and what the plugins remember of every pod. */

@@ -6,6 +6,7 @@ import { ledgerLine } from '../ledger.ts';
 import { STAMP_DIR, STATE_DIR, verifiedStamp } from '../paths.ts';
 import { type ApplyContext, type Fragment, type Resource, resourceKey } from '../resource.ts';
 import { type Difference, desiredDigest, diff, resolver } from './diff.ts';
+import { labelled } from './labels.ts';
 import { type Observations, probe } from './probe.ts';
 import { kindOf } from './resource-kinds.ts';
 import {
@@ -130,7 +131,8 @@ async function applyAll(run: Run): Promise<void> {
       const payloads: Uint8Array[] = [];
       const payload = (content: string | Uint8Array): number =>
         queue.reserve(payloads, typeof content === 'string' ? Buffer.from(content) : content);
-      const fragment = kind.fragment(resource, observed, { ...difference.context, quote, payload });
+      const made = kind.fragment(resource, observed, { ...difference.context, quote, payload });
+      const fragment = labelled(made, kind, resource, difference.context.facts);
       await queue.flushIfFull(fragment, payloads);
       queue.add({ key, fragment }, payloads, { secrets: kind.secrets?.(resource), ledgerLines: ledgerLines.join('') });
     } else if (kind.apply) {

@@ -7,6 +7,7 @@ import { run, tail, tryRun } from '../../run.ts';
 import type { ImageConfig } from '../oci.ts';
 import { addRootBasics } from '../rootfs.ts';
 import type { FillRoot } from './image.ts';
+import { refuseOtherArch } from './other-arch.ts';
 
 type PythonImage = Extract<MirrorRecipe, { kind: 'python-image' }>;
 
@@ -43,7 +44,8 @@ const LEFT_OUT = [
 /** A Python root: Debian's interpreter, and the program from PyPI as its own interpreter installs it. */
 export function pythonProgramRoot({ image, requirements, module }: PythonImage): FillRoot {
   const { name, version } = image;
-  return async (rootfs, { report }) => {
+  return async (rootfs, { report, arch }) => {
+    refuseOtherArch(arch, `the Python of ${name} cannot be run here`);
     await ensureDebianPackages(['mmdebstrap']);
     report('download', { source: `Debian ${SUITE}: python3`, message: 'unpacking a Python root' });
     await run(

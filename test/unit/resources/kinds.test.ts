@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
 import { calicoCrds } from '../../../activities/phases/calico/crds-resource.ts';
 import { etcdMember } from '../../../activities/phases/etcd/member-resource.ts';
-import { selinuxBooleans } from '../../../activities/phases/load-balancer/selinux-booleans-resource.ts';
 import { registryImage } from '../../../activities/phases/registry/image-resource.ts';
 import { absent } from '../../../activities/resources/absent.ts';
 import { archive } from '../../../activities/resources/archive.ts';
@@ -32,6 +31,8 @@ import { manifests } from '../../../activities/resources/manifests.ts';
 import { packages } from '../../../activities/resources/packages.ts';
 import { residue } from '../../../activities/resources/residue.ts';
 import { type Resource, resourceKey } from '../../../activities/resources/resource.ts';
+import { selinuxBooleans } from '../../../activities/resources/selinux-booleans.ts';
+import { selinuxFolders } from '../../../activities/resources/selinux-folders.ts';
 import { service } from '../../../activities/resources/service.ts';
 import { swapOff } from '../../../activities/resources/swap-off.ts';
 import { swapUnitsMasked } from '../../../activities/resources/swap-units.ts';
@@ -81,6 +82,7 @@ const ONE_OF_EACH: readonly Resource[] = [
   packages(['curl', 'g++'], []),
   registryImage({ file: resolved, registry: 'r.test:5000', repository: 'a/b', tag: '1', tls }),
   selinuxBooleans(['haproxy_connect_any']),
+  selinuxFolders([{ path: '/data/containerd', like: '/var/lib/containerd' }]),
   service('x', { unit: '[Service]\n', dropIns: { 'a b': '[Unit]\n' } }),
   swapOff(),
   swapUnitsMasked(),
@@ -110,6 +112,7 @@ const BARE: Readonly<Record<string, string>> = {
   manifests: 'absent\n',
   packages: 'kubewright: asked\n',
   'registry-image': 'absent\n',
+  'selinux-folders': 'on\n',
   'selinux-booleans': 'haproxy_connect_any --> off\n',
   service: 'ActiveState=inactive\nSubState=dead\nUnitFileState=\nNeedDaemonReload=no\nstamp=\nfile=\nfile=\n',
   'swap-off': 'swap /dev/sda2\nfstab 1\n',

@@ -1,6 +1,6 @@
-import { digestOfParts } from '../../resources/digest.ts';
-import { entryKey } from '../../resources/ledger.ts';
-import { defineKind, type Resource, resourceKey } from '../../resources/resource.ts';
+import { digestOfParts } from './digest.ts';
+import { entryKey } from './ledger.ts';
+import { defineKind, type Resource, resourceKey } from './resource.ts';
 
 export interface SelinuxBooleansResource extends Resource {
   readonly kind: 'selinux-booleans';
