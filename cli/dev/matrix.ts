@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { type MatrixResult, matrixResult } from '../../test/matrix/kit/results.ts';
+import { type MatrixResult, matrixResult, PROGRESS_FILE } from '../../test/matrix/kit/results.ts';
 import { type MatrixEntry, matrixEntries, pairsOfCases } from './matrix-entries.ts';
 import { machineWords, withResults } from './matrix-table.ts';
 import { checkoutRoot } from './paths.ts';
@@ -63,6 +63,7 @@ async function runCase(entry: MatrixEntry): Promise<{ result: MatrixResult; coun
   const folder = mkdtempSync(join(tmpdir(), 'kubewright-matrix-'));
   const summary = join(folder, 'summary.json');
   const began = Date.now();
+  const stopReporting = reportProgress(join(folder, PROGRESS_FILE));
   try {
     const code = await spawnTests(entry, {
       KUBEWRIGHT_MATRIX_CASES: entry.name,
@@ -80,8 +81,25 @@ async function runCase(entry: MatrixEntry): Promise<{ result: MatrixResult; coun
       : wholeFile(entry, code, Math.round((Date.now() - began) / 100) / 10);
     return { result: code === 0 ? result : { ...result, state: 'failed' }, counts };
   } finally {
+    stopReporting();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Writes the lines of a growing file to standard error. Returns what ends it, after the last line. */
+function reportProgress(file: string): () => void {
+  let shown = 0;
+  const show = () => {
+    if (!existsSync(file)) return;
+    const text = readFileSync(file, 'utf8');
+    process.stderr.write(text.slice(shown));
+    shown = text.length;
+  };
+  const timer = setInterval(show, 1_000);
+  return () => {
+    clearInterval(timer);
+    show();
+  };
 }
 
 /** The result of a case that writes none: its tests are its steps, and the report of vitest has them. */

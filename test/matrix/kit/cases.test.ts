@@ -1,6 +1,6 @@
 import { afterAll, describe, it } from 'vitest';
 import { loadCases } from './load.ts';
-import { type MatrixResult, writeResult } from './results.ts';
+import { type MatrixResult, reportStep, writeResult } from './results.ts';
 import { CaseRun, stepsOf } from './steps.ts';
 
 /**
@@ -32,9 +32,11 @@ describe.each(cases)('$name: $title', (each) => {
       try {
         await step.run(run);
         results.push({ title: step.title, state: 'passed', seconds: seconds(since) });
+        reportStep(`${step.title}: passed, ${seconds(since)} s`);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         results.push({ title: step.title, state: 'failed', seconds: seconds(since), error: message });
+        reportStep(`${step.title}: failed, ${seconds(since)} s: ${message}`);
         blocked ||= step.needed === true;
         throw error;
       }

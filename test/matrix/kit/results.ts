@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -27,4 +27,13 @@ export function writeResult(result: MatrixResult): void {
   if (folder === undefined) return;
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${result.name}.json`), JSON.stringify(result));
+}
+
+/** File of the results' folder with a line for each step that has ended. */
+export const PROGRESS_FILE = 'progress';
+
+/** Reports a step as it ends: the output of a test comes when all of them are over. */
+export function reportStep(text: string): void {
+  const folder = process.env['KUBEWRIGHT_MATRIX_RESULTS'];
+  if (folder !== undefined) appendFileSync(join(folder, PROGRESS_FILE), `${text}\n`);
 }
