@@ -270,10 +270,12 @@ apply() {
   network
 }
 
+# ask QUERY OPTION...; with how=exec the process becomes curl: ending it then ends the request
+how=
 ask() {
   path=$1
   shift
-  ${CURL} -sS -f --cacert "$ca" --cert "$cert" --key "$key" "$@" "$server/api/v1/nodes?$path"
+  $how ${CURL} -sS -f --cacert "$ca" --cert "$cert" --key "$key" "$@" "$server/api/v1/nodes?$path"
 }
 list() {
   ask pretty=true -m 60 >${RUN_DIR}/answer || return 1
@@ -289,8 +291,10 @@ links_stand() {
 wait_for_change() {
   rm -f ${RUN_DIR}/events ${RUN_DIR}/ended
   mkfifo -m 0600 ${RUN_DIR}/events
-  ask "watch=true&timeoutSeconds=110&resourceVersion=$version" -N -m 120 -H 'Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' \\
-    >${RUN_DIR}/events 2>/dev/null &
+  (
+    how=exec
+    ask "watch=true&timeoutSeconds=110&resourceVersion=$version" -N -m 120 -H 'Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
+  ) >${RUN_DIR}/events 2>/dev/null &
   watcher=$!
   {
     grep -q -m 1 -E '^[{]"type":"(ADDED|DELETED|ERROR)"'
