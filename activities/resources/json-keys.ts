@@ -13,6 +13,7 @@ export interface JsonKeysResource extends Resource {
   readonly kind: 'json-keys';
   /** Each member with a value that is no object, by its keys from the top down. */
   readonly members: readonly Member[];
+  readonly fills?: readonly string[];
 }
 
 interface Member {
@@ -35,10 +36,15 @@ const TEXT = '--- text';
  * Members of a JSON object in a file that others write as well: ours are kept as given, the others are left as they are. Objects
  * are descended into, arrays are one value. A teardown, or a value that is no longer desired, gives back what each member was
  * before. A file that is no JSON object is refused: CONFIG_BROKEN, with the place. Throws an Error for an empty object in `values`.
+ * `fills`: what the daemon that reads it writes, as of a service; for one that its package starts, before its unit can be known.
  */
-export function jsonKeys(path: string, values: Readonly<Record<string, Json | undefined>>): JsonKeysResource {
+export function jsonKeys(
+  path: string,
+  values: Readonly<Record<string, Json | undefined>>,
+  { fills }: { fills?: readonly string[] } = {},
+): JsonKeysResource {
   const members = membersOf(values, []);
-  return { kind: 'json-keys', id: absolute(path), members };
+  return { kind: 'json-keys', id: absolute(path), members, ...(fills ? { fills: fills.map(absolute) } : {}) };
 }
 
 function membersOf(values: Readonly<Record<string, Json | undefined>>, above: readonly string[]): Member[] {
@@ -168,12 +174,14 @@ export default defineKind<JsonKeysResource, JsonState>({
         { id: memberId(id, keys), prior: state === null ? {} : prior },
       ];
     });
-    return [{ prior: {}, replaces: [id] }, ...entries];
+    return [{ prior: {}, replaces: [id], fills: resource.fills ?? [] }, ...entries];
   },
-  owns: ({ id, members }, entry) =>
-    entry.kind === 'json-keys' &&
-    (entry.id === id ||
-      members.some(({ keys }) => keys.some((_, index) => entry.id === memberId(id, keys.slice(0, index + 1))))),
+  owns: ({ id, members, fills = [] }, entry) => {
+    if (entry.kind === 'leftover') return fills.some((path) => entry.id === path || entry.id.startsWith(`${path}/`));
+    if (entry.kind !== 'json-keys') return false;
+    const ids = members.flatMap(({ keys }) => keys.map((_, index) => memberId(id, keys.slice(0, index + 1))));
+    return [id, ...ids].includes(entry.id);
+  },
   undo: (entries, { quote }) => {
     const [first] = entries;
     if (!first) return [];

@@ -34,7 +34,15 @@ import {
   RUNC_WRAPPER,
 } from './paths.ts';
 import { certificateFiles, loginFile } from './registries.ts';
-import { CHECK, CONTAINERS_OF_OTHERS, CONTAINERS_TEARDOWN, IMAGES, RUNC_WRAPPER_SCRIPT } from './scripts.ts';
+import {
+  CHECK,
+  CONTAINERS_OF_OTHERS,
+  CONTAINERS_TEARDOWN,
+  GROUP,
+  GROUP_TEARDOWN,
+  IMAGES,
+  RUNC_WRAPPER_SCRIPT,
+} from './scripts.ts';
 
 const artifacts = ({ criDockerdVersion, cniVersion }: DockerOptions): RequiredArtifact[] => [
   { artifact: CRI_DOCKERD, version: criDockerdVersion },
@@ -105,6 +113,7 @@ export default definePhase({
     const proxied = proxy !== null;
     return [
       baseline('docker-images', IMAGES),
+      baseline('docker-group', GROUP),
       ...(await installAll(context, artifacts(options))),
       directory(CNI_CONF_DIR),
       directory(DOCKER_CERTS_D),
@@ -113,13 +122,13 @@ export default definePhase({
       await proxyEnvironment(context, { path: DOCKER_PROXY_ENV, endpoint: context.offer(controlPlaneEndpoint).host }),
       ...(options.restrictOomScoreAdj ? [file(RUNC_WRAPPER, RUNC_WRAPPER_SCRIPT, { mode: 0o755 })] : []),
       // Before the package, which starts Docker: without it Docker makes its bridge, and rules that drop what pods forward.
-      jsonKeys(DAEMON_JSON, daemonSettings(options, registries)),
+      jsonKeys(DAEMON_JSON, daemonSettings(options, registries), { fills: filled(options) }),
       packages(PACKAGES[options.packages], directServers(cluster)),
       ...dockerUnits(options, proxied),
       service('cri-docker', {
         unit: criDockerUnit(await imageRef(context, PAUSE)),
         restartOn: [`${BIN_DIR}/cri-dockerd`],
-        fills: [CRI_DOCKERD_DIR, '/var/lib/cni'],
+        fills: [CRI_DOCKERD_DIR, '/var/lib/cni', CRI_SOCKET],
       }),
     ];
   },
@@ -129,6 +138,7 @@ export default definePhase({
       return [
         ...(await undoByScript(remote, CONTAINERS_TEARDOWN, [before])),
         ...(await undoByScript(remote, PODS_TEARDOWN)),
+        ...(baselineOf('docker-group').trim() === 'none' ? await undoByScript(remote, GROUP_TEARDOWN) : []),
       ];
     },
   },
@@ -142,6 +152,11 @@ export default definePhase({
 
 /** What Docker, containerd and the plugins remember, beside the images. */
 const FILLED = ['/var/lib/containerd', '/run/containerd', '/run/docker', CRI_DOCKERD_DIR, '/var/lib/cni'];
+/** What is Docker's alone, from the first start by its package on. */
+const filled = ({ dataRoot = DATA_ROOT }: DockerOptions): string[] => [
+  ...[dataRoot, '/var/lib/containerd', '/run/containerd', '/run/docker'],
+  ...['/run/docker.sock', '/run/docker.pid', '/etc/docker/key.json'],
+];
 
 /** The units of the package; containerd's is started by Docker's. */
 function dockerUnits(options: DockerOptions, proxied: boolean): Resource[] {
@@ -159,7 +174,6 @@ function dockerUnits(options: DockerOptions, proxied: boolean): Resource[] {
         ? {}
         : { dropIns: { 'kubewright.conf': systemdUnit({ Service: settings }) } }),
       restartOn: [DAEMON_JSON, ...(proxied ? [DOCKER_PROXY_ENV] : [])],
-      fills: [options.dataRoot ?? DATA_ROOT, '/var/lib/containerd', '/run/containerd', '/run/docker'],
     }),
   ];
 }

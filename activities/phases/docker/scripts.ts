@@ -76,3 +76,13 @@ if [ -n "$kw_found" ]; then
 fi
 [ "$kw_active" = active ] || systemctl stop docker.socket docker.service
 `;
+
+/** Whether the group of the socket was there before the package, which does not take it away. */
+export const GROUP = 'getent group docker >/dev/null && echo there || echo none';
+
+/** That group, unless people were added to it. */
+export const GROUP_TEARDOWN = `KW_KEY=group:docker
+kw_found=$(getent group docker) || exit 0
+kw_people=\${kw_found##*:}
+if [ -n "$kw_people" ]; then kw_tell kept "it has members: $kw_people"; else groupdel docker && kw_tell removed 'came with the package'; fi
+`;

@@ -94,6 +94,18 @@ describe.skipIf(!RUNS_HERE)('members of a JSON file', () => {
     expect(await entries()).toEqual([]);
   });
 
+  it('what its daemon writes later goes with it, and what was there before stays', async () => {
+    mkdirSync(host.path('data'));
+    writeFileSync(host.path('data/theirs'), 'x');
+    const fills = { fills: [host.path('data'), host.path('socket')] };
+    await apply([jsonKeys(path, OURS, fills)]);
+    for (const name of ['data/ours', 'socket']) writeFileSync(host.path(name), 'y');
+    expect(noLongerDesired(await entries(), [jsonKeys(path, OURS, fills)])).toEqual([]);
+    await takeBack();
+    for (const name of ['data/ours', 'socket']) expect(() => statSync(host.path(name))).toThrow(/ENOENT/);
+    expect(readFileSync(host.path('data/theirs'), 'utf8')).toBe('x');
+  });
+
   it('an empty file is an empty object, and empty again after a teardown', async () => {
     writeFileSync(path, '');
     await apply([jsonKeys(path, OURS)]);
