@@ -10,9 +10,11 @@ import { HOST_PATH } from '../../../activities/host/host-path.ts';
 import { kubeletLimits } from '../../../activities/kube/eviction.ts';
 import { MESH_SCRIPT } from '../../../activities/phases/openvswitch/mesh-script.ts';
 import openvswitch from '../../../activities/phases/openvswitch/phase.ts';
+import { MESH_TEARDOWN } from '../../../activities/phases/openvswitch/teardown-script.ts';
 import type { CheckInput } from '../../../activities/phases/preflight/check.ts';
 import linkNames from '../../../activities/phases/preflight/checks/link-names.ts';
 import networkOverlap from '../../../activities/phases/preflight/checks/network-overlap.ts';
+import { undoFunctions } from '../../../activities/resources/ledger.ts';
 import { requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 const NOW = Date.UTC(2026, 10, 30);
@@ -303,6 +305,40 @@ describe('the program of the unit', () => {
     writeFileSync(at('interfaces'), 'kw0a14000c,-1\n');
     expect(run('state')).toBe('datapath kernel\ntunnel worker-1 failed\ntunnel worker-2 missing\n');
   });
+});
+
+test('a teardown removes bridges and links with our mark, sets the setting back, and leaves those of others alone', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kw-mesh-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const at = (path: string) => join(folder, path);
+  for (const path of ['bin', 'state', 'net/kbr0', 'net/ovsup0', 'conf/eth0']) mkdirSync(at(path), { recursive: true });
+  writeFileSync(at('net/kbr0/ifalias'), 'kubewright\n');
+  // A link that someone else named like ours.
+  writeFileSync(at('net/ovsup0/ifalias'), 'theirs\n');
+  writeFileSync(at('conf/eth0/arp_filter'), '1\n');
+  writeFileSync(at('state/arp-filter'), 'eth0 0\n');
+  const programs = {
+    ip: `echo "ip $*" >>${at('calls')}; case "$*" in *'show master'*) echo '9: veth1@if2: <UP>' ;; esac`,
+    'ovs-vsctl': `echo "$*" >>${at('calls')}
+case "$*" in *list-br) printf 'br-phy\\nobr0\\nusers\\n' ;; *'br-get-external-id obr0'*) echo 'netdev gre 0 172.30.0.11' ;; esac`,
+    'iptables-save': 'exit 0',
+    'ip6tables-save': 'exit 0',
+  };
+  for (const [name, text] of Object.entries(programs)) {
+    writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${text}\n`);
+    chmodSync(at(`bin/${name}`), 0o755);
+  }
+  const script = MESH_TEARDOWN.replaceAll('/sys/class/net', at('net'))
+    .replaceAll('/proc/sys/net/ipv4/conf', at('conf'))
+    .replaceAll('/var/lib/kubewright/openvswitch', at('state'));
+  const input = `${undoFunctions('n')}\nPATH=${at('bin')}:/usr/bin:/bin\n${script}`;
+  const said = String(execFileSync('sh', ['-s'], { input }));
+  const calls = readFileSync(at('calls'), 'utf8');
+  expect(calls).toMatch(/del-br obr0/);
+  expect(calls).not.toMatch(/del-br (br-phy|users)|delete ovsup0/);
+  expect(calls).toMatch(/link delete veth1[^]*link delete kbr0/);
+  expect(readFileSync(at('conf/eth0/arp_filter'), 'utf8')).toBe('0\n');
+  expect(said).toContain('n restored sysctls:net.ipv4.conf.eth0.arp_filter\t0');
 });
 
 /** Programs of a host. \`$at\` is the folder of the test. */
