@@ -1,3 +1,6 @@
+/** What the unit of the distributions makes: the root of the workers with their log socket, and the admin socket. */
+export const HAPROXY_FILLS = ['/var/lib/haproxy', '/run/haproxy'];
+
 /** haproxy in front of the API servers: of many clients on a balancer, or of the clients of one node. */
 export interface ApiServerProxy {
   /** Where it listens. */

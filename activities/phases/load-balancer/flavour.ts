@@ -24,6 +24,8 @@ export interface Flavour {
   /** systemd unit of the distribution, without `.service`. */
   unit: string;
   program: string;
+  /** Paths that the unit of the distribution makes, and its package leaves. */
+  fills: readonly string[];
   configFile: string;
   /** argv that checks the configuration in the file in place of `{}`. */
   check: readonly string[];

@@ -1,4 +1,4 @@
-import { apiServerProxy } from '../../render/haproxy.ts';
+import { apiServerProxy, HAPROXY_FILLS } from '../../render/haproxy.ts';
 import { CANDIDATE } from '../../resources/file.ts';
 import { CHECK, type Flavour } from './flavour.ts';
 import { CA, HEALTH_PEM, STATUS_SOCKET } from './paths.ts';
@@ -8,6 +8,7 @@ export const haproxy: Flavour = {
   packages: ['haproxy'],
   unit: 'haproxy',
   program: '/usr/sbin/haproxy',
+  fills: HAPROXY_FILLS,
   configFile: '/etc/haproxy/haproxy.cfg',
   check: ['haproxy', '-c', '-q', '-f', CANDIDATE],
   render: (balancing) =>

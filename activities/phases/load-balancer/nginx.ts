@@ -68,6 +68,7 @@ export const nginx: Flavour = {
   packages: ['nginx', 'libnginx-mod-stream'],
   unit: 'nginx',
   program: '/usr/sbin/nginx',
+  fills: ['/var/lib/nginx', '/var/log/nginx'],
   configFile: '/etc/nginx/nginx.conf',
   check: ['nginx', '-t', '-q', '-c', CANDIDATE],
   render,

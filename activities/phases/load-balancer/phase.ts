@@ -132,6 +132,7 @@ export default definePhase({
         dropIns: { 'kubewright.conf': systemdUnit(units.balancerDropIn(flavour, options)) },
         restartOn: [flavour.configFile, paths.WANTED, ...reloadOn],
         reload: true,
+        fills: flavour.fills,
       }),
       ...(flavour.name === 'nginx' ? healthOfServers(context) : []),
       ...(address === null ? [] : virtualRouter(context, address, flavour)),

@@ -8,7 +8,7 @@ import * as identities from '../../kube/identities.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { API_SERVER_PORT, KUBERNETES_DIR } from '../../kube/paths.ts';
 import { directServers } from '../../kube/proxy.ts';
-import { apiServerProxy } from '../../render/haproxy.ts';
+import { apiServerProxy, HAPROXY_FILLS } from '../../render/haproxy.ts';
 import { daemonUnit } from '../../render/unit.ts';
 import { digestOfParts } from '../../resources/digest.ts';
 import { directory } from '../../resources/directory.ts';
@@ -95,7 +95,12 @@ export default definePhase({
       file(CONFIG, render(digestOfParts([render(''), ca, cert]).slice(0, 32)), {
         check: [HAPROXY, '-c', '-q', '-f', CANDIDATE],
       }),
-      service(UNIT, { unit: unit(portOf(cluster)), restartOn: [CONFIG, CA, CLIENT], reload: true }),
+      service(UNIT, {
+        unit: unit(portOf(cluster)),
+        restartOn: [CONFIG, CA, CLIENT],
+        reload: true,
+        fills: HAPROXY_FILLS,
+      }),
     ];
   },
   hooks: { after: stopDistributionUnit },
