@@ -67,6 +67,8 @@ export interface SetImage extends ImageProcess {
   readonly programs: Readonly<Record<string, string>>;
   /** Files and folders of the source. `executable`: names of files that are programs. */
   readonly files?: readonly { readonly from: string; readonly to: string; readonly executable?: RegExp }[];
+  /** What of the packages is not in it: a file of the source takes its place, say. */
+  readonly without?: readonly string[];
   /** Folders that its user writes to. */
   readonly writable?: readonly string[];
   readonly workingDir?: string;

@@ -66,6 +66,8 @@ export default [
       {
         image: CALICO_NODE,
         packages: NODE_PACKAGES,
+        // runit's link to a folder of its own.
+        without: ['etc/service'],
         programs: { 'usr/bin/calico-node': 'calico-node', 'usr/bin/mountns': 'mountns' },
         files: [
           { from: 'node/filesystem/etc', to: 'etc', executable: /^(run|rc\.local)$/ },

@@ -32,13 +32,17 @@ export function goSetSource(set: GoSet, recipe: GoRecipe, workshop: GoWorkshop):
     async supply(context) {
       const { workDir, report, arch } = context;
       const name = `${recipe.module}@${recipe.version}`;
-      const built = await workshop.build(recipe, (message) => report('build', { source: name, message }));
+      const folderOf = ({ image }: SetImage) => join(workDir, image.name);
+      const [built] = await Promise.all([
+        workshop.build(recipe, (message) => report('build', { source: name, message })),
+        // Packages come from the network, while the compiler has the processors.
+        ...set.images.map((each) => makeRoot(each, join(folderOf(each), 'rootfs'), context)),
+      ]);
       const supplied: SuppliedFile[] = [];
-      for (const { image, ...rest } of set.images) {
-        report('build', { source: name, message: `packing the image ${image.name}` });
-        const folder = join(workDir, image.name);
-        const { mirrorPath } = image.file(arch);
-        const path = await packImage({ image, ...rest }, { built, folder, context });
+      for (const each of set.images) {
+        report('build', { source: name, message: `packing the image ${each.image.name}` });
+        const { mirrorPath } = each.image.file(arch);
+        const path = await packImage(each, { built, folder: folderOf(each), context });
         supplied.push({ mirrorPath, path, origin: 'go-build', source: built.source });
       }
       for (const { artifact, from } of set.artifacts) {
@@ -67,7 +71,7 @@ export function goSetSource(set: GoSet, recipe: GoRecipe, workshop: GoWorkshop):
 
 interface Packing {
   built: GoBuilt;
-  /** Empty; for the root and the parts of the image. */
+  /** With the root of the image; for its parts. */
   folder: string;
   context: SourceContext;
 }
@@ -76,7 +80,6 @@ async function packImage(image: SetImage, { built, folder, context }: Packing): 
   const rootfs = join(folder, 'rootfs');
   const stage = join(folder, 'stage');
   await mkdir(stage, { recursive: true });
-  await makeRoot(image, rootfs, context);
   for (const { from, to, executable } of image.files ?? []) {
     await copyTree(join(built.moduleFolder, from), join(rootfs, to), executable);
   }
@@ -112,7 +115,11 @@ async function packImage(image: SetImage, { built, folder, context }: Packing): 
   return path;
 }
 
-async function makeRoot({ packages }: SetImage, rootfs: string, { report, arch }: SourceContext): Promise<void> {
+async function makeRoot(
+  { packages, without = [] }: SetImage,
+  rootfs: string,
+  { report, arch }: SourceContext,
+): Promise<void> {
   if (!packages) {
     await mkdir(rootfs, { recursive: true });
     return addRootBasics(rootfs, { certificates: true });
@@ -120,8 +127,9 @@ async function makeRoot({ packages }: SetImage, rootfs: string, { report, arch }
   await ensureDebianPackages(['mmdebstrap']);
   report('download', { source: `Debian ${SUITE}: ${packages.join(', ')}`, message: 'unpacking a root' });
   const what = [`--architectures=${arch}`, `--include=${packages.join(',')}`];
+  await mkdir(dirname(rootfs), { recursive: true });
   await run(['mmdebstrap', '--variant=essential', ...what, '--quiet', SUITE, rootfs], { timeoutMs: 900_000 });
-  for (const path of LEFT_OUT) await rm(join(rootfs, path), { recursive: true, force: true });
+  for (const path of [...LEFT_OUT, ...without]) await rm(join(rootfs, path), { recursive: true, force: true });
   // Programs write logs and locks there.
   for (const path of ['var/cache', 'var/log']) await mkdir(join(rootfs, path));
 }
