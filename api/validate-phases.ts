@@ -27,7 +27,18 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
           issues.push({ path: formatPath(path), message: unknownWord('phase', name, names) });
       }
     };
+    /** Options under the name of a phase that takes those of another one. */
+    const misplaced = (map: object, path: PropertyKey[]) => {
+      for (const { name, sharesOptionsWith } of phases) {
+        if (sharesOptionsWith === undefined || !Object.hasOwn(map, name)) continue;
+        issues.push({
+          path: formatPath([...path, name]),
+          message: `has no options of its own: they are those of phase ${sharesOptionsWith}, at ${formatPath([...path, sharesOptionsWith])}`,
+        });
+      }
+    };
     unknown(cluster.spec.phases, ['spec', 'phases']);
+    misplaced(cluster.spec.phases, ['spec', 'phases']);
     for (const phase of phases) {
       const raw = rawPhaseOptions(cluster, phase.name);
       issues.push(...optionIssues(phase, raw, ['spec', 'phases', phase.name]));
@@ -38,6 +49,7 @@ export function phaseValidator(phases: readonly Phase[]): ValidatePhases {
       if (issues.length >= MOST_ISSUES) return issues.slice(0, MOST_ISSUES);
       const path = ['spec', 'hosts', index, 'phases'];
       unknown(host.phases, path);
+      misplaced(host.phases, path);
       for (const name of Object.keys(host.phases)) {
         const phase = byName.get(name);
         if (phase) issues.push(...optionIssues(phase, rawPhaseOptions(cluster, name, host), [...path, name]));

@@ -29,6 +29,9 @@ export const API_VERSION = 'kubewright.dev/v1alpha1';
 /** What installs control planes and nodes; the first where a spec says nothing. */
 const ENGINES = ['binaries', 'kubeadm'] as const;
 
+/** Where the etcd of a control plane of kubeadm runs, in kubeadm's words. */
+const ETCD_PLACES = ['stacked', 'external'] as const;
+
 /** Where clients reach the API servers, and which phase makes that so. The provider sets what is not given. */
 export const controlPlaneEndpoint = z
   .strictObject({
@@ -83,6 +86,12 @@ export const clusterShape = z.strictObject({
           .optional()
           .describe(
             'What installs control planes and nodes. Default `binaries`: systemd units. `kubeadm`: static pods and joins by kubeadm',
+          ),
+        etcd: z
+          .enum(ETCD_PLACES)
+          .optional()
+          .describe(
+            'With engine kubeadm, where etcd runs: `stacked`, as a static pod on each control plane, or `external`, by phase etcd on the hosts with that role. Default `stacked` where just the control planes have the role',
           ),
       })
       .optional()

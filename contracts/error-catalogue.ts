@@ -820,6 +820,13 @@ export const ERRORS = {
     'A node does not answer the control plane',
     'Check that the machine is up and that its network works. Then retry the host, or skip or replace it.',
   ),
+  KUBEADM_FAILED: entry(
+    'kubernetes',
+    true,
+    502,
+    'kubeadm failed on a host',
+    'Read what kubeadm said in the evidence, and the journal of the kubelet on the host (journalctl -u kubelet). The next attempt goes on from there: a host that has not joined is reset first.',
+  ),
   NODE_NOT_READY: entry(
     'kubernetes',
     true,

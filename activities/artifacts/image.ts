@@ -24,9 +24,12 @@ export interface Image<Required extends boolean = boolean> {
   readonly required: Required;
   /** As `onDemand` of an artifact. */
   readonly onDemand?: true;
+  /** Its version is `v` and the version of Kubernetes: a mirror for another Kubernetes has it at that version. */
+  readonly followsKubernetes?: true;
   /** About: the registry is filled with small images first, since every pod waits for the smallest. */
   readonly sizeMiB: number;
-  readonly file: (arch: Arch) => ImageFile;
+  /** `version`: another one than its own, of an image that follows Kubernetes. */
+  readonly file: (arch: Arch, version?: string) => ImageFile;
 }
 
 /** An image that every mirror holds. */
@@ -36,16 +39,16 @@ export type RequiredImage = Image<true>;
 export function defineImage<const Required extends boolean>(
   image: Omit<Image<Required>, 'kind' | 'file'>,
 ): Image<Required> {
-  const { name, version, upstream, required } = image;
+  const { name, upstream, required } = image;
   return {
     kind: 'image',
     ...image,
-    file: (arch) => ({
+    file: (arch, version = image.version) => ({
       name,
       version,
       arch,
       mirrorPath: `images/${name}-${version}-${arch}.tar`,
-      upstream,
+      upstream: version === image.version ? upstream : upstream.replace(/:[^:/]*$/, `:${version}`),
       required,
     }),
   };

@@ -91,6 +91,8 @@ export type MirrorRecipe =
     })
   /** An image with nothing but the program, under the image's name, and certificates. */
   | (GoProject & { readonly kind: 'go-image'; readonly image: Image; readonly user: string })
+  /** An image with the programs of an artifact, in /usr/local/bin. Who runs it names the program. */
+  | { readonly kind: 'artifact-image'; readonly image: Image; readonly artifact: Artifact }
   /**
    * An image with one static program of a Debian package. `program`: its name in a folder `bin`; `at`: its place in the
    * image; `applets`: with a link beside it for every name that its `--list` prints.

@@ -20,6 +20,16 @@ export async function imageRef(
   return preloaded ? inRegistry(image) : image.upstream;
 }
 
+/** Where this cluster's containers find all of these images: its own registry, when the mirror holds each; else undefined, for upstream. */
+export async function imageRepository(
+  context: { cluster: ClusterSpec; artifacts: ArtifactSource; facts: { arch: string } },
+  images: readonly Image[],
+): Promise<string | undefined> {
+  if (hostsWithRole(context.cluster, 'registry').length === 0) return undefined;
+  const files = await Promise.all(images.map((image) => context.artifacts.imageFile(image, context.facts.arch)));
+  return files.every((file) => file !== null) ? REGISTRY_ENDPOINT : undefined;
+}
+
 /**
  * The same for an image that every mirror must hold, from the spec alone: for callers that must not make the process read a
  * mirror, whose address comes from the spec.

@@ -92,13 +92,14 @@ export function planOfPhases(
     ...(first.some((each) => each.phase === phase) ? [] : everyHostOf(first)),
     ...(phase.name === leaving?.takenBack ? everyHostOf(informed) : []),
   ];
+  const resolved = chosen.map(({ phase, planned }) => ({ phase, planned: { ...planned, needs: needs(phase) } }));
   const planned = plan.parse({
     planVersion: 1,
     cluster: input.cluster,
     kind: input.kind,
     specRef: input.specRef,
     mode: input.mode,
-    phases: chosen.map(({ phase, planned }) => ({ ...planned, needs: needs(phase) })),
+    phases: resolved.map(({ planned }) => planned),
     quarantined: [],
     quorum: quorumGroups(left, phases),
     policy: { onHostFailure: cluster.spec.policy.onHostFailure, maxQuarantined: maxQuarantined(cluster) },
@@ -106,7 +107,7 @@ export function planOfPhases(
     tasksPerWorkflow: LIMITS.tasksPerWorkflow,
     heartbeatTimeoutMs: DEFAULT_TIMEOUTS.heartbeatMs,
     retry: RETRY,
-    ...(rolls && input.mode === 'apply' ? windowed(windowsOf(chosen, { cluster: left, ...rolls })) : {}),
+    ...(rolls && input.mode === 'apply' ? windowed(windowsOf(resolved, { cluster: left, ...rolls })) : {}),
     ...(endsWithHealthCheck(kind, input)
       ? { health: { hosts: healthHosts(kind, input, { cluster, chosen, out }) } }
       : {}),

@@ -42,12 +42,18 @@ export function windowsOf(
   };
   const serving = new Set(served);
   const order = Object.keys(sizes) as Disruption[];
-  const earlier = (what: Disruption): Need[] =>
-    phases.flatMap(({ phase: { disrupts }, planned }) =>
-      disrupts !== undefined && order.indexOf(disrupts) < order.indexOf(what)
+  const earlier = (what: Disruption): Need[] => {
+    // What waits for a phase of this window on the same host would wait for itself: static pods for the runtime of their host.
+    const waiting = waitingOnHost(
+      phases.map(({ planned }) => planned),
+      phases.flatMap(({ phase, planned }) => (phase.disrupts === what ? [planned.name] : [])),
+    );
+    return phases.flatMap(({ phase: { disrupts }, planned }) =>
+      disrupts !== undefined && order.indexOf(disrupts) < order.indexOf(what) && !waiting.has(planned.name)
         ? [{ phase: planned.name, on: 'every-host' as const }]
         : [],
     );
+  };
   return order.flatMap((what) => {
     const own = phases.filter(({ phase }) => phase.disrupts === what && !together(phase));
     const named = new Set(own.flatMap(({ planned }) => planned.hosts));
@@ -65,6 +71,17 @@ export function windowsOf(
       },
     ];
   });
+}
+
+/** Names of the phases whose task on a host waits for one of these there, straight or by others. Pure. */
+function waitingOnHost(phases: readonly Pick<PlanPhase, 'name' | 'needs'>[], names: readonly string[]): Set<string> {
+  const found = new Set(names);
+  for (let size = 0; size !== found.size; ) {
+    size = found.size;
+    for (const { name, needs } of phases)
+      if (needs.some(({ phase, on }) => on === 'same-host' && found.has(phase))) found.add(name);
+  }
+  return found;
 }
 
 function atMost(size: WindowSizes[Disruption], hosts: number): number {

@@ -24,16 +24,21 @@ export function rawPhaseOptions(cluster: ClusterSpec, phase: string, host?: Host
   return deepMerge(own(cluster.spec.phases), host ? own(host.phases) : {});
 }
 
+/** Under which name a spec has the options of a phase. */
+export const optionsName = ({ name, sharesOptionsWith }: Pick<Phase, 'name' | 'sharesOptionsWith'>): string =>
+  sharesOptionsWith ?? name;
+
 /** Parsed options of a phase on a host. Throws SPEC_INVALID with the place of each problem. */
 export function phaseOptions(cluster: ClusterSpec, phase: Phase, host?: Host): unknown {
-  const parsed = phase.options.safeParse(rawPhaseOptions(cluster, phase.name, host));
+  const name = optionsName(phase);
+  const parsed = phase.options.safeParse(rawPhaseOptions(cluster, name, host));
   if (parsed.success) return parsed.data;
-  const where = host ? `host ${host.name}, phase ${phase.name}` : `phase ${phase.name}`;
+  const where = host ? `host ${host.name}, phase ${name}` : `phase ${name}`;
   throw new KubewrightError('SPEC_INVALID', `the options of ${where} are invalid`, {
     phase: phase.name,
     host: host?.name,
     errors: parsed.error.issues.map((issue) => ({
-      path: ['spec', 'phases', phase.name, ...issue.path].join('.'),
+      path: ['spec', 'phases', name, ...issue.path].join('.'),
       message: issue.message,
     })),
   });

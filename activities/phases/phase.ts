@@ -243,6 +243,11 @@ export interface PhaseSpec<Schema extends z.ZodType> {
   enabled?(cluster: ClusterSpec, options: z.output<Schema>): boolean;
   options: Schema;
   /**
+   * Name of the phase whose options these are: another way to do its work, for which a spec has the same options at the same place,
+   * `spec.phases.<that phase>`. A spec has none under its own name.
+   */
+  sharesOptionsWith?: string;
+  /**
    * What of a spec does not go together for this phase, beside the shape of its options: asked for a spec that is sent, while the
    * phase is on. Pure.
    */

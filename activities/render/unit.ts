@@ -40,8 +40,11 @@ function execWord(word: string): string {
   return `"${escaped.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
+/** Flags by their names without dashes; `undefined`: not given. */
+export type FlagValues = Readonly<Record<string, string | number | boolean | undefined>>;
+
 /** `--key=value` for every entry, in the order given; `undefined` is left out. */
-export function flags(values: Readonly<Record<string, string | number | boolean | undefined>>): string[] {
+export function flags(values: FlagValues): string[] {
   return Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [`--${key}=${value}`]));
 }
 

@@ -130,6 +130,11 @@ export interface FragmentContext extends DiffContext {
 
 export interface ApplyContext extends DiffContext {
   host: RemoteHost;
+  /**
+   * A control plane whose API server is ready, for a host that becomes one, with the admin's kubeconfig. Throws APISERVER_NOT_READY, with what
+   * each said, when none is. What it changes there is in no change of the resource: say it with each command.
+   */
+  controlPlane(): Promise<RemoteHost>;
   /** For the ledger, which an `apply` writes itself. */
   phase: string;
   signal: AbortSignal;

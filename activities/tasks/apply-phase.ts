@@ -94,6 +94,7 @@ export async function applyPhase(
       resources,
       facts: context.facts,
       mode: probe ? 'check' : context.mode,
+      controlPlane,
       phase: phase.name,
       identity,
       onStep: (step) => runtime.step(step),

@@ -1,10 +1,11 @@
 import type { Arch, Artifact, ArtifactFile } from '../../activities/artifacts/artifact.ts';
-import type { Image } from '../../activities/artifacts/image.ts';
+import type { Image, ImageFile } from '../../activities/artifacts/image.ts';
 import type { MirrorRecipe } from '../../activities/artifacts/mirror-recipe.ts';
 import type { Catalogue } from '../../activities/phases/catalogue.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { GoWorkshop } from './go/workshop.ts';
 import type { ImageConfig } from './oci.ts';
+import { artifactRoot } from './sources/artifact-image.ts';
 import { debianProgramRoot } from './sources/debian-image.ts';
 import { goBuildSource } from './sources/go-build.ts';
 import { goSetSource, setFiles } from './sources/go-set.ts';
@@ -57,7 +58,7 @@ export function mirrorUnits(options: UnitOptions): MirrorUnit[] {
       return { ...unit, light: true, ...onDemand([artifact]) };
     }),
     ...pulls.map((image): MirrorUnit => {
-      const file = image.file(arch);
+      const file = imageFileOf(image, options);
       const unit = { name: `image/${image.name}`, files: [file], sources: [pullSource(file, web)] };
       return { ...unit, after: [], light: true, optional: !image.required, ...onDemand([image]) };
     }),
@@ -74,6 +75,15 @@ const fileOf = (
   { file, followsKubernetes, version }: Artifact,
   { arch, kubernetesVersion }: UnitOptions,
 ): ArtifactFile => file(followsKubernetes ? kubernetesVersion : version, arch);
+
+const imageFileOf = ({ file, followsKubernetes }: Image, { arch, kubernetesVersion }: UnitOptions): ImageFile =>
+  followsKubernetes ? file(arch, `v${kubernetesVersion}`) : file(arch);
+
+/** The unit that makes an artifact. */
+const unitNameOf = (artifact: Artifact, recipes: readonly MirrorRecipe[]): string => {
+  const made = recipes.find((recipe) => recipe.kind === 'go' && recipe.artifacts.includes(artifact));
+  return made?.kind === 'go' ? (made.unit ?? made.artifacts[0]!.name) : artifact.name;
+};
 
 /** A build that shares compiled packages with Kubernetes comes after it. */
 function afterOf(recipe: MirrorRecipe): string[] {
@@ -104,7 +114,7 @@ function unitOf(recipe: MirrorRecipe, options: UnitOptions): MirrorUnit {
     };
   }
   const { image } = recipe;
-  const file = image.file(arch);
+  const file = imageFileOf(image, options);
   const unit = (config: ImageConfig, fill: FillRoot) => ({
     name: `image/${image.name}`,
     files: [file],
@@ -116,6 +126,11 @@ function unitOf(recipe: MirrorRecipe, options: UnitOptions): MirrorUnit {
       const { user, build } = recipe;
       const program = image.name;
       return unit({ entrypoint: [`/${program}`], user }, goProgramRoot(build(image.version), program, workshop));
+    }
+    case 'artifact-image': {
+      const { artifact } = recipe;
+      const fill = artifactRoot(fileOf(artifact, options));
+      return { ...unit({ entrypoint: [] }, fill), after: [unitNameOf(artifact, options.recipes)] };
     }
     case 'debian-image':
       return { ...unit(processOf(recipe), debianProgramRoot(recipe)), light: true };

@@ -30,6 +30,8 @@ export interface Sample {
   network?: Record<string, unknown> | undefined;
   /** spec.controlPlane.endpoint */
   endpoint?: object | undefined;
+  /** spec.controlPlane.engine and etcd */
+  engine?: { engine: 'binaries' | 'kubeadm'; etcd?: 'stacked' | 'external' } | undefined;
   policy?: object | undefined;
   /** spec.proxy; a login in it is `ann` with the password `p@ss word`. */
   proxy?: object | undefined;
@@ -64,7 +66,9 @@ export function sampleCluster(sample: Sample = {}): ClusterSpec {
       network: sample.network ?? {},
       artifacts: sample.mirror === false ? {} : { mirror: MIRROR },
       policy: sample.policy ?? {},
-      ...(sample.endpoint === undefined ? {} : { controlPlane: { endpoint: sample.endpoint } }),
+      ...(sample.endpoint === undefined && sample.engine === undefined
+        ? {}
+        : { controlPlane: { ...(sample.endpoint ? { endpoint: sample.endpoint } : {}), ...sample.engine } }),
       ...(sample.proxy === undefined ? {} : { proxy: sample.proxy }),
       ...(sample.registries === undefined ? {} : { registries: sample.registries }),
       phases: sample.phases ?? {},
@@ -225,7 +229,8 @@ function renderResources(resources: readonly Resource[]): Map<string, string> {
   const shorten = (resource: Resource): Record<string, unknown> => {
     const short: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(resource)) {
-      if (value === undefined) continue;
+      // What a resource does by itself is no state.
+      if (value === undefined || typeof value === 'function') continue;
       if (key === 'content' && isText(value)) {
         const secret = typeof value !== 'string';
         short[key] = add(resource.id, secret ? value.value : value) + (secret ? ' (secret)' : '');

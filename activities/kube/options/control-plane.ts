@@ -102,14 +102,11 @@ export function localApiServer({ bindAddress }: Pick<ApiServerOptions, 'bindAddr
   return bindAddress === 'internal' ? (internalIpv4(host) ?? '127.0.0.1') : bindAddress;
 }
 
-/** The phase whose options say how the API servers are started. */
-export function enginePhase({ spec }: ClusterSpec): string {
-  const engine = spec.controlPlane?.engine ?? 'binaries';
-  return engine === 'binaries' ? 'master' : engine;
-}
+/** The phase whose options say how the API servers are started, with each engine. */
+const OPTIONS_PHASE = 'master';
 
 function rawApiServer(cluster: ClusterSpec): Record<string, unknown> {
-  const options = cluster.spec.phases[enginePhase(cluster)]?.['apiServer'];
+  const options = cluster.spec.phases[OPTIONS_PHASE]?.['apiServer'];
   return typeof options === 'object' && options !== null ? (options as Record<string, unknown>) : {};
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import { clientCertificateUse } from '../../../contracts/credential-use.ts';
 import { defineCapability } from '../capability.ts';
+import { engineOf } from './control-plane.ts';
 
 /** Where API servers keep their objects: `--etcd-prefix` of kube-apiserver by default. */
 export const DEFAULT_PREFIX = '/registry';
@@ -33,7 +34,17 @@ export const kubernetesStore = defineCapability({
 });
 
 /** The phase that provides the store: members of our own, unless the spec names an etcd of others. */
-function storeProvider({ spec }: ClusterSpec): string {
+function storeProvider(cluster: ClusterSpec): string {
+  const { spec } = cluster;
   const bootstrap = spec.phases['etcd']?.['bootstrap'] as { mode?: unknown } | null | undefined;
-  return bootstrap?.mode === 'external' ? 'external-etcd' : 'etcd';
+  if (bootstrap?.mode === 'external') return 'external-etcd';
+  return isStacked(cluster) ? 'stacked-etcd' : 'etcd';
+}
+
+/** kubeadm runs a member on each control plane: where the spec says so, or where just the control planes have the role etcd. */
+function isStacked(cluster: ClusterSpec): boolean {
+  if (engineOf(cluster) !== 'kubeadm') return false;
+  const given = cluster.spec.controlPlane?.etcd;
+  if (given !== undefined) return given === 'stacked';
+  return cluster.spec.hosts.every(({ roles }) => roles.includes('etcd') === roles.includes('control-plane'));
 }

@@ -1,7 +1,4 @@
-import { z } from 'zod';
 import { internalAddress } from '../../../contracts/cluster.ts';
-import { dataDirectory } from '../../../contracts/data-directory.ts';
-import { version } from '../../../contracts/primitives.ts';
 import { CURL } from '../../host/direct.ts';
 import { ETCD_FIELD } from '../../kube/etcd-state.ts';
 import { etcdHealthClient, etcdMember as memberIdentity } from '../../kube/identities.ts';
@@ -27,7 +24,6 @@ import {
   bootstrapCertificate,
   bootstrapDiscovery,
   bootstrapNames,
-  bootstrapOption,
   bootstrapRecords,
   etcdPeer,
   peerName,
@@ -39,6 +35,7 @@ import { etcdEnvironment } from './environment.ts';
 import { quorumLost, WITHOUT_MAJORITY } from './majority.ts';
 import { etcdMember } from './member-resource.ts';
 import type { EtcdSite } from './observe.ts';
+import { type EtcdOptions as Options, etcdOptions as options } from './options.ts';
 import { promoteMember } from './promote-member.ts';
 import { memberIssues, memberUrls } from './servers.ts';
 import { askMembers, turnOf } from './turn.ts';
@@ -50,23 +47,7 @@ const BOOTSTRAP = `${ETCD_DIR}/bootstrap.env`;
 /** The note that says that this cluster's etcd has formed, and from which founding. */
 const FORMED = 'etcd/formed';
 const CA = `${ETCD_PKI}/ca.crt`;
-const GIB = 1024 ** 3;
 const PORT = { protocol: 'tcp', what: 'etcd', holder: `${BIN_DIR}/etcd` } as const;
-
-const options = z.strictObject({
-  version: version.default(ETCD.version),
-  bootstrap: bootstrapOption,
-  dataDir: dataDirectory.default('/var/lib/etcd'),
-  quotaBytes: z
-    .int()
-    .min(64 * 1024 ** 2)
-    .max(8 * GIB)
-    .default(2 * GIB)
-    .describe('Database size at which etcd refuses writes'),
-  heartbeatMs: z.int().min(10).max(10_000).default(100),
-  electionMs: z.int().min(100).max(50_000).default(1_000),
-});
-type Options = z.output<typeof options>;
 
 const artifacts = ({ version }: Options) => [{ artifact: ETCD, version }];
 

@@ -39,7 +39,7 @@ export default definePhase({
     if (!external || !host.roles.includes('control-plane')) return {};
     return { certificates: [{ credential: external.credential, places: endpointPlaces(external) }] };
   },
-  specIssues: ({ cluster }) => [...membersOfOurOwn(cluster), ...ownFlags(cluster)],
+  specIssues: ({ cluster }) => [...membersOfOurOwn(cluster), ...ownFlags(cluster), ...stacked(cluster)],
   run: claimPrefix,
 });
 
@@ -51,6 +51,11 @@ const membersOfOurOwn = ({ spec }: ClusterSpec): FieldIssue[] =>
       ? [{ path: `spec.hosts[${index}].roles`, message: `${name} has the role etcd, and ${MODE}: remove the role` }]
       : [],
   );
+
+const stacked = ({ spec }: ClusterSpec): FieldIssue[] =>
+  spec.controlPlane?.etcd === 'stacked'
+    ? [{ path: 'spec.controlPlane.etcd', message: `remove it, or set it to external: ${MODE}` }]
+    : [];
 
 /** Flags that would lead API servers elsewhere than preflight looked. */
 const FLAGS = ['etcd-servers', 'etcd-prefix', 'etcd-cafile', 'etcd-certfile', 'etcd-keyfile'];

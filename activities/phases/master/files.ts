@@ -1,32 +1,28 @@
-import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
+import { internalAddress } from '../../../contracts/cluster.ts';
 import * as identities from '../../kube/identities.ts';
 import { SYSTEM_NAMESPACE } from '../../kube/manifests/common.ts';
-import { internalIpv4, nodeCidrBits } from '../../kube/network.ts';
-import { apiServerFlags, controllerFlags, localApiServer } from '../../kube/options/control-plane.ts';
+import { localApiServer } from '../../kube/options/control-plane.ts';
 import {
   ADMIN_KUBECONFIG,
   API_SERVER_PORT,
-  CONTROLLER_MANAGER_PORT,
+  BIN_DIR,
   KUBERNETES_DIR,
   KUBEWRIGHT_DIR,
   KUBERNETES_PKI as PKI,
-  SCHEDULER_PORT,
 } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
 import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
+import { type FlagValues, flags } from '../../render/unit.ts';
 import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { type Resource, secretText } from '../../resources/resource.ts';
-import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
-import { DEFAULT_PREFIX, kubernetesStore } from '../capabilities/kubernetes-store.ts';
-import { podNetwork } from '../capabilities/pod-network.ts';
+import { kubernetesStore } from '../capabilities/kubernetes-store.ts';
 import type { PhaseContext } from '../phase.ts';
 import { admissionConfig } from './admission-config.ts';
 import { auditPolicy } from './audit-policy.ts';
+import { AUDIT_DIR, daemonArguments } from './daemon-arguments.ts';
 import { encryptionConfig } from './encryption-config.ts';
-import { apiServerCommand } from './kube-apiserver.ts';
-import { controllerManagerCommand, schedulerCommand } from './kube-controllers.ts';
-import type { MasterOptions } from './phase.ts';
+import type { MasterOptions } from './options.ts';
 import { servingRequest } from './serving.ts';
 
 /** Where a control plane keeps what its own units, hooks and people use. */
@@ -37,7 +33,6 @@ export const CONTROL_PLANE = {
   superAdminKubeconfig: `${KUBEWRIGHT_DIR}/super-admin.kubeconfig`,
 } as const;
 
-export const AUDIT_DIR = '/var/log/kubernetes';
 const ETCD_CA = `${PKI}/etcd-ca.crt`;
 const SECRET = { mode: 0o600 };
 
@@ -52,12 +47,10 @@ export async function controlPlaneFiles(
   context: PhaseContext<MasterOptions>,
 ): Promise<{ apiServer: Daemon; controllerManager: Daemon; scheduler: Daemon; files: Resource[] }> {
   const { cluster, host, options, pki } = context;
-  const { podCidr, serviceCidr, clusterDomain } = cluster.spec.network;
   const leaf = (name: string, request: Parameters<typeof pki.leaf>[0]) => leafFiles(pki, request, `${PKI}/${name}`);
 
   const own = await leaf('apiserver', await servingRequest(context));
   const kubelets = await leaf('apiserver-kubelet-client', identities.apiServerKubeletClient(host));
-  const store = context.offer(kubernetesStore);
   const etcd = await storeAccess(context);
   const frontProxy = await leaf('front-proxy-client', identities.frontProxyClient(host));
   const health = await leaf('health-client', identities.healthClient(host));
@@ -66,7 +59,6 @@ export async function controlPlaneFiles(
   const schedulerServing = await leaf('scheduler-server', identities.loopbackServer('scheduler', host));
   const schedulerClient = await leaf('scheduler', identities.schedulerClient(host));
   const serviceAccount = await pki.keyPair('service-account');
-  const encryptionKey = await pki.randomSecret('secrets-encryption', 32);
 
   const paths = {
     ca: CONTROL_PLANE.ca,
@@ -74,6 +66,7 @@ export async function controlPlaneFiles(
     frontProxyCa: `${PKI}/front-proxy-ca.crt`,
     serviceAccountPublic: `${PKI}/service-account.pub`,
     serviceAccountPrivate: `${PKI}/service-account.key`,
+    etcdCa: ETCD_CA,
     encryption: `${KUBERNETES_DIR}/encryption-config.yaml`,
     admission: `${KUBERNETES_DIR}/admission.yaml`,
     auditPolicy: `${KUBERNETES_DIR}/audit-policy.yaml`,
@@ -99,52 +92,21 @@ export async function controlPlaneFiles(
     ...[managerServing, managerClient, schedulerServing, schedulerClient].flatMap(({ resources }) => resources),
     file(paths.serviceAccountPublic, serviceAccount.publicKey),
     file(paths.serviceAccountPrivate, serviceAccount.privateKey, SECRET),
-    file(
-      paths.encryption,
-      secretText(encryptionConfig({ provider: options.encryption, keyName: 'key-1', key: encryptionKey.value })),
-      SECRET,
-    ),
-    file(
-      paths.admission,
-      admissionConfig({ enforce: options.podSecurity, exemptNamespaces: [SYSTEM_NAMESPACE] }),
-      SECRET,
-    ),
-    ...(audit.enabled ? [file(paths.auditPolicy, auditPolicy(audit.policy), SECRET)] : []),
+    ...(await settingsFiles(context, paths)),
     file(paths.managerKubeconfig, kubeconfig('system:kube-controller-manager', managerClient), SECRET),
     file(paths.schedulerKubeconfig, kubeconfig('system:kube-scheduler', schedulerClient), SECRET),
     file(ADMIN_KUBECONFIG, await pki.kubeconfig(identities.adminClient(), server), SECRET),
     file(CONTROL_PLANE.superAdminKubeconfig, await pki.kubeconfig(identities.superAdminClient(), server), SECRET),
   ];
 
-  const loopback = { clientCa: paths.ca, frontProxyCa: paths.frontProxyCa };
+  const daemons = daemonArguments(context, paths, {
+    ...{ serving: own, kubelets, etcdClient: etcd.client, frontProxy, managerServing, schedulerServing },
+  });
+  const command = (name: string, values: FlagValues) => [`${BIN_DIR}/${name}`, ...flags(values)];
   return {
     files,
     apiServer: {
-      command: apiServerCommand({
-        port: API_SERVER_PORT,
-        advertiseAddress: internalIpv4(host),
-        serviceCidr,
-        clusterDomain,
-        etcdServers: store.servers,
-        etcdPrefix: store.prefix === DEFAULT_PREFIX ? undefined : store.prefix,
-        etcdCa: ETCD_CA,
-        etcdClient: etcd.client,
-        clientCa: paths.ca,
-        serving: own,
-        kubeletCa: paths.ca,
-        kubeletClient: kubelets,
-        serviceAccountPublicKey: paths.serviceAccountPublic,
-        serviceAccountPrivateKey: paths.serviceAccountPrivate,
-        frontProxyCa: paths.frontProxyCa,
-        frontProxyName: identities.FRONT_PROXY_NAME,
-        frontProxyClient: frontProxy,
-        encryptionConfig: paths.encryption,
-        admissionConfig: paths.admission,
-        drainSeconds: drainSeconds(context),
-        audit: audit.enabled ? { ...audit, policy: paths.auditPolicy, log: `${AUDIT_DIR}/audit.log` } : undefined,
-        typed: apiServerFlags(options.apiServer, host),
-        extraArgs: options.apiServer.extraArgs,
-      }),
+      command: command('kube-apiserver', daemons.apiServer),
       // Its certificates and authorities it reads again by itself; not these.
       restartOn: [
         ...[ETCD_CA, etcd.client.cert, kubelets.cert, frontProxy.cert],
@@ -153,44 +115,32 @@ export async function controlPlaneFiles(
       ],
     },
     controllerManager: {
-      command: controllerManagerCommand({
-        ...loopback,
-        port: CONTROLLER_MANAGER_PORT,
-        kubeconfig: paths.managerKubeconfig,
-        serving: managerServing,
-        clusterName: cluster.metadata.name,
-        podCidr,
-        nodeCidrBits: nodeCidrBits(cluster),
-        allocatesNodeCidrs: context.offer(podNetwork).needsPodCidr,
-        serviceCidr,
-        ca: { cert: paths.ca, key: paths.caKey },
-        serviceAccountPrivateKey: paths.serviceAccountPrivate,
-        typed: controllerFlags(options.controllerManager),
-        extraArgs: options.controllerManager.extraArgs,
-      }),
+      command: command('kube-controller-manager', daemons.controllerManager),
       restartOn: [paths.ca, paths.caKey, paths.managerKubeconfig, managerClient.cert, paths.serviceAccountPrivate],
     },
     scheduler: {
-      command: schedulerCommand({
-        ...loopback,
-        port: SCHEDULER_PORT,
-        kubeconfig: paths.schedulerKubeconfig,
-        serving: schedulerServing,
-        typed: controllerFlags(options.scheduler),
-        extraArgs: options.scheduler.extraArgs,
-      }),
+      command: command('kube-scheduler', daemons.scheduler),
       restartOn: [paths.ca, paths.schedulerKubeconfig, schedulerClient.cert],
     },
   };
 }
 
-/** How long an API server goes on serving behind a balancer after it was asked to stop. A single one only stops. */
-export function drainSeconds({ cluster, offer }: Pick<PhaseContext<unknown>, 'cluster' | 'offer'>): number {
-  return hostsWithRole(cluster, 'control-plane').length > 1 ? offer(controlPlaneEndpoint).drainSeconds : 0;
+/** What kube-apiserver reads beside certificates: how Secrets are encrypted, what is admitted, which requests are recorded. */
+export async function settingsFiles(
+  { options, pki }: PhaseContext<MasterOptions>,
+  paths: { encryption: string; admission: string; auditPolicy: string },
+): Promise<Resource[]> {
+  const { audit, encryption, podSecurity } = options;
+  const key = (await pki.randomSecret('secrets-encryption', 32)).value;
+  return [
+    file(paths.encryption, secretText(encryptionConfig({ provider: encryption, keyName: 'key-1', key })), SECRET),
+    file(paths.admission, admissionConfig({ enforce: podSecurity, exemptNamespaces: [SYSTEM_NAMESPACE] }), SECRET),
+    ...(audit.enabled ? [file(paths.auditPolicy, auditPolicy(audit.policy), SECRET)] : []),
+  ];
 }
 
 /** The authority of the etcd, and certificate and key of the API server as its client. */
-async function storeAccess({ host, pki, offer, clientCertificate }: PhaseContext<MasterOptions>) {
+export async function storeAccess({ host, pki, offer, clientCertificate }: PhaseContext<MasterOptions>) {
   const stored = offer(kubernetesStore).clientCertificate;
   const base = `${PKI}/apiserver-etcd-client`;
   if (stored === null) {

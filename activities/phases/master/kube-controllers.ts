@@ -1,6 +1,5 @@
-import { BIN_DIR } from '../../kube/paths.ts';
 import { TLS_CIPHER_SUITES, TLS_MIN_VERSION } from '../../kube/tls.ts';
-import { flags } from '../../render/unit.ts';
+import type { FlagValues } from '../../render/unit.ts';
 
 /** What kube-controller-manager and kube-scheduler have in common: one kubeconfig for all they ask, loopback only. */
 interface LoopbackDaemon {
@@ -42,33 +41,32 @@ export interface ControllerManagerConfig extends LoopbackDaemon {
   serviceAccountPrivateKey: string;
 }
 
-/** The command line of kube-controller-manager. */
-export function controllerManagerCommand(config: ControllerManagerConfig): string[] {
-  return [
-    `${BIN_DIR}/kube-controller-manager`,
-    ...flags({
-      ...common(config),
-      'cluster-name': config.clusterName,
-      'allocate-node-cidrs': config.allocatesNodeCidrs,
-      'cluster-cidr': config.podCidr,
-      'node-cidr-mask-size': config.nodeCidrBits,
-      'service-cluster-ip-range': config.serviceCidr,
-      'cluster-signing-cert-file': config.ca.cert,
-      'cluster-signing-key-file': config.ca.key,
-      'root-ca-file': config.ca.cert,
-      'service-account-private-key-file': config.serviceAccountPrivateKey,
-      'use-service-account-credentials': true,
-      'terminated-pod-gc-threshold': 1000,
-      // Its forty controllers ask for a token each at the start: the default of 20 a second would take seconds.
-      'kube-api-qps': 100,
-      'kube-api-burst': 200,
-      ...config.typed,
-      ...config.extraArgs,
-    }),
-  ];
+/** The flags of kube-controller-manager, in their order. */
+export function controllerManagerArguments(config: ControllerManagerConfig): FlagValues {
+  return {
+    ...common(config),
+    'cluster-name': config.clusterName,
+    'allocate-node-cidrs': config.allocatesNodeCidrs,
+    'cluster-cidr': config.podCidr,
+    'node-cidr-mask-size': config.nodeCidrBits,
+    'service-cluster-ip-range': config.serviceCidr,
+    'cluster-signing-cert-file': config.ca.cert,
+    'cluster-signing-key-file': config.ca.key,
+    'root-ca-file': config.ca.cert,
+    'service-account-private-key-file': config.serviceAccountPrivateKey,
+    'use-service-account-credentials': true,
+    'terminated-pod-gc-threshold': 1000,
+    // Its forty controllers ask for a token each at the start: the default of 20 a second would take seconds.
+    'kube-api-qps': 100,
+    'kube-api-burst': 200,
+    ...config.typed,
+    ...config.extraArgs,
+  };
 }
 
-/** The command line of kube-scheduler. */
-export function schedulerCommand(config: LoopbackDaemon): string[] {
-  return [`${BIN_DIR}/kube-scheduler`, ...flags({ ...common(config), ...config.typed, ...config.extraArgs })];
-}
+/** The flags of kube-scheduler, in their order. */
+export const schedulerArguments = (config: LoopbackDaemon): FlagValues => ({
+  ...common(config),
+  ...config.typed,
+  ...config.extraArgs,
+});

@@ -1,13 +1,10 @@
-import { z } from 'zod';
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
-import { address } from '../../../contracts/primitives.ts';
 import { CURL } from '../../host/direct.ts';
 import { kubernetesBinaries } from '../../kube/binaries.ts';
 import { installAll } from '../../kube/install.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { internalIpv4 } from '../../kube/network.ts';
-import { auditPolicyOptions } from '../../kube/options/audit-rules.ts';
-import { apiServerOptions, controllerOptions, localApiServer } from '../../kube/options/control-plane.ts';
+import { localApiServer } from '../../kube/options/control-plane.ts';
 import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, KUBERNETES_DIR, SCHEDULER_PORT } from '../../kube/paths.ts';
 import { bootstrapRbac } from '../../kube/rbac.ts';
 import { daemonUnit } from '../../render/unit.ts';
@@ -15,42 +12,19 @@ import { manifests } from '../../resources/manifests.ts';
 import { service } from '../../resources/service.ts';
 import { controlPlane } from '../capabilities/control-plane.ts';
 import { kubernetesStore } from '../capabilities/kubernetes-store.ts';
-import { podNetwork } from '../capabilities/pod-network.ts';
-import { CONTROL_PLANE_GUARDS, controlPlaneIssues } from '../control-plane-issues.ts';
+import { CONTROL_PLANE_GUARDS } from '../control-plane-issues.ts';
 import { API_SERVER_FREE, CONTROLLER_MANAGER_FREE, SCHEDULER_FREE } from '../free-flags.ts';
-import { extraArgs, flagFolders } from '../option-types.ts';
+import { flagFolders } from '../option-types.ts';
 import { definePhase } from '../phase.ts';
-import { type RequiredPort, requirementsOfCluster } from '../requires.ts';
-import { optionViews } from '../twice-set.ts';
-import { POD_SECURITY_LEVELS } from './admission-config.ts';
+import { requirementsOfCluster } from '../requires.ts';
+import { AUDIT_DIR, drainSeconds } from './daemon-arguments.ts';
 import { editorsObjects } from './editors.ts';
-import { ENCRYPTION_PROVIDERS } from './encryption-config.ts';
-import { AUDIT_DIR, CONTROL_PLANE, controlPlaneFiles, drainSeconds } from './files.ts';
+import { CONTROL_PLANE, controlPlaneFiles } from './files.ts';
+import { masterIssues } from './issues.ts';
+import { type MasterOptions, masterOptions as options } from './options.ts';
 import { turnOfControlPlane, waitForAnother } from './others-ready.ts';
+import { controlPlanePorts } from './ports.ts';
 import { keepEarlierNames, servesItsCertificate } from './serving.ts';
-
-const options = z.strictObject({
-  endpoint: address.optional().describe('Earlier form of spec.controlPlane.endpoint.host with provider external'),
-  certificateNames: z.array(address).max(32).default([]).describe('More names in the certificate of the API server'),
-  encryption: z.enum(ENCRYPTION_PROVIDERS).default('secretbox').describe('How Secrets are encrypted at rest in etcd'),
-  audit: z
-    .strictObject({
-      enabled: z.boolean().default(true),
-      maxAgeDays: z.int().min(1).max(3650).default(30),
-      maxBackups: z.int().min(1).max(1000).default(10),
-      maxSizeMiB: z.int().min(1).max(10_000).default(100),
-      policy: auditPolicyOptions,
-    })
-    .prefault({}),
-  podSecurity: z
-    .enum(POD_SECURITY_LEVELS)
-    .default('baseline')
-    .describe('Pod Security level of namespaces without a label of their own; kube-system is exempt'),
-  apiServer: z.strictObject({ extraArgs, ...apiServerOptions }).prefault({}),
-  controllerManager: z.strictObject({ extraArgs, ...controllerOptions }).prefault({}),
-  scheduler: z.strictObject({ extraArgs, ...controllerOptions }).prefault({}),
-});
-export type MasterOptions = z.output<typeof options>;
 
 const artifacts = (cluster: ClusterSpec) =>
   kubernetesBinaries(cluster, ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl']);
@@ -75,21 +49,9 @@ export default definePhase({
   options,
   requires: ({ cluster }) => ({
     artifacts: artifacts(cluster),
-    ports: [
-      listens('kube-apiserver', API_SERVER_PORT, ['all', 'pods', 'api-clients']),
-      listens('kube-controller-manager', CONTROLLER_MANAGER_PORT, []),
-      listens('kube-scheduler', SCHEDULER_PORT, []),
-    ],
+    ports: controlPlanePorts,
   }),
-  specIssues: ({ cluster, options: { endpoint }, offered }) => {
-    const host = cluster.spec.controlPlane?.endpoint?.host ?? endpoint;
-    const issues = [...controlPlaneIssues(cluster, 'master', offered(podNetwork)), ...nodeCidrIssues(cluster)];
-    if (endpoint === undefined || endpoint === host) return issues;
-    return [
-      ...issues,
-      { path: 'spec.phases.master.endpoint', message: `remove it: spec.controlPlane.endpoint.host is ${host}` },
-    ];
-  },
+  specIssues: masterIssues,
   folders: ({ apiServer, controllerManager, scheduler }) => [
     ...[AUDIT_DIR, KUBERNETES_DIR, VOLUME_PLUGINS].map((path) => ({ path })),
     ...flagFolders(apiServer.extraArgs, ['apiServer', 'extraArgs'], [AUDIT_DIR]),
@@ -196,28 +158,6 @@ export default definePhase({
     );
   },
 });
-
-const listens = (binary: string, port: number, from: RequiredPort['from']): RequiredPort => ({
-  protocol: 'tcp',
-  port,
-  what: binary,
-  holder: `${BIN_DIR}/${binary}`,
-  from,
-});
-
-/** The size of the nodes' parts is a field of the network. */
-const nodeCidrIssues = (cluster: ClusterSpec) =>
-  cluster.spec.network.nodeCidrMaskSize === undefined
-    ? []
-    : optionViews(cluster, 'master').flatMap(({ options, place }) => {
-        const flags = (options['controllerManager'] as { extraArgs?: object } | undefined)?.extraArgs ?? {};
-        return ['node-cidr-mask-size', 'node-cidr-mask-size-ipv4']
-          .filter((flag) => Object.hasOwn(flags, flag))
-          .map((flag) => ({
-            path: place(`controllerManager.extraArgs.${flag}`),
-            message: 'spec.network.nodeCidrMaskSize sets the same: remove one of the two',
-          }));
-      });
 
 /** Where volume plugins are looked for. */
 const VOLUME_PLUGINS = '/usr/libexec/kubernetes';

@@ -7,7 +7,7 @@ import type { LeafRequest } from '../../pki/types.ts';
 import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
 import { endpointNamesInUse, hasNoEndpointNames, noteEarlierNames } from '../endpoint-names.ts';
 import type { PhaseContext, PhaseRun } from '../phase.ts';
-import type { MasterOptions } from './phase.ts';
+import type { MasterOptions } from './options.ts';
 
 /** Names of the API server that the spec asks for. The one for all of them too while there is one only: others come and go. */
 const namesOf = ({ offer, options }: PhaseContext<MasterOptions>): string[] => [

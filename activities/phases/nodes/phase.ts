@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import { keepEnd } from '../../../contracts/cut.ts';
 import { kubernetesBinaries } from '../../kube/binaries.ts';
@@ -6,18 +5,14 @@ import { isContainer } from '../../kube/container-host.ts';
 import * as identities from '../../kube/identities.ts';
 import { installAll } from '../../kube/install.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
-import { dnsServiceAddress, internalIpv4 } from '../../kube/network.ts';
+import { internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES as FILES, nodeObjectUrl } from '../../kube/node-files.ts';
-import { desiredTaints } from '../../kube/node-taints.ts';
-import { logLevel, nodePorts } from '../../kube/options/control-plane.ts';
-import { featureGates } from '../../kube/options/feature-gates.ts';
-import { kubeletOptions } from '../../kube/options/kubelet.ts';
+import { nodePorts } from '../../kube/options/control-plane.ts';
 import { PACKET_FILTER_BASELINE, packetFilterBaseline } from '../../kube/packet-filter.ts';
 import { BIN_DIR, KUBERNETES_DIR, KUBERNETES_PKI } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
 import { directServers } from '../../kube/proxy.ts';
 import { chooseResolvConf } from '../../kube/resolv-conf.ts';
-import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
 import { daemonUnit, flags } from '../../render/unit.ts';
 import { directory } from '../../resources/directory.ts';
 import { undoByScript } from '../../resources/engine/undo.ts';
@@ -31,33 +26,16 @@ import { podNetwork } from '../capabilities/pod-network.ts';
 import { NODE_GUARDS } from '../control-plane-issues.ts';
 import { noteEndpointNames } from '../endpoint-names.ts';
 import { KUBELET_CONFIG_FREE, KUBELET_FLAGS_FREE, PROXY_CONFIG_FREE, PROXY_FLAGS_FREE } from '../free-flags.ts';
-import { configFolders, configOverrides, extraArgs, flagFolders } from '../option-types.ts';
+import { flagFolders } from '../option-types.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
 import { nodeIssues } from './issues.ts';
-import { kubeProxyConfig, PROXY_MODES, proxyMode } from './kube-proxy.ts';
-import { kubeletConfig } from './kubelet.ts';
+import { proxyMode } from './kube-proxy.ts';
+import { FILLED, kubeletFolders, renderKubelet } from './kubelet-settings.ts';
+import { type NodeOptions as Options, nodeOptions as options, runsProxy } from './options.ts';
 import { otherModesRules } from './other-modes.ts';
+import { nodeKubeconfig, proxyParts } from './proxy-parts.ts';
 import { NODE_PACKAGES, nodeRequirements } from './requirements.ts';
 import { NODE_TEARDOWN } from './teardown-script.ts';
-
-const options = z.strictObject({
-  kubelet: z.strictObject({ config: configOverrides, extraArgs, ...kubeletOptions }).prefault({}),
-  kubeProxy: z
-    .strictObject({
-      mode: z
-        .enum(PROXY_MODES)
-        .default('nftables')
-        .describe('How kube-proxy leads traffic to services; none: the pod network does it, and no kube-proxy runs'),
-      config: configOverrides,
-      extraArgs,
-      featureGates,
-      logLevel,
-    })
-    .prefault({}),
-});
-type Options = z.output<typeof options>;
-
-const runsProxy = (kubeProxy: Options['kubeProxy']): boolean => proxyMode(kubeProxy) !== 'none';
 
 const artifacts = (cluster: ClusterSpec, { kubeProxy }: Options) =>
   kubernetesBinaries(cluster, ['kubelet', ...(runsProxy(kubeProxy) ? (['kube-proxy'] as const) : [])]);
@@ -110,17 +88,7 @@ export default definePhase({
     const { staticPodPath } = options.kubelet;
     const client = await leafFiles(pki, identities.kubeletClient(host), FILES.kubeletClient);
     const serving = await leafFiles(pki, identities.kubeletServer(host), FILES.kubeletServer);
-    const proxy = runsProxy(options.kubeProxy)
-      ? await leafFiles(pki, identities.kubeProxyClient(host), FILES.proxyClient)
-      : null;
-    const kubeconfig = (user: string, pair: { cert: string; key: string }) =>
-      kubeconfigWithFiles({
-        cluster: cluster.metadata.name,
-        user,
-        server: apiServerUrl(context),
-        ca: FILES.ca,
-        ...pair,
-      });
+    const proxy = await proxyParts(context);
     return [
       packages(NODE_PACKAGES, directServers(cluster)),
       ...(await installAll(context, artifacts(cluster, options))),
@@ -129,10 +97,10 @@ export default definePhase({
       directory(KUBERNETES_DIR),
       directory(KUBERNETES_PKI),
       file(FILES.ca, await pki.ca('kubernetes')),
-      ...[client, serving, proxy].flatMap((each) => each?.resources ?? []),
-      file(FILES.kubeletKubeconfig, kubeconfig(`system:node:${host.name}`, client), { mode: 0o600 }),
+      ...[client, serving, proxy?.certificate].flatMap((each) => each?.resources ?? []),
+      file(FILES.kubeletKubeconfig, nodeKubeconfig(context, `system:node:${host.name}`, client), { mode: 0o600 }),
       file(FILES.kubeletConfig, renderKubelet(context, serving), { mode: 0o600 }),
-      ...(proxy ? proxyFiles(context, kubeconfig('system:kube-proxy', proxy)) : []),
+      ...(proxy?.files ?? []),
       ...(staticPodPath === undefined ? [] : [directory(staticPodPath)]),
       packetFilterBaseline(),
       service('kubelet', {
@@ -143,14 +111,7 @@ export default definePhase({
         ],
         fills: [...FILLED, ...kubeletFolders(options.kubelet).map(({ path }) => path)],
       }),
-      ...(proxy
-        ? [
-            service('kube-proxy', {
-              unit: proxyUnit(context),
-              restartOn: [`${BIN_DIR}/kube-proxy`, FILES.ca, FILES.proxyConfig, FILES.proxyKubeconfig, proxy.cert],
-            }),
-          ]
-        : []),
+      ...(proxy ? [proxy.unit] : []),
       // After the restart: a kube-proxy of the earlier mode would write them again.
       otherModesRules(proxyMode(options.kubeProxy)),
     ];
@@ -186,58 +147,10 @@ export default definePhase({
   },
 });
 
-/** What the kubelet fills. */
-const FILLED = ['/var/lib/kubelet', '/var/log/pods', '/var/log/containers', '/usr/libexec/kubernetes'];
-
-/** What its flags and configuration make it fill: another root directory, say. */
-const kubeletFolders = ({ extraArgs, config }: Options['kubelet']) => [
-  ...flagFolders(extraArgs, ['kubelet', 'extraArgs'], FILLED),
-  ...configFolders(config, {
-    keys: [['podLogsDir'], ['volumePluginDir']],
-    at: ['kubelet', 'config'],
-    within: FILLED,
-  }),
-];
-
 const CHECK = `
 "$1" 90 "$2" "$3" "$4" "$5" "$6"
 [ -z "$7" ] || systemctl is-active --quiet kube-proxy.service || { echo kube-proxy; exit 1; }
 `;
-
-function renderKubelet(context: PhaseContext<Options>, serving: { cert: string; key: string }): string {
-  const { cluster, host, facts, options } = context;
-  const runtime = context.offer(containerRuntime);
-  return kubeletConfig({
-    clientCa: FILES.ca,
-    serving: { cert: serving.cert, key: serving.key },
-    clusterDomain: cluster.spec.network.clusterDomain,
-    dnsAddress: dnsServiceAddress(cluster),
-    runtimeSocket: runtime.socket,
-    resolvConf: FILES.resolvConf,
-    systemdCgroup: runtime.cgroupDriver === 'systemd',
-    ownKernel: !isContainer(facts),
-    taints: desiredTaints(host),
-    typed: options.kubelet,
-    overrides: options.kubelet.config,
-  });
-}
-
-/** What kube-proxy reads. */
-const proxyFiles = ({ cluster, host, options }: PhaseContext<Options>, kubeconfig: string) => [
-  file(FILES.proxyKubeconfig, kubeconfig, { mode: 0o600 }),
-  file(
-    FILES.proxyConfig,
-    kubeProxyConfig({
-      mode: options.kubeProxy.mode,
-      nodeName: host.name,
-      podCidr: cluster.spec.network.podCidr,
-      kubeconfig: FILES.proxyKubeconfig,
-      featureGates: options.kubeProxy.featureGates,
-      overrides: options.kubeProxy.config,
-    }),
-    { mode: 0o600 },
-  ),
-];
 
 function kubeletUnit(context: PhaseContext<Options>): string {
   const { host, options } = context;
@@ -268,16 +181,5 @@ function kubeletUnit(context: PhaseContext<Options>): string {
       KillMode: 'process',
       Delegate: true,
     },
-  });
-}
-
-function proxyUnit({ options }: PhaseContext<Options>): string {
-  return daemonUnit({
-    description: 'Kubernetes service proxy',
-    documentation: 'https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/',
-    exec: [
-      `${BIN_DIR}/kube-proxy`,
-      ...flags({ config: FILES.proxyConfig, v: options.kubeProxy.logLevel, ...options.kubeProxy.extraArgs }),
-    ],
   });
 }

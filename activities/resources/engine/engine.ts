@@ -40,6 +40,8 @@ export interface ConvergeOptions {
   identity?: string;
   onStep?: (step: string) => void;
   signal: AbortSignal;
+  /** See ApplyContext. Absent: no resource asks a control plane. */
+  controlPlane?: (() => Promise<RemoteHost>) | undefined;
   /** How long what is unknown is asked for again. */
   retries?: RetryTimes;
 }
@@ -53,7 +55,7 @@ export interface ConvergeOptions {
  */
 export async function converge(options: ConvergeOptions): Promise<Convergence> {
   const { remote, resources, facts, mode, phase, signal, onStep = () => {} } = options;
-  const { retries = mode === 'check' ? CHECK_RETRIES : APPLY_RETRIES } = options;
+  const { controlPlane = noControlPlane, retries = mode === 'check' ? CHECK_RETRIES : APPLY_RETRIES } = options;
   onStep('probe');
   let observations = await probe(remote, resources, { phase });
   const digest = desiredDigest(resources, phase, options.identity ?? '');
@@ -83,7 +85,7 @@ export async function converge(options: ConvergeOptions): Promise<Convergence> {
       ...difference.changes.filter(({ action }) => action === 'restart' || action === 'start').map(unitOf),
     );
     if (mode === 'apply' && difference.changes.length > 0) {
-      await applyAll({ remote, resources, phase, observations, difference, signal, onStep });
+      await applyAll({ remote, controlPlane, resources, phase, observations, difference, signal, onStep });
     }
     if (to === resources.length) return outcome;
     changed = difference.context.changed;
@@ -102,8 +104,12 @@ export async function markVerified(remote: RemoteHost, phase: string, digest: st
 
 const unitOf = (change: Change): string => change.resource.slice(change.resource.indexOf(':') + 1);
 
+const noControlPlane = (): Promise<RemoteHost> =>
+  Promise.reject(new Error('a resource asks a control plane where there is no way to one'));
+
 interface Run {
   remote: RemoteHost;
+  controlPlane: () => Promise<RemoteHost>;
   resources: readonly Resource[];
   phase: string;
   observations: Observations;
@@ -113,8 +119,8 @@ interface Run {
 }
 
 async function applyAll(run: Run): Promise<void> {
-  const { remote, difference, observations, signal, onStep } = run;
-  const context: ApplyContext = { ...difference.context, host: remote, phase: run.phase, signal, onStep };
+  const { remote, controlPlane, difference, observations, signal, onStep } = run;
+  const context: ApplyContext = { ...difference.context, host: remote, controlPlane, phase: run.phase, signal, onStep };
   const queue = new BatchQueue(run);
   queue.add({ key: 'stamps', fragment: invalidateStamps(run) }, []);
   for (const resource of run.resources) {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { drainSeconds } from '../../../activities/phases/master/files.ts';
+import { drainSeconds } from '../../../activities/phases/master/daemon-arguments.ts';
 import { waitForAnother } from '../../../activities/phases/master/others-ready.ts';
 import master from '../../../activities/phases/master/phase.ts';
 import type { PhaseContext } from '../../../activities/phases/phase.ts';
