@@ -1,4 +1,3 @@
-import type { SpecDraft } from '../kit/case.ts';
 import { defineMatrixCase } from '../kit/case.ts';
 import { type MatrixKit, until } from '../kit/kit.ts';
 import {
@@ -7,6 +6,7 @@ import {
   privateRegistryChecks,
   startPrivateRegistry,
 } from '../kit/private-registry.ts';
+import { runtimeOptions } from '../kit/runtime-options.ts';
 
 /** What a user had in daemon.json before: a member that stays, and one that pods need otherwise. */
 const THEIRS = '{ "shutdown-timeout": 20,\n  "log-opts": { "tag": "{{.Name}}", "max-size": "1g" } }\n';
@@ -22,7 +22,7 @@ export default defineMatrixCase({
       await kit.onHost(name, `mkdir -p /etc/docker\ncat >/etc/docker/daemon.json <<'JSON'\n${THEIRS}JSON`);
   },
   spec: (draft) => {
-    draft.phases['docker'] = dockerOptions(draft);
+    draft.phases['docker'] = runtimeOptions(draft);
     delete draft.phases['runtime'];
     draft['registries'] = [PRIVATE_ENTRY];
   },
@@ -36,15 +36,6 @@ export default defineMatrixCase({
     ...privateRegistryChecks,
   ],
 });
-
-/** The options of the lab for its own runtime, as Docker has them. */
-function dockerOptions({ phases }: SpecDraft): Record<string, unknown> {
-  const config = (phases['runtime']?.['config'] ?? {}) as { systemdCgroup?: boolean; restrictOomScoreAdj?: boolean };
-  return {
-    ...(config.systemdCgroup === false ? { cgroupDriver: 'cgroupfs' } : {}),
-    ...(config.restrictOomScoreAdj ? { restrictOomScoreAdj: true } : {}),
-  };
-}
 
 async function nodesRunDocker(kit: MatrixKit): Promise<void> {
   const { items } = await kit.get<{ items: { status: { nodeInfo: { containerRuntimeVersion: string } } }[] }>('nodes');

@@ -7,6 +7,7 @@ import { type ClusterSpec, hostsWithRole } from '../../../contracts/cluster.ts';
 import { DEFAULT_SYSTEM, LAB_SYSTEMS } from '../../../lab/systems.ts';
 import type { MatrixCase, SpecDraft } from './case.ts';
 import { useExternalEtcd } from './external-etcd.ts';
+import { runtimeOptions } from './runtime-options.ts';
 
 /** The families of systems that lab hosts have, and a system of each. */
 const SYSTEM_OF_FAMILY = {
@@ -55,10 +56,11 @@ function ofProviders(
     values: [...providers.map((phase) => phase.name), ...(none === undefined ? [] : [none])],
     of: (cluster) => enabledProvidersOf(cluster, capability, phases)[0]?.name ?? none ?? 'none',
     choose: ({ spec }, value) => {
+      const proposed = capability === 'container-runtime' ? runtimeOptions(spec) : {};
       // What the lab proposes for one provider is no choice of another.
       for (const phase of providers) if (phase.name !== value) delete spec.phases[phase.name];
       const chosen = providers.find((phase) => phase.name === value);
-      if (chosen?.optional === 'when-named') spec.phases[value] ??= {};
+      if (chosen?.optional === 'when-named') spec.phases[value] ??= proposed;
       if (!chosen)
         for (const phase of providers) if (phase.optional === true) spec.phases[phase.name] = { enabled: false };
     },

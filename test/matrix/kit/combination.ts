@@ -3,6 +3,7 @@ import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { DEFAULT_SYSTEM } from '../../../lab/systems.ts';
 import type { ExpectedRefusal, MatrixCase } from './case.ts';
 import { type CaseDraft, dimensionsOf } from './choices.ts';
+import { installUserNetwork, removeUserNetwork } from './user-network.ts';
 
 const dimensions = dimensionsOf(await loadPhases());
 
@@ -48,6 +49,9 @@ export function combination(values: Readonly<Record<string, string>>, more: Part
     ...(os === DEFAULT_SYSTEM ? {} : { os }),
     ...(values['etcd'] === 'external' ? { externalEtcd: true as const } : {}),
     ...(values['proxy'] === 'ipvs' ? { refusal: WITHOUT_IP_VS } : {}),
+    ...(values['network'] === 'external-network'
+      ? { whileBuilding: installUserNetwork, cleanUp: removeUserNetwork }
+      : {}),
     // A host with etcd alone is no node, and a member cannot be the last one to leave.
     ...(values['etcd'] === 'apart' ? { removes: 'worker-1' } : {}),
     spec: (spec) => void pick({ spec, os: DEFAULT_SYSTEM }),
