@@ -14,7 +14,7 @@ import { CALICOCTL } from './artifacts.ts';
 import { calicoIssues } from './issues.ts';
 import { NODE_NAME } from './manifests/node.ts';
 import { CALICO_GUARDED, type CalicoOptions, calicoOptions } from './options.ts';
-import { CALICO_FILLS, CALICOCTL_CONFIG, CALICOCTL_DIR, CNI_CONFLIST } from './paths.ts';
+import { CALICO_FILLS, CALICOCTL_CONFIG, CALICOCTL_DIR, CNI_CONFLIST, XTABLES_LOCK } from './paths.ts';
 import { CALICO, calicoDeployments } from './public.ts';
 import { CALICO_PACKAGES, calicoRequirements, FELIX_HEALTH_PORT, MODE_OVERHEAD } from './requirements.ts';
 import { CALICO_TEARDOWN } from './teardown-script.ts';
@@ -63,7 +63,7 @@ export default definePhase({
   ],
   specIssues: calicoIssues,
   requires: calicoRequirements,
-  folders: () => CALICO_FILLS.filter((path) => path !== CNI_CONFLIST).map((path) => ({ path })),
+  folders: () => CALICO_FILLS.filter((path) => ![CNI_CONFLIST, XTABLES_LOCK].includes(path)).map((path) => ({ path })),
   resources: async (context) => {
     const { cluster, host, options } = context;
     const tool = isControlPlane(host) && options.calicoctl;

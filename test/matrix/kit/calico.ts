@@ -61,7 +61,7 @@ async function typhaRuns(kit: MatrixKit): Promise<void> {
 
 async function calicoctlAnswers(kit: MatrixKit): Promise<void> {
   const host = hostsWithRole(kit.cluster, 'control-plane')[0]!.name;
-  const nodes = await kit.onHost(host, 'calicoctl get nodes -o name');
+  const nodes = await kit.onHost(host, 'calicoctl get nodes');
   const missing = kubeHosts(kit.cluster).filter(({ name }) => !nodes.includes(name));
   if (missing.length > 0) throw new Error(`calicoctl get nodes: ${nodes}`);
 }

@@ -1,7 +1,7 @@
 import { SYSTEM_NAMESPACE as namespace } from '../../../kube/manifests/common.ts';
 import { CNI_BIN_DIR, CNI_CONF_DIR } from '../../../kube/paths.ts';
 import type { CalicoOptions } from '../options.ts';
-import { CNI_CONF_NAME } from '../paths.ts';
+import { CNI_CONF_NAME, XTABLES_LOCK } from '../paths.ts';
 import { FELIX_HEALTH_PORT } from '../requirements.ts';
 import { env, nodeName } from './env.ts';
 import { ACCOUNTS } from './rbac.ts';
@@ -154,7 +154,7 @@ export function calicoNode(config: CalicoNodeConfig): object[] {
                 readinessProbe: { ...probe('ready'), periodSeconds: 5 },
                 volumeMounts: [
                   mount('cni-conf', '/host/etc/cni/net.d'),
-                  mount('xtables-lock', '/run/xtables.lock'),
+                  mount('xtables-lock', XTABLES_LOCK),
                   mount('run', '/var/run/calico'),
                   mount('state', '/var/lib/calico'),
                   { ...mount('cni-log', '/var/log/calico/cni'), readOnly: true },
@@ -167,7 +167,7 @@ export function calicoNode(config: CalicoNodeConfig): object[] {
               path('cni-log', '/var/log/calico/cni'),
               path('run', '/run/calico'),
               path('state', '/var/lib/calico'),
-              path('xtables-lock', '/run/xtables.lock', 'FileOrCreate'),
+              path('xtables-lock', XTABLES_LOCK, 'FileOrCreate'),
             ],
           },
         },
