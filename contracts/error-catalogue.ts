@@ -513,6 +513,20 @@ export const ERRORS = {
     'The machine is, or was, part of another cluster',
     'Remove the machine from that cluster with the tool that the evidence names. Then retry the host. Kubewright stops no process and removes no data of another cluster.',
   ),
+  REGISTRY_UNREACHABLE: entry(
+    'host',
+    true,
+    502,
+    'A registry or mirror of the spec cannot be reached',
+    'The evidence has the answer of curl. Start the server, let the host reach it, or correct its entry in spec.registries (name, port, ca). Then retry the host.',
+  ),
+  REGISTRY_LOGIN_REFUSED: entry(
+    'host',
+    false,
+    409,
+    'A registry refuses the login of the spec',
+    'Store the credential again with user and password or token that the registry takes (PUT /credentials/{name}), then retry the host.',
+  ),
   RUNTIME_CONFLICT: entry(
     'host',
     false,

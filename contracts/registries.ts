@@ -122,3 +122,10 @@ export function serverOf({ host, plainHttp }: Pick<Registry, 'host' | 'plainHttp
   const [name = '', digits] = (host === DOCKER_HUB ? DOCKER_HUB_SERVER : host).split(':');
   return { host: name, port: Number(digits ?? (plainHttp ? 80 : 443)) };
 }
+
+/** The address of its server, such as https://registry-1.docker.io. */
+export function serverUrl(registry: Pick<Registry, 'host' | 'plainHttp'>): string {
+  const { host, port } = serverOf(registry);
+  const [scheme, usual] = registry.plainHttp ? ['http', 80] : ['https', 443];
+  return `${scheme}://${port === usual ? host : `${host}:${port}`}`;
+}

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { ClusterSpec } from '../../contracts/cluster.ts';
 import { type ClientCertificateUse, registryCertificateUse } from '../../contracts/credential-use.ts';
 import type { FieldIssue } from '../../contracts/issues.ts';
-import { placeOf, type Registry, serverOf } from '../../contracts/registries.ts';
+import { placeOf, type Registry, serverUrl } from '../../contracts/registries.ts';
 import type { Pki } from '../pki/types.ts';
 import { plainText, type SecretText, secretText } from '../resources/resource.ts';
 import { REGISTRY_HOSTNAME } from './paths.ts';
@@ -43,12 +43,10 @@ async function opened(context: RegistryContext, registry: Registry): Promise<Reg
   const use = registryCertificateUse(registry);
   const certificate = use ? await context.clientCertificate(use) : null;
   const login = await context.registryLogin(registry);
-  const { host, port } = serverOf(registry);
-  const plainHttp = registry.plainHttp ?? false;
   return {
     host: registry.host,
-    url: `${plainHttp ? 'http' : 'https'}://${port === (plainHttp ? 80 : 443) ? host : `${host}:${port}`}`,
-    plainHttp,
+    url: serverUrl(registry),
+    plainHttp: registry.plainHttp ?? false,
     mirrors: registry.mirrors ?? [],
     ca: certificate?.ca ?? registry.ca ?? null,
     client: certificate ? { certificate: certificate.certificate, privateKey: certificate.privateKey } : null,

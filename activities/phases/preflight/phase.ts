@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Host } from '../../../contracts/host.ts';
 import { readFacts } from '../../host/facts.ts';
+import { registriesOf } from '../../kube/registries.ts';
 import { definePhase, type OpenedCertificate, type PhaseRun } from '../phase.ts';
+import { runsPods } from '../placement.ts';
 import { type PhaseRequirements, requirementsOn } from '../requires.ts';
 import { optionShapes, scanChecks } from './checks.ts';
 import { isMachineId, recordMachine } from './machines.ts';
@@ -69,7 +71,8 @@ async function check(run: PhaseRun<z.output<typeof options>>): Promise<void> {
   const { cluster, host, remote, options, fail } = run;
   const { requirements, certificates } = await stillNeeded(run);
   const of = { cluster, host, options, requirements, loaded: await loadChecks(checks, run) };
-  const { text, args } = probeScript(checks, of, certificates);
+  const registries = cluster.spec.proxy === undefined && runsPods(host) ? await registriesOf(run) : [];
+  const { text, args } = probeScript(checks, of, certificates, registries);
   const askedAtMs = Date.now();
   // Facts anew: those of the session are as old as its connection, and a retry is there to see what was put right.
   const [facts, { stdout }] = await Promise.all([readFacts(remote), remote.script(text, args, { timeoutMs: 30_000 })]);

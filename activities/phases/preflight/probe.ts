@@ -1,8 +1,10 @@
 import { keepEnds } from '../../../contracts/cut.ts';
 import { LIMITS } from '../../../contracts/limits.ts';
+import type { RegistryAccess } from '../../kube/registries.ts';
 import type { OpenedCertificate } from '../phase.ts';
 import type { Check, CheckHost, CheckInput, CheckWorld, Problem } from './check.ts';
 import { certificateFunctions } from './client-certificates.ts';
+import { registryFunctions } from './registry-logins.ts';
 
 /** Lines of one check that are read, and characters of one word of them: a host may answer with anything. */
 export const MAX_ROWS = 2000;
@@ -42,12 +44,13 @@ export async function loadChecks(checks: readonly Check[], world: CheckWorld): P
 
 /**
  * The one script for a host and its arguments. Pure. `text` holds no value of the spec, but `certificates`, by the names of their
- * credentials: they are secret.
+ * credentials, and what `registries` are reached with: they are secret.
  */
 export function probeScript(
   checks: readonly Check[],
   host: Probed<CheckHost>,
   certificates: ReadonlyMap<string, OpenedCertificate> = new Map(),
+  registries: readonly RegistryAccess[] = [],
 ): { text: string; args: string[] } {
   const args: string[] = [];
   const bodies: string[] = [];
@@ -61,7 +64,18 @@ export function probeScript(
     bodies.push(`${functionOf(name)}() {\n${probe.script.trim()}\n}`);
     calls.push(`(set +e; check=${name}; ${[functionOf(name), ...words].join(' ')}; say .) &`);
   }
-  return { text: [HEAD, certificateFunctions(certificates), ...bodies, ...calls, 'wait', ''].join('\n'), args };
+  return {
+    text: [
+      HEAD,
+      certificateFunctions(certificates),
+      registryFunctions(registries),
+      ...bodies,
+      ...calls,
+      'wait',
+      '',
+    ].join('\n'),
+    args,
+  };
 }
 
 /** What each check said, by its name; a check that is not here did not end. Lines that belong to no check are skipped. Pure. */
