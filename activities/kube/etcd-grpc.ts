@@ -136,3 +136,25 @@ function percentDecoded(said: string): string {
     return said;
   }
 }
+
+/**
+ * sh function. `etcd_by_id PATH ID CURL...`: a gRPC call whose message is one 64-bit number in field 1, decimal as etcd's JSON has it;
+ * prints headers and trailers: `grpc-status: 0` when etcd did it. sh has no unsigned numbers of 64 bits: the halves are encoded.
+ */
+export const ETCD_BY_ID = `
+etcd_id_bytes() {
+  id_hex=$(printf '%016x' "$1")
+  id_high=$((0x\${id_hex%????????})) id_low=$((0x\${id_hex#????????}))
+  for id_byte in "$id_low" $((id_low >> 7)) $((id_low >> 14)) $((id_low >> 21)) $(((id_low >> 28) & 15 | (id_high & 7) << 4)) \\
+    $((id_high >> 3)) $((id_high >> 10)) $((id_high >> 17)) $((id_high >> 24)); do
+    printf '\\\\%03o' $((id_byte & 127 | 128))
+  done
+  printf '\\\\%03o' $((id_high >> 31 & 1))
+}
+etcd_by_id() {
+  id_path=$1 id_bytes=$(etcd_id_bytes "$2")
+  shift 2
+  printf "\\000\\000\\000\\000\\013\\010$id_bytes" |
+    "$@" --http2 -H 'Content-Type: application/grpc' -H 'TE: trailers' -D - -o /dev/null --data-binary @- "$via$id_path"
+}
+`;

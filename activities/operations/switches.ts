@@ -57,10 +57,10 @@ function changedOptions(before: ClusterSpec, after: ClusterSpec, phase: Phase): 
   if (fixed.length === 0 || !isEnabled(before, phase) || !isEnabled(after, phase)) return [];
   const [was, is] = [before, after].map((cluster) => phaseOptions(cluster, phase)) as [Json, Json];
   return fixed
-    .filter(({ option }) => was[option] !== is[option])
-    .map(({ option, because }) => ({
+    .filter(({ option, whenAbsent }) => (was[option] ?? whenAbsent) !== (is[option] ?? whenAbsent))
+    .map(({ option, because, whenAbsent }) => ({
       path: `spec.phases.${name}.${option}`,
-      message: `cannot be changed in a cluster that runs: it is ${was[option]}, and ${because}. ${THE_WAY}`,
+      message: `cannot be changed in a cluster that runs: it is ${was[option] ?? whenAbsent}, and ${because}. ${THE_WAY}`,
     }));
 }
 

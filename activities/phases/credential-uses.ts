@@ -13,7 +13,7 @@ export function phaseCredentialUses(cluster: ClusterSpec, phases: readonly Phase
     if (!phase.clientCertificates) return [];
     const { name } = phase;
     const within = (path: readonly PropertyKey[], host?: ClusterSpec['spec']['hosts'][number]) =>
-      (phase.clientCertificates?.(phaseOptions(cluster, phase, host)) ?? []).flatMap(({ option, ...named }) =>
+      (phase.clientCertificates?.(phaseOptions(cluster, phase, host), cluster) ?? []).flatMap(({ option, ...named }) =>
         clientCertificateUses(named).map((use) => ({
           path: formatPath([...path, name, ...option]),
           use,

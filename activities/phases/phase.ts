@@ -227,7 +227,7 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * Options that no build changes while pods run. `because`: the end of a sentence that begins with what the option is. Those
    * who send another value get SWITCH_REFUSED.
    */
-  fixed?: readonly { option: string; because: string }[];
+  fixed?: readonly { option: string; because: string /** Its value where it is not given. */; whenAbsent?: string }[];
   /** Name of a capability; where no phase provides it in a cluster, this one is not planned. */
   onlyWith?: string;
   /** Other phases that cannot be in the same cluster. */
@@ -275,7 +275,10 @@ export interface PhaseSpec<Schema extends z.ZodType> {
    * Client certificates that its options name (`option`: their place below the options), and the servers that they are for:
    * who sends the spec must be allowed to use them there. Pure.
    */
-  clientCertificates?(options: z.output<Schema>): readonly (ClientCertificateUse & { option: readonly string[] })[];
+  clientCertificates?(
+    options: z.output<Schema>,
+    cluster: ClusterSpec,
+  ): readonly (ClientCertificateUse & { option: readonly string[] })[];
   /** Options that only role admin, or a policy of the cluster, may set, change or take out. */
   guarded?: readonly Guard[];
   resources?(context: PhaseContext<z.output<Schema>>): readonly Resource[] | Promise<readonly Resource[]>;

@@ -7,7 +7,7 @@ import { sources } from './source-files.ts';
  */
 const NAMES = /flannel|calico|containerd|vxlan|optionsOf/i;
 
-const OWN = /^activities\/phases\/((flannel|calico|docker|openvswitch|runtime)\/|calico-objects\.ts)/;
+const OWN = /^activities\/phases\/((flannel|flannel-etcd|calico|docker|openvswitch|runtime)\/|calico-objects\.ts)/;
 
 /** Files that name one, each with the reason. The list only shrinks. */
 const REASONS: Readonly<Record<string, string>> = {

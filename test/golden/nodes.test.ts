@@ -68,6 +68,7 @@ test.each<GoldenCase>([
     },
   },
   { name: 'mtu', network: { mtu: 1300 } },
+  { name: 'etcd', host: 'worker-1', phases: { flannel: { subnetManager: 'etcd' } } },
 ])('flannel: $name', (golden) => expectGolden(flannel, golden));
 
 test.each<GoldenCase>([{ name: 'control-plane' }, { name: 'worker', host: 'worker-1' }])('binaries: $name', (golden) =>

@@ -110,6 +110,7 @@ test.each<GoldenCase>([
   { name: 'proxy-ipvs', phases: { nodes: { kubeProxy: { mode: 'nftables', config: { mode: 'ipvs' } } } } },
   { name: 'flannel-host-gw', hosts: separate, phases: { flannel: { backend: 'host-gw' } } },
   { name: 'flannel-udp', phases: { flannel: { backend: 'udp' } } },
+  { name: 'flannel-etcd', hosts: separate, phases: { flannel: { subnetManager: 'etcd' } } },
   { name: 'flannel-wireguard', phases: { flannel: { backend: 'wireguard' } } },
   { name: 'flannel-vxlan-port', phases: { flannel: { vxlanPort: 4789 } } },
   { name: 'openvswitch-gre', phases: { openvswitch: {} } },

@@ -2,4 +2,17 @@
 export { type EndpointView, viewOf } from './answers.ts';
 export { ASK, callBody, readAnswer, readAnswers, readCall } from './ask.ts';
 export { CLAIMED } from './claim.ts';
-export { CALLS, COMPACT_KEY, edgesOf, keysBelow, markerKey, oneKey, statusOf, wouldWrite } from './requests.ts';
+export { encodeMessage, type Field, type Message } from './protobuf.ts';
+export {
+  CALLS,
+  COMPACT_KEY,
+  claimed,
+  claimOf,
+  edgesOf,
+  keysBelow,
+  markerKey,
+  oneKey,
+  rangeOf,
+  statusOf,
+  wouldWrite,
+} from './requests.ts';

@@ -4,9 +4,21 @@ import { type BackendSettings, backendFacts, type FlannelBackend } from './backe
 /** Written by flanneld once it has its lease. */
 export const FLANNEL_SUBNET_ENV = '/run/flannel/subnet.env';
 /** The network configuration of flanneld (net-conf.json). */
-export function flannelNetConf(podCidr: string, backend: FlannelBackend, settings: BackendSettings): string {
+export function flannelNetConf(
+  podCidr: string,
+  {
+    backend,
+    settings,
+    subnetBits = null,
+  }: {
+    backend: FlannelBackend;
+    settings: BackendSettings /** null: flannel assigns none. */;
+    subnetBits?: number | null;
+  },
+): string {
   const own = { Type: backend, ...backendFacts(backend).config?.(settings) };
-  return `${JSON.stringify({ Network: podCidr, EnableIPv4: true, Backend: own }, null, 2)}\n`;
+  const length = subnetBits === null ? {} : { SubnetLen: subnetBits };
+  return `${JSON.stringify({ Network: podCidr, EnableIPv4: true, ...length, Backend: own }, null, 2)}\n`;
 }
 
 /** Our network configuration for containerd; the name sorts first. */

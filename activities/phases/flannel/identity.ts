@@ -10,6 +10,17 @@ const FLANNEL = 'kubewright:flannel';
 export const flannelClient = (host: Host): LeafRequest =>
   kubernetesClient(`flannel/${host.name}`, `${FLANNEL}:${host.name}`, FLANNEL);
 
+/** Common name of the certificates of flanneld for etcd, which is its user there. */
+export const FLANNEL_ETCD_USER = 'kubewright-flannel';
+
+/** flanneld of a host, as client of the cluster's own etcd. */
+export const flannelEtcdClient = (host: Host): LeafRequest => ({
+  authority: 'etcd',
+  name: `flannel-etcd/${host.name}`,
+  commonName: FLANNEL_ETCD_USER,
+  usages: ['client'],
+});
+
 /** What flanneld may do: read the podCIDR of each node, and write annotations on its own. */
 export const flannelRbac = (): object[] => [
   clusterRole(FLANNEL, [

@@ -1,107 +1,49 @@
-import { z } from 'zod';
-import { port, version } from '../../../contracts/primitives.ts';
 import { installAll } from '../../kube/install.ts';
-import { LIB_DIR, WAIT_URL, waitUrl } from '../../kube/lib.ts';
+import { LIB_DIR, waitUrl } from '../../kube/lib.ts';
 import { internalIpv4 } from '../../kube/network.ts';
-import { NODE_FILES, nodeObjectUrl } from '../../kube/node-files.ts';
-import { BIN_DIR, KUBERNETES_PKI, KUBEWRIGHT_DIR } from '../../kube/paths.ts';
-import { leafFiles } from '../../kube/pki-files.ts';
+import { BIN_DIR, ETCD_CLIENT_PORT } from '../../kube/paths.ts';
 import { directServers } from '../../kube/proxy.ts';
-import { kubeconfigWithFiles } from '../../render/kubeconfig-files.ts';
 import { daemonUnit, flags } from '../../render/unit.ts';
 import { directory } from '../../resources/directory.ts';
 import { undoByScript } from '../../resources/engine/undo.ts';
 import { file } from '../../resources/file.ts';
 import { packages } from '../../resources/packages.ts';
-import { secretText } from '../../resources/resource.ts';
 import { service } from '../../resources/service.ts';
 import { containerRuntime } from '../capabilities/container-runtime.ts';
-import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { packetsBetweenNodes, podNetwork } from '../capabilities/pod-network.ts';
 import type { OfferView } from '../capability.ts';
+import { endpointPlaces, externalEtcd } from '../etcd/public.ts';
 import { definePhase, type PhaseContext } from '../phase.ts';
+import type { RequiredPort } from '../requires.ts';
 import { FLANNEL, FLANNEL_UDP } from './artifacts.ts';
-import {
-  type BackendSettings,
-  backendFacts,
-  FLANNEL_BACKENDS,
-  FLANNEL_VXLAN_PORT,
-  FLANNEL_WIREGUARD_PORT,
-} from './backends.ts';
-import { CNI_CONFLIST, cniConfigScript, FLANNEL_SUBNET_ENV, flannelNetConf } from './config.ts';
-import { flannelClient, flannelRbac } from './identity.ts';
+import { backendFacts } from './backends.ts';
+import { CNI_CONFLIST, cniConfigScript, FLANNEL_SUBNET_ENV } from './config.ts';
+import { forgetLease } from './forget-lease.ts';
+import { flannelRbac } from './identity.ts';
+import { flannelIssues } from './issues.ts';
+import { networkConfig, tunnelOf, wireguardPort } from './network-config.ts';
+import { etcdSubnetsOf, FLANNEL_ETCD_PREFIX, type FlannelOptions, flannelOptions } from './options.ts';
 import { otherBackends } from './other-backends.ts';
+import { CONFIG_DIR, NET_CONF } from './paths.ts';
 import { FLANNEL_PACKAGES, flannelRequirements } from './requirements.ts';
+import { type SubnetAccess, subnetAccess } from './subnets.ts';
 import { FLANNEL_TEARDOWN } from './teardown-script.ts';
 
-const CONFIG_DIR = `${KUBEWRIGHT_DIR}/flannel`;
-const NET_CONF = `${CONFIG_DIR}/net-conf.json`;
-const KUBECONFIG = `${CONFIG_DIR}/kubeconfig`;
 const CNI_SCRIPT = `${LIB_DIR}/flannel-cni`;
 
-const wireguard = z.strictObject({
-  port: port.default(FLANNEL_WIREGUARD_PORT).describe('UDP port'),
-  keepaliveSeconds: z
-    .int()
-    .min(0)
-    .max(65_535)
-    .default(0)
-    .describe('Interval of packets that keep the entry of a NAT between nodes alive; 0: none are sent'),
-  presharedKey: z
-    .boolean()
-    .default(false)
-    .describe('Adds a key that all nodes share, made and kept by Kubewright, to the key pairs that each node makes'),
-});
-
-const options = z.strictObject({
-  version: version.default(FLANNEL.version),
-  backend: z
-    .enum(FLANNEL_BACKENDS)
-    .default('vxlan')
-    .describe(
-      'vxlan: works on every network; host-gw: faster, needs all hosts in one layer 2 network; udp: for kernels without vxlan, amd64 only; wireguard: encrypted',
-    ),
-  vxlanPort: port.default(FLANNEL_VXLAN_PORT),
-  // Without a default: hosts of earlier versions keep the digest of their options.
-  wireguard: wireguard.optional().describe('Settings of the backend wireguard'),
-  ipMasq: z
-    .boolean()
-    .default(true)
-    .describe('True: pods reach addresses outside the cluster with the address of their node (masquerading)'),
-});
-type Options = z.output<typeof options>;
+type Options = FlannelOptions;
 
 const artifacts = ({ version, backend }: Pick<Options, 'version' | 'backend'>) => [
   { artifact: backend === 'udp' ? FLANNEL_UDP : FLANNEL, version },
 ];
 
-/** Name of the secret with which the backend wireguard encrypts beside the keys of the nodes. */
-const PRESHARED_KEY = 'flannel-wireguard';
-/** Bytes of a key of WireGuard. */
-const KEY_BYTES = 32;
+/** Nodes with subnets in the cluster's own etcd are its clients. */
+const ETCD_PORT: RequiredPort = {
+  ...{ protocol: 'tcp', port: ETCD_CLIENT_PORT, what: 'etcd', holder: `${BIN_DIR}/etcd` },
+  ...{ from: ['nodes'], on: 'etcd' },
+};
 
-const wireguardPort = ({ wireguard }: Options): number => wireguard?.port ?? FLANNEL_WIREGUARD_PORT;
-
-async function settingsOf({ options, pki }: PhaseContext<Options>): Promise<BackendSettings> {
-  const { vxlanPort, backend, wireguard } = options;
-  const isShared = backend === 'wireguard' && wireguard?.presharedKey;
-  return {
-    vxlanPort,
-    wireguardPort: wireguardPort(options),
-    keepaliveSeconds: wireguard?.keepaliveSeconds ?? 0,
-    presharedKey: isShared ? (await pki.randomSecret(PRESHARED_KEY, KEY_BYTES)).value : null,
-  };
-}
-
-/** What both ends of a tunnel, or of a route, have to have alike: flanneld ignores nodes with another backend. */
-const tunnelOf = (options: Options): string =>
-  JSON.stringify([
-    options.backend,
-    backendFacts(options.backend).port?.({ ...options, wireguardPort: wireguardPort(options) }) ?? null,
-    options.wireguard?.presharedKey ?? false,
-  ]);
-
-/** The pod network. Subnets come from Kubernetes: each node's podCIDR. */
+/** The pod network. Subnets come from Kubernetes (each node's podCIDR), or from leases in etcd. */
 export default definePhase({
   name: 'flannel',
   title: 'Pod network (flannel)',
@@ -111,11 +53,13 @@ export default definePhase({
       mtu: cluster.spec.network.mtu ?? null,
       overhead: backendFacts(options.backend).overhead,
       enforcesPolicies: false,
-      needsPodCidr: true,
+      needsPodCidr: etcdSubnetsOf(options) === null,
     })),
   ],
   optional: true,
   needs: [
+    // Planned where subnets are in etcd.
+    { phase: 'flannel-etcd', on: 'every-host' },
     { phase: 'node-agent', on: 'same-host' },
     { phase: 'container-runtime', on: 'same-host' },
     { phase: 'binaries', on: 'same-host' },
@@ -125,57 +69,62 @@ export default definePhase({
   timeouts: { applyMs: 5 * 60_000, verifyMs: 3 * 60_000 },
   expectedMs: 3_000,
   keepsRunning: { units: ['flanneld'] },
-  options,
-  requires: ({ cluster, options }) => ({
-    ...flannelRequirements({ ...options, wireguardPort: wireguardPort(options) }),
-    ...packetsBetweenNodes(cluster, backendFacts(options.backend).overhead),
-    artifacts: artifacts(options),
-    objects: flannelRbac(),
-  }),
-  specIssues: ({ options: { backend, wireguard } }) =>
-    wireguard && backend !== 'wireguard'
-      ? [
-          {
-            path: 'spec.phases.flannel.wireguard',
-            message: `are settings of the backend wireguard, and the backend is ${backend}: remove them, or set backend: wireguard`,
-          },
-        ]
-      : [],
+  options: flannelOptions,
+  fixed: [
+    {
+      ...{ option: 'subnetManager', whenAbsent: 'kubernetes' },
+      because: 'the addresses of running pods are in the subnets that it gave',
+    },
+    {
+      ...{ option: 'etcdPrefix', whenAbsent: FLANNEL_ETCD_PREFIX },
+      because: 'the subnets of nodes with running pods are there',
+    },
+  ],
+  requires({ cluster, options }) {
+    const backend = flannelRequirements({ ...options, wireguardPort: wireguardPort(options) });
+    return {
+      ...backend,
+      ...packetsBetweenNodes(cluster, backendFacts(options.backend).overhead),
+      artifacts: artifacts(options),
+      ...(etcdSubnetsOf(options) ? { ports: [...(backend.ports ?? []), ETCD_PORT] } : { objects: flannelRbac() }),
+    };
+  },
+  specIssues: flannelIssues,
+  clientCertificates({ etcdCredential }, cluster) {
+    const external = externalEtcd(cluster);
+    if (!etcdCredential || !external) return [];
+    return [{ credential: etcdCredential, places: endpointPlaces(external), option: ['etcdCredential'] }];
+  },
+  guarded: [{ option: 'etcdCredential' }, { option: 'etcdPrefix' }],
   folders: () => [{ path: CONFIG_DIR }, { path: '/run/flannel' }],
   resources: async (context) => {
-    const { cluster, host, options, pki } = context;
-    const user = flannelClient(host);
-    const client = await leafFiles(pki, user, `${KUBERNETES_PKI}/flannel`);
-    const kubeconfig = kubeconfigWithFiles({
-      cluster: cluster.metadata.name,
-      user: user.commonName,
-      server: apiServerUrl(context),
-      ca: NODE_FILES.ca,
-      cert: client.cert,
-      key: client.key,
-    });
+    const { cluster, options, pki } = context;
     const { podCidr } = cluster.spec.network;
-    const settings = await settingsOf(context);
-    const netConf = flannelNetConf(podCidr, options.backend, settings);
+    const access = await subnetAccess(context);
+    const netConf = await networkConfig(cluster, options, pki);
     return [
       packages(FLANNEL_PACKAGES, directServers(context.cluster)),
       ...(await installAll(context, artifacts(options))),
       waitUrl(),
-      ...client.resources,
+      ...access.certificates,
       directory(CONFIG_DIR),
-      file(KUBECONFIG, kubeconfig, { mode: 0o600 }),
-      settings.presharedKey === null ? file(NET_CONF, netConf) : file(NET_CONF, secretText(netConf), { mode: 0o600 }),
+      ...access.files,
+      file(NET_CONF, netConf, typeof netConf === 'string' ? {} : { mode: 0o600 }),
       file(CNI_SCRIPT, cniConfigScript(cluster.spec.network.mtu ?? null), { mode: 0o755 }),
       service('flanneld', {
-        unit: unit(context, client),
-        restartOn: [`${BIN_DIR}/flanneld`, KUBECONFIG, client.cert, NET_CONF, CNI_SCRIPT],
+        unit: unit(context, access),
+        restartOn: [`${BIN_DIR}/flanneld`, ...access.restartOn, NET_CONF, CNI_SCRIPT],
         fills: ['/run/flannel', CNI_CONFLIST],
       }),
       otherBackends(options.backend, podCidr),
     ];
   },
   hooks: {
-    teardown: ({ remote, cluster }) => undoByScript(remote, FLANNEL_TEARDOWN, [cluster.spec.network.podCidr]),
+    async teardown(run) {
+      const { remote, cluster } = run;
+      const forgotten = await forgetLease(run);
+      return [...forgotten, ...(await undoByScript(remote, FLANNEL_TEARDOWN, [cluster.spec.network.podCidr]))];
+    },
   },
   async verify({ host, remote, fail, unitJournal }) {
     const { code, stderr } = await remote.script(CHECK, [FLANNEL_SUBNET_ENV, CNI_CONFLIST], {
@@ -202,28 +151,16 @@ until [ -s "$1" ] && [ -s "$2" ] && systemctl is-active --quiet flanneld.service
 done
 `;
 
-function unit(context: PhaseContext<Options>, client: { cert: string; key: string }): string {
-  const { host, options } = context;
-  const node = nodeObjectUrl(apiServerUrl(context), host.name);
+function unit({ host, options, offer }: PhaseContext<Options>, access: SubnetAccess): string {
   return daemonUnit({
     description: 'flannel',
     documentation: 'https://github.com/flannel-io/flannel',
-    exec: [
-      `${BIN_DIR}/flanneld`,
-      ...flags({
-        'kube-subnet-mgr': true,
-        'kubeconfig-file': KUBECONFIG,
-        'net-config-path': NET_CONF,
-        iface: internalIpv4(host),
-        'ip-masq': options.ipMasq,
-      }),
-    ],
-    after: [context.offer(containerRuntime).unit],
+    exec: [`${BIN_DIR}/flanneld`, ...flags({ ...access.flags, iface: internalIpv4(host), 'ip-masq': options.ipMasq })],
+    after: [offer(containerRuntime).unit],
     service: {
       Type: 'notify',
       Environment: `NODE_NAME=${host.name}`,
-      // flanneld gives up where its node has no subnet yet.
-      ExecStartPre: `${WAIT_URL} 60 ${node} ${NODE_FILES.ca} ${client.cert} ${client.key} '"podCIDR":'`,
+      ...(access.startPre === null ? {} : { ExecStartPre: access.startPre }),
       ExecStartPost: CNI_SCRIPT,
       TimeoutStartSec: 120,
     },

@@ -86,7 +86,7 @@ describe('udp', () => {
 describe('wireguard', () => {
   test('has port, keepalive and key in the configuration', () => {
     const settings = { vxlanPort: 8472, wireguardPort: 51_900, keepaliveSeconds: 25, presharedKey: 'a2V5' };
-    expect(JSON.parse(flannelNetConf('10.244.0.0/16', 'wireguard', settings))).toEqual({
+    expect(JSON.parse(flannelNetConf('10.244.0.0/16', { backend: 'wireguard', settings }))).toEqual({
       Network: '10.244.0.0/16',
       EnableIPv4: true,
       Backend: { Type: 'wireguard', ListenPort: 51_900, PersistentKeepaliveInterval: 25, PSK: 'a2V5' },
