@@ -49,7 +49,8 @@ export async function callEtcd(
     { timeoutMs: 30_000 + calls.length * 5_000, okCodes: 'any', ...(changes.length > 0 ? { changes } : {}) },
   );
   const rows = stdout.split('\n').map((line) => line.split(' '));
-  const results = readAnswers(rows).map(({ answer }) => readCall(answer));
+  // The text behind the last line is no answer.
+  const results = readAnswers(rows).flatMap(({ endpoint, answer }) => (endpoint === '' ? [] : [readCall(answer)]));
   // Endpoints that did not answer come before the one that did.
   const first = results.findIndex((result) => 'message' in result || result.code !== null);
   return first < 0 ? results.slice(-1) : results.slice(first);
