@@ -55,29 +55,29 @@ describe.skipIf(!RUNS_HERE)('on a host with SELinux', () => {
 });
 
 describe('folders in other places', () => {
-  const { parse, diff, fragment, ledgerEntries, owns, undo } = selinuxFoldersKind;
+  const kind = selinuxFoldersKind;
   const resource = selinuxFolders([{ path: '/data/containerd', like: '/var/lib/containerd' }]);
   const quote = (word: string) => `'${word}'`;
 
   it('are labelled as the usual ones, once', () => {
-    const missing = parse('/srv /var/www\non\n', resource);
-    expect(diff(resource, missing, null as never)).toMatchObject([
+    const missing = kind.parse('/srv /var/www\non\n', resource);
+    expect(kind.diff(resource, missing, null as never)).toMatchObject([
       { detail: '/data/containerd as /var/lib/containerd' },
     ]);
-    expect(fragment?.(resource, missing, { quote } as never).script).toBe(
+    expect(kind.fragment?.(resource, missing, { quote } as never).script).toBe(
       "semanage fcontext -a -e '/var/lib/containerd' '/data/containerd'\n[ ! -e '/data/containerd' ] || restorecon -R -- '/data/containerd'",
     );
-    expect(parse('/data/containerd /var/lib/containerd\non\n', resource)).toEqual([]);
-    expect(parse('off\n', resource)).toEqual([]);
-    expect(() => parse('something\n', resource)).toThrow('broke off');
+    expect(kind.parse('/data/containerd /var/lib/containerd\non\n', resource)).toEqual([]);
+    expect(kind.parse('off\n', resource)).toEqual([]);
+    expect(() => kind.parse('something\n', resource)).toThrow('broke off');
   });
 
   it('lose their rule with the option, and in a teardown', () => {
-    const [entry] = ledgerEntries?.(resource, resource.folders) ?? [];
+    const [entry] = kind.ledgerEntries?.(resource, resource.folders) ?? [];
     expect(entry).toEqual({ id: '/data/containerd', prior: { like: '/var/lib/containerd' } });
     const recorded = { kind: 'selinux-folders', phase: 'prepare', ...entry! } as never;
-    expect(owns?.(resource, recorded)).toBe(true);
-    const [step] = undo?.([recorded], { quote } as never) ?? [];
+    expect(kind.owns?.(resource, recorded)).toBe(true);
+    const [step] = kind.undo?.([recorded], { quote } as never) ?? [];
     expect(step?.script).toContain("semanage fcontext -d -e '/var/lib/containerd' '/data/containerd'");
   });
 });
