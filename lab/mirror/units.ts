@@ -36,7 +36,7 @@ export interface UnitOptions {
  * catalogue does not have, and for two recipes of the same.
  */
 export function mirrorUnits(options: UnitOptions): MirrorUnit[] {
-  const { catalogue, recipes, arch, web } = options;
+  const { catalogue, recipes, web } = options;
   const known = new Set<Artifact | Image>([...catalogue.artifacts, ...catalogue.images]);
   const made = new Set<Artifact | Image>();
   for (const entry of recipes.flatMap(madeBy)) {
