@@ -6,7 +6,7 @@ import { kubeHosts } from '../../../contracts/cluster.ts';
 import type { MatrixCheck } from './case.ts';
 import { type MatrixKit, until } from './kit.ts';
 import { policiesHold } from './policies.ts';
-import { imagesPulled, NAMESPACE, runProbe, startProbe, stopProbe } from './probe-pods.ts';
+import { imagesPulled, NAMESPACE, type Probe, runProbe, startProbe, stopProbe } from './probe-pods.ts';
 
 /** What every cluster must do, asked from outside with kubectl alone. They come in this order. */
 export const STANDARD_CHECKS: readonly MatrixCheck[] = [
@@ -39,8 +39,20 @@ async function nodesReady(kit: MatrixKit): Promise<void> {
 }
 
 /** From the pod of each node to the pods of all nodes, with packets as large as the MTU and "do not fragment". */
-async function podsReachEachOther(kit: MatrixKit): Promise<void> {
-  const { pods, service } = await startProbe(kit);
+function podsReachEachOther(kit: MatrixKit): Promise<void> {
+  return withProbe(kit, askEveryPod);
+}
+
+/** The pods of the probe are there while the work runs, and gone after it, also when it failed. */
+async function withProbe(kit: MatrixKit, work: (kit: MatrixKit, probe: Probe) => Promise<void>): Promise<void> {
+  try {
+    await work(kit, await startProbe(kit));
+  } finally {
+    await stopProbe(kit);
+  }
+}
+
+async function askEveryPod(kit: MatrixKit, { pods, service }: Probe): Promise<void> {
   await imagesPulled(kit, pods);
   const domain = kit.cluster.spec.network.clusterDomain;
   const nodes = kubeHosts(kit.cluster).map(({ address, internalAddress }) => internalAddress ?? address);
@@ -56,15 +68,11 @@ async function podsReachEachOther(kit: MatrixKit): Promise<void> {
     }),
   );
   if (problems.flat().length > 0) throw new Error(problems.flat().join('\n'));
-  await stopProbe(kit);
 }
 
 async function policies(kit: MatrixKit): Promise<void> {
   const promised = offerOf(kit, podNetwork).enforcesPolicies;
-  if (!promised) return;
-  await startProbe(kit);
-  await policiesHold(kit);
-  await stopProbe(kit);
+  if (promised) await withProbe(kit, policiesHold);
 }
 
 /** Of a cluster with metrics: a line for each node and for pods of kube-system. */

@@ -22,6 +22,10 @@ export interface ProbeService {
   ip: string;
   nodePort: number;
 }
+export interface Probe {
+  pods: ProbePod[];
+  service: ProbeService;
+}
 interface PodItem {
   metadata: { name: string };
   spec: { nodeName?: string };
@@ -42,7 +46,7 @@ function placeOf(pod: string): [string, string, string] {
  * Brings the pods and their service up. The image comes from the cluster's registry: it has Python, which can set the flag
  * "do not fragment".
  */
-export async function startProbe(kit: MatrixKit): Promise<{ pods: ProbePod[]; service: ProbeService }> {
+export async function startProbe(kit: MatrixKit): Promise<Probe> {
   await kit.apply(await objects(kit));
   await kit.kubectl(['rollout', 'status', '-n', NAMESPACE, `daemonset/${NAME}`, '--timeout=180s']);
   const { items } = await kit.get<{ items: PodItem[] }>('pods', '-n', NAMESPACE, '-l', `app=${NAME}`);

@@ -98,12 +98,14 @@ def among(got, wanted):
 
 
 def ask(targets):
-    pods, service = targets["pods"], targets["service"]
+    pods, service, own = targets["pods"], targets["service"], socket.gethostbyname(socket.gethostname())
     nodes = sorted(pods)
     tests = []
     for node, ip in pods.items():
         tests.append(("HTTP to the pod %s on %s" % (ip, node), lambda ip=ip, node=node: same(page("http://%s:%d/" % (ip, HTTP)), node)))
-        tests.append(("packets of the full size to the pod %s on %s" % (ip, node), lambda ip=ip: full_size(ip)))
+        # To itself a pod sends through the loopback device, which has another MTU.
+        if ip != own:
+            tests.append(("packets of the full size to the pod %s on %s" % (ip, node), lambda ip=ip: full_size(ip)))
     for name in service["names"]:
         tests.append(("the name %s" % name, lambda name=name: same(socket.gethostbyname(name), service["ip"])))
         tests.append(("HTTP to the service %s" % name, lambda name=name: among(page("http://%s/" % name), nodes)))
