@@ -28,7 +28,7 @@ packets() {
 `;
 
 /**
- * The same in a test pod, which has busybox alone and no privileges: its ping lets the kernel fragment what is larger than a path
+ * The same in a test pod, which has busybox alone and of all privileges NET_RAW: its ping lets the kernel fragment what is larger than a path
  * that it knows, so that a size fits when no fragment was made. The first line: the MTU of the pod's link.
  */
 export const POD_PACKETS_FUNCTION = `
