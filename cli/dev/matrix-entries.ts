@@ -4,8 +4,8 @@ import { loadPhases } from '../../activities/phases/phase-loader.ts';
 import type { LabRoles } from '../../lab/roles.ts';
 import { dimensionsOf } from '../../test/matrix/kit/choices.ts';
 import { specOf } from '../../test/matrix/kit/draft.ts';
-import { loadCases } from '../../test/matrix/kit/load.ts';
-import { type Answers, answersOf, missingPairs, pairName, proposeCases } from '../../test/matrix/kit/pairs.ts';
+import { COMBINATION_HOSTS, loadCases } from '../../test/matrix/kit/load.ts';
+import { answersOf, missingPairs, pairName, refusedPairs } from '../../test/matrix/kit/pairs.ts';
 import { proposedSpec } from '../../test/matrix/kit/proposed-spec.ts';
 import { checkoutRoot } from './paths.ts';
 
@@ -46,16 +46,16 @@ export async function matrixEntries(): Promise<MatrixEntry[]> {
   return [...cases, ...longer];
 }
 
-/** Pairs of choices that meet in no case though the API accepts them, and values of cases that would have them. */
-export async function pairsOfCases(): Promise<{ missing: string[]; proposed: Answers[] }> {
+/** Pairs of choices that meet in no case though they are accepted, and those that are refused, with why. */
+export async function pairsOfCases(): Promise<{ missing: string[]; refused: string[] }> {
   const phases = await loadPhases();
   const dimensions = dimensionsOf(phases);
   const cases = await loadCases();
   const answers = cases.map((each) => answersOf(dimensions, specOf(each, proposedSpec(each)), each));
-  const proposed = proposedSpec({ hosts: { 'control-plane': 1, worker: 2 } });
+  const proposed = proposedSpec({ hosts: COMBINATION_HOSTS });
   return {
     missing: missingPairs(answers, proposed, phases).map(pairName),
-    proposed: proposeCases(answers, proposed, phases),
+    refused: refusedPairs(proposed, phases).map(({ pair, why }) => `${pairName(pair)}: ${why}`),
   };
 }
 

@@ -3,6 +3,7 @@ import { defineMatrixCase } from '../kit/case.ts';
 /** Routes without a tunnel; the change is the one that all nodes have to make at the same time. */
 export default defineMatrixCase({
   title: 'flannel with host-gw, then with VXLAN',
+  ci: true,
   hosts: { 'control-plane': 1, worker: 2 },
   spec: (draft) => {
     draft.phases['flannel'] = { backend: 'host-gw' };

@@ -3,6 +3,7 @@ import { defineMatrixCase } from '../kit/case.ts';
 /** The layout of most guides: one host with everything that serves, and two nodes that carry pods. */
 export default defineMatrixCase({
   title: 'As the guides: master, etcd, registry and time on one host, and 2 nodes',
+  ci: true,
   hosts: { 'control-plane': 1, worker: 2 },
   spec: (draft) => {
     draft.hosts[0]!.roles = ['control-plane', 'etcd', 'registry', 'time-server'];

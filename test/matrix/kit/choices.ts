@@ -88,10 +88,14 @@ const proxy: Dimension = {
   },
 };
 
+/** The family of a system of the lab. */
+export const familyOfSystem = (os: string): Family =>
+  LAB_SYSTEMS.find(({ name }) => name === os)?.rpm ? 'rhel' : 'debian';
+
 const hosts: Dimension = {
   name: 'hosts',
   values: Object.keys(SYSTEM_OF_FAMILY),
-  of: (_, { os = DEFAULT_SYSTEM }) => (LAB_SYSTEMS.find(({ name }) => name === os)?.rpm ? 'rhel' : 'debian'),
+  of: (_, { os = DEFAULT_SYSTEM }) => familyOfSystem(os),
   choose: (draft, value) => {
     draft.os = SYSTEM_OF_FAMILY[value as Family];
   },

@@ -1,10 +1,12 @@
+import { FAMILIES, lackingPackage } from '../../../activities/host/family/families.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
+import { requirementsOn } from '../../../activities/phases/requires.ts';
 import { phaseValidator } from '../../../api/validate-phases.ts';
-import { clusterSpec } from '../../../contracts/cluster.ts';
+import { type ClusterSpec, clusterSpec } from '../../../contracts/cluster.ts';
 import { DEFAULT_SYSTEM } from '../../../lab/systems.ts';
 import type { ClusterSpecInput } from '../../../lab/types.ts';
 import type { MatrixCase, SpecDraft } from './case.ts';
-import { type CaseDraft, type Dimension, dimensionsOf } from './choices.ts';
+import { type CaseDraft, type Dimension, dimensionsOf, familyOfSystem } from './choices.ts';
 
 /** The answers of a case, by dimension. */
 export type Answers = Readonly<Record<string, string>>;
@@ -40,7 +42,7 @@ export function allPairs(dimensions: readonly Dimension[]): Pair[] {
 const meets = (answers: Answers, { one, other }: Pair): boolean =>
   answers[one.dimension] === one.value && answers[other.dimension] === other.value;
 
-/** What the API finds wrong with a spec of these values, all else as the lab proposes it; empty: it is accepted. */
+/** What API and preflight find wrong with a spec of these values, all else as the lab proposes it; empty: it is accepted. */
 export function refusalOf(
   values: readonly { dimension: string; value: string }[],
   proposed: ClusterSpecInput,
@@ -52,7 +54,28 @@ export function refusalOf(
   for (const { dimension, value } of values) dimensions.find(({ name }) => name === dimension)!.choose(draft, value);
   const parsed = clusterSpec.safeParse(document);
   if (!parsed.success) return parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  return phaseValidator(phases)(parsed.data).map(({ path, message }) => `${path}: ${message}`);
+  const issues = phaseValidator(phases)(parsed.data).map(({ path, message }) => `${path}: ${message}`);
+  return issues.length > 0 ? issues : lacking(parsed.data, draft.os, phases);
+}
+
+/** What preflight refuses: packages that the phases need and that the family of the hosts does not have. */
+function lacking(cluster: ClusterSpec, os: string, phases: readonly Phase[]): string[] {
+  const family = FAMILIES.find(({ name }) => name === familyOfSystem(os))!;
+  const names = cluster.spec.hosts
+    .flatMap((host) => requirementsOn(cluster, host, phases))
+    .flatMap(({ packages = [], deferredPackages = [] }) => [...packages, ...deferredPackages]);
+  return [...new Set(names)].flatMap((name) => {
+    const lack = lackingPackage(family, name);
+    return lack ? [`package ${name} on ${family.name}: ${lack.lacks}`] : [];
+  });
+}
+
+/** Pairs that are refused, each with why. */
+export function refusedPairs(proposed: ClusterSpecInput, phases: readonly Phase[]): { pair: Pair; why: string }[] {
+  return allPairs(dimensionsOf(phases)).flatMap((pair) => {
+    const [why] = refusalOf([pair.one, pair.other], proposed, phases);
+    return why === undefined ? [] : [{ pair, why }];
+  });
 }
 
 /** The pairs that no case has and that the API does not refuse. */

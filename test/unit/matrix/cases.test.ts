@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { issueCa, issueLeaf } from '../../../activities/pki/certificates.ts';
-import { matrixEntries } from '../../../cli/dev/matrix-entries.ts';
+import { matrixEntries, pairsOfCases } from '../../../cli/dev/matrix-entries.ts';
 import { checkoutRoot } from '../../../cli/dev/paths.ts';
 import { clusterSpec } from '../../../contracts/cluster.ts';
 import { hostNames, labRoles } from '../../../lab/roles.ts';
@@ -63,6 +63,12 @@ describe.each(cases)('$name', (each) => {
   });
 });
 
+it('every two choices meet in a case, but those that are refused', async () => {
+  const { missing, refused } = await pairsOfCases();
+  expect(missing).toEqual([]);
+  expect(refused.join('\n')).toMatch(/runtime docker with hosts rhel: package docker.io on rhel/);
+});
+
 it('every case has a lab of its own', () => {
   const names = cases.map(({ name }) => labNameOf(name));
   expect(new Set(names).size).toBe(cases.length);
@@ -88,8 +94,8 @@ it('a case that does not exist is refused by name', async () => {
 });
 
 it('cases do not import vitest: the list is read outside of it', () => {
-  for (const { name } of cases) {
-    const text = readFileSync(join(checkoutRoot, 'test/matrix/cases', `${name}.ts`), 'utf8');
+  for (const name of readdirSync(join(checkoutRoot, 'test/matrix/cases'))) {
+    const text = readFileSync(join(checkoutRoot, 'test/matrix/cases', name), 'utf8');
     expect(text, name).not.toMatch(/from 'vitest'/);
   }
 });
