@@ -9,7 +9,10 @@ import { isControlPlane } from '../../kube/network.ts';
 import { NODE_FILES as FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { nodePorts } from '../../kube/options/control-plane.ts';
 import { PACKET_FILTER_BASELINE, packetFilterBaseline } from '../../kube/packet-filter.ts';
+import { KUBERNETES_DIR, KUBERNETES_PKI } from '../../kube/paths.ts';
+import { directory } from '../../resources/directory.ts';
 import { undoByScript } from '../../resources/engine/undo.ts';
+import { file } from '../../resources/file.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
 import { nodeAgent } from '../capabilities/node-agent.ts';
 import { podNetwork } from '../capabilities/pod-network.ts';
@@ -52,11 +55,14 @@ export default definePhase({
     artifacts: artifacts(cluster, options),
   }),
   resources: async (context) => {
-    const { cluster, host, options } = context;
+    const { cluster, host, options, pki } = context;
     const proxy = await nodes.proxyParts(context);
     return [
       ...(await installAll(context, artifacts(cluster, options))),
       waitUrl(),
+      directory(KUBERNETES_DIR),
+      directory(KUBERNETES_PKI),
+      file(FILES.ca, await pki.ca('kubernetes')),
       ...(isControlPlane(host) ? [] : [kubeadmWorker(host.name, kubeadm.workerJoin(context))]),
       packetFilterBaseline(),
       ...(proxy ? [...proxy.certificate.resources, ...proxy.files, proxy.unit] : []),

@@ -11,6 +11,7 @@ import kubeadm from '../../../activities/phases/kubeadm/phase.ts';
 import workerKind, { kubeadmWorker } from '../../../activities/phases/kubeadm-nodes/worker-resource.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { issueCa } from '../../../activities/pki/certificates.ts';
+import { kindOf } from '../../../activities/resources/engine/resource-kinds.ts';
 import type { FileResource } from '../../../activities/resources/file.ts';
 import { type DiffContext, plainText } from '../../../activities/resources/resource.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
@@ -153,6 +154,20 @@ describe('the configuration of a control plane', () => {
     for (const own of ['anonymous-auth', 'tls-cert-file', 'client-ca-file', 'secure-port'])
       expect(names).not.toContain(own);
   });
+});
+
+test('what a unit is restarted for is a resource of the same phase', async () => {
+  for (const phase of phases.filter(({ name }) => /^(kubeadm|stacked)/.test(name))) {
+    for (const host of ['cp-1', 'worker-1']) {
+      const resources = (await phase.resources?.(await sampleContext(phase, { engine, hosts: stacked, host }))) ?? [];
+      const found = new Set(resources.flatMap((each) => kindOf(each).provides?.(each) ?? [each.id]));
+      const named = resources.flatMap((each) => kindOf(each).restartsOn?.(each).references ?? []);
+      expect(
+        named.filter((reference) => !found.has(reference)),
+        `${phase.name} on ${host}`,
+      ).toEqual([]);
+    }
+  }
 });
 
 describe('what a host says of itself', () => {
