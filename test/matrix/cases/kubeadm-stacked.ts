@@ -3,7 +3,7 @@ import { kubeadmChecks } from '../kit/kubeadm.ts';
 
 export default defineMatrixCase({
   title: 'kubeadm with stacked etcd, and two workers that join it',
-  hosts: { 'control-plane': 1, worker: 1 },
+  hosts: { 'control-plane': 1, worker: 2 },
   with: ['kubeadm'],
   spec: (draft) => {
     draft.controlPlane = { engine: 'kubeadm', etcd: 'stacked' };
