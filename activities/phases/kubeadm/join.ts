@@ -1,9 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { internalAddress } from '../../../contracts/cluster.ts';
 import { KubewrightError } from '../../../contracts/errors.ts';
+import type { Host } from '../../../contracts/host.ts';
 import type { Change } from '../../../contracts/operation.ts';
 import type { RemoteHost } from '../../host/types.ts';
 import { caCertHash, KUBEADM_BINARY, KUBEADM_ENV } from '../../kube/kubeadm.ts';
+import { internalIpv4 } from '../../kube/network.ts';
 import { API_SERVER_PORT, ETCD_PEER_PORT } from '../../kube/paths.ts';
 import type { ApplyContext } from '../../resources/resource.ts';
 import { apiServerUrl } from '../capabilities/control-plane-endpoint.ts';
@@ -45,12 +47,14 @@ export async function joinHost(
   const token = newToken();
   const [id = ''] = token.split('.');
   const secrets = [token, token.slice(id.length + 1)];
+  // kubeadm asks the API server of the configuration, which has to be that of the host where it runs.
+  const onPlane: HostPart = { ...part, name: plane.name, advertiseAddress: internalIpv4(hostOf(context, plane.name)) };
   const file = `/run/kubewright-kubeadm-token-${host.name}.yaml`;
   const peer = stacked && controlPlane ? `https://${internalAddress(host)}:${ETCD_PEER_PORT}` : '';
   const changes = (detail: string): Change[] => [{ resource: `bootstrap-token:${id}`, action: 'run', detail }];
   try {
     apply.onStep('token for the join');
-    await plane.upload(file, tokenFile(part, cluster, token), { mode: 0o600, secrets, changes: changes('made') });
+    await plane.upload(file, tokenFile(onPlane, cluster, token), { mode: 0o600, secrets, changes: changes('made') });
     await plane.script(PREPARE_JOIN, [host.name, peer, apiServerUrl(context), file, id], {
       ...{
         env: KUBEADM_ENV_OF_PLANE,
@@ -59,7 +63,7 @@ export async function joinHost(
         changes: changes(`made for the join of ${host.name}`),
       },
     });
-    const apiServer = `${addressOf(context, plane.name)}:${API_SERVER_PORT}`;
+    const apiServer = `${internalAddress(hostOf(context, plane.name))}:${API_SERVER_PORT}`;
     const ca = caCertHash(await context.pki.ca('kubernetes'));
     await apply.host.upload(FILES.join, joinFile(part, { apiServer, token, caCertHash: ca, controlPlane }), {
       ...{ mode: 0o600, secrets },
@@ -79,8 +83,8 @@ export async function joinHost(
 
 const KUBEADM_ENV_OF_PLANE = { PATH: KUBEADM_ENV.PATH };
 
-function addressOf({ cluster }: PhaseContext<unknown>, name: string): string {
-  return internalAddress(cluster.spec.hosts.find((each) => each.name === name)!);
+function hostOf({ cluster }: PhaseContext<unknown>, name: string): Host {
+  return cluster.spec.hosts.find((each) => each.name === name)!;
 }
 
 /** kubeadm validates its file first: a wrong one changes nothing. Throws KUBEADM_FAILED with what it said. */
