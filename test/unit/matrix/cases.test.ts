@@ -15,6 +15,9 @@ import { loadCases } from '../../matrix/kit/load.ts';
 import { proposedSpec } from '../../matrix/kit/proposed-spec.ts';
 import { testApi } from '../api/support.ts';
 
+/** Bound on a hang of a process that loads all phases, ms: the machine may be busy with anything. */
+const PROCESS_MS = 240_000;
+
 const cases = await loadCases();
 const phases = await loadPhases();
 
@@ -63,7 +66,7 @@ describe.each(cases)('$name', (each) => {
   });
 });
 
-it('every two choices meet in a case, but those that are refused', async () => {
+it('every two choices meet in a case, but those that are refused', { timeout: PROCESS_MS }, async () => {
   const { missing, refused } = await pairsOfCases();
   expect(missing).toEqual([]);
   expect(refused.join('\n')).toMatch(/runtime docker with hosts rhel: package docker.io on rhel/);
@@ -75,7 +78,9 @@ it('every case has a lab of its own', () => {
   for (const name of names) expect(name).toMatch(/^[a-z][a-z0-9]{1,7}$/);
 });
 
-it('the list has the cases of the folder and the longer ones, as one JSON document', async () => {
+it('the list has the cases of the folder and the longer ones, as one JSON document', {
+  timeout: PROCESS_MS,
+}, async () => {
   const command = ['cli/dev/matrix.ts', '--list', '--json'];
   const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: checkoutRoot });
   const listed = JSON.parse(stdout) as { name: string; title: string }[];
@@ -86,7 +91,7 @@ it('the list has the cases of the folder and the longer ones, as one JSON docume
   for (const { name, title } of listed) expect(title.length, name).toBeGreaterThan(10);
 });
 
-it('a case that does not exist is refused by name', async () => {
+it('a case that does not exist is refused by name', { timeout: PROCESS_MS }, async () => {
   const command = ['cli/dev/matrix.ts', '--case', 'nosuch'];
   await expect(promisify(execFile)(process.execPath, command, { cwd: checkoutRoot })).rejects.toMatchObject({
     stderr: expect.stringMatching(/nosuch.*flannel-vxlan/s),
