@@ -1,6 +1,7 @@
 import { defineMatrixCase } from '../kit/case.ts';
 import { type MatrixKit, until } from '../kit/kit.ts';
 import {
+  emptyPrivateRegistry,
   PRIVATE_CREDENTIAL,
   PRIVATE_ENTRY,
   privateRegistryChecks,
@@ -16,6 +17,7 @@ export default defineMatrixCase({
   hosts: { 'control-plane': 1, worker: 1 },
   with: ['docker'],
   credentials: PRIVATE_CREDENTIAL,
+  cleanUp: emptyPrivateRegistry,
   prepareHosts: async (kit) => {
     await startPrivateRegistry(kit);
     for (const { name } of kit.bench.lab.hosts)

@@ -66,6 +66,10 @@ until curl -sS --cacert ca.crt -o /dev/null https://private-registry.test:5443/v
   );
 }
 
+/** What the checks stored in it. */
+export const emptyPrivateRegistry = async (kit: MatrixKit, host: string): Promise<void> =>
+  void (await kit.onHost(host, `cd ${FOLDER} 2>/dev/null || exit 0; rm -rf data/docker blob manifest.json`));
+
 /** Copies an image of the cluster's registry to it, with nothing but curl. */
 const PUSH = `cd ${FOLDER}
 own=https://registry.kubewright.internal:5000/v2/pause
