@@ -639,6 +639,27 @@ export const ERRORS = {
     'The clock of the host is wrong',
     'Set the clock of the host, then retry the host.',
   ),
+  TIME_DAEMON_RUNNING: entry(
+    'host',
+    false,
+    422,
+    'Another time daemon runs on the host',
+    'Choose that one in `spec.phases` (chrony, ntpsec), remove its package, or leave the clocks to it with `chrony: {provider: none}`. Then retry the host.',
+  ),
+  TIME_UNSYNCHRONIZED: entry(
+    'host',
+    true,
+    502,
+    'The time daemon of the host follows none of its servers',
+    'The evidence has what it sees of them. Check that NTP (UDP port 123) reaches the time servers of the cluster, or the `servers` of the spec, then retry the host.',
+  ),
+  TIME_OFFSET: entry(
+    'host',
+    true,
+    502,
+    'The clock of the host is too far from the server that it follows',
+    'The daemon brings the clock nearer in small steps: retry the host. If the difference stays, check the server that the message names, or set `maxOffsetMs`.',
+  ),
   HOST_IDENTITY_CLASH: entry(
     'host',
     false,

@@ -120,6 +120,14 @@ export const HEALTH_CODES = {
     'A certificate on a host expires soon',
     'Run a build; it renews certificates with less than a fifth of their lifetime left.',
   ),
+  TIME_UNSYNCHRONIZED: entry(
+    'The clock of a host follows none of its time servers',
+    'Check the time servers, and that NTP (UDP port 123) reaches them; a build verifies the daemon again.',
+  ),
+  TIME_OFFSET: entry(
+    'The clock of a host is too far from the server that it follows, or from another host',
+    'The reason has both. The daemon brings the clock nearer in small steps; `maxOffsetMs` of the time phase is what is allowed.',
+  ),
   UNIT_NOT_RUNNING: entry(
     'A unit of Kubewright does not run on a host',
     'Read the journal of the unit; a build starts it again.',

@@ -33,6 +33,7 @@ const AGAIN_MS = 1_000;
 /** Reasons that pass by themselves soon after a change, unless they have held for longer than OLD_MS. */
 const SETTLES: ReadonlySet<HealthCode> = new Set([
   ...(['NODE_NOT_READY', 'NETWORK_UNAVAILABLE', 'WORKLOAD_UNAVAILABLE', 'API_SERVER_NOT_READY'] as const),
+  ...(['TIME_UNSYNCHRONIZED', 'TIME_OFFSET'] as const),
   ...(['API_SERVICE_UNAVAILABLE', 'LEADER_LOST', 'ETCD_UNHEALTHY', 'UNIT_NOT_RUNNING'] as const),
   ...(['ETCD_QUORUM_LOST', 'BALANCER_SKIPS_SERVER', 'VIRTUAL_ADDRESS_LOST', 'VIRTUAL_ADDRESS_TWICE'] as const),
 ]);

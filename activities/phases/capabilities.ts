@@ -13,7 +13,7 @@ export const enabledProvidersOf = (cluster: ClusterSpec, capability: string, pha
   enabledProviders(cluster, phases).filter((phase) => providesOf(phase).includes(capability));
 
 /**
- * Where the spec chooses not exactly one provider of a choice, or chooses one on a single host. The providers of a
+ * Where the spec chooses not exactly one provider of a choice (two of one that may be left out), or chooses one on a single host. The providers of a
  * capability are all phases that declare it. Empty: every choice is made. Pure.
  */
 export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): FieldIssue[] {
@@ -21,6 +21,7 @@ export function choiceIssues(cluster: ClusterSpec, phases: readonly Phase[]): Fi
   const choices = choicesOf(phases).flatMap((capability) => {
     const providers = enabledProvidersOf(cluster, capability, phases).map(({ name }) => name);
     if (providers.length === 1) return [];
+    if (providers.length === 0 && offered.get(capability)?.choice === 'at-most-one') return [];
     const all = phases.filter((phase) => providesOf(phase).includes(capability));
     const known = all.map(({ name }) => name);
     // The default one, unless another is named and off.

@@ -4,8 +4,8 @@ import type { Host } from '../../contracts/host.ts';
 
 interface CapabilitySpec<Data> {
   name: string;
-  /** A cluster has exactly one provider of it; absent: any number. */
-  choice?: true;
+  /** A cluster has exactly one provider of it, or at most one; absent: any number. */
+  choice?: true | 'at-most-one';
   /** Why another provider cannot take over while pods run, as the end of a sentence; absent: it can. */
   bound?: string;
   /**

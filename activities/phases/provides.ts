@@ -11,12 +11,14 @@ export const providesOf = ({ name, provides }: Pick<Phase, 'name' | 'provides'>)
 export const offeredCapabilities = (phases: readonly Phase[]): ReadonlyMap<string, Capability> =>
   new Map(phases.flatMap(({ offers = [] }) => offers.map(({ capability }) => [capability.name, capability])));
 
-/** Names of the capabilities of which a cluster has exactly one provider. Pure. */
+/** Names of the capabilities of which a cluster has one provider, or at most one. Pure. */
 export function choicesOf(phases: readonly Phase[]): string[] {
   const names = new Set(phases.map(({ name }) => name));
   const declared = offeredCapabilities(phases);
   const provided = new Set(phases.flatMap(({ provides = [] }) => provides));
-  return [...provided].filter((each) => declared.get(each)?.choice ?? (!declared.has(each) && !names.has(each))).sort();
+  return [...provided]
+    .filter((each) => (declared.has(each) ? declared.get(each)!.choice !== undefined : !names.has(each)))
+    .sort();
 }
 
 /**

@@ -95,6 +95,15 @@ export interface RequiredPortRange {
   setting: string;
 }
 
+/** A time daemon, beside which no other one may set the clock. Units without `.service`. */
+export interface RequiredTimeDaemon {
+  name: string;
+  /** Its own unit, by the names of all distributions. */
+  units: readonly string[];
+  /** Those of other daemons. */
+  rivals: readonly string[];
+}
+
 /** Packets of an IP protocol without ports that other hosts send. */
 export interface RequiredProtocol {
   protocol: PortlessProtocol;
@@ -252,6 +261,8 @@ export interface Requirements {
   selinux?: RequiredSelinux;
   cgroups?: RequiredCgroups;
   daemon?: RequiredDaemon;
+  /** The time daemon that it runs. */
+  timeDaemon?: RequiredTimeDaemon;
   ports?: readonly RequiredPort[];
   portRanges?: readonly RequiredPortRange[];
   protocols?: readonly RequiredProtocol[];
@@ -307,9 +318,11 @@ export const unitsOf = (requirements: readonly PhaseRequirements[]): string[] =>
  */
 export function requirementsOn(cluster: ClusterSpec, host: Host, phases: Iterable<Phase>): PhaseRequirements[] {
   const found: PhaseRequirements[] = [];
-  for (const phase of phases) {
+  const known = [...phases];
+  for (const phase of known) {
     const enabled = builds(phase) && isEnabled(cluster, phase);
-    const requires = enabled ? phase.requires : builds(phase) && phase.requiresWhenOff;
+    const instead = phase.requiresWhenOff && !enabled && !isReplaced(cluster, phase, known);
+    const requires = enabled ? phase.requires : instead && phase.requiresWhenOff;
     const units = (enabled && keptRunning(cluster, phase).units) || [];
     if (!requires && units.length === 0) continue;
     const all = requires ? requires({ cluster, host, options: phaseOptions(cluster, phase, host) }) : {};
@@ -322,6 +335,17 @@ export function requirementsOn(cluster: ClusterSpec, host: Host, phases: Iterabl
   }
   return found;
 }
+
+/** Another phase that is on provides what this one would. */
+const isReplaced = (cluster: ClusterSpec, phase: Phase, phases: readonly Phase[]): boolean =>
+  !builds(phase) ||
+  phases.some(
+    (other) =>
+      other.name !== phase.name &&
+      other.provides?.some((name) => phase.provides?.includes(name)) === true &&
+      builds(other) &&
+      isEnabled(cluster, other),
+  );
 
 /** What the enabled phases that have hosts require of the whole cluster (images, objects), each read once. Throws SPEC_INVALID. Pure. */
 export function requirementsOfCluster(cluster: ClusterSpec, phases: Iterable<Phase>): PhaseRequirements[] {

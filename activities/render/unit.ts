@@ -9,6 +9,8 @@ export interface UnitSections {
   readonly Service?: UnitSection;
   readonly Socket?: UnitSection;
   readonly Timer?: UnitSection;
+  /** Of timesyncd.conf, which has the same form. */
+  readonly Time?: UnitSection;
   readonly Install?: UnitSection;
 }
 

@@ -68,20 +68,26 @@ const RENDERED_AS_A_WHOLE: Record<string, readonly string[]> = {
   ],
 };
 /** Options that several phases have, with their readers: of a phase that imports from there. */
-const SHARED = 'activities/kube/options/';
+const SHARED = ['activities/kube/options/', 'activities/phases/time/'];
 
 /** Options of these phases that no source of theirs reads. */
 function unreadOptions(phases: readonly { name: string; options: unknown }[], files: typeof code): string[] {
   return phases.flatMap(({ name, options }) => {
     const home = `activities/phases/${name}`;
     const isOwn = ({ path }: { path: string }) => path === `${home}.ts` || path.startsWith(`${home}/`);
-    const shares = files.some((file) => isOwn(file) && file.text.includes('/kube/options/'));
+    const imported = SHARED.filter((folder) =>
+      files.some(
+        (file) => isOwn(file) && file.text.includes(folder.replace('activities/phases', '').replace('activities', '')),
+      ),
+    );
     return [...new Set(fieldsOf(options))]
       .filter((field) => !RENDERED_AS_A_WHOLE[name]?.includes(field))
       .filter((field) => {
         const elsewhere = READ_ELSEWHERE[`${name}.${field}`] ?? READ_ELSEWHERE[field];
         const readers = files.filter((file) =>
-          elsewhere === undefined ? isOwn(file) || (shares && file.path.startsWith(SHARED)) : file.path === elsewhere,
+          elsewhere === undefined
+            ? isOwn(file) || imported.some((folder) => file.path.startsWith(folder))
+            : file.path === elsewhere,
         );
         return !readers.some(({ text }) => reads(text, field));
       })

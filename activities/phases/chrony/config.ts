@@ -1,15 +1,9 @@
 import type { UnitOptions } from '../../host/family/family.ts';
+import { serverLine } from '../time/options.ts';
+import type { TimeSources } from '../time/sources.ts';
 
 /** What one host's chronyd is to do. */
-export interface ChronyConf {
-  /** Time servers of the cluster that this host follows; empty on a time server itself. */
-  servers: readonly string[];
-  /** Other time servers of the cluster, when this host is one and not alone. */
-  peers: readonly string[];
-  /** Public or company pools. */
-  pools: readonly string[];
-  /** Addresses and networks that may ask this host; empty = it is no server. */
-  allow: readonly string[];
+export interface ChronyConf extends TimeSources {
   /** False where the kernel's clock is not this host's to set (containers). */
   steersClock: boolean;
 }
@@ -20,7 +14,8 @@ export function chronyConf(conf: ChronyConf): string {
   return [
     '# Written by Kubewright.',
     // One second between the first polls, then rarer: a client follows within seconds of its start.
-    ...conf.servers.map((server) => `server ${server} iburst minpoll 0 maxpoll 6`),
+    ...conf.cluster.map((server) => `server ${server} iburst minpoll 0 maxpoll 6`),
+    ...conf.servers.map(serverLine),
     ...conf.pools.map((pool) => `pool ${pool} iburst maxsources 4`),
     ...conf.peers.map((peer) => `peer ${peer} minpoll 2 maxpoll 6`),
     ...conf.allow.map((network) => `allow ${network}`),

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { hostsWithRole, internalAddress } from '../../../contracts/cluster.ts';
-import { cidr, hostname, ipv4 } from '../../../contracts/primitives.ts';
+import { hostname, ipv4 } from '../../../contracts/primitives.ts';
 import { familyOf, unitName } from '../../host/family/families.ts';
 import { isContainer } from '../../kube/container-host.ts';
 import { directServers } from '../../kube/proxy.ts';
@@ -9,8 +8,14 @@ import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { packages } from '../../resources/packages.ts';
 import { service } from '../../resources/service.ts';
-import { definePhase, type PhaseContext } from '../phase.ts';
-import type { RequiredPort } from '../requires.ts';
+import { timeSynchronization } from '../capabilities/time-synchronization.ts';
+import { definePhase } from '../phase.ts';
+import { timeDaemon } from '../time/daemons.ts';
+import { timeProbe } from '../time/health.ts';
+import { DEFAULT_POOL, type TimeOptions, timeServerOptions } from '../time/options.ts';
+import { ntpPort, sourcesOf } from '../time/sources.ts';
+import { type TimeDaemon, verifyTime } from '../time/verify.ts';
+import { optionViews } from '../twice-set.ts';
 import { chronyConf, chronyEnvironment } from './config.ts';
 
 /** A folder that Debian's AppArmor profile lets chronyd read. */
@@ -20,7 +25,7 @@ const ENVIRONMENT = `${DIRECTORY}/kubewright.env`;
 
 const PACKAGES = ['chrony'];
 /** NTP of the time servers. */
-const TIME: RequiredPort = { protocol: 'udp', port: 123, what: 'chronyd', from: ['all'], on: 'time-server' };
+const TIME = ntpPort('chronyd');
 
 const options = z.strictObject({
   provider: z
@@ -30,86 +35,69 @@ const options = z.strictObject({
   pool: z
     .array(z.union([hostname, ipv4]))
     .max(8)
-    .default(['pool.ntp.org'])
-    .describe('NTP servers of the time servers, or of all hosts when the cluster has no time server'),
-  allow: cidr.optional().describe('Networks that the time servers answer; default: the hosts of the cluster'),
+    .default([DEFAULT_POOL])
+    .describe('Earlier form of `pools`'),
+  ...timeServerOptions,
 });
 
-/** One time in the whole cluster: hosts follow its time servers, and those the pool where it can be reached. */
+/** The options with `pool` of earlier versions as `pools`. */
+const timeOptions = ({ pool, pools, servers, ...rest }: z.output<typeof options>): TimeOptions => {
+  const isDefault = pool.length === 1 && pool[0] === DEFAULT_POOL;
+  return { ...rest, servers, pools: pools ?? (isDefault && servers !== undefined ? undefined : pool) };
+};
+
+const DAEMON: TimeDaemon = {
+  name: 'chronyd',
+  measure: `
+sources() { timeout 3 chronyc -n sources; timeout 3 chronyc -n tracking; }
+measure() {
+  kw_time=$(timeout 3 chronyc -n -c sources) || return 1
+  printf '%s\\n' "$kw_time" | awk -F, '$2 == "*" { printf "%.3f %s\\n", $8 * 1000, $3; exit }'
+}
+`,
+};
+
+/** One time in the whole cluster: hosts follow its time servers, and those the pools where they can be reached. */
 export default definePhase({
   name: 'chrony',
   title: 'Time synchronisation',
   hosts: 'all',
+  optional: true,
+  offers: [timeSynchronization.offer(() => ({}))],
   allowlistsPeers: 'time-server',
   dependsOnAddressesOf: ['time-server'],
   needs: [{ phase: 'prepare', on: 'same-host' }],
   timeouts: { applyMs: 5 * 60_000, verifyMs: 60_000 },
   expectedMs: 3_000,
   options,
-  requires: () => ({ packages: PACKAGES, ports: [TIME] }),
+  requires: () => ({ packages: PACKAGES, ports: [TIME], timeDaemon: timeDaemon('chrony', 'chronyd') }),
   // With provider `none` another service answers there.
   requiresWhenOff: () => ({ ports: [TIME] }),
+  specIssues: ({ cluster }) =>
+    optionViews(cluster, 'chrony').flatMap(({ options: own, place }) =>
+      own['pool'] !== undefined && own['pools'] !== undefined
+        ? [{ path: place('pool'), message: `${place('pools')} sets the same: remove one of the two` }]
+        : [],
+    ),
+  healthProbe: ({ options: own, ...view }) => timeProbe(DAEMON)({ ...view, options: timeOptions(own) }),
   // The second is that of the package.
   folders: () => [{ path: DIRECTORY }, { path: '/var/lib/chrony' }],
   enabled: (_cluster, { provider }) => provider === 'chrony',
   resources: (context) => {
-    const { facts } = context;
+    const { cluster, host, facts } = context;
     const family = familyOf(facts);
     const steersClock = !isContainer(facts);
     return [
       // Before the package: Debian starts a daemon as soon as it is installed.
       directory(DIRECTORY),
-      file(CONFIG, chronyConf({ ...sourcesOf(context), steersClock })),
+      file(CONFIG, chronyConf({ ...sourcesOf(cluster, host, timeOptions(context.options)), steersClock })),
       file(ENVIRONMENT, chronyEnvironment({ configFile: CONFIG, steersClock, options: family.unitOptions.chrony })),
-      packages(PACKAGES, directServers(context.cluster)),
+      packages(PACKAGES, directServers(cluster)),
       service(unitName(family, 'chrony'), {
         dropIns: { 'kubewright.conf': systemdUnit({ Service: { EnvironmentFile: ENVIRONMENT } }) },
         restartOn: [CONFIG, ENVIRONMENT],
       }),
     ];
   },
-  async verify({ cluster, host, remote, fail }) {
-    const followed = timeServers(cluster, host).map(internalAddress);
-    const result = await remote.script(WAIT, [followed.length > 0 ? 'selected' : 'running']);
-    if (!result.stdout.startsWith('ready')) {
-      fail('VERIFY_FAILED', `chronyd does not follow ${followed.join(' or ') || 'anything'}`, result.stdout);
-    }
-  },
+  verify: (run) => verifyTime({ ...run, options: timeOptions(run.options) }, DAEMON),
 });
-
-/**
- * Waits until chronyd answers and, for the word `selected`, follows one of its sources. A time server, and a host
- * that follows a pool, only has to run: the pool may be out of reach for good.
- */
-const WAIT = `
-tries=0
-until sources=$(chronyc -n -c sources 2>&1) && { [ "$1" = running ] || printf '%s' "$sources" | grep -q '^[^,]*,[*],'; }; do
-  tries=$((tries + 1))
-  if [ "$tries" -gt 150 ]; then
-    printf '%s\\n' "$sources"
-    chronyc -n tracking 2>&1 || true
-    exit 0
-  fi
-  sleep 0.2
-done
-echo ready
-`;
-
-function timeServers(cluster: PhaseContext<unknown>['cluster'], host: PhaseContext<unknown>['host']) {
-  const servers = hostsWithRole(cluster, 'time-server');
-  // A time server follows the pool and its peers, not the others as a client.
-  return servers.some((each) => each.name === host.name) ? [] : servers;
-}
-
-function sourcesOf({ cluster, host, options: { pool, allow } }: PhaseContext<z.output<typeof options>>) {
-  const servers = hostsWithRole(cluster, 'time-server');
-  const followed = timeServers(cluster, host).map(internalAddress);
-  if (followed.length > 0) return { servers: followed, peers: [], pools: [], allow: [] };
-  const isServer = servers.length > 0;
-  return {
-    servers: [],
-    peers: isServer ? servers.filter((each) => each.name !== host.name).map(internalAddress) : [],
-    pools: pool,
-    allow: isServer ? (allow === undefined ? cluster.spec.hosts.map(internalAddress) : [allow]) : [],
-  };
-}

@@ -47,7 +47,7 @@ export default definePhase({
     { phase: 'node-labels', on: 'every-host' },
     { phase: 'pod-network', on: 'every-host' },
     { phase: 'node-ready', on: 'every-host' },
-    { phase: 'chrony', on: 'every-host' },
+    { phase: 'time-synchronization', on: 'every-host' },
     { phase: 'registry', on: 'every-host' },
     { phase: 'dns', on: 'every-host' },
     // Not metrics: pods are tried while metrics-server collects its first figures, which metrics-ready waits for.

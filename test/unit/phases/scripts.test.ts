@@ -78,7 +78,7 @@ test('a client waits for a selected source, a time server only for its daemon', 
   await program('chronyc', `echo '^,?,10.20.0.11,0,6,0'`);
   const failure = chrony.verify?.(await runOf(chrony, 'worker-1'));
   await expect(failure).rejects.toMatchObject({
-    code: 'VERIFY_FAILED',
+    code: 'TIME_UNSYNCHRONIZED',
     evidence: expect.stringContaining('10.20.0.11,0'),
   });
 });
