@@ -52,7 +52,7 @@ export default defineMatrixCase({
     {
       title: 'kubelets run with the typed options',
       run: async (kit) => {
-        const wanted = (kit.cluster.spec.phases['nodes']?.['kubelet'] as { maxPods: number }).maxPods;
+        const { maxPods: wanted } = kit.cluster.spec.phases['nodes']!['kubelet'] as { maxPods: number };
         for (const { name } of kit.cluster.spec.hosts) {
           const { maxPods, kubeReserved, staticPodPath, featureGates, evictionSoft } = await configOf(kit, name);
           const seen = JSON.stringify({ maxPods, kubeReserved, staticPodPath, featureGates, evictionSoft });
