@@ -20,9 +20,9 @@ export const TYPHA_HEALTH_PORT = 9098;
 
 /** What Felix keeps policies with. */
 const POLICIES: readonly RequiredFeature[] = [
-  { name: 'ip_set', symbol: 'ip_set_type_register', load: true, reason: 'network policies of Calico' },
-  { name: 'xt_set', symbol: 'set_match_v4', load: true, reason: 'network policies of Calico' },
-  { name: 'xt_multiport', symbol: 'multiport_mt', load: true, reason: 'network policies of Calico' },
+  { name: 'ip_set', symbol: 'ip_set_type_register', reason: 'network policies of Calico' },
+  { name: 'xt_set', symbol: 'set_match_v4', reason: 'network policies of Calico' },
+  { name: 'xt_multiport', symbol: 'multiport_mt', reason: 'network policies of Calico' },
 ];
 
 const MODULES = [
@@ -50,7 +50,7 @@ const MODES: Readonly<
   },
   bgp: { port: bgp },
   ipip: {
-    features: [{ name: 'ipip', symbol: 'ipip_tunnel_xmit', linkType: 'ipip', load: true, reason: 'Calico mode ipip' }],
+    features: [{ name: 'ipip', symbol: 'ipip_tunnel_xmit', linkType: 'ipip', reason: 'Calico mode ipip' }],
     port: bgp,
   },
 };
