@@ -63,9 +63,10 @@ echo "counts $kw_wanted $(printf '%s\\n' "$kw_says" | grep -c '^customresourcede
         ],
   fragment: (resource, _observed, { quote }) => ({
     script: `kw_crds() {
-  ${environment} kubectl label --local -f ${quote(resource.id)} ${quote(labelOf(resource))} -o yaml |
+  ${environment} kubectl label --local -f ${quote(resource.id)} ${quote(labelOf(resource))} -o json |
     ${environment} kubectl apply --server-side --force-conflicts --field-manager=${FIELD_MANAGER} -f - &&
-    ${environment} kubectl wait --for=condition=Established --timeout=60s crd -l ${quote(labelOf(resource))}
+    ${environment} kubectl wait --for=condition=Established --timeout=60s crd -l ${quote(labelOf(resource))} &&
+    [ "$(${environment} kubectl get crd -l ${quote(labelOf(resource))} -o name | grep -c .)" -ge "$(grep -c '^kind: CustomResourceDefinition' ${quote(resource.id)})" ]
 }
 kw_try=0
 until kw_says=$(kw_crds 2>&1); do

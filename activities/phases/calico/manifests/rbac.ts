@@ -20,7 +20,7 @@ const own = (resources: string[], verbs: string[]): Rule => ({
 
 const IPAM = ['blockaffinities', 'ipamblocks', 'ipamhandles'];
 
-/** What the programs of a node may do (manifests/calico.yaml of the project, without rights for upgrades from 2.6). */
+/** What the programs of a node may do (manifests/calico.yaml of the project). */
 const NODE: readonly Rule[] = [
   { ...core(['serviceaccounts/token'], ['create']), resourceNames: [ACCOUNTS.cni] },
   core(['pods', 'nodes', 'namespaces', 'services', 'endpoints', 'serviceaccounts'], READ),
@@ -33,11 +33,12 @@ const NODE: readonly Rule[] = [
     [
       ...['felixconfigurations', 'bgppeers', 'bgpfilters', 'bgpconfigurations', 'ippools', 'ipreservations'],
       ...['globalnetworkpolicies', 'globalnetworksets', 'networkpolicies', 'networksets', 'clusterinformations'],
-      ...['hostendpoints', 'caliconodestatuses'],
+      // Of Calico 2: a node that may not read them does not start.
+      ...['hostendpoints', 'caliconodestatuses', 'globalfelixconfigs', 'globalbgpconfigs'],
     ],
     READ,
   ),
-  own(['ippools', 'felixconfigurations', 'clusterinformations'], ['create', 'update']),
+  own(['ippools', 'felixconfigurations', 'clusterinformations', 'bgpconfigurations', 'bgppeers'], ['create', 'update']),
   own(['caliconodestatuses'], ['update']),
   own(IPAM, [...READ, ...WRITE]),
   own(['ipamconfigs'], ['get', 'create']),
