@@ -56,6 +56,8 @@ export default [
           `${MODULE}/node/buildinfo.GitVersion`,
           `${MODULE}/felix/buildinfo.GitVersion`,
           `${MODULE}/calicoctl/calicoctl/commands.VERSION`,
+          // It refuses to work with a cluster of another version.
+          `${MODULE}/calicoctl/calicoctl/commands/common.VERSION`,
           `${MODULE}/typha/pkg/buildinfo.GitVersion`,
           'main.VERSION',
         ].map((name) => `-X ${name}=v${version}`),
