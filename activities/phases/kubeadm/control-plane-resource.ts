@@ -30,6 +30,8 @@ export interface ControlPlaneResource extends Resource, ControlPlaneSteps {
   readonly config: string;
   /** Digest of etcd's part of it; constant where etcd is no static pod. */
   readonly etcd: string;
+  /** Folders that the static pods fill: logs, and the data of etcd. */
+  readonly fills: readonly string[];
   /** Names and addresses that the certificate of the API server has to have. */
   readonly names: readonly string[];
 }
@@ -96,8 +98,11 @@ echo end`,
   },
   apply: (resource, state, context) =>
     state.applied === null ? resource.begin(context, state) : resource.change(context, state),
-  ledgerEntries: () => [{ id: FILES.record, kind: 'file', prior: {}, replaces: [FILES.record] }],
-  owns: (_resource, { kind, id }) => kind === 'file' && id === FILES.record,
+  ledgerEntries: ({ fills }) => [{ id: FILES.record, kind: 'file', prior: {}, replaces: [FILES.record], fills }],
+  owns: ({ fills }, { kind, id }) =>
+    kind === 'leftover'
+      ? fills.some((path) => id === path || id.startsWith(`${path}/`))
+      : kind === 'file' && id === FILES.record,
   digest: ({ config, etcd, names }) => digestOfParts([config, etcd, ...names]),
 });
 

@@ -21,7 +21,7 @@ import * as master from '../master/public.ts';
 import { definePhase, type PhaseContext, type PhaseRun } from '../phase.ts';
 import { requirementsOfCluster } from '../requires.ts';
 import { authenticationConfig } from './authentication-config.ts';
-import { initFile } from './config.ts';
+import { type ClusterPart, initFile } from './config.ts';
 import { kubeadmControlPlane } from './control-plane-resource.ts';
 import { kubeadmIssues } from './issues.ts';
 import * as parts from './parts.ts';
@@ -75,7 +75,7 @@ export default definePhase({
       waitUrl(),
       ...files,
       kubeadmControlPlane(context.host.name, {
-        ...{ config: plan.config, etcd: plan.etcd, names: plan.names },
+        ...{ config: plan.config, etcd: plan.etcd, names: plan.names, fills: filledBy(plan.cluster) },
         begin: (apply, state) => begin(plan, apply, state),
         change: (apply, state) => change(plan, apply, state),
       }),
@@ -87,6 +87,12 @@ export default definePhase({
   hooks: { turn: ({ remote, host, peers }) => master.turnOfControlPlane(remote, host, peers) },
   verify,
 });
+
+/** What the static pods write. Of etcd the second as well, where the first is a disk of its own, which is never quite empty. */
+const filledBy = ({ etcd }: ClusterPart): string[] => [
+  master.AUDIT_DIR,
+  ...('local' in etcd ? [etcd.local.dataDir, `${etcd.local.dataDir}/member`] : []),
+];
 
 const artifacts = (cluster: ClusterSpec) => [
   ...kubernetesBinaries(cluster, ['kubectl']),

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import type { RemoteHost } from '../../../activities/host/types.ts';
 import { caCertHash } from '../../../activities/kube/kubeadm.ts';
 import { refusedSwitches } from '../../../activities/operations/switches.ts';
 import controlPlaneKind, {
@@ -8,12 +9,15 @@ import controlPlaneKind, {
   namesProblem,
 } from '../../../activities/phases/kubeadm/control-plane-resource.ts';
 import kubeadm from '../../../activities/phases/kubeadm/phase.ts';
+import { workerJoin } from '../../../activities/phases/kubeadm/public.ts';
+import nodes from '../../../activities/phases/kubeadm-nodes/phase.ts';
 import workerKind, { kubeadmWorker } from '../../../activities/phases/kubeadm-nodes/worker-resource.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { issueCa } from '../../../activities/pki/certificates.ts';
 import { kindOf } from '../../../activities/resources/engine/resource-kinds.ts';
 import type { FileResource } from '../../../activities/resources/file.ts';
-import { type DiffContext, plainText } from '../../../activities/resources/resource.ts';
+import type { LedgerEntry } from '../../../activities/resources/ledger.ts';
+import { type ApplyContext, type DiffContext, plainText } from '../../../activities/resources/resource.ts';
 import type { OperationInput } from '../../../contracts/operation.ts';
 import { type Sample, sampleCluster, sampleContext } from '../../golden/golden.ts';
 import { makePlan } from '../../support/plans.ts';
@@ -196,6 +200,13 @@ describe('what a host says of itself', () => {
       'create becomes a control plane: an attempt was interrupted',
     ]);
   });
+  it('leaves what its pods fill in the ledger, so that a teardown takes it away', async () => {
+    const { resource: own } = await stateOf({ engine, hosts: stacked, phases: { etcd: { dataDir: '/data/etcd' } } });
+    const [entry] = controlPlaneKind.ledgerEntries!(own, null);
+    expect(entry?.fills).toEqual(['/var/log/kubernetes', '/data/etcd', '/data/etcd/member']);
+    const filled = { kind: 'leftover', id: '/data/etcd/member', phase: 'kubeadm', prior: {} };
+    expect(controlPlaneKind.owns!(own, filled as unknown as LedgerEntry)).toBe(true);
+  });
   it('an answer that ends early is not taken for "nothing is there"', () => {
     expect(() => controlPlaneKind.parse('new\n', resource(digests[0]!))).toThrow(/state of the control plane/);
   });
@@ -227,4 +238,63 @@ test('hosts know the cluster by the hash of its authority, as openssl computes i
     ...{ input: cert, encoding: 'utf8' },
   });
   expect(caCertHash(cert)).toBe(`sha256:${der.slice(0, 64)}`);
+});
+
+describe('the join of a worker', () => {
+  /** Uploads and commands of a join, by host. `joinCode`: how `kubeadm join` ends. */
+  async function joined(joinCode = 0) {
+    const context = await sampleContext(nodes, { engine, hosts: stacked, host: 'worker-1' });
+    const { cert } = await issueCa('test CA', new Date());
+    const uploads = new Map<string, { text: string; mode: number | undefined; secrets: readonly string[] }>();
+    const ran: string[] = [];
+    const host = (name: string): RemoteHost => ({
+      name,
+      exec: async (argv) => {
+        ran.push(`${name}: ${argv.slice(0, 2).join(' ')}`);
+        return { code: argv[1] === 'join' ? joinCode : 0, stdout: 'said', stderr: '', durationMs: 1, truncated: false };
+      },
+      script: async (_text, args = []) => {
+        ran.push(`${name}: script ${args.join(' ')}`);
+        return { code: 0, stdout: '', stderr: '', durationMs: 1, truncated: false };
+      },
+      upload: async (path, content, { mode, secrets = [] } = {}) => {
+        uploads.set(`${name}:${path}`, { text: String(content), mode, secrets });
+      },
+    });
+    const { join } = workerJoin({ ...context, pki: { ...context.pki, ca: async () => cert } });
+    const apply = { host: host('worker-1'), controlPlane: async () => host('cp-2'), onStep: () => undefined };
+    const ended = await join(apply as unknown as ApplyContext, []).then(() => null, String);
+    const of = (place: string) => uploads.get([...uploads.keys()].find((key) => key.startsWith(place))!)!;
+    return { cert, ended, ran, token: of('cp-2:/run/'), config: of('worker-1:/run/') };
+  }
+  const documents = (text: string) => parseAllDocuments(text).map((each) => each.toJS() as Record<string, unknown>);
+
+  it('has a token that the control plane makes with its own API server, and pins the authority', async () => {
+    const { cert, ended, token, config } = await joined();
+    expect(ended).toBeNull();
+    const [init] = documents(token.text);
+    expect(init).toMatchObject({ kind: 'InitConfiguration', localAPIEndpoint: { advertiseAddress: '10.20.0.12' } });
+    const [own] = documents(config.text);
+    const [{ token: made }] = init!['bootstrapTokens'] as [{ token: string }];
+    expect(made).toMatch(/^[a-z0-9]{6}\.[a-z0-9]{16}$/);
+    expect(own).toMatchObject({
+      kind: 'JoinConfiguration',
+      discovery: {
+        bootstrapToken: { token: made, apiServerEndpoint: '10.20.0.12:6443', caCertHashes: [caCertHash(cert)] },
+      },
+    });
+    for (const file of [token, config])
+      expect(file).toMatchObject({ mode: 0o600, secrets: expect.arrayContaining([made]) });
+  });
+
+  it('deletes token and files, also after a join that failed', async () => {
+    const { ended, ran, token } = await joined(1);
+    const [{ token: made }] = documents(token.text)[0]!['bootstrapTokens'] as [{ token: string }];
+    expect(ended).toMatch(/worker-1 could not join the cluster/);
+    expect(ran.slice(-2)).toEqual([
+      expect.stringMatching(/^worker-1: script \/run\//),
+      expect.stringContaining(`cp-2: script ${made.slice(0, 6)} /run/`),
+    ]);
+    expect(ran.join()).not.toContain(made);
+  });
 });
