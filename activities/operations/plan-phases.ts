@@ -8,7 +8,7 @@ import { type Need, type Plan, type PlanPhase, type PlanWindow, plan } from '../
 import { quorumProblem } from '../../contracts/quorum.ts';
 import { DEFAULT_TIMEOUTS } from '../../contracts/timeouts.ts';
 import { enabledProviders } from '../phases/capabilities.ts';
-import { builds } from '../phases/desired.ts';
+import { builds, isEnabled } from '../phases/desired.ts';
 import { needsOf } from '../phases/needs.ts';
 import { changedOffers } from '../phases/offers.ts';
 import { phaseOptions } from '../phases/options.ts';
@@ -150,7 +150,7 @@ function informedOf(
   const moved = changedOffers(cluster, left, phases);
   const isWritten = (phase: Phase) => writesDown(cluster, phase, leaving);
   // Who only lets it in has a task where others have one: the removal of a worker depends on no other host.
-  const isKnown = phases.some((phase) => builds(phase) && isWritten(phase));
+  const isKnown = phases.some((phase) => builds(phase) && isEnabled(cluster, phase) && isWritten(phase));
   return phases.flatMap((phase): Chosen[] => {
     const { allowlistsPeers } = phase;
     const follows = isWritten(phase) || phase.needs.some((need) => moved.includes(need.phase));

@@ -51,6 +51,8 @@ export function refusedSwitches(before: ClusterSpec, after: ClusterSpec, phases:
   ];
 }
 
+const inWords = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
 /** Options of a phase that a running cluster keeps, where it is on before and after. */
 function changedOptions(before: ClusterSpec, after: ClusterSpec, phase: Phase): FieldIssue[] {
   const { name, fixed = [] } = phase;
@@ -60,7 +62,7 @@ function changedOptions(before: ClusterSpec, after: ClusterSpec, phase: Phase): 
     .filter(({ option, whenAbsent }) => (was[option] ?? whenAbsent) !== (is[option] ?? whenAbsent))
     .map(({ option, because, whenAbsent }) => ({
       path: `spec.phases.${name}.${option}`,
-      message: `cannot be changed in a cluster that runs: it is ${was[option] ?? whenAbsent}, and ${because}. ${THE_WAY}`,
+      message: `cannot be changed in a cluster that runs: it is ${inWords(was[option] ?? whenAbsent)}, and ${because}. ${THE_WAY}`,
     }));
 }
 

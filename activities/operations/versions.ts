@@ -93,11 +93,12 @@ function runningOf(
 ): Running | null {
   const index = cluster.spec.hosts.findIndex(({ name }) => name === host);
   const own = cluster.spec.hosts[index];
-  const options = phase.options.parse(rawPhaseOptions(cluster, phase.name, own)) as Record<string, unknown>;
-  if (options[option] === undefined) return null;
+  const options = phase.options.parse(rawPhaseOptions(cluster, phase.name, own)) as Record<string, string | undefined>;
+  const version = options[option];
+  if (version === undefined) return null;
   const ofHost = own !== undefined && own.phases[phase.name]?.[option] !== undefined;
   const place = ofHost ? `spec.hosts[${index}].phases` : 'spec.phases';
-  return { component, version: String(options[option]), path: `${place}.${phase.name}.${option}` };
+  return { component, version, path: `${place}.${phase.name}.${option}` };
 }
 
 /** Components whose minor versions are upgraded one after the other. */

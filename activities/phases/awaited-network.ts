@@ -5,6 +5,6 @@ import type { PhaseContext, PhaseRun } from './phase.ts';
 /** The user brings the pod network of the cluster, and has not done so yet. Runs no command where no such network is chosen. */
 export async function isNetworkAwaited(context: PhaseContext<unknown>, run: PhaseRun<unknown>): Promise<boolean> {
   const providers = enabledProvidersOf(context.cluster, podNetwork.name, [...context.phases.values()]);
-  for (const { awaited } of providers) if (awaited && (await awaited(run)) !== null) return true;
+  for (const provider of providers) if (provider.awaited && (await provider.awaited(run)) !== null) return true;
   return false;
 }

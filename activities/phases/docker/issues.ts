@@ -57,6 +57,6 @@ function cgroupIssues(cluster: ClusterSpec, { cgroupDriver }: DockerOptions): Fi
   const config = isTable(kubelet) && isTable(kubelet['config']) ? kubelet['config'] : {};
   const given = config['cgroupDriver'];
   if (given === undefined || given === cgroupDriver) return [];
-  const message = `${String(given)} is not ${cgroupDriver}, which Docker has (${AT}.cgroupDriver): the kubelet would start no pod`;
+  const message = `${typeof given === 'string' ? given : JSON.stringify(given)} is not ${cgroupDriver}, which Docker has (${AT}.cgroupDriver): the kubelet would start no pod`;
   return [{ path: 'spec.phases.nodes.kubelet.config.cgroupDriver', message }];
 }

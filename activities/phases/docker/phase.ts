@@ -18,7 +18,7 @@ import { service } from '../../resources/service.ts';
 import { containerRuntime } from '../capabilities/container-runtime.ts';
 import { controlPlaneEndpoint } from '../capabilities/control-plane-endpoint.ts';
 import type { OfferView } from '../capability.ts';
-import { definePhase, type PhaseContext } from '../phase.ts';
+import { definePhase } from '../phase.ts';
 import { PAUSE, PODS_TEARDOWN } from '../runtime/public.ts';
 import { CRI_DOCKERD } from './artifacts.ts';
 import { daemonSettings } from './daemon.ts';

@@ -24,7 +24,7 @@ interface BackendFacts {
   readonly features?: readonly RequiredFeature[];
   readonly modules?: readonly RequiredModule[];
   /** UDP port of its tunnels. */
-  port?(settings: Pick<BackendSettings, 'vxlanPort' | 'wireguardPort'>): number;
+  port?: (settings: Pick<BackendSettings, 'vxlanPort' | 'wireguardPort'>) => number;
   /** The field of the spec that changes the port. */
   readonly portSetting?: string;
   /** Packets of pods travel without a tunnel: nodes are each other's gateway, which works within one layer 2 network. */

@@ -1,4 +1,5 @@
 import { KUBELET_FILES } from '../../kube/kubeadm.ts';
+import { digestOfParts } from '../../resources/digest.ts';
 import { type ApplyContext, defineKind, type Resource, resourceKey } from '../../resources/resource.ts';
 import { Unknown } from '../../resources/unknown.ts';
 
@@ -48,7 +49,7 @@ echo end`,
     if (!state.joined) await join(context, state.traces);
     await context.host.script(USE_SERVER, [KUBELET_FILES.kubeconfig, server], { timeoutMs: 120_000 });
   },
-  digest: ({ server }) => server,
+  digest: ({ server }) => digestOfParts([server]),
 });
 
 /** The kubelet reads its kubeconfig at its start only. */

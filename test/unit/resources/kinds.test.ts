@@ -7,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { quote } from '../../../activities/host/quote.ts';
 import { calicoCrds } from '../../../activities/phases/calico/crds-resource.ts';
 import { etcdMember } from '../../../activities/phases/etcd/member-resource.ts';
+import { kubeadmControlPlane } from '../../../activities/phases/kubeadm/control-plane-resource.ts';
+import { kubeadmWorker } from '../../../activities/phases/kubeadm-nodes/worker-resource.ts';
 import { registryImage } from '../../../activities/phases/registry/image-resource.ts';
 import { absent } from '../../../activities/resources/absent.ts';
 import { archive } from '../../../activities/resources/archive.ts';
@@ -94,6 +96,11 @@ const ONE_OF_EACH: readonly Resource[] = [
   baseline('tables', 'echo x'),
   filled('pods', ["/opt/it's $filled"]),
   calicoCrds('/opt/c (1).yaml', 'a'.repeat(64)),
+  kubeadmControlPlane('kubeadm', {
+    ...{ config: 'c', etcd: 'e', names: ['cp-1'], fills: ["/opt/it's $(etcd)"] },
+    ...{ begin: () => Promise.resolve(), change: () => Promise.resolve() },
+  }),
+  kubeadmWorker('kubeadm', { server: 'https://a:6443', join: () => Promise.resolve() }),
 ];
 
 /** What each probe prints on a host that has nothing of ours. */
@@ -125,6 +132,8 @@ const BARE: Readonly<Record<string, string>> = {
   residue: 'a link\n--- asked\n',
   filled: 'lacks:yes\n',
   'calico-crds': 'counts 1 0\n',
+  'kubeadm-control-plane': 'new\nend\n',
+  'kubeadm-worker': 'end\n',
   witness: '--- probed\n',
 };
 
