@@ -5,6 +5,7 @@ import { askKubectl, KUBECTL_ENV } from '../../kube/kubectl.ts';
 import { ADMIN_KUBECONFIG } from '../../kube/paths.ts';
 import { definePhase } from '../phase.ts';
 import { type NodeObject, type NodePatch, nodePatches } from './patches.ts';
+import { reservedIssues } from './reserved.ts';
 
 /** A node object is some 10 KiB. */
 const MAX_NODES_BYTES = 64 * 1024 * 1024;
@@ -46,6 +47,7 @@ export default definePhase({
   timeouts: { applyMs: 60_000, verifyMs: 10_000 },
   expectedMs: 800,
   options: z.strictObject({}),
+  newSpecIssues: reservedIssues,
   async run({ cluster, remote, fail, signal, mode }) {
     if (mode === 'check') {
       // A cluster that is not built yet has no nodes.
