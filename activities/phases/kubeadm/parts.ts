@@ -187,8 +187,12 @@ export function hostPart(context: PhaseContext<unknown>, patches: string | null)
     port: API_SERVER_PORT,
     criSocket: context.offer(containerRuntime).socket,
     taints: desiredTaints(host),
-    // Our preflight lets control groups of version 1 pass where the spec allows them to the kubelet, and nowhere else.
-    ignorePreflightErrors: facts.cgroup === 1 ? ['SystemVerification'] : [],
+    ignorePreflightErrors: [
+      // Our preflight lets control groups of version 1 pass where the spec allows them to the kubelet, and nowhere else.
+      ...(facts.cgroup === 1 ? ['SystemVerification'] : []),
+      // Our file, with the authority that the join is pinned to; kubeadm refuses it on workers alone.
+      ...(patches === null ? ['FileAvailable--etc-kubernetes-pki-ca.crt'] : []),
+    ],
     patches,
   };
 }
