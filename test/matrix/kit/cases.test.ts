@@ -25,6 +25,7 @@ describe.each(cases)('$name: $title', (each) => {
   for (const step of stepsOf(each, { conformance })) {
     it(step.title, { timeout: step.timeoutMs ?? STEP_MS }, async (context) => {
       if (step.last ? !run.hasHosts : blocked || run.refused) {
+        // The step that it needs has failed, or the case consists of its refusal: the result of the case has that.
         results.push({ title: step.title, state: 'skipped', seconds: 0 });
         return context.skip();
       }
