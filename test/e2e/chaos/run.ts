@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { troubleOf } from '../../support/trouble.ts';
 import { type ChaosBuild, chaosBuild } from './build.ts';
 import { type Cluster, withCluster } from './cluster.ts';
 import { clusterProblems, straysOn, temporalEvidence } from './evidence.ts';
@@ -91,7 +92,7 @@ async function unchangedBuild(at: Cluster): Promise<{ operation: string; problem
   return {
     operation,
     problems: [
-      ...(status.state === 'succeeded' ? [] : [`the further build is ${status.state}`]),
+      ...(status.state === 'succeeded' ? [] : [`the further build: ${troubleOf(status)}`]),
       ...changed.map(
         ({ phase, host, changeCount, restarts }) =>
           `the further build changed ${changeCount} things and restarted ${restarts} units: ${phase} on ${host}`,

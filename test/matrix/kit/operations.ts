@@ -1,22 +1,24 @@
 import type { Change, OperationStatus } from '../../../contracts/operation.ts';
+import { troubleOf } from '../../support/trouble.ts';
 import type { MatrixKit } from './kit.ts';
 
 /** States in which an operation runs no further by itself. */
-const OVER = ['succeeded', 'failed', 'cancelled', 'lost'];
+const OVER: readonly OperationStatus['state'][] = ['succeeded', 'failed', 'cancelled', 'lost'];
 
-/** What is wrong with an operation, task by task. */
-export const troubleOf = (status: OperationStatus): string =>
-  [
-    `operation ${status.operationId} is ${status.state}`,
-    ...status.tasks.flatMap(({ phase, host, error }) =>
-      error ? [`${phase} on ${host}: ${error.code} ${error.message}\n${error.evidence ?? ''}`.trim()] : [],
-    ),
-  ].join('\n');
-
-/** Sends a request that begins an operation, and waits until it ends or is blocked. */
+/**
+ * Sends a request that begins an operation, and waits until it ends or is blocked. A blocked one is cancelled after that: the
+ * operations of later steps would wait behind it. Returns the status as it was before.
+ */
 export async function operate(kit: MatrixKit, method: string, path: string, body?: unknown): Promise<OperationStatus> {
   const { operation } = await kit.bench.api.request<{ operation: string }>(method, path, body);
-  return kit.bench.api.follow(kit.bench.name, operation);
+  const status = await kit.bench.api.follow(kit.bench.name, operation);
+  if (status.state === 'blocked') await cancel(kit, operation);
+  return status;
+}
+
+async function cancel({ bench: { api, name } }: MatrixKit, operation: string): Promise<void> {
+  await api.request('POST', `/clusters/${name}/cancel`, { operation });
+  await api.follow(name, operation, undefined, OVER);
 }
 
 /** Builds the spec of the kit. Throws an Error with what is blocked. */
@@ -47,17 +49,14 @@ export async function buildsWithoutChange(kit: MatrixKit): Promise<void> {
   if (found.length > 0) throw new Error(`the second build is not without changes:\n${found.join('\n')}`);
 }
 
-/** Removes the cluster; an operation that is blocked is cancelled before. Nothing to do for one that never was. */
+/** Removes the cluster; an operation that still runs, after a step that took too long, is cancelled before. Nothing to do for one that never was. */
 export async function removeCluster(kit: MatrixKit): Promise<void> {
   const { api, name } = kit.bench;
   const { items } = await api.request<{ items: { name: string; operation: string | null }[] }>('GET', '/clusters');
   const known = items.find((each) => each.name === name);
   if (!known) return;
   const { operation } = known;
-  if (operation !== null && !OVER.includes((await api.operation(name, operation)).state)) {
-    await api.request('POST', `/clusters/${name}/cancel`, { operation });
-    await api.follow(name, operation, undefined, ['succeeded', 'failed', 'cancelled', 'lost']);
-  }
+  if (operation !== null && !OVER.includes((await api.operation(name, operation)).state)) await cancel(kit, operation);
   const status = await operate(kit, 'DELETE', `/clusters/${name}?confirm=${name}`);
   if (status.state !== 'succeeded') throw new Error(troubleOf(status));
 }

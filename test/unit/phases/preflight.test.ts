@@ -139,6 +139,18 @@ test.each<[string, string, RegExp, Case]>([
     { lines: ['ports\t6443\t0.0.0.0:6443\t77\tnginx\t/usr/sbin/nginx'] },
   ],
   [
+    'a foreign listener of two processes',
+    'PORT_IN_USE',
+    /nginx pid=77 \/usr\/sbin\/nginx/,
+    {
+      lines: [
+        'ports\t6443\t0.0.0.0:6443\t77\tnginx\t/usr/sbin/nginx\t1',
+        'ports\t6443\t0.0.0.0:6443\t78\tnginx\t/usr/sbin/nginx\t1',
+        'ports\t6443\t0.0.0.0:6443\t79\tkube-apiserver\t/usr/local/bin/kube-apiserver\t2',
+      ],
+    },
+  ],
+  [
     'a Debian etcd',
     'PORT_IN_USE',
     /\/usr\/bin\/etcd/,
@@ -161,6 +173,14 @@ test.each<[string, string, RegExp, Case]>([
   const found = problems(input);
   expect(found.map((problem) => problem.code)).toEqual([code]);
   expect(found[0]?.evidence).toMatch(evidence);
+});
+
+test('a program that our server is just starting has its sockets until exec closes them: they are ours', () => {
+  const lines = [
+    'ports\t10256\t*:10256\t5375\tkube-proxy\t/usr/sbin/nft\t1',
+    'ports\t10256\t*:10256\t4100\tkube-proxy\t/usr/local/bin/kube-proxy\t1',
+  ];
+  expect(problems({ lines })).toEqual([]);
 });
 
 test('a host of the cluster whose system was upgraded to a version that is not tested stays accepted, an old one does not', () => {
