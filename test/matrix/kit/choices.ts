@@ -26,6 +26,8 @@ export interface CaseDraft {
 export interface Dimension {
   name: string;
   values: readonly string[];
+  /** Those that a machine refuses where its kernel lacks something: no other two choices of such a case have met there. */
+  mayBeRefused?: readonly string[];
   /** The answer of a case. */
   of(cluster: ClusterSpec, each: Pick<MatrixCase, 'os'>): string;
   /** Gives a draft the answer. */
@@ -82,6 +84,7 @@ const proxyOf = (phases: Record<string, Record<string, unknown>>) =>
 const proxy: Dimension = {
   name: 'proxy',
   values: PROXY_MODES,
+  mayBeRefused: ['ipvs'],
   of: (cluster) => (proxyOf(cluster.spec.phases)['mode'] as ProxyMode | undefined) ?? PROXY_MODES[0],
   choose: ({ spec }, value) => {
     spec.phases['nodes'] = { ...spec.phases['nodes'], kubeProxy: { ...proxyOf(spec.phases), mode: value } };

@@ -39,8 +39,14 @@ export function allPairs(dimensions: readonly Dimension[]): Pair[] {
   );
 }
 
-const meets = (answers: Answers, { one, other }: Pair): boolean =>
-  answers[one.dimension] === one.value && answers[other.dimension] === other.value;
+/** Whether a case of these answers shows the pair on every machine that can run one of its two choices. */
+const meets = (answers: Answers, { one, other }: Pair, dimensions: readonly Dimension[]): boolean =>
+  answers[one.dimension] === one.value &&
+  answers[other.dimension] === other.value &&
+  dimensions.every(
+    ({ name, mayBeRefused = [] }) =>
+      !mayBeRefused.includes(answers[name]!) || one.dimension === name || other.dimension === name,
+  );
 
 /** What API and preflight find wrong with a spec of these values, all else as the lab proposes it; empty: it is accepted. */
 export function refusalOf(
@@ -80,9 +86,10 @@ export function refusedPairs(proposed: ClusterSpecInput, phases: readonly Phase[
 
 /** The pairs that no case has and that the API does not refuse. */
 export function missingPairs(cases: readonly Answers[], proposed: ClusterSpecInput, phases: readonly Phase[]): Pair[] {
-  return allPairs(dimensionsOf(phases)).filter(
+  const dimensions = dimensionsOf(phases);
+  return allPairs(dimensions).filter(
     (pair) =>
-      !cases.some((answers) => meets(answers, pair)) &&
+      !cases.some((answers) => meets(answers, pair, dimensions)) &&
       refusalOf([pair.one, pair.other], proposed, phases).length === 0,
   );
 }
@@ -102,23 +109,28 @@ export function proposeCases(
   while (missing.length > 0) {
     const { one, other } = missing[0]!;
     let chosen = [one, other];
-    for (const { name, values } of dimensions) {
+    for (const { name, values, mayBeRefused = [] } of dimensions) {
       if (chosen.some(({ dimension }) => dimension === name)) continue;
       const options = values
+        .filter((value) => !mayBeRefused.includes(value))
         .map((value) => ({ dimension: name, value }))
-        .map((each) => ({ each, gain: gainOf([...chosen, each], missing) }))
+        .map((each) => ({ each, gain: gainOf([...chosen, each], missing, dimensions) }))
         .sort((a, b) => b.gain - a.gain);
       const fits = options.find(({ each }) => refusalOf([...chosen, each], proposed, phases).length === 0);
       if (fits) chosen = [...chosen, fits.each];
     }
     const answers = Object.fromEntries(chosen.map(({ dimension, value }) => [dimension, value]));
     made.push(answers);
-    missing = missing.filter((pair) => !meets(answers, pair));
+    missing = missing.filter((pair) => !meets(answers, pair, dimensions));
   }
   return made;
 }
 
-const gainOf = (values: readonly { dimension: string; value: string }[], missing: readonly Pair[]): number => {
+function gainOf(
+  values: readonly { dimension: string; value: string }[],
+  missing: readonly Pair[],
+  dimensions: readonly Dimension[],
+): number {
   const answers = Object.fromEntries(values.map(({ dimension, value }) => [dimension, value]));
-  return missing.filter((pair) => meets(answers, pair)).length;
-};
+  return missing.filter((pair) => meets(answers, pair, dimensions)).length;
+}
