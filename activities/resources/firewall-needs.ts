@@ -1,5 +1,5 @@
-/** IP protocols without ports that firewalls are opened for, by their names in /etc/protocols, and their numbers. */
-export const PORTLESS_PROTOCOLS = { gre: 47, vrrp: 112 } as const;
+/** IP protocols without ports that firewalls are opened for, by their names in Debian's /etc/protocols, and their numbers. */
+export const PORTLESS_PROTOCOLS = { ipencap: 4, gre: 47, vrrp: 112 } as const;
 export type PortlessProtocol = keyof typeof PORTLESS_PROTOCOLS;
 
 /** Packets that a host's firewall must let in for the cluster to work. */

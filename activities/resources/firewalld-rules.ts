@@ -35,8 +35,9 @@ const CALL_MS = 30_000;
 
 const richRule = (source: string, port: string, protocol: string): string =>
   `rule family="ipv4" source address="${source}" port port="${port}" protocol="${protocol}" accept`;
+/** Protocol 4 is `ipencap` in Debian's /etc/protocols and `ipv4` in that of RHEL: firewalld takes and prints the number on both. */
 const protocolRule = (source: string, protocol: string): string =>
-  `rule family="ipv4" source address="${source}" protocol value="${protocol}" accept`;
+  `rule family="ipv4" source address="${source}" protocol value="${protocol === 'ipencap' ? PORTLESS_PROTOCOLS.ipencap : protocol}" accept`;
 
 /**
  * Rules of firewalld for what a host must let in and pass on, in force and for good; nothing where firewalld does not run.

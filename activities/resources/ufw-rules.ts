@@ -1,6 +1,5 @@
 import { digestOfParts } from './digest.ts';
-import type { FirewallNeeds } from './firewall-needs.ts';
-import { PORTLESS_PROTOCOLS, portlessSources, portsBySource } from './firewall-needs.ts';
+import { type FirewallNeeds, type PortlessProtocol, portlessSources, portsBySource } from './firewall-needs.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
 
 export interface UfwRulesResource extends Resource {
@@ -38,7 +37,8 @@ export function ufwRules({ openings, passages }: FirewallNeeds): UfwRulesResourc
       return { rule, comment: `${MARK}: ${what}` };
     });
   });
-  const protocols = portlessSources(openings).map(({ source, protocol, what }) => ({
+  const known = portlessSources(openings).filter(({ protocol }) => UFW_PORTLESS.includes(protocol));
+  const protocols = known.map(({ source, protocol, what }) => ({
     rule: `allow from ${ufwAddress(source)} proto ${protocol}`,
     comment: `${MARK}: ${what}`,
   }));
@@ -49,12 +49,17 @@ export function ufwRules({ openings, passages }: FirewallNeeds): UfwRulesResourc
   return { kind: 'ufw-rules', id: 'ufw', rules: [...ports, ...protocols, ...routes] };
 }
 
+/**
+ * Of these ufw has rules (ufw/util.py). It has none of ipencap: Felix, whose packets they are, accepts them from the nodes in its own
+ * chain, which comes before those of ufw.
+ */
+const UFW_PORTLESS: readonly string[] = ['gre', 'vrrp'] satisfies PortlessProtocol[];
 const ANY_SOURCE = '0.0.0.0/0';
 const ufwAddress = (source: string): string => source.replace(/\/32$/, '');
 
 /** Only rules of the shapes that we make are ever deleted. */
 const OUR_SHAPES = new RegExp(
-  `^(allow [0-9,]+/(tcp|udp)|allow from [0-9./]+ to any port [0-9,]+ proto (tcp|udp)|allow from [0-9./]+ proto (${Object.keys(PORTLESS_PROTOCOLS).join('|')})|route allow( from [0-9./]+)?( to [0-9./]+)?)$`,
+  `^(allow [0-9,]+/(tcp|udp)|allow from [0-9./]+ to any port [0-9,]+ proto (tcp|udp)|allow from [0-9./]+ proto (${UFW_PORTLESS.join('|')})|route allow( from [0-9./]+)?( to [0-9./]+)?)$`,
 );
 
 const changesOf = (resource: UfwRulesResource, { active, rules }: UfwState) => {

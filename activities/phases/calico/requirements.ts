@@ -2,7 +2,7 @@ import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { Host } from '../../../contracts/host.ts';
 import { isControlPlane } from '../../kube/network.ts';
 import { packetsBetweenNodes } from '../capabilities/pod-network.ts';
-import type { RequiredFeature, RequiredModule, RequiredPort, Requirements } from '../requires.ts';
+import type { RequiredFeature, RequiredModule, RequiredPort, RequiredProtocol, Requirements } from '../requires.ts';
 import { CALICO_CNI, CALICO_KUBE_CONTROLLERS, CALICO_NODE, CALICO_TYPHA, CALICOCTL } from './artifacts.ts';
 import { type CalicoMode, type CalicoOptions, typhaReplicas } from './options.ts';
 import { CALICO_FILLS } from './paths.ts';
@@ -39,7 +39,15 @@ const bgp: RequiredPort = { protocol: 'tcp', port: BGP_PORT, what: 'Calico (BGP)
 
 /** What a mode needs: of the kernel, and the port of its tunnels or routes. */
 const MODES: Readonly<
-  Record<CalicoMode, { features?: readonly RequiredFeature[]; modules?: readonly RequiredModule[]; port: RequiredPort }>
+  Record<
+    CalicoMode,
+    {
+      features?: readonly RequiredFeature[];
+      modules?: readonly RequiredModule[];
+      port: RequiredPort;
+      protocols?: readonly RequiredProtocol[];
+    }
+  >
 > = {
   vxlan: {
     features: [
@@ -52,6 +60,7 @@ const MODES: Readonly<
   ipip: {
     features: [{ name: 'ipip', symbol: 'ipip_tunnel_xmit', linkType: 'ipip', reason: 'Calico mode ipip' }],
     port: bgp,
+    protocols: [{ protocol: 'ipencap', what: 'Calico (IP-in-IP)', from: ['nodes'] }],
   },
 };
 
@@ -68,7 +77,7 @@ export function calicoRequirements({
   host: Host;
   options: CalicoOptions;
 }): Requirements {
-  const { features = [], modules = [], port } = MODES[options.mode];
+  const { features = [], modules = [], port, protocols } = MODES[options.mode];
   const hasTypha = typhaReplicas(cluster, options) > 0;
   return {
     packages: CALICO_PACKAGES,
@@ -85,6 +94,7 @@ export function calicoRequirements({
           ] satisfies RequiredPort[])
         : []),
     ],
+    ...(protocols ? { protocols } : {}),
     // Without an overlay, answers and NodePort traffic of other nodes carry their own addresses.
     forwards: options.mode === 'bgp' ? ['nodes'] : [],
     // Routers beyond the nodes learn the routes from peers alone.

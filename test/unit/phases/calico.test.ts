@@ -176,7 +176,11 @@ describe('what nodes let in', () => {
   it('is what the mode needs, from the other nodes', () => {
     expect(openingsOf({}).own).toEqual(['udp 4789 2']);
     expect(openingsOf({ mode: 'bgp' }).own).toEqual(['tcp 179 2']);
-    expect(openingsOf({ mode: 'ipip', typha: { replicas: 1 } }).own).toEqual(['tcp 179 2', 'tcp 5473 2']);
+    expect(openingsOf({ mode: 'ipip', typha: { replicas: 1 } }).own).toEqual([
+      'tcp 179 2',
+      'tcp 5473 2',
+      'ipencap null 2',
+    ]);
     expect(openingsOf({ mode: 'bgp' }).passages.length).toBeGreaterThan(openingsOf({}).passages.length);
   });
 

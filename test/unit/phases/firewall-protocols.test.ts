@@ -127,6 +127,33 @@ describe('gre', () => {
   });
 });
 
+describe('ipencap, which RHEL names otherwise and ufw has no rule for', () => {
+  const nodes = [...hosts, { name: 'worker-1', address: '10.20.0.31', roles: ['worker'] }];
+  const tunnels = [
+    { phase: 'network', protocols: [{ protocol: 'ipencap' as const, what: 'tunnels', from: ['nodes' as const] }] },
+  ];
+  const wanted = firewallNeeds(sampleCluster({ hosts: nodes }), cluster.spec.hosts[0]!, tunnels, {
+    apiFrom: [],
+    nodePortsFrom: [],
+  });
+  const rule = 'rule family="ipv4" source address="10.20.0.31" protocol value="4" accept';
+
+  test('has a rule of firewalld by its number, recognised when it is there and taken away', () => {
+    const resource = firewalldRules(wanted, '10.20.0.11');
+    const bare = firewalldKind.parse('looked\nzone public\n', resource);
+    const { script } = firewalldKind.fragment!(resource, bare, { quote } as never);
+    expect(script).toContain(`--zone=public '--add-rich-rule=${rule}'`);
+    const open = firewalldKind.parse(`looked\nzone public\nnow ${rule}\nkept ${rule}\n`, resource);
+    expect(firewalldKind.diff(resource, open, {} as never)).toEqual([]);
+    const entry = { kind: 'firewalld-rules', id: 'public/10.20.0.31 ipencap', phase: 'p', prior: {} };
+    expect(firewalldKind.undo!([entry], { quote } as never)[0]!.script).toContain(`'--remove-rich-rule=${rule}'`);
+  });
+
+  test('has none of ufw', () => {
+    expect(ufwRules(wanted).rules).toEqual([]);
+  });
+});
+
 test('a clash of two ports says which field of the spec changes one of them', () => {
   const port = { protocol: 'tcp' as const, port: 6443, from: [], on: 'all' as const };
   const clash = conflictsIn([
