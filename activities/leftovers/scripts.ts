@@ -2,11 +2,13 @@ import { CNI_CONF_DIR, ETCD_DIR } from '../kube/paths.ts';
 import { LEDGER, STAMP_DIR } from '../resources/paths.ts';
 
 /**
- * sh: `ours <unit>` is true where Kubewright has placed that unit (ledger, or stamps of a version without one). What is
- * found beside a kubelet of ours is our own, or was installed by an operator of our cluster: no leftover.
+ * sh: `ours <unit>` is true where Kubewright has placed that unit (ledger, or stamps of a version without one), `ours <path>` where
+ * that file is in the ledger. What is found beside a kubelet of ours is our own, or was installed by an operator of our cluster: no
+ * leftover.
  * `owner <path>`: the package that a file is of, or `-`.
  */
 export const OURS = `ours() {
+  case $1 in /*) cut -f 1 ${LEDGER} 2>/dev/null | grep -qxF -- "file:$1"; return ;; esac
   cut -f 1 ${LEDGER} 2>/dev/null | grep -qxF -- "service:$1" || [ -e ${STAMP_DIR}/unit."$1" ] ||
     grep -qs kubewright "/etc/systemd/system/$1" || { [ "$1" = etcd.service ] && grep -qs Kubewright ${ETCD_DIR}/etcd.env; }
 }

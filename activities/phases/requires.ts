@@ -199,6 +199,19 @@ export interface RequiredDaemon {
   setting: string;
 }
 
+/** The data folder of an etcd member that the phase runs. Data of another member there is refused before anything is built. */
+export interface RequiredEtcdData {
+  /** etcd's own folder in it is `member`. */
+  folder: string;
+  /**
+   * What is in the host's ledger before the member writes for the first time: a unit with `.service`, or the path of a file.
+   * Where it is, the data are the phase's own.
+   */
+  writtenBy: string;
+  /** The field of the spec that changes the folder, for the message. */
+  setting: string;
+}
+
 /** DNS SRV records of one name, which have to lead to just these targets, as the host's own name servers answer. */
 export interface RequiredSrv {
   /** Without the dot at its end. */
@@ -280,6 +293,7 @@ export interface Requirements {
    * installed and pods run, and a teardown takes away the rest.
    */
   fills?: readonly string[];
+  etcdData?: RequiredEtcdData;
   srvRecords?: readonly RequiredSrv[];
   endpoint?: RequiredEndpoint;
   certificates?: readonly RequiredCertificate[];

@@ -16,7 +16,6 @@ const NAMES =
 const ABOUT_OTHERS: Readonly<Record<string, string>> = {
   'earlier-cluster.ts': 'programs and files of other clusters',
   'network-overlap.ts': 'links of other clusters',
-  'etcd-data.ts': "the data folder of etcd's options",
   'folder-links.ts': 'folders of options',
   'eviction.ts': "the folders and thresholds of the kubelet's options",
   'resolv-conf.ts': 'name servers of the options of nodes and dns',

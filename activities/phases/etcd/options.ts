@@ -20,4 +20,7 @@ export const etcdOptions = z.strictObject({
   heartbeatMs: z.int().min(10).max(10_000).default(100),
   electionMs: z.int().min(100).max(50_000).default(1_000),
 });
+
+/** Place of the data folder in a spec, for messages. */
+export const DATA_DIR_SETTING = 'spec.phases.etcd.dataDir';
 export type EtcdOptions = z.output<typeof etcdOptions>;

@@ -35,7 +35,7 @@ import { etcdEnvironment } from './environment.ts';
 import { quorumLost, WITHOUT_MAJORITY } from './majority.ts';
 import { etcdMember } from './member-resource.ts';
 import type { EtcdSite } from './observe.ts';
-import { type EtcdOptions as Options, etcdOptions as options } from './options.ts';
+import { DATA_DIR_SETTING, type EtcdOptions as Options, etcdOptions as options } from './options.ts';
 import { promoteMember } from './promote-member.ts';
 import { memberIssues, memberUrls } from './servers.ts';
 import { askMembers, turnOf } from './turn.ts';
@@ -77,6 +77,7 @@ export default definePhase({
   options,
   requires: ({ cluster, options }) => ({
     artifacts: artifacts(options),
+    etcdData: { folder: options.dataDir, writtenBy: 'etcd.service', setting: DATA_DIR_SETTING },
     srvRecords: bootstrapRecords(cluster, options.bootstrap, options.dataDir),
     ...bootstrapDiscovery(cluster, options, FORMED),
     ports: [

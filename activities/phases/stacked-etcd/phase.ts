@@ -6,7 +6,8 @@ import { leafFiles } from '../../kube/pki-files.ts';
 import { directory } from '../../resources/directory.ts';
 import { file } from '../../resources/file.ts';
 import { DEFAULT_PREFIX, kubernetesStore } from '../capabilities/kubernetes-store.ts';
-import { type EtcdOptions, etcdOptions, memberIssues } from '../etcd/public.ts';
+import { DATA_DIR_SETTING, type EtcdOptions, etcdOptions, memberIssues } from '../etcd/public.ts';
+import { KUBEADM_FILES } from '../kubeadm/public.ts';
 import { definePhase } from '../phase.ts';
 
 /**
@@ -34,7 +35,8 @@ export default definePhase({
   timeouts: { applyMs: 60_000, verifyMs: 10_000 },
   expectedMs: 300,
   options: etcdOptions,
-  requires: () => ({
+  requires: ({ options }) => ({
+    etcdData: { folder: options.dataDir, writtenBy: KUBEADM_FILES.record, setting: DATA_DIR_SETTING },
     ports: [
       { ...PORT, port: ETCD_CLIENT_PORT, from: ['etcd', 'control-plane'] },
       { ...PORT, port: ETCD_PEER_PORT, from: ['etcd'] },

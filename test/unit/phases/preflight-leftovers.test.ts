@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isCleaned } from '../../../activities/leftovers/found.ts';
 import { toolOf } from '../../../activities/leftovers/tools.ts';
@@ -7,13 +11,19 @@ import etcdData from '../../../activities/phases/preflight/checks/etcd-data.ts';
 import folderLinks from '../../../activities/phases/preflight/checks/folder-links.ts';
 import leftovers from '../../../activities/phases/preflight/checks/leftovers.ts';
 import networkOverlap from '../../../activities/phases/preflight/checks/network-overlap.ts';
+import { probeScript, readAnswers } from '../../../activities/phases/preflight/probe.ts';
 import { walMember } from '../../../activities/phases/preflight/wal-member.ts';
-import { requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
+import { LEDGER, STATE_DIR } from '../../../activities/resources/paths.ts';
+import { requirementsOf, type Sample, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
 const NOW = Date.UTC(2026, 10, 30);
 
-const input = (options: Record<string, unknown> = {}, phases: Record<string, Record<string, unknown>> = {}) => {
-  const cluster = sampleCluster({});
+const input = (
+  options: Record<string, unknown> = {},
+  phases: Record<string, Record<string, unknown>> = {},
+  sample: Sample = {},
+) => {
+  const cluster = sampleCluster(sample);
   cluster.spec.phases = { ...cluster.spec.phases, ...phases };
   return {
     cluster,
@@ -59,7 +69,7 @@ describe('data of an earlier etcd', () => {
 
   test('is searched in the folder of the option, and reported with its real path', () => {
     const of = input({}, { etcd: { dataDir: '/data/etcd/' } });
-    expect(etcdData.probe!.args(of)).toEqual(['/data/etcd/']);
+    expect(etcdData.probe!.args(of)).toEqual(['/data/etcd', 'etcd.service']);
     const [problem] = etcdData.evaluate(of, rows('/disk2/etcd/member'));
     expect(problem!.message).toContain('/data/etcd/member (really /disk2/etcd/member)');
   });
@@ -71,6 +81,52 @@ describe('data of an earlier etcd', () => {
     for (const hex of ['', 'zz', '00', 'ff'.repeat(128), '00'.repeat(128)]) expect(walMember(hex)).toBeNull();
     const [problem] = etcdData.evaluate(input(), [['data', '/var/lib/etcd/member', 'x', '/f', '']]);
     expect(problem!.message).toContain('at an unknown time');
+  });
+});
+
+describe('data of etcd is known by what the phase that runs it left in the ledger of the host', () => {
+  const RECORD = `${STATE_DIR}/kubeadm-control-plane`;
+  const stacked = { engine: { engine: 'kubeadm', etcd: 'stacked' } } as const satisfies Sample;
+  const external = { engine: { engine: 'kubeadm', etcd: 'external' } } as const satisfies Sample;
+
+  /** What the check says on a host with data of etcd, and these lines in the ledger. */
+  function found(sample: Sample, ledger: readonly string[]) {
+    const root = mkdtempSync(join(tmpdir(), 'kubewright-etcd-data-'));
+    try {
+      const of = input({}, { etcd: { dataDir: '/data/etcd' } }, sample);
+      const { text, args } = probeScript([etcdData], of);
+      const at = (path: string) => join(root, path);
+      const [folder = '', ...more] = args;
+      for (const path of ['/data/etcd/member/snap', dirname(LEDGER)]) mkdirSync(at(path), { recursive: true });
+      writeFileSync(at('/data/etcd/member/snap/db'), 'x');
+      writeFileSync(at(LEDGER), ledger.map((key) => `${key}\tphase\t{}\n`).join(''));
+      // Ledger and data are those of the test; its machine has no unit of ours.
+      const script = text.replaceAll(LEDGER, at(LEDGER));
+      const said = execFileSync('sh', ['-c', script, 'sh', at(folder), ...more], { encoding: 'utf8' });
+      return etcdData.evaluate(of, readAnswers(said).get('etcd-data') ?? []).map(({ code }) => code);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  }
+
+  test.each([
+    ['engine binaries', {}, 'service:etcd.service', `file:${RECORD}`],
+    ['kubeadm, etcd apart', external, 'service:etcd.service', `file:${RECORD}`],
+    ['kubeadm, stacked', stacked, `file:${RECORD}`, 'service:etcd.service'],
+  ] as [string, Sample, string, string][])('%s', (_engine, sample, own, another) => {
+    const hosts = [{ name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'etcd', 'registry'] }];
+    expect(found({ ...sample, hosts }, [own])).toEqual([]);
+    expect(found({ ...sample, hosts }, [])).toEqual(['ETCD_DATA_FOUND']);
+    expect(found({ ...sample, hosts }, [another])).toEqual(['ETCD_DATA_FOUND']);
+  });
+
+  test('hosts without a member are not searched', () => {
+    const of = input(
+      {},
+      {},
+      { hosts: [{ name: 'cp-1', address: '10.20.0.11', roles: ['control-plane', 'etcd', 'registry'] }] },
+    );
+    expect(etcdData.probe!.args({ ...of, requirements: [] })).toBeNull();
   });
 });
 

@@ -62,11 +62,10 @@ export default defineCheck({
     script: `
 ${OURS}
 storage=$1 kube=$2 root=$3 containerd=$4
-placed() { cut -f 1 /var/lib/kubewright/ledger/placed 2>/dev/null | grep -qxF "file:$1"; }
 filled() { # <kind> <folder>
   found=$(find "$2/" -xdev ! -type d -printf '%T@ %p\\n' 2>/dev/null | head -n 10000)
   # Logins for the kubelet are there before it.
-  ! placed "$2/config.json" || found=$(printf '%s\\n' "$found" | grep -v " $2/*config[.]json$")
+  ! ours "$2/config.json" || found=$(printf '%s\\n' "$found" | grep -v " $2/*config[.]json$")
   [ -z "$found" ] || say "$1" "$2" "$(printf '%s\\n' "$found" | sort -rn | head -n 1 | cut -d ' ' -f 2-)" "$(printf '%s\\n' "$found" | wc -l)"
 }
 [ -z "$storage" ] || ours registry.service || filled registry "$storage/docker"
@@ -94,7 +93,7 @@ if ! ours kube-apiserver.service; then
   for kind in '/etc/kubernetes/manifests/*.y*ml' '/etc/kubernetes/*admin.conf' '/etc/kubernetes/*kubelet.conf' /etc/kubernetes/pki/ca.key \\
     /etc/kubernetes/ssl/ca.pem '/etc/kubernetes/ssl/kube-ca*.pem' /etc/kubernetes/kubelet.env; do
     set -- $kind
-    [ ! -e "$1" ] || placed "$1" || say file "$1" "$#"
+    [ ! -e "$1" ] || ours "$1" || say file "$1" "$#"
   done
 fi
 filled kubelet "$root"

@@ -1,27 +1,23 @@
-import type { ClusterSpec } from '../../../../contracts/cluster.ts';
-import type { Host } from '../../../../contracts/host.ts';
 import { OURS } from '../../../leftovers/scripts.ts';
 import { toolOf } from '../../../leftovers/tools.ts';
-import { rawPhaseOptions } from '../../options.ts';
+import type { PhaseRequirements } from '../../requires.ts';
 import { defineCheck } from '../check.ts';
 import { walMember } from '../wal-member.ts';
 
-function dataDirOf({ cluster, host }: { cluster: ClusterSpec; host: Host }): string {
-  const { dataDir } = rawPhaseOptions(cluster, 'etcd', host);
-  return typeof dataDir === 'string' ? dataDir : '/var/lib/etcd';
-}
+/** The member that a phase runs on the host; a host has one at most. */
+const dataOf = (requirements: readonly PhaseRequirements[]) => requirements.find(({ etcdData }) => etcdData)?.etcdData;
 
 export default defineCheck({
   name: 'etcd-data',
   about: 'leftovers',
   title: 'Data of an earlier etcd',
   inspects:
-    "The folder `member` in etcd's data folder (`spec.phases.etcd.dataDir`), through links, on etcd hosts where Kubewright has not placed etcd before.",
+    "The folder `member` in etcd's data folder (`spec.phases.etcd.dataDir`), through links, on etcd hosts where the phase that runs etcd has not begun before.",
   codes: ['ETCD_DATA_FOUND'],
   probe: {
     script: `
 ${OURS}
-! ours etcd.service || return 0
+! ours "$2" || return 0
 set -- "\${1%/}"
 newest=$(find "$1/member/" -type f -printf '%T@ %s %p\\n' 2>/dev/null | sort -rn | head -n 1)
 [ -n "$newest" ] || return 0
@@ -35,14 +31,18 @@ done
 name=$(grep -hsE '^ *(ETCD_NAME=|- --name=)' /etc/etcd.env /etc/etcd/etcd.conf /etc/default/etcd /etc/kubernetes/manifests/etcd.yaml | head -n 1 | sed 's/.*=//')
 [ -z "$name" ] || say name "$name"
 return 0`,
-    args: (of) => (of.host.roles.includes('etcd') ? [dataDirOf(of)] : null),
+    args: ({ requirements }) => {
+      const data = dataOf(requirements);
+      return data ? [data.folder, data.writtenBy] : null;
+    },
   },
   evaluate(of, rows) {
     const row = (kind: string) => rows.find(([word]) => word === kind)?.slice(1);
     const data = row('data');
-    if (!data) return [];
+    const { folder, setting } = dataOf(of.requirements) ?? {};
+    if (!data || folder === undefined) return [];
     const [real = '', seconds = '', newest = '', kib = ''] = data;
-    const asked = `${dataDirOf(of).replace(/\/$/, '')}/member`;
+    const asked = `${folder.replace(/\/$/, '')}/member`;
     const at = real === '' || real === asked ? asked : `${asked} (really ${real})`;
     const writtenMs = Number(seconds) * 1000;
     const written =
@@ -59,7 +59,7 @@ return 0`,
       files.length > 0
         ? `beside it: ${files.map(({ path, owner }) => (owner === '-' ? path : `${path} (package ${owner})`)).join(', ')}${tool ? `, of ${tool.name}` : ''}`
         : '',
-      `to keep it: another folder (spec.phases.etcd.dataDir), or mv ${real || asked} elsewhere; to give it up: ${tool ? `${tool.clean}, or ` : ''}rm -rf ${real || asked}`,
+      `to keep it: another folder (${setting}), or mv ${real || asked} elsewhere; to give it up: ${tool ? `${tool.clean}, or ` : ''}rm -rf ${real || asked}`,
     ];
     return [
       {
