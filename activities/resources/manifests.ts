@@ -1,5 +1,6 @@
 import { linesKeepEnds } from '../../contracts/cut.ts';
 import type { Change } from '../../contracts/operation.ts';
+import { makeTemporary } from '../host/fence.ts';
 import { digestOfParts, sha256 } from './digest.ts';
 import { absolute } from './path-check.ts';
 import { KUBECTL_CACHE_DIR } from './paths.ts';
@@ -100,9 +101,13 @@ export default defineKind<ManifestsResource, ManifestsState>({
   probe: (resource, quote) =>
     [
       `kw_stat -L -c %F -- ${quote(resource.kubeconfig)} && command -v kubectl >/dev/null || { echo absent; exit 0; }`,
+      // kubectl leaves its copies of the objects where it is killed, by `timeout` as well.
+      `kw_diff=$(${makeTemporary('-d')} 2>&1) || kw_unknown "$kw_diff"`,
       `printf %s ${Buffer.from(list(resource)).toString('base64')} | base64 -d |`,
-      `  HOME=/root KUBECACHEDIR=${KUBECTL_CACHE_DIR} KUBECTL_EXTERNAL_DIFF='diff -qr' timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f - 2>&1`,
-      'echo "code $?"',
+      `  HOME=/root KUBECACHEDIR=${KUBECTL_CACHE_DIR} KUBECTL_EXTERNAL_DIFF='diff -qr' TMPDIR=$kw_diff timeout 20 kubectl --kubeconfig ${quote(resource.kubeconfig)} --request-timeout=10s diff ${sideOptions} -f - 2>&1`,
+      'kw_code=$?',
+      'rm -rf -- "$kw_diff"',
+      'echo "code $kw_code"',
     ].join('\n'),
   parse: parseDiff,
 

@@ -83,6 +83,19 @@ it.skipIf(!RUNS_HERE)(
   },
 );
 
+it.skipIf(!RUNS_HERE)('takes away what a kubectl leaves that is killed while it compares', async () => {
+  kubectl(
+    'mkdir "${TMPDIR:-/tmp}/LIVE-kubewright-unit"; echo "${TMPDIR:-/tmp}" >>"$LOG"; [ "$(wc -l <"$LOG")" -gt 1 ] || kill -9 $$',
+  );
+  expect((await run()).changes).toEqual([]);
+  const folders = readFileSync(host.path('log'), 'utf8').trim().split('\n');
+  expect(folders).toHaveLength(2);
+  for (const folder of folders) {
+    expect(folder.startsWith(host.path('run/'))).toBe(true);
+    expect(existsSync(folder)).toBe(false);
+  }
+});
+
 it.skipIf(!RUNS_HERE)('applies nothing when the server cannot answer, and reports its output', async () => {
   kubectl('echo "error: unknown flag: --server-side" >&2; exit 1');
   await expect(run()).rejects.toMatchObject({
