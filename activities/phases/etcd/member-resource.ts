@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { quote } from '../../host/quote.ts';
@@ -94,21 +95,17 @@ async function carryOut(
     case 'none':
       return 'begins';
     case 'found':
-      if (!(await stopsWithoutData(site, host))) return 'done';
-      await writeBootstrap(site, host, {
+      return bootstrap(site, host, {
         state: 'new',
         token,
         finds: (await site.enter?.(host)) ?? bootstrapEnvironment(site.bootstrap, [...others, self].sort(byName)),
       });
-      return 'begins';
     case 'join':
-      if (!(await stopsWithoutData(site, host))) return 'done';
-      await writeBootstrap(site, host, {
+      return bootstrap(site, host, {
         state: 'existing',
         token,
         finds: bootstrapEnvironment(undefined, initialCluster(step.members, [self, ...others])),
       });
-      return 'begins';
     case 'add':
       return members('add', self.name, `--peer-urls=${self.peerUrl}`, '--learner');
     case 'remove':
@@ -124,15 +121,26 @@ async function carryOut(
 }
 
 /**
- * Stops an etcd of an earlier attempt that has no data yet: it would go on by its own list of members, and its data would be of another
- * cluster. False: it has written data by now.
+ * Puts the way in which etcd begins into `bootstrapFile`, unless an earlier attempt, which was interrupted, has put the same there. An
+ * etcd of an earlier attempt that has no data yet is stopped before: it would go on by its own list of members, and its data
+ * would be of another cluster. `done`: it has written data by now.
  */
-async function stopsWithoutData({ dataDir }: EtcdSite, host: ApplyContext['host']): Promise<boolean> {
-  const { stdout } = await host.script(STOP_WITHOUT_DATA, [`${dataDir}/member/wal`], { timeoutMs: 90_000 });
-  return stdout.trim() === 'none';
+async function bootstrap(
+  { bootstrapFile, dataDir }: EtcdSite,
+  host: ApplyContext['host'],
+  begin: Parameters<typeof etcdBootstrap>[0],
+): Promise<'begins' | 'done'> {
+  const content = etcdBootstrap(begin);
+  const digest = createHash('sha256').update(content).digest('hex');
+  const args = [`${dataDir}/member/wal`, bootstrapFile, digest];
+  const { stdout } = await host.script(STOP_WITHOUT_DATA, args, { timeoutMs: 90_000 });
+  if (stdout.trim() === 'data') return 'done';
+  if (stdout.trim() !== 'same') await host.upload(bootstrapFile, content, { mode: 0o644 });
+  return 'begins';
 }
 
 const STOP_WITHOUT_DATA = `
+if [ "$(sha256sum 2>/dev/null <"$2" | cut -c 1-64)" = "$3" ]; then echo same; exit 0; fi
 systemctl stop etcd.service 2>/dev/null || :
 for wal in "$1"/*.wal; do [ ! -e "$wal" ] || { echo data; exit 0; }; done
 echo none
@@ -151,12 +159,6 @@ async function change(host: RemoteHost, site: EtcdSite, urls: string[], args: re
   const { code, stderr } = await host.exec(argv, { okCodes: 'any', timeoutMs: 15_000 });
   return code === 0 ? 'done' : `etcdctl member ${args[0]}: ${stderr.trim().split('\n').at(-1) ?? ''}`;
 }
-
-const writeBootstrap = (
-  { bootstrapFile }: EtcdSite,
-  host: RemoteHost,
-  content: Parameters<typeof etcdBootstrap>[0],
-): Promise<void> => host.upload(bootstrapFile, etcdBootstrap(content), { mode: 0o644 });
 
 const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
 

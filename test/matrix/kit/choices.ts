@@ -47,6 +47,14 @@ export function dimensionsOf(phases: readonly Phase[]): Dimension[] {
   ];
 }
 
+/** What a spec that the lab proposes needs besides, with a provider. */
+const ALSO: Readonly<Record<string, (spec: SpecDraft) => void>> = {
+  // It only follows servers.
+  'systemd-timesyncd': ({ hosts }) => {
+    for (const host of hosts) host.roles = host.roles.filter((role) => role !== 'time-server');
+  },
+};
+
 /** A choice between phases. `none`: the value of a cluster without any. */
 function ofProviders(
   phases: readonly Phase[],
@@ -63,6 +71,7 @@ function ofProviders(
       for (const phase of providers) if (phase.name !== value) delete spec.phases[phase.name];
       const chosen = providers.find((phase) => phase.name === value);
       if (chosen?.optional === 'when-named') spec.phases[value] ??= proposed;
+      ALSO[value]?.(spec);
       if (!chosen)
         for (const phase of providers) if (phase.optional === true) spec.phases[phase.name] = { enabled: false };
     },
