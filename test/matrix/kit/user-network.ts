@@ -1,4 +1,5 @@
 import { BUSYBOX } from '../../../activities/phases/verify/public.ts';
+import { kubeHosts } from '../../../contracts/cluster.ts';
 import { type MatrixKit, until } from './kit.ts';
 
 const NAME = 'my-network';
@@ -26,7 +27,7 @@ done
 
 /** What a user does who brings a pod network: kubectl, as soon as all nodes have registered. */
 export async function installUserNetwork(kit: MatrixKit): Promise<void> {
-  const expected = kit.cluster.spec.hosts.length;
+  const expected = kubeHosts(kit.cluster).length;
   let nodes: NodeItem[] = [];
   await until('nodes with a podCIDR', 300_000, async () => {
     nodes = (await kit.get<{ items: NodeItem[] }>('nodes')).items;
