@@ -1,4 +1,5 @@
 import { digestOfParts } from './digest.ts';
+import type { LedgerEntry } from './ledger.ts';
 import { absolute } from './path-check.ts';
 import { LEDGER } from './paths.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
@@ -10,18 +11,21 @@ export interface FilledResource extends Resource {
 }
 
 /**
- * Files and folders that pods of ours fill on their node, as `fills` of a service: nothing is placed. A teardown removes what is
- * in them then, but for what was there before.
+ * Files and folders that pods and daemons of a phase fill on a host, as `fills` of a service: nothing is placed. A teardown removes
+ * what is in them then, but for what was there before, and runs what the phase takes away by itself.
  */
-export function filled(id: string, paths: readonly string[]): FilledResource {
-  return { kind: 'filled', id, paths: paths.map(absolute) };
+export function filled(phase: string, paths: readonly string[]): FilledResource {
+  return { kind: 'filled', id: phase, paths: paths.map(absolute) };
 }
+
+/** The phase whose pods and daemons fill what an entry is about; null: the entry is of another kind. Pure. */
+export const phaseOfFilled = ({ kind, id }: LedgerEntry): string | null => (kind === 'filled' ? id : null);
 
 export default defineKind<FilledResource, boolean>({
   kind: 'filled',
-  probe: ({ paths }, quote) =>
+  probe: ({ id, paths }, quote) =>
     `kw_lacks=
-for kw_f in ${paths.map((path) => quote(`leftover:${path}`)).join(' ')}; do
+for kw_f in ${[`filled:${id}`, ...paths.map((path) => `leftover:${path}`)].map(quote).join(' ')}; do
   cut -f 1 ${LEDGER} 2>/dev/null | grep -qxF -- "$kw_f" || kw_lacks=yes
 done
 echo "lacks:$kw_lacks"`,

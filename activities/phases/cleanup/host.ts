@@ -6,6 +6,7 @@ import { previewTogether, undo } from '../../resources/engine/undo.ts';
 import { type LedgerEntry, readLedger } from '../../resources/ledger.ts';
 import { builds, contextOf, desiredOnHost, isEnabled, isPlaced } from '../desired.ts';
 import type { Phase, PhaseRun } from '../phase.ts';
+import { touchedPhases } from '../touched.ts';
 
 /**
  * Take back what the ledger of the task's host has and no phase desires there any more: units first, then what phases that
@@ -50,9 +51,9 @@ function isOfLostRole({ phases, cluster, host }: PhaseRun<unknown>, { phase: nam
   );
 }
 
-/** Phases that placed some of these entries and are switched off, or have left the host, the last of the plan first. */
+/** Phases that these entries are of and that are switched off, or have left the host, the last of the plan first. */
 function switchedOff({ phases, cluster, host }: PhaseRun<unknown>, entries: readonly LedgerEntry[]): Phase[] {
-  const touched = new Set(entries.map(({ phase }) => phase));
+  const touched = touchedPhases(entries);
   return [...phases.values()]
     .reverse()
     .filter(

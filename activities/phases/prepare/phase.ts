@@ -86,10 +86,8 @@ export default definePhase({
   },
 });
 
-function filledFolders(requirements: readonly PhaseRequirements[]): Resource[] {
-  const paths = [...new Set(requirements.flatMap(({ fills = [] }) => fills))].sort();
-  return paths.length > 0 ? [filled('pods', paths)] : [];
-}
+const filledFolders = (requirements: readonly PhaseRequirements[]): Resource[] =>
+  requirements.flatMap(({ phase, fills = [] }) => (fills.length > 0 ? [filled(phase, [...fills].sort())] : []));
 
 /** Both tools: which of them is on is found out on the host. */
 function firewallRules(

@@ -9,6 +9,7 @@ import { entryKey, type LedgerEntry, readLedger } from '../../resources/ledger.t
 import { STATE_DIR } from '../../resources/paths.ts';
 import { contextOf, isPlaced } from '../desired.ts';
 import type { PhaseRun } from '../phase.ts';
+import { touchedPhases } from '../touched.ts';
 
 /**
  * Take back everything that Kubewright placed on a host, as its ledger says: units first, then what phases left beside
@@ -32,7 +33,7 @@ export async function tearDownHost(run: PhaseRun<unknown>): Promise<Change[]> {
   }
 
   const changes = [...older.changes, ...(await undo(remote, entries, { stage: 'first', facts }))];
-  const touched = new Set(entries.map(({ phase }) => phase));
+  const touched = touchedPhases(entries);
   for (const phase of [...run.phases.values()].reverse()) {
     if (!touched.has(phase.name) || !phase.hooks?.teardown) continue;
     run.signal.throwIfAborted();
