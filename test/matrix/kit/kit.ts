@@ -9,7 +9,8 @@ import type { Phase } from '../../../activities/phases/phase.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { mirrorKubectl } from '../../../cli/dev/mirror-kubectl.ts';
 import { type ClusterSpec, clusterSpec } from '../../../contracts/cluster.ts';
-import { execInHost } from '../../../lab/faults.ts';
+import { execInHost, inNetworkOf } from '../../../lab/faults.ts';
+import { run } from '../../../lab/run.ts';
 import type { ClusterSpecInput } from '../../../lab/types.ts';
 import type { Bench } from '../../e2e/support.ts';
 
@@ -32,6 +33,8 @@ export interface MatrixKit {
   readKubeconfig: () => Promise<void>;
   /** Runs a script as root on a host, beside SSH and the cluster. Throws an Error with what it wrote. */
   onHost: (host: string, script: string) => Promise<string>;
+  /** Rules of the packet filter of a host, without counters, by the nft of this machine: those that no program of the host shows any more. */
+  packetFilter: (host: string) => Promise<string>;
   /** The reference of an image in the cluster. */
   image: (image: Image) => Promise<string>;
 }
@@ -57,6 +60,10 @@ export async function createKit(bench: Bench, document: ClusterSpecInput): Promi
     onHost: async (host, script) => {
       const { code, stdout, stderr } = await execInHost(bench.lab, host, ['sh', '-euc', script]);
       if (code !== 0) throw new Error(`on ${host}: exit code ${code}: ${stdout}${stderr}`);
+      return stdout;
+    },
+    packetFilter: async (host) => {
+      const { stdout } = await run([...(await inNetworkOf(bench.lab, host)), 'nft', '-s', 'list', 'ruleset']);
       return stdout;
     },
     image: (image) =>

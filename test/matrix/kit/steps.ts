@@ -77,7 +77,12 @@ export class CaseRun {
     for (const [name, body] of Object.entries(each.credentials ?? {}))
       await bench.api.request('PUT', `/credentials/${name}`, body);
     await each.prepareHosts?.(this.kit);
-    for (const { name } of bench.lab.hosts) this.#before.set(name, await this.kit.onHost(name, MATRIX_SNAPSHOT));
+    for (const { name } of bench.lab.hosts) this.#before.set(name, await this.#snapshot(name));
+  }
+
+  async #snapshot(host: string): Promise<string> {
+    const rules = (await this.kit.packetFilter(host)).split('\n').map((line) => `filter ${line.trim()}`);
+    return `${await this.kit.onHost(host, MATRIX_SNAPSHOT)}${rules.join('\n')}`;
   }
 
   send(document: ClusterSpecInput): void {
@@ -90,7 +95,7 @@ export class CaseRun {
     const found: string[] = [];
     for (const host of hosts) {
       await this.each.cleanUp?.(this.kit, host);
-      const after = await this.kit.onHost(host, MATRIX_SNAPSHOT);
+      const after = await this.#snapshot(host);
       found.push(...differences(this.#before.get(host) ?? '', after).map((line) => `${host}: ${line}`));
     }
     if (found.length > 0) throw new Error(`hosts differ from what they were:\n${found.join('\n')}`);
