@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AptAccess } from './machine.ts';
-import { RPM_HOST_PACKAGES } from './rpm/host.ts';
+import { RPM_HOST_FILES, RPM_HOST_PACKAGES } from './rpm/host.ts';
 import { REPACKED, type RepackedPackage } from './rpm/packages.ts';
 import { DEFAULT_SYSTEM, type LabSystem, labSystem } from './systems.ts';
 
@@ -112,7 +112,7 @@ export function baseRecipe(apt: AptAccess, now: number, os: string = DEFAULT_SYS
     suite: SUITE,
     packages: rpm ? [...PACKAGES, ...RPM_HOST_PACKAGES] : PACKAGES,
     dpkg: DPKG,
-    files: { ...FILES, '/etc/apt/apt.conf.d/90kubewright-lab': conf },
+    files: { ...FILES, ...(rpm ? RPM_HOST_FILES : {}), '/etc/apt/apt.conf.d/90kubewright-lab': conf },
     masked: MASKED,
     enabled: ['systemd-networkd.service', 'kubewright-lab-boot.service'],
     users: ['admin', 'operator'],

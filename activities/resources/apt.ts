@@ -1,6 +1,7 @@
 import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
+import { NOTE_ACCOUNTS } from './package-account-script.ts';
 import type { PackageScripts } from './package-scripts.ts';
 import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
 import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
@@ -34,6 +35,8 @@ const APT_INSTALL = `set +e
 export LC_ALL=C PATH=${HOST_PATH} DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 ${USE_PROXY}
 ${PROXY_EVIDENCE}
+${LEDGER_FUNCTIONS}
+${NOTE_ACCOUNTS}
 phase=$1
 shift
 at_work=${PACKAGES_AT_WORK}
@@ -71,6 +74,7 @@ repair() {
   dpkg --configure -a --force-confdef --force-confold </dev/null || apt install --fix-broken || :
 }
 finish() {
+  kw_note_accounts
   rm -f -- "$at_work"
   exit "$1"
 }
@@ -83,7 +87,7 @@ give_up() {
 interrupted=
 [ ! -e "$at_work" ] || interrupted=yes
 mkdir -p -m 0700 -- ${STATE_DIR}
-: >"$at_work"
+kw_begin_work
 if [ -n "$interrupted" ] || [ -n "$(ls -A /var/lib/dpkg/updates 2>/dev/null)" ]; then repair; fi
 [ $# -gt 0 ] || finish 0
 if [ -n "$interrupted" ] || ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then

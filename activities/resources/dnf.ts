@@ -1,6 +1,7 @@
 import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
+import { NOTE_ACCOUNTS } from './package-account-script.ts';
 import type { PackageScripts } from './package-scripts.ts';
 import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
 import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
@@ -16,6 +17,7 @@ export LC_ALL=C PATH=${HOST_PATH}
 ${USE_PROXY}
 ${PROXY_EVIDENCE}
 ${LEDGER_FUNCTIONS}
+${NOTE_ACCOUNTS}
 phase=$1
 shift
 at_work=${PACKAGES_AT_WORK}
@@ -29,10 +31,11 @@ rpm -qa --qf '%{NAME}\\n' | sort -u >"$says.was"
 kw_ledger_open
 for kw_p; do grep -Fqx -- "$kw_p" "$says.was" || kw_line "packages:$kw_p" "$phase" '{"installed":true}'; done
 kw_ledger_close
-: >"$at_work"
+kw_begin_work
 # proxy= of dnf.conf wins over the environment, so it is emptied where the spec names a proxy.
 run() { timeout 900 dnf -y -q --setopt=install_weak_deps=False \${kw_proxied:+--setopt=proxy=} "$@" </dev/null 2>"$says"; }
 finish() {
+  kw_note_accounts
   rm -f -- "$at_work"
   exit "$1"
 }

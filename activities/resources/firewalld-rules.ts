@@ -1,5 +1,6 @@
 import { digestOfParts } from './digest.ts';
 import { type FirewallNeeds, PORTLESS_PROTOCOLS, portlessSources, portsBySource } from './firewall-needs.ts';
+import { FIREWALLD_ZONE, zoneTrace } from './firewalld-zone.ts';
 import { entryKey } from './ledger.ts';
 import { LEDGER } from './paths.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
@@ -88,7 +89,12 @@ function changesOf(resource: FirewalldRulesResource, { zone, now, kept, ours }: 
 }
 
 /** Calls of firewall-cmd that add or remove the ids, for good and at once, one pair per zone. */
-function calls(ids: readonly string[], verb: 'add' | 'remove', quote: (word: string) => string): string[] {
+function calls(
+  ids: readonly string[],
+  verb: 'add' | 'remove',
+  quote: (word: string) => string,
+  program = 'firewall-cmd --quiet',
+): string[] {
   const zones = new Map<string, string[]>();
   for (const id of ids) {
     const words = wordsOf(id);
@@ -97,9 +103,19 @@ function calls(ids: readonly string[], verb: 'add' | 'remove', quote: (word: str
   }
   return [...zones].flatMap(([zone, words]) =>
     // What is there already, or not any more, is a warning and no failure.
-    ['--permanent ', ''].map((mode) => `firewall-cmd --quiet ${mode}--zone=${quote(zone)} ${words.join(' ')}`),
+    ['--permanent ', ''].map((mode) => `${program} ${mode}--zone=${quote(zone)} ${words.join(' ')}`),
   );
 }
+
+/** sh function `kw_firewall` with the words of firewall-cmd: of a firewalld that was stopped since, the files are changed. */
+const STOPPED_TOO = `kw_says=$(firewall-cmd --state 2>&1)
+kw_state=$?
+case $kw_state in 0 | 252) ;; *) echo "firewalld does not answer: $kw_says" >&2; exit 1 ;; esac
+kw_firewall() {
+  if [ "$kw_state" = 0 ]; then firewall-cmd --quiet "$@"
+  elif [ "$1" = --permanent ]; then shift; firewall-offline-cmd "$@" >/dev/null
+  fi
+}`;
 
 export default defineKind<FirewalldRulesResource, FirewalldState>({
   kind: KIND,
@@ -149,12 +165,15 @@ fi`,
   ledgerEntries(resource, observed) {
     if (!observed) return [];
     // Of what was there before us, nothing is ours.
-    return changesOf(resource, observed)
-      .missing.filter((id) => !observed.kept.has(wordsOf(id)?.line ?? ''))
-      .map((id) => ({ id, prior: {} }));
+    const added = changesOf(resource, observed).missing.filter((id) => !observed.kept.has(wordsOf(id)?.line ?? ''));
+    const zoneOf = (id: string) => id.slice(0, id.indexOf('/'));
+    // The file of a zone that has rules of ours is not as it was before us.
+    const changed = new Set(observed.ours.map(zoneOf));
+    const zones = [...new Set(added.map(zoneOf))].filter((zone) => !changed.has(zone));
+    return [...zones.map(zoneTrace), ...added.map((id) => ({ id, prior: {} }))];
   },
   // It takes back by itself what it no longer lists.
-  owns: (_resource, { kind }) => kind === KIND,
+  owns: (_resource, { kind }) => kind === KIND || kind === FIREWALLD_ZONE,
   undo: (entries, { quote }) => {
     const ids = entries.map(({ id }) => id).filter((id) => ID.test(id));
     return [
@@ -162,8 +181,8 @@ fi`,
         key: entryKey({ kind: KIND, id: 'firewalld' }),
         script: [
           'command -v firewall-cmd >/dev/null || exit 0',
-          'kw_says=$(firewall-cmd --state 2>&1) || { [ $? = 252 ] && exit 0; echo "firewalld does not answer: $kw_says" >&2; exit 1; }',
-          ...calls(ids, 'remove', quote).map((line) => `${line} || exit 1`),
+          STOPPED_TOO,
+          ...calls(ids, 'remove', quote, 'kw_firewall').map((line) => `${line} || exit 1`),
           ...ids.map((id) => `kw_tell removed ${quote(id)}`),
         ].join('\n'),
       },

@@ -4,10 +4,8 @@ import { LIMITS } from '../../contracts/limits.ts';
 import { FAMILIES, familyOf, packageNames } from '../host/family/families.ts';
 import type { Family, PackageTool } from '../host/family/family.ts';
 import type { HostFacts } from '../host/types.ts';
-import { apt } from './apt.ts';
 import { digestOfParts } from './digest.ts';
-import { dnf } from './dnf.ts';
-import type { PackageScripts } from './package-scripts.ts';
+import { TOOLS, toolOf } from './package-tools.ts';
 import { PACKAGES_AT_WORK } from './paths.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
@@ -35,9 +33,6 @@ const ASKED = 'kubewright: asked';
 /** Whole distributions have been upgraded in less. */
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
-const TOOLS: Readonly<Record<PackageTool['name'], PackageScripts>> = { apt, dnf };
-const toolOf = ({ packageManager }: HostFacts): PackageScripts | null =>
-  packageManager === 'none' ? null : TOOLS[packageManager];
 
 /**
  * Packages of the distribution by Debian's names, any version. Only what is missing is installed, in one transaction. Through the proxy of

@@ -4,11 +4,14 @@ import { dirname, join } from 'node:path';
 import { ensureDebianPackages } from '../debian.ts';
 import { run } from '../run.ts';
 import type { LabSystem } from '../systems.ts';
-import { ACCOUNTS, basePackages, REPACKED } from './packages.ts';
+import { basePackages, REPACKED } from './packages.ts';
 import { pack, RPM_TOOLS, repack, signedRepository } from './repository.ts';
 
 /** Debian packages that an image needs to be a host with dnf and firewalld. netbase: firewalld ends without /etc/protocols. */
 export const RPM_HOST_PACKAGES = ['dnf', 'rpm', 'firewalld', 'netbase'];
+
+/** Files of such a host, by path. Debian's rpm has a database per account, in its home. */
+export const RPM_HOST_FILES = { '/etc/rpm/macros': { content: '%_dbpath /var/lib/rpm\n' } };
 
 const REPOSITORY = '/usr/share/kubewright-lab/rpm';
 const KEY = '/etc/pki/rpm-gpg/RPM-GPG-KEY-kubewright-lab';
@@ -32,7 +35,6 @@ export async function becomeRpmHost(root: string, system: NonNullable<LabSystem[
   await ensureDebianPackages(RPM_TOOLS);
   const work = await mkdtemp(join(tmpdir(), 'kubewright-rpm-'));
   try {
-    for (const account of ACCOUNTS) await inRoot(root, ['useradd', '--system', '--no-create-home', account]);
     await repack({ root, work }, REPACKED);
     const base = basePackages(system.release);
     for (const each of base)

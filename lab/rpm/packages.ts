@@ -13,6 +13,8 @@ export interface RepackedPackage {
   readonly files?: Readonly<Record<string, string>>;
   /** Links, by path. */
   readonly links?: Readonly<Record<string, string>>;
+  /** A system account, which it makes and leaves behind when it is removed, as packages of the RHEL family do. */
+  readonly account?: string;
   /** Accounts that own folders, by path. */
   readonly owners?: Readonly<Record<string, string>>;
   /** A unit that is enabled when the package is installed, as the presets of the RHEL family do; it is not started. */
@@ -26,7 +28,10 @@ const iptablesLinks = Object.fromEntries(
   ),
 );
 
-/** chronyd of the RHEL family: unit, environment and configuration have other names and places. */
+/**
+ * chronyd of the RHEL family: unit, environment and configuration have other names and places. Debian's program looks for
+ * its configuration elsewhere; of two `-f` the last one counts.
+ */
 const CHRONYD = `[Unit]
 Description=NTP client/server
 After=network.target
@@ -36,14 +41,11 @@ Conflicts=systemd-timesyncd.service
 Type=forking
 PIDFile=/run/chrony/chronyd.pid
 EnvironmentFile=-/etc/sysconfig/chronyd
-ExecStart=/usr/sbin/chronyd $OPTIONS
+ExecStart=/usr/sbin/chronyd -f /etc/chrony.conf $OPTIONS
 
 [Install]
 WantedBy=multi-user.target
 `;
-
-/** Accounts of daemons, in the image from the start: RPMs leave theirs behind, and hosts have to be as they were. */
-export const ACCOUNTS = ['_chrony', 'haproxy'];
 
 /** What the repository of a lab has: packages that phases install on hosts of the RHEL family. */
 export const REPACKED: readonly RepackedPackage[] = [
@@ -57,6 +59,7 @@ export const REPACKED: readonly RepackedPackage[] = [
       '/etc/chrony.conf': 'pool pool.ntp.org iburst\ndriftfile /var/lib/chrony/drift\nmakestep 1.0 3\nrtcsync\n',
       '/etc/sysconfig/chronyd': 'OPTIONS="-F 2 -x"\n',
     },
+    account: '_chrony',
     owners: { '/var/lib/chrony': '_chrony', '/var/log/chrony': '_chrony' },
     enables: 'chronyd.service',
   },
@@ -73,7 +76,13 @@ export const REPACKED: readonly RepackedPackage[] = [
   { rpm: 'socat', debian: 'socat', summary: 'Relay between byte streams' },
   { rpm: 'ipset', debian: 'ipset', summary: 'Sets of addresses' },
   { rpm: 'ipvsadm', debian: 'ipvsadm', summary: 'Virtual servers of the kernel' },
-  { rpm: 'haproxy', debian: 'haproxy', summary: 'TCP and HTTP balancer', without: ['/etc/default'] },
+  {
+    rpm: 'haproxy',
+    debian: 'haproxy',
+    summary: 'TCP and HTTP balancer',
+    without: ['/etc/default'],
+    account: 'haproxy',
+  },
   { rpm: 'keepalived', debian: 'keepalived', summary: 'VRRP', without: ['/etc/default'] },
   { rpm: 'tree', debian: 'tree', summary: 'Lists folders' },
 ];

@@ -63,7 +63,7 @@ async function repackOne({ root, work }: Build, wanted: RepackedPackage): Promis
   }
   await rm(debs.folder, { recursive: true, force: true });
   const reload = 'systemctl daemon-reload >/dev/null 2>&1 || :';
-  const { enables } = wanted;
+  const { enables, account } = wanted;
   const rpm: RpmPackage = {
     name: wanted.rpm,
     version: rpmVersion(debs.version),
@@ -71,6 +71,7 @@ async function repackOne({ root, work }: Build, wanted: RepackedPackage): Promis
     arch: 'native',
     requires: ['/bin/sh'],
     scripts: {
+      ...(account === undefined ? {} : { pre: makeAccount(account) }),
       post: `ldconfig\n${reload}${enables === undefined ? '' : `\nsystemctl enable --quiet ${enables} || :`}`,
       ...(enables === undefined ? {} : { preun: `systemctl disable --now --quiet ${enables} || :` }),
       postun: `ldconfig\n${reload}`,
@@ -78,6 +79,10 @@ async function repackOne({ root, work }: Build, wanted: RepackedPackage): Promis
   };
   await pack(work, rpm, { ...(await filesOf(tree, root)), owners: wanted.owners ?? {} }, tree);
 }
+
+/** The account that owns files of a package has to be there before them. */
+const makeAccount = (name: string): string =>
+  `getent passwd ${name} >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin ${name}`;
 
 /** The package and what it needs beyond the image, as files of the image's /tmp; their folder; the version of the package. */
 async function download(root: string, { debian }: RepackedPackage) {

@@ -7,8 +7,13 @@ export interface RpmPackage {
   /** Capabilities as RPM has them, such as `/bin/sh` or `system-release = 9.6`. */
   readonly provides?: readonly string[];
   readonly requires?: readonly string[];
-  /** sh that runs after it is installed, before it is removed for good, and after that. */
-  readonly scripts?: { readonly post?: string; readonly preun?: string; readonly postun?: string };
+  /** sh that runs before and after it is installed, before it is removed for good, and after that. */
+  readonly scripts?: {
+    readonly pre?: string;
+    readonly post?: string;
+    readonly preun?: string;
+    readonly postun?: string;
+  };
 }
 
 /** What a package has, by absolute path, as its `%files` lists it. */
@@ -33,7 +38,7 @@ const quoted = (path: string): string => {
  * RHEL's own builds, which are not there. Pure.
  */
 export function rpmSpec(rpm: RpmPackage, { files, config, folders, owners = {} }: RpmFiles): string {
-  const { post, preun, postun } = rpm.scripts ?? {};
+  const { pre, post, preun, postun } = rpm.scripts ?? {};
   const script = (name: string, text: string | undefined, when: string): string[] =>
     text === undefined ? [] : [`%${name}`, `if [ "$1" ${when} ]; then`, text.trim(), 'fi', ''];
   return [
@@ -54,6 +59,7 @@ export function rpmSpec(rpm: RpmPackage, { files, config, folders, owners = {} }
     `${rpm.summary}, repacked for hosts of a lab.`,
     '',
     // $1: how many of the package there are then.
+    ...script('pre', pre, '= 1'),
     ...script('post', post, '= 1'),
     ...script('preun', preun, '= 0'),
     ...script('postun', postun, '= 0'),

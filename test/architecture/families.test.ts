@@ -7,8 +7,8 @@ const NAMES = /(['"`])(?:apt|apt-get|dnf|yum|debian|rhel)\1|\b(?:apt|dnf|yum)\s*
 const PLACES = [
   // One object per family.
   /^activities\/host\/family\//,
-  // The scripts of each package manager, and the kind of resource that has one list of names for each.
-  /^activities\/resources\/(?:apt|dnf|packages)\.ts$/,
+  // The scripts of each package manager, their list, and the kind of resource that has one list of names for each.
+  /^activities\/resources\/(?:apt|dnf|package-tools|packages)\.ts$/,
   // The type of the fact.
   /^activities\/host\/types\.ts$/,
 ];

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../../lab/lab.ts';
 import { labDown, labUp } from '../../lab/lab.ts';
 import { onHost, type SpecDraft, Workbench } from '../integration/support.ts';
+import { differences } from '../support/host-snapshot.ts';
 import { MATRIX_SNAPSHOT } from './kit/snapshot.ts';
 
 /** Tasks of real phases on one bare host of the RHEL family: dnf, rpm, chronyd, firewalld. No cluster: a minute. */
@@ -66,16 +67,10 @@ rm -rf /root/unsigned`;
     expect(await onHost(lab, HOST, unsigned)).toMatch(/is not signed[^]*package tree is not installed/);
   });
 
-  // dnf's history, firewalld's own copies of its zones, and data of chronyd stay: those of the distribution's programs.
   it('has no rule, no package and no file of ours after a teardown', async () => {
     await bench.run({ phase: 'teardown', kind: 'teardown', host: HOST, change });
     const after = await onHost(lab, HOST, MATRIX_SNAPSHOT);
-    const [old, now] = [before.split('\n'), after.split('\n')];
-    const theirs = /\/var\/lib\/dnf\/|\/\.rpmdb\/|\/etc\/firewalld\/zones\/|\/var\/(?:lib|log)\/chrony\b|^run chrony$/;
-    const differs = (a: readonly string[], b: readonly string[]) =>
-      a.filter((line) => !b.includes(line) && !theirs.test(line));
-    expect(differs(now, old)).toEqual([]);
-    expect(differs(old, now)).toEqual([]);
+    expect(differences(before, after)).toEqual([]);
     const rules =
       'firewall-cmd --permanent --zone=public --list-rich-rules; firewall-cmd --zone=public --list-rich-rules; firewall-cmd --permanent --zone=trusted --list-sources';
     expect(await lines(rules)).toEqual(['']);

@@ -7,12 +7,13 @@ export const LEFT_ACCOUNTS: readonly string[] = ['uuidd'];
 /**
  * What a host is, as text: one line per thing, to compare before and after. Left out, because no installer can help it or
  * because it has no owner: logs and their rotation, caches and lists of the package manager (what is installed is compared
- * by name and version), settings of a kernel that lab hosts share, the backups that passwd and shadow keep of themselves, systemd's own state, and pids and sockets
- * under /run, and the accounts of `LEFT_ACCOUNTS`.
+ * by name and version; the history of dnf and the database of rpm, which each transaction of theirs writes, are their records of it), settings of a
+ * kernel that lab hosts share, the backups that passwd and shadow keep of themselves, systemd's own state, and pids and sockets under /run, and the
+ * accounts of `LEFT_ACCOUNTS`.
  */
 export const HOST_SNAPSHOT = `export LC_ALL=C
 files() {
-  find "$@" -xdev \\( -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/ucf \\) -prune -o \\
+  find "$@" -xdev \\( -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/dnf -o -path /var/lib/rpm -o -path /var/lib/systemd -o -path /var/lib/ucf \\) -prune -o \\
     ! -name '*-' ! -path /etc/ld.so.cache ! -path /etc/.pwd.lock ! -path '*/.ssh/*' ! -path /root/.kube ! -path '/root/.kube/*' -print0 2>/dev/null
 }
 files /etc /usr/local /usr/libexec /opt /var/lib /root /home /srv | xargs -0 stat -c 'path %F %n %a %U:%G' | sort

@@ -9,6 +9,7 @@ export const debian: Family = {
     database: 'dpkg-query',
     isInstalled: `[ "$(dpkg-query -W -f '\${db:Status-Status}' -- "$1" 2>/dev/null)" = installed ]`,
     isOffered: `[ -n "$(apt-cache madison -- "$1" 2>/dev/null)" ]`,
+    purges: true,
     proxySettings: `for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do
     case \${file##*/} in *.conf | apt.conf) ;; *.*) continue ;; esac
     [ ! -f "$file" ] || grep -EHn '^[^#]*Proxy[^"]*"[a-z0-9]+://[^"]+"' "$file" | grep -Ev '^[^:]*:[0-9]*: *//'

@@ -19,6 +19,8 @@ export interface PackageTool {
   readonly isInstalled: string;
   /** A command that succeeds when a repository of the host has the package `$1`. It may ask the network. */
   readonly isOffered: string;
+  /** With a package goes what its daemons wrote. */
+  readonly purges: boolean;
   /** Commands that print the settings of a proxy as `FILE:LINE:TEXT`, as grep -Hn does. */
   readonly proxySettings: string;
   /** How the paths of its settings begin. */

@@ -9,6 +9,7 @@ export const rhel: Family = {
     database: 'rpm',
     isInstalled: 'rpm -q -- "$1" >/dev/null 2>&1',
     isOffered: 'dnf -q list --available -- "$1" >/dev/null 2>&1 </dev/null',
+    purges: false,
     proxySettings: `for file in /etc/dnf/dnf.conf /etc/yum.conf /etc/yum.repos.d/*.repo; do
     [ ! -f "$file" ] || [ -h "$file" ] || grep -EHn '^ *proxy *= *[a-z0-9]+://' "$file"
   done`,

@@ -23,6 +23,9 @@ const DIRECTORY = '/etc/chrony';
 const CONFIG = `${DIRECTORY}/kubewright.conf`;
 const ENVIRONMENT = `${DIRECTORY}/kubewright.env`;
 
+/** What chronyd writes. */
+const FILLED = ['/run/chrony', '/var/lib/chrony', '/var/log/chrony'];
+
 const PACKAGES = ['chrony'];
 /** NTP of the time servers. */
 const TIME = ntpPort('chronyd');
@@ -96,6 +99,7 @@ export default definePhase({
       service(unitName(family, 'chrony'), {
         dropIns: { 'kubewright.conf': systemdUnit({ Service: { EnvironmentFile: ENVIRONMENT } }) },
         restartOn: [CONFIG, ENVIRONMENT],
+        ...(family.packageTool.purges ? {} : { fills: FILLED }),
       }),
     ];
   },

@@ -48,6 +48,7 @@ export class LocalHost implements RemoteHost {
 
   constructor() {
     for (const folder of ['bin', 'run', 'state', 'lists']) mkdirSync(join(this.root, folder));
+    for (const file of ['passwd', 'group']) writeFileSync(join(this.root, file), '');
   }
 
   path(name: string): string {
@@ -90,6 +91,9 @@ export class LocalHost implements RemoteHost {
       .replaceAll('/etc/systemd/system', this.path('units'))
       .replaceAll('/var/lib/apt/lists', this.path('lists'))
       .replaceAll('/var/lib/dpkg/updates', this.path('updates'))
+      .replaceAll('/etc/passwd', this.path('passwd'))
+      .replaceAll('/etc/group', this.path('group'))
+      .replaceAll('/etc/firewalld', this.path('firewalld'))
       .replaceAll('/run/kubewright', this.path('run/kubewright'));
   }
 
