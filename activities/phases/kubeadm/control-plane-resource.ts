@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import type { Change } from '../../../contracts/operation.ts';
 import { digestOfParts } from '../../resources/digest.ts';
 import { type ApplyContext, defineKind, type Resource, resourceKey } from '../../resources/resource.ts';
 import { Unknown } from '../../resources/unknown.ts';
@@ -79,8 +80,8 @@ echo end`,
     };
   },
   diff(resource, { applied, manifestsAsWritten, traces, names }) {
-    const change = (action: 'create' | 'update', detail: string) => [
-      { resource: resourceKey(resource), action, detail },
+    const change = (action: 'create' | 'update', detail: string, of = resourceKey(resource)): Change[] => [
+      { resource: of, action, detail },
     ];
     if (applied === null) {
       return change(
@@ -92,9 +93,11 @@ echo end`,
     const why = [
       ...(applied.config === resource.config ? [] : ['its configuration']),
       ...(applied.config !== resource.config || manifestsAsWritten ? [] : [`files in ${FILES.manifests} were changed`]),
-      ...(problem === null ? [] : [problem]),
     ];
-    return why.length === 0 ? [] : change('update', why.join('; '));
+    return [
+      ...(why.length === 0 ? [] : change('update', why.join('; '))),
+      ...(problem === null ? [] : change('update', problem, `file:${FILES.apiServerCert}.crt`)),
+    ];
   },
   apply: (resource, state, context) =>
     state.applied === null ? resource.begin(context, state) : resource.change(context, state),

@@ -43,7 +43,11 @@ export default definePhase({
   title: 'Control plane (kubeadm)',
   hosts: 'control-plane',
   sharesOptionsWith: 'master',
-  offers: [controlPlane.offer(() => ({}))],
+  offers: [
+    controlPlane.offer(() => ({
+      certificateFiles: [`${FILES.apiServerCert}.crt`, `${FILES.apiServerCert}.key`, FILES.config],
+    })),
+  ],
   needs: [
     { phase: 'binaries', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },
@@ -154,7 +158,7 @@ async function controlPlaneState(
     ['kube-scheduler', digest(common, part(clusterPart.scheduler), ...serving)],
     ...(stacked ? ([['etcd', etcd]] as const) : []),
   ]);
-  const text = initFile(hostPart, clusterPart, parts.nodeParts(context));
+  const more = parts.nodeParts(context);
   const patches = [...pods].map(([name, of]) =>
     file(
       `${FILES.patches}/${name}+strategic.yaml`,
@@ -172,14 +176,15 @@ async function controlPlaneState(
       ...health.resources,
       ...serving,
       ...settings,
-      file(FILES.config, text, SECRET),
+      file(FILES.config, initFile(hostPart, clusterPart, more), SECRET),
       ...patches,
       file(paths.ADMIN_KUBECONFIG, await pki.kubeconfig(identities.adminClient(), server), SECRET),
       file(CONTROL_PLANE.superAdminKubeconfig, await pki.kubeconfig(identities.superAdminClient(), server), SECRET),
     ],
     plan: {
       ...{ context, host: hostPart, cluster: clusterPart, names, stacked, pods },
-      config: digest(text, ...[...pods].flat()),
+      // Its names are compared with the certificate itself: the static pods do not depend on them.
+      config: digest(initFile(hostPart, { ...clusterPart, certificateNames: [] }, more), ...[...pods].flat()),
       etcd: stacked ? etcd : '0',
     },
   };

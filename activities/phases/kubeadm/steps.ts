@@ -110,7 +110,7 @@ export async function change(plan: ControlPlanePlan, apply: ApplyContext, state:
     await apply.host.exec(['rm', '-f', '--', `${FILES.apiServerCert}.crt`, `${FILES.apiServerCert}.key`]);
     await phase('certs', 'apiserver');
   }
-  if (state.applied?.config === plan.config && state.manifestsAsWritten) return;
+  if (state.applied?.config === plan.config && state.manifestsAsWritten) return uploadConfig(apply);
   apply.onStep('kubeadm init phase control-plane');
   const wait = master.waitForAnother(context.host, context.peers, context.window);
   if (wait !== '')
@@ -136,9 +136,12 @@ async function finish(plan: ControlPlanePlan, apply: ApplyContext): Promise<void
       },
     );
   }
-  const args = ['init', 'phase', 'upload-config', 'all', '--config', FILES.config];
-  await runKubeadm(apply.host, args, {
-    ...{ what: 'the configuration could not be uploaded', timeoutMs: 120_000 },
-  });
+  await uploadConfig(apply);
   await apply.host.script(WRITE_RECORD, [FILES.record, plan.config, plan.etcd], { timeoutMs: 30_000 });
 }
+
+/** The cluster's copy of the configuration, which joins and upgrades read. */
+const uploadConfig = ({ host }: ApplyContext): Promise<void> =>
+  runKubeadm(host, ['init', 'phase', 'upload-config', 'all', '--config', FILES.config], {
+    ...{ what: 'the configuration could not be uploaded', timeoutMs: 120_000 },
+  });

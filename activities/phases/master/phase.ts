@@ -5,7 +5,14 @@ import { installAll } from '../../kube/install.ts';
 import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { internalIpv4 } from '../../kube/network.ts';
 import { localApiServer } from '../../kube/options/control-plane.ts';
-import { API_SERVER_PORT, BIN_DIR, CONTROLLER_MANAGER_PORT, KUBERNETES_DIR, SCHEDULER_PORT } from '../../kube/paths.ts';
+import {
+  API_SERVER_PORT,
+  BIN_DIR,
+  CONTROLLER_MANAGER_PORT,
+  KUBERNETES_DIR,
+  KUBERNETES_PKI,
+  SCHEDULER_PORT,
+} from '../../kube/paths.ts';
 import { bootstrapRbac } from '../../kube/rbac.ts';
 import { daemonUnit } from '../../render/unit.ts';
 import { manifests } from '../../resources/manifests.ts';
@@ -34,7 +41,11 @@ export default definePhase({
   name: 'master',
   title: 'Control plane',
   hosts: 'control-plane',
-  offers: [controlPlane.offer(() => ({}))],
+  offers: [
+    controlPlane.offer(() => ({
+      certificateFiles: [`${KUBERNETES_PKI}/apiserver.crt`, `${KUBERNETES_PKI}/apiserver.key`],
+    })),
+  ],
   needs: [
     { phase: 'binaries', on: 'same-host' },
     { phase: 'pki', on: 'every-host' },

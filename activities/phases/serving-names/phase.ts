@@ -38,14 +38,13 @@ async function shrinkNames(run: PhaseRun<unknown>): Promise<Change[]> {
   const of = { remote, resources, facts, phase: server.name, identity: verifiedIdentity(own), signal };
   const { changes } = await converge({ ...of, mode: 'check' });
   // Whatever else differs waits for its turn in the window of control planes.
-  if (changes.length === 0 || !changes.every(({ resource }) => isCertificate(resource))) return [];
+  const certificate = new Set(run.offer(controlPlane).certificateFiles.map((path) => `file:${path}`));
+  if (changes.length === 0 || !changes.every(({ resource }) => certificate.has(resource))) return [];
   const done = await converge({ ...of, mode: 'apply' });
   await server.verify?.({ ...own, changes: done.changes });
   await markVerified(remote, server.name, done.desiredDigest);
   return done.changes;
 }
-
-const isCertificate = (resource: string): boolean => /^file:.*\/apiserver\.(crt|key)$/.test(resource);
 
 /** What it changes is recorded once, by the task. */
 const withoutChanges = (remote: RemoteHost): RemoteHost => ({

@@ -4,6 +4,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import type { RemoteHost } from '../../../activities/host/types.ts';
 import { caCertHash } from '../../../activities/kube/kubeadm.ts';
 import { refusedSwitches } from '../../../activities/operations/switches.ts';
+import { controlPlane } from '../../../activities/phases/capabilities/control-plane.ts';
 import controlPlaneKind, {
   type ControlPlaneResource,
   namesProblem,
@@ -12,6 +13,7 @@ import kubeadm from '../../../activities/phases/kubeadm/phase.ts';
 import { workerJoin } from '../../../activities/phases/kubeadm/public.ts';
 import nodes from '../../../activities/phases/kubeadm-nodes/phase.ts';
 import workerKind, { kubeadmWorker } from '../../../activities/phases/kubeadm-nodes/worker-resource.ts';
+import { offerOf } from '../../../activities/phases/offers.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { issueCa } from '../../../activities/pki/certificates.ts';
 import { kindOf } from '../../../activities/resources/engine/resource-kinds.ts';
@@ -213,6 +215,41 @@ describe('what a host says of itself', () => {
   it('names that the certificate lacks, and those that it should not have', () => {
     expect(namesProblem(['a', 'b'], ['b', 'a'])).toBeNull();
     expect(namesProblem(['a', 'c'], ['a', 'b'])).toBe('certificate of the API server: with c; without b');
+  });
+  it('names that are no longer needed change files of the certificate alone, so that they go in the same build', async () => {
+    const named = (certificateNames: string[]): Sample => ({
+      ...{ engine, hosts: stacked, phases: { master: { certificateNames } } },
+    });
+    const [before, after] = [await stateOf(named(['old.example.com'])), await stateOf(named([]))];
+    expect(after.pods).toEqual(before.pods);
+    const { config, etcd, names } = before.resource;
+    const applied = { applied: { config, etcd }, manifestsAsWritten: true, traces: [], names };
+    expect(controlPlaneKind.diff(before.resource, applied, diffContext)).toEqual([]);
+    const crt = '/etc/kubernetes/pki/apiserver.crt';
+    expect(controlPlaneKind.diff(after.resource, applied, diffContext)).toEqual([
+      {
+        resource: `file:${crt}`,
+        action: 'update',
+        detail: 'certificate of the API server: without old.example.com',
+      },
+    ]);
+    const { certificateFiles } = offerOf({ cluster: sampleCluster({ engine, hosts: stacked }), phases }, controlPlane);
+    expect(certificateFiles).toEqual(expect.arrayContaining([crt, '/etc/kubernetes/kubeadm.yaml']));
+    const ran: string[] = [];
+    const said = { code: 0, stdout: '', stderr: '', durationMs: 1, truncated: false };
+    const host = {
+      exec: async (argv: readonly string[]) => (ran.push(argv.join(' ')), said),
+      script: async () => (ran.push('script'), said),
+    };
+    const apply = { host, onStep: () => undefined } as unknown as ApplyContext;
+    await after.resource.change(apply, applied);
+    const kubeadmBinary = '/usr/local/bin/kubeadm';
+    const withConfig = '--config /etc/kubernetes/kubeadm.yaml';
+    expect(ran.filter((line) => !line.includes(' validate '))).toEqual([
+      `rm -f -- ${crt} ${crt.replace('.crt', '.key')}`,
+      `${kubeadmBinary} init phase certs apiserver ${withConfig}`,
+      `${kubeadmBinary} init phase upload-config all ${withConfig}`,
+    ]);
   });
 
   const worker = kubeadmWorker('worker-1', { server: 'https://10.0.0.1:6443', join: async () => undefined });
