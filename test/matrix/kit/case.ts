@@ -60,8 +60,10 @@ export interface MatrixCase {
   checks?: readonly MatrixCheck[];
   /** What must be gone from the cluster with the node that left. */
   afterRemoval?: readonly MatrixCheck[];
-  /** The host that leaves before the teardown; default: the last one of the spec. */
-  removes?: string;
+  /** The host that leaves before the teardown, or several that leave together; default: the last one of the spec. */
+  removes?: string | readonly string[];
+  /** The hosts that left join again, as bare hosts, before the teardown. */
+  returns?: true;
   refusal?: ExpectedRefusal;
   /** Credentials that are stored before the spec is sent: bodies of PUT /credentials/{name}, by their names. */
   credentials?: Readonly<Record<string, object>>;

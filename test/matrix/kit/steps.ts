@@ -1,4 +1,4 @@
-import { clusterSpec } from '../../../contracts/cluster.ts';
+import { type ClusterSpec, clusterSpec } from '../../../contracts/cluster.ts';
 import type { LabEtcd } from '../../../lab/etcd-server.ts';
 import type { ClusterSpecInput } from '../../../lab/types.ts';
 import { type Bench, freshBench } from '../../e2e/support.ts';
@@ -123,6 +123,8 @@ export function stepsOf(each: MatrixCase, { conformance = false } = {}): MatrixS
     { title: 'build again after the change: nothing changes', run: ({ kit }) => buildsWithoutChange(kit) },
     { title: 'remove a node', run: removeNode },
     ...(each.afterRemoval ?? []).map(({ title, run }) => ({ title, run: ({ kit }: CaseRun) => run(kit) })),
+    ...(each.returns ? [{ title: 'the hosts that left join again', needed: true as const, run: joinAgain }] : []),
+    ...(each.returns ? verify(' with the hosts that joined again') : []),
   ];
   const suites = SUITES.map(
     (suite): MatrixStep => ({
@@ -186,16 +188,30 @@ async function passSuite({ kit, outcomes }: CaseRun, suite: Suite): Promise<void
     throw new Error(`${failed.length} of ${failed.length + passed} specs failed:\n${failed.join('\n')}`);
 }
 
-/** One host leaves: the cluster goes on without it, and the host is as it was. */
+/** Hosts that leave: the cluster goes on without them, and they are as they were. */
 async function removeNode(run: CaseRun): Promise<void> {
   const { kit, each } = run;
-  const { name } = kit.bench;
-  const host = each.removes ?? kit.cluster.spec.hosts.at(-1)!.name;
-  const status = await operate(kit, 'DELETE', `/clusters/${name}/hosts/${host}?confirm=${host}`);
+  const hosts = hostsThatLeave(each, kit.cluster);
+  const list = hosts.join();
+  const place = hosts.length === 1 ? `/${list}?` : `?hosts=${list}&`;
+  const status = await operate(kit, 'DELETE', `/clusters/${kit.bench.name}/hosts${place}confirm=${list}`);
   if (status.state !== 'succeeded') throw new Error(troubleOf(status));
   const document = structuredClone(kit.document);
-  document.spec.hosts = document.spec.hosts.filter((one) => one['name'] !== host);
+  document.spec.hosts = document.spec.hosts.filter((one) => !hosts.includes(String(one['name'])));
   run.send(document);
+  await kit.readKubeconfig();
   for (const check of STANDARD_CHECKS.slice(0, 2)) await check.run(kit);
-  await run.expectAsBefore([host]);
+  await run.expectAsBefore(hosts);
 }
+
+/** The spec that has them again is built, and a second time without a change. */
+async function joinAgain(run: CaseRun): Promise<void> {
+  const { kit } = run;
+  run.send(run.specOn(kit.bench, { changed: true }));
+  await build(kit);
+  await buildsWithoutChange(kit);
+}
+
+/** The hosts of a case that leave before its teardown. Pure. */
+export const hostsThatLeave = ({ removes }: MatrixCase, { spec }: ClusterSpec): readonly string[] =>
+  typeof removes === 'object' ? removes : [removes ?? spec.hosts.at(-1)!.name];

@@ -15,6 +15,7 @@ import { EXTERNAL_ETCD_CREDENTIAL } from '../../matrix/kit/external-etcd.ts';
 import { COMBINATION_HOSTS, loadCases } from '../../matrix/kit/load.ts';
 import { answersOf, missingPairs, pairName } from '../../matrix/kit/pairs.ts';
 import { proposedSpec } from '../../matrix/kit/proposed-spec.ts';
+import { hostsThatLeave } from '../../matrix/kit/steps.ts';
 import { testApi } from '../api/support.ts';
 
 /** Bound on a hang of a process that loads all phases, ms: the machine may be busy with anything. */
@@ -60,10 +61,13 @@ describe.each(cases)('$name', (each) => {
   it('names phases that there are, and a host that may leave', () => {
     const known = phases.map(({ name }) => name);
     expect((each.with ?? []).filter((name) => !known.includes(name))).toEqual([]);
-    const { hosts } = clusterSpec.parse(specOf(each, proposed)).spec;
-    const leaves = each.removes ?? hosts.at(-1)!.name;
-    expect(hosts.map(({ name }) => name)).toContain(leaves);
-    expect(hosts.find(({ name }) => name === leaves)!.roles).not.toContain('control-plane');
+    const cluster = clusterSpec.parse(specOf(each, proposed));
+    const { hosts } = cluster.spec;
+    const leaving = hostsThatLeave(each, cluster);
+    expect(hosts.map(({ name }) => name)).toEqual(expect.arrayContaining([...leaving]));
+    const rolesOf = (some: typeof hosts) => new Set(some.flatMap(({ roles }) => roles));
+    const staying = rolesOf(hosts.filter(({ name }) => !leaving.includes(name)));
+    expect([...rolesOf(hosts)].filter((role) => role !== 'worker' && !staying.has(role))).toEqual([]);
     expect(hostNames(labRoles(each.hosts)).length).toBeGreaterThan(1);
   });
 });
