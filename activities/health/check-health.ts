@@ -14,6 +14,7 @@ import { counted } from '../metrics.ts';
 import { clusterStateOf } from '../phases/cluster-state.ts';
 import { isEnabled, isPlaced, keptRunning } from '../phases/desired.ts';
 import { externalEtcd } from '../phases/etcd/public.ts';
+import { imageFolder } from '../phases/image-folder.ts';
 import { phaseOptions, rawPhaseOptions } from '../phases/options.ts';
 import type { Phase } from '../phases/phase.ts';
 import { type AttemptRef, TaskRecorder } from '../tasks/recorder.ts';
@@ -175,7 +176,7 @@ async function viewOf(
     ? [host.name, `https://${internalAddress(host)}:${paths.ETCD_CLIENT_PORT}`, etcdFolder]
     : ['', '', ''];
   const folders = [
-    ...['nodefs', limits.kubeletRoot, 'imagefs', limits.containerdRoot],
+    ...['nodefs', limits.kubeletRoot, 'imagefs', imageFolder({ cluster, phases: [...phases.values()] }, host)],
     ...(host.roles.includes('etcd') ? ['etcd', etcdFolder] : []),
   ];
   const folderGlobs = [paths.KUBERNETES_PKI, paths.ETCD_PKI, paths.REGISTRY_DIR].map((folder) => `${folder}/*.crt`);

@@ -24,7 +24,6 @@ const DEFAULT_HARD: Readonly<Record<Signal, string>> = {
 /** The kubelet's default of imageGCHighThresholdPercent. */
 const DEFAULT_IMAGE_GC = 85;
 export const KUBELET_ROOT = '/var/lib/kubelet';
-export const CONTAINERD_ROOT = '/var/lib/containerd';
 
 /** What one kubelet does when its host runs short. */
 export interface KubeletLimits {
@@ -32,10 +31,8 @@ export interface KubeletLimits {
   evictBelow: { signal: Signal; kind: 'hard' | 'soft'; value: string }[];
   /** It deletes unused images where more of their file system is used, percent; 100: never. */
   imageGcAbove: number;
-  /** Folder on its nodefs. */
+  /** Folder on its nodefs. That on its imagefs is the `imageFolder` of the container runtime. */
   kubeletRoot: string;
-  /** Folder on its imagefs. */
-  containerdRoot: string;
 }
 
 /** Free space of a folder's file system, from `df`. Links are followed. */
@@ -72,12 +69,10 @@ export function kubeletLimits(cluster: ClusterSpec, host: Host): KubeletLimits {
   const kubelet = table(rawPhaseOptions(cluster, 'nodes', host)['kubelet']);
   const config = { ...kubeletSettings(kubeletOptionsIn(kubelet)), ...table(kubelet['config']) };
   const flags = table(kubelet['extraArgs']);
-  const containerd = table(rawPhaseOptions(cluster, 'runtime', host)['containerd']);
   const gc = Number(flags['image-gc-high-threshold'] ?? config['imageGCHighThresholdPercent'] ?? DEFAULT_IMAGE_GC);
   return limitsOf(config, flags, {
     imageGcAbove: gc >= 0 && gc <= 100 ? gc : DEFAULT_IMAGE_GC,
     kubeletRoot: text(flags['root-dir']) ?? KUBELET_ROOT,
-    containerdRoot: text(containerd['root']) ?? CONTAINERD_ROOT,
   });
 }
 

@@ -17,7 +17,6 @@ const ABOUT_OTHERS: Readonly<Record<string, string>> = {
   'earlier-cluster.ts': 'programs and files of other clusters',
   'network-overlap.ts': 'links of other clusters',
   'folder-links.ts': 'folders of options',
-  'eviction.ts': "the folders and thresholds of the kubelet's options",
   'resolv-conf.ts': 'name servers of the options of nodes and dns',
 };
 

@@ -15,12 +15,10 @@ const REASONS: Readonly<Record<string, string>> = {
   'activities/phases/preflight/checks/network-overlap.ts': 'links of other clusters on the machine',
   'activities/phases/preflight/checks/folder-links.ts':
     'folders in which files are placed: not yet read from `folders` of phases',
-  'activities/phases/preflight/checks/eviction.ts': 'the file system of images, from the options of our runtime',
   'activities/phases/preflight/checks/firewall.ts': 'chains of pod networks, which are no firewall',
   'activities/leftovers/scripts.ts': 'what other clusters leave behind, whatever we install',
   'activities/leftovers/tools.ts': 'who left it: their own names',
   'activities/leftovers/found.ts': 'who left it, in sentences',
-  'activities/kube/eviction.ts': 'the file system of images, from the options of our runtime',
   'activities/kube/paths.ts': 'the folder of our runtime: health reads the certificates in it, preflight its links',
   'activities/health/check-health.ts':
     'the certificates for the registry, and the file system of images, of our runtime',

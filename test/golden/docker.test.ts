@@ -13,6 +13,12 @@ test.each<GoldenCase>([
     phases: { docker: { cgroupDriver: 'cgroupfs', restrictOomScoreAdj: true, openFilesLimit: 20_000 } },
   },
   {
+    name: 'selinux',
+    host: 'worker-1',
+    facts: { packageManager: 'dnf', selinux: 'enforcing' },
+    phases: { docker: { packages: 'docker-ce' } },
+  },
+  {
     name: 'docker-ce',
     host: 'worker-1',
     mirror: false,

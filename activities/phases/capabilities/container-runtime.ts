@@ -16,5 +16,10 @@ export const containerRuntime = defineCapability({
     cgroupDriver: z
       .enum(['systemd', 'cgroupfs'])
       .describe('Who makes the cgroups of pods; the kubelet has to do the same'),
+    imageFolder: absolutePath
+      .optional()
+      .describe(
+        'Folder of images and containers, on the file system that the kubelet calls `imagefs`. Absent: that of the kubelet',
+      ),
   }),
 });

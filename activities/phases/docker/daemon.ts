@@ -9,10 +9,14 @@ import { RUNC_WRAPPER } from './paths.ts';
 type Daemon = Readonly<Record<string, Json | undefined>>;
 
 /**
- * The members of daemon.json that are ours on every host. Docker makes no networks of its own and no rules in the packet filter: pods
+ * The members of daemon.json that are ours. `selinux`: it is on, and containers get labels of their own. Docker makes no networks of its own and no rules in the packet filter: pods
  * have those of the pod network, and its rules would drop what is forwarded to them.
  */
-export function daemonSettings(options: DockerOptions, registries: readonly RegistryAccess[]): Daemon {
+export function daemonSettings(
+  options: DockerOptions,
+  registries: readonly RegistryAccess[],
+  host: { selinux: boolean },
+): Daemon {
   const { storageDriver, dataRoot, liveRestore, openFilesLimit, restrictOomScoreAdj } = options;
   const { maxSizeMiB, maxFiles } = options.logs;
   const mirrors = registries.find(({ host }) => host === DOCKER_HUB)?.mirrors ?? [];
@@ -33,6 +37,7 @@ export function daemonSettings(options: DockerOptions, registries: readonly Regi
       openFilesLimit === undefined
         ? undefined
         : { nofile: { Name: 'nofile', Hard: openFilesLimit, Soft: openFilesLimit } },
+    'selinux-enabled': host.selinux || undefined,
     ...(restrictOomScoreAdj
       ? { runtimes: { kubewright: { path: RUNC_WRAPPER } }, 'default-runtime': 'kubewright' }
       : {}),

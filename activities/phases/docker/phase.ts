@@ -72,6 +72,7 @@ export default definePhase({
       socket: CRI_SOCKET,
       unit: 'cri-docker.service',
       cgroupDriver: options.cgroupDriver,
+      imageFolder: options.dataRoot ?? DATA_ROOT,
     })),
   ],
   needs: [
@@ -98,6 +99,7 @@ export default definePhase({
       setting: 'spec.phases.docker.packages',
     },
     images: [PAUSE],
+    selinux: { policies: ['container-selinux'], folders: movedFolders(options) },
     features: [{ name: 'overlay', symbol: 'ovl_fill_super', load: true, reason: 'container images' }],
   }),
   upgrades: [{ component: 'cri-dockerd', option: 'criDockerdVersion' }],
@@ -108,7 +110,7 @@ export default definePhase({
   // Other runtimes, registries without TLS, an open socket: all of it is in there.
   guarded: [{ option: 'daemon' }],
   resources: async (context) => {
-    const { cluster, options, proxy } = context;
+    const { cluster, facts, options, proxy } = context;
     const registries = await registriesOf(context);
     const proxied = proxy !== null;
     return [
@@ -122,7 +124,9 @@ export default definePhase({
       await proxyEnvironment(context, { path: DOCKER_PROXY_ENV, endpoint: context.offer(controlPlaneEndpoint).host }),
       ...(options.restrictOomScoreAdj ? [file(RUNC_WRAPPER, RUNC_WRAPPER_SCRIPT, { mode: 0o755 })] : []),
       // Before the package, which starts Docker: without it Docker makes its bridge, and rules that drop what pods forward.
-      jsonKeys(DAEMON_JSON, daemonSettings(options, registries), { fills: filled(options) }),
+      jsonKeys(DAEMON_JSON, daemonSettings(options, registries, { selinux: facts.selinux !== undefined }), {
+        fills: filled(options),
+      }),
       packages(PACKAGES[options.packages], directServers(cluster)),
       ...dockerUnits(options, proxied),
       service('cri-docker', {
@@ -149,6 +153,10 @@ export default definePhase({
     fail('VERIFY_FAILED', 'Docker does not serve the Container Runtime Interface', [stdout, ...journals].join('\n'));
   },
 });
+
+/** The data of Docker, where an option moves them: the policy knows the usual place. */
+const movedFolders = ({ dataRoot = DATA_ROOT }: DockerOptions) =>
+  dataRoot === DATA_ROOT ? [] : [{ path: dataRoot, like: DATA_ROOT }];
 
 /** What Docker, containerd and the plugins remember, beside the images. */
 const FILLED = ['/var/lib/containerd', '/run/containerd', '/run/docker', CRI_DOCKERD_DIR, '/var/lib/cni'];

@@ -5,7 +5,6 @@ import { version } from '../../../contracts/primitives.ts';
 import type { RequiredArtifact } from '../../artifacts/artifact.ts';
 import { HOST_PATH } from '../../host/host-path.ts';
 import { CNI_PLUGINS } from '../../kube/artifacts.ts';
-import { CONTAINERD_ROOT } from '../../kube/eviction.ts';
 import { imageRef } from '../../kube/images.ts';
 import { installAll } from '../../kube/install.ts';
 import {
@@ -83,6 +82,7 @@ export default definePhase({
       socket: CONTAINERD_SOCKET,
       unit: 'containerd.service',
       cgroupDriver: options.config.systemdCgroup ? 'systemd' : 'cgroupfs',
+      imageFolder: rootOf(options.containerd),
     })),
   ],
   optional: true,
@@ -175,9 +175,14 @@ function loginIssues({ spec }: ClusterSpec, { version }: Options) {
   );
 }
 
+const CONTAINERD_ROOT = '/var/lib/containerd';
+
+const rootOf = ({ root }: Options['containerd']): string => (typeof root === 'string' ? root : CONTAINERD_ROOT);
+
 /** The root of containerd, where an option moves it: the policy knows the usual place. */
-function movedFolders({ root }: Options['containerd']) {
-  return typeof root === 'string' && root !== CONTAINERD_ROOT ? [{ path: root, like: CONTAINERD_ROOT }] : [];
+function movedFolders(containerd: Options['containerd']) {
+  const path = rootOf(containerd);
+  return path === CONTAINERD_ROOT ? [] : [{ path, like: CONTAINERD_ROOT }];
 }
 
 /** Images, layers, and what the plugins remember of every pod. */

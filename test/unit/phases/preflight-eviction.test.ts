@@ -10,6 +10,8 @@ import {
   kubeletLimits,
   parseFileSystems,
 } from '../../../activities/kube/eviction.ts';
+import { imageFolder } from '../../../activities/phases/image-folder.ts';
+import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import eviction from '../../../activities/phases/preflight/checks/eviction.ts';
 import { requirementsOf, sampleCluster, sampleFacts } from '../../golden/golden.ts';
 
@@ -185,4 +187,34 @@ test('links are followed to their file system, and a missing folder counts as it
   } finally {
     rmSync(root, { recursive: true });
   }
+});
+
+describe('the file system of images is that of the runtime of the cluster', async () => {
+  const phases = await loadPhases();
+  const folderOf = (options: Record<string, object>) => {
+    const cluster = sampleCluster({ phases: options });
+    return imageFolder({ cluster, phases }, cluster.spec.hosts[0]!);
+  };
+  test.each<[string, Record<string, object>, string]>([
+    ['containerd', {}, '/var/lib/containerd'],
+    ['containerd with another root', { runtime: { containerd: { root: '/srv/containerd' } } }, '/srv/containerd'],
+    ['Docker', { docker: {} }, '/var/lib/docker'],
+    ['Docker with another root', { docker: { dataRoot: '/srv/docker' } }, '/srv/docker'],
+  ])('%s', async (_what, options, folder) => {
+    expect(folderOf(options)).toBe(folder);
+    const cluster = sampleCluster({ phases: options });
+    const host = cluster.spec.hosts[0]!;
+    const loaded = await eviction.load!({
+      cluster,
+      host,
+      phases: new Map(phases.map((one) => [one.name, one])),
+    } as never);
+    const args = eviction.probe!.args({ cluster, host, requirements: [], options: {}, loaded } as never) ?? [];
+    expect(args[args.indexOf('imagefs') + 1]).toBe(folder);
+  });
+
+  test('that of the kubelet where the runtime names none', () => {
+    const cluster = sampleCluster({ phases: { nodes: { kubelet: { extraArgs: { 'root-dir': '/srv/kubelet' } } } } });
+    expect(imageFolder({ cluster, phases: [] }, cluster.spec.hosts[0]!)).toBe('/srv/kubelet');
+  });
 });

@@ -106,3 +106,21 @@ describe('SELinux', () => {
     expect(parseFacts('arch=x86_64\n')).not.toHaveProperty('selinux');
   });
 });
+
+describe('the runtime of a cluster', () => {
+  const requiredOf = (options: Record<string, Record<string, unknown>>) => {
+    const docker = sampleCluster({ phases: options });
+    return requirementsOf(docker, docker.spec.hosts[0]!).flatMap(({ phase, selinux }) =>
+      ['runtime', 'docker'].includes(phase) && selinux ? [{ phase, ...selinux }] : [],
+    );
+  };
+
+  it('requires the policies for containers, whichever it is, and labels for its folder elsewhere', () => {
+    const policies = ['container-selinux'];
+    expect(requiredOf({})).toEqual([{ phase: 'runtime', policies, folders: [] }]);
+    expect(requiredOf({ docker: {} })).toEqual([{ phase: 'docker', policies, folders: [] }]);
+    expect(requiredOf({ docker: { dataRoot: '/srv/docker' } })).toEqual([
+      { phase: 'docker', policies, folders: [{ path: '/srv/docker', like: '/var/lib/docker' }] },
+    ]);
+  });
+});

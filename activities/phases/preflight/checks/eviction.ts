@@ -10,6 +10,7 @@ import {
 import { NODE_FILES } from '../../../kube/node-files.ts';
 import { BIN_DIR } from '../../../kube/paths.ts';
 import { verifiedStamp } from '../../../resources/paths.ts';
+import { imageFolder } from '../../image-folder.ts';
 import { runsPods } from '../../placement.ts';
 import { type CheckHost, defineCheck } from '../check.ts';
 
@@ -25,6 +26,8 @@ export default defineCheck({
   inspects:
     'Free space, inodes and memory against the thresholds of the kubelet in the spec (`evictionHard`, `evictionSoft`; by default 15 % of the file system of images, 10 % of that of the kubelet, 100 MiB of memory), including what a first build writes, on control planes and workers. Links and mounts are followed. On a running node only thresholds that the build would change; the health check covers the rest.',
   codes: ['NODE_WOULD_EVICT'],
+  load: async ({ cluster, host, phases }) =>
+    runsPods(host) ? imageFolder({ cluster, phases: [...phases.values()] }, host) : null,
   probe: {
     script: `
 stamp=$1 config=$2 program=$3
@@ -41,8 +44,7 @@ fi
 ${FILE_SYSTEMS_FUNCTION}
 file_systems "$@"`,
     args(of) {
-      if (!runsPods(of.host)) return null;
-      const { kubeletRoot, containerdRoot } = limits(of);
+      const { kubeletRoot } = limits(of);
       const writes = Object.keys(WRITES).flatMap((folder) => ['writes', folder]);
       return [
         verifiedStamp('nodes'),
@@ -52,7 +54,7 @@ file_systems "$@"`,
         'nodefs',
         kubeletRoot,
         'imagefs',
-        containerdRoot,
+        of.loaded,
         ...writes,
       ];
     },
