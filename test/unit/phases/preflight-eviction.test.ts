@@ -191,11 +191,11 @@ test('links are followed to their file system, and a missing folder counts as it
 
 describe('the file system of images is that of the runtime of the cluster', async () => {
   const phases = await loadPhases();
-  const folderOf = (options: Record<string, object>) => {
+  const folderOf = (options: Record<string, Record<string, unknown>>) => {
     const cluster = sampleCluster({ phases: options });
     return imageFolder({ cluster, phases }, cluster.spec.hosts[0]!);
   };
-  test.each<[string, Record<string, object>, string]>([
+  test.each<[string, Record<string, Record<string, unknown>>, string]>([
     ['containerd', {}, '/var/lib/containerd'],
     ['containerd with another root', { runtime: { containerd: { root: '/srv/containerd' } } }, '/srv/containerd'],
     ['Docker', { docker: {} }, '/var/lib/docker'],

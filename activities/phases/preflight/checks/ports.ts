@@ -42,8 +42,8 @@ done`,
     return [...sockets.values()].flatMap((holders) => {
       const [port = '', local, pid, name, exe = ''] = holders[0]!;
       const ours = ports.get(port);
-      // More than one process holds a socket while its server starts a program: until `exec` has closed it, a child of
-      // kube-proxy that is /usr/sbin/nft already has it too. A binary that was upgraded under its running process is `(deleted)`.
+      // More than one process holds a socket while its server starts a program: until `exec` has closed it, a child of the
+      // proxy that is /usr/sbin/nft already has it too. A binary that was upgraded under its running process is `(deleted)`.
       const held = holders.some(([, , , , each = '']) => ours?.includes(each.replace(/ \(deleted\)$/, '')));
       if (ours === undefined || held) return [];
       const evidence = `ss: ${local} ${name} pid=${pid} ${exe}; wanted for ${ours[0] ?? ''}`;
