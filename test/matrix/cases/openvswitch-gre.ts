@@ -3,6 +3,7 @@ import { JOINS_AGAIN, REBOOT, tunnelsOfSpec } from '../kit/openvswitch.ts';
 
 export default defineMatrixCase({
   title: 'Open vSwitch with GRE; then VXLAN on all nodes at once',
+  ci: true,
   hosts: { 'control-plane': 1, worker: 2 },
   spec: (draft) => {
     draft.phases['openvswitch'] = {};

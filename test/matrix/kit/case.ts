@@ -23,6 +23,8 @@ export interface SpecDraft extends Record<string, unknown> {
 /** Something that a case verifies beside the standard checks; throws an Error that says what differs. */
 export interface MatrixCheck {
   title: string;
+  /** Not again after the change: it takes minutes, and the change has no part in it. */
+  once?: true;
   run: (kit: MatrixKit) => Promise<void>;
 }
 

@@ -48,6 +48,7 @@ const portOf = (address: string): string =>
 /** Links of the kernel are gone after a reboot: the unit makes them again before pods start. */
 export const REBOOT: MatrixCheck = {
   title: 'a node that was rebooted has its network again',
+  once: true,
   run: async (kit) => {
     const { name } = kubeHosts(kit.cluster).at(-1)!;
     await rebootHost(kit.bench.lab, name);

@@ -111,11 +111,11 @@ export class CaseRun {
 
 /** The steps of a case, in their order. */
 export function stepsOf(each: MatrixCase, { conformance = false } = {}): MatrixStep[] {
-  const verify = (suffix: string): MatrixStep[] =>
-    [...STANDARD_CHECKS, ...(each.checks ?? [])].map(({ title, run }) => ({
-      title: `${title}${suffix}`,
-      run: ({ kit }) => run(kit),
-    }));
+  const checks = [...STANDARD_CHECKS, ...(each.checks ?? [])];
+  const verify = (suffix = ''): MatrixStep[] =>
+    checks
+      .filter(({ once }) => suffix === '' || !once)
+      .map(({ title, run }) => ({ title: `${title}${suffix}`, run: ({ kit }) => run(kit) }));
   const changes: MatrixStep[] = [
     { title: 'build again: nothing changes', run: ({ kit }) => buildsWithoutChange(kit) },
     { title: 'change one option and build', needed: true, run: changeAndBuild },
@@ -136,7 +136,7 @@ export function stepsOf(each: MatrixCase, { conformance = false } = {}): MatrixS
   return [
     { title: 'hosts are up', needed: true, timeoutMs: MIRROR_MS, run: (run) => run.begin() },
     { title: 'build', needed: true, run: firstBuild },
-    ...verify(''),
+    ...verify(),
     ...(conformance ? suites : changes),
     { title: 'tear down', last: true, run: ({ kit }) => removeCluster(kit) },
     {
