@@ -1,4 +1,5 @@
 import { defineMatrixCase } from '../kit/case.ts';
+import { RUNTIME_OF_SPEC } from '../kit/chosen.ts';
 import { type MatrixKit, until } from '../kit/kit.ts';
 import {
   emptyPrivateRegistry,
@@ -32,18 +33,12 @@ export default defineMatrixCase({
     draft.phases['docker'] = { ...draft.phases['docker'], logs: { maxSizeMiB: 20 } };
   },
   checks: [
-    { title: 'nodes run Docker', run: nodesRunDocker },
+    RUNTIME_OF_SPEC,
     { title: 'kubectl exec and logs work', run: execWorks },
     { title: 'daemon.json has our members and those of the user', run: daemonIsMerged },
     ...privateRegistryChecks,
   ],
 });
-
-async function nodesRunDocker(kit: MatrixKit): Promise<void> {
-  const { items } = await kit.get<{ items: { status: { nodeInfo: { containerRuntimeVersion: string } } }[] }>('nodes');
-  const found = items.map(({ status }) => status.nodeInfo.containerRuntimeVersion);
-  if (found.length === 0 || found.some((each) => !each.startsWith('docker://'))) throw new Error(found.join(', '));
-}
 
 async function execWorks(kit: MatrixKit): Promise<void> {
   const { items } = await kit.get<{ items: { metadata: { name: string } }[] }>(

@@ -3,6 +3,7 @@ import { loadPhases } from '../../../activities/phases/phase-loader.ts';
 import { DEFAULT_SYSTEM } from '../../../lab/systems.ts';
 import type { ExpectedRefusal, MatrixCase } from './case.ts';
 import { type CaseDraft, dimensionsOf } from './choices.ts';
+import { checksOf } from './chosen.ts';
 import { installUserNetwork, removeUserNetwork } from './user-network.ts';
 
 const dimensions = dimensionsOf(await loadPhases());
@@ -54,6 +55,7 @@ export function combination(values: Readonly<Record<string, string>>, more: Part
       : {}),
     // A host with etcd alone is no node, and a member cannot be the last one to leave.
     ...(values['etcd'] === 'apart' ? { removes: 'worker-1' } : {}),
+    checks: checksOf(values),
     spec: (spec) => void pick({ spec, os: DEFAULT_SYSTEM }),
     change: (draft) => {
       draft.hosts[1]!.labels = { 'matrix.example/changed': 'yes' };

@@ -88,6 +88,13 @@ it('where the kernel refuses some cases, the others still have every two choices
   expect(missing.filter((pair) => !pair.includes('proxy ipvs'))).toEqual([]);
 });
 
+it('a combination checks that its choices are in effect', () => {
+  const titles = (each: (typeof cases)[number] | undefined) => each?.checks?.map(({ title }) => title) ?? [];
+  const withDocker = cases.filter(({ name }) => /^with-.*docker/.test(name));
+  expect(withDocker.length).toBeGreaterThan(0);
+  for (const each of withDocker) expect(titles(each), each.name).toContain('nodes run the runtime of the spec');
+});
+
 it('every case has a lab of its own', () => {
   const names = cases.map(({ name }) => labNameOf(name));
   expect(new Set(names).size).toBe(cases.length);
