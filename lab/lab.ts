@@ -18,7 +18,7 @@ import { hostNames, type LabRoles, labRoles } from './roles.ts';
 import { labSpec } from './spec.ts';
 import { type LabState, labNames, readState, writeState } from './state.ts';
 import { gatewayAddress, reserveSubnet, virtualAddress } from './subnet.ts';
-import { DEFAULT_SYSTEM } from './systems.ts';
+import { DEFAULT_SYSTEM, labSystem } from './systems.ts';
 import type { Lab, LabHost, Progress } from './types.ts';
 
 export type { Lab, Progress } from './types.ts';
@@ -214,7 +214,9 @@ async function describe(lab: LabPaths, state: LabState): Promise<Lab> {
   }));
   const traits = { cgroupV2: await isCgroupV2(), sysResource: await hasSysResource(), swap: await hasSwap() };
   const virtual = virtualAddress(state.subnet);
-  const spec = labSpec({ name: lab.name, hosts, virtualAddress: virtual, mirror: state.mirror }, traits);
+  // Hosts of the RHEL family have a firewall that runs: kubectl of this machine is a client beyond the cluster.
+  const clients = labSystem(state.os ?? DEFAULT_SYSTEM).rpm ? [`${gatewayAddress(state.subnet)}/32`] : [];
+  const spec = labSpec({ name: lab.name, hosts, virtualAddress: virtual, mirror: state.mirror, clients }, traits);
   await mkdir(lab.stateDir, { recursive: true });
   await writeFile(specFile, stringify(spec, { lineWidth: 0 }));
   return {

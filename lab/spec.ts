@@ -11,9 +11,12 @@ export interface MachineTraits {
   swap: boolean;
 }
 
-/** A spec for a lab's hosts that a user could have written: nothing in it that only the lab could say. */
+/**
+ * A spec for a lab's hosts that a user could have written: nothing in it that only the lab could say. `clients`: networks that a firewall of the
+ * hosts has to let in to the API servers.
+ */
 export function labSpec(
-  lab: { name: string; hosts: LabHost[]; virtualAddress: string; mirror: string | null },
+  lab: { name: string; hosts: LabHost[]; virtualAddress: string; mirror: string | null; clients?: string[] },
   traits: MachineTraits,
 ): ClusterSpecInput {
   const [first] = lab.hosts;
@@ -29,7 +32,10 @@ export function labSpec(
       hosts: known.map(({ name, address, hostKey }) => ({ name, address, roles: roles(name), ssh: { hostKey } })),
       ...(balanced ? { controlPlane: { endpoint: { host: lab.virtualAddress } } } : {}),
       ...(lab.mirror === null ? {} : { artifacts: { mirror: lab.mirror } }),
-      phases: labPhases(traits),
+      phases: {
+        ...labPhases(traits),
+        ...((lab.clients ?? []).length > 0 ? { prepare: { firewall: { apiFrom: lab.clients } } } : {}),
+      },
     },
   };
 }

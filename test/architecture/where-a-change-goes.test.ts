@@ -186,7 +186,13 @@ describe('one new file', () => {
 
   beforeAll(async () => {
     const copy = mkdtempSync(join(tmpdir(), 'kubewright-change-'));
-    for (const folder of [...FOLDERS.filter((each) => each !== 'test'), 'test/matrix', 'test/support', 'docs', 'package.json']) {
+    for (const folder of [
+      ...FOLDERS.filter((each) => each !== 'test'),
+      'test/matrix',
+      'test/support',
+      'docs',
+      'package.json',
+    ]) {
       cpSync(join(root, folder), join(copy, folder), { recursive: true });
     }
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));

@@ -1,15 +1,8 @@
 /**
- * System accounts that packages of Debian make and leave on purpose when they are purged, for files of theirs may be anywhere:
- * uuidd of uuid-runtime, which openvswitch-switch depends on.
- */
-export const LEFT_ACCOUNTS: readonly string[] = ['uuidd'];
-
-/**
  * What a host is, as text: one line per thing, to compare before and after. Left out, because no installer can help it or
  * because it has no owner: logs and their rotation, caches and lists of the package manager (what is installed is compared
  * by name and version; the history of dnf and the database of rpm, which each transaction of theirs writes, are their records of it), settings of a
- * kernel that lab hosts share, the backups that passwd and shadow keep of themselves, systemd's own state, and pids and sockets under /run, and the
- * accounts of `LEFT_ACCOUNTS`.
+ * kernel that lab hosts share, the backups that passwd and shadow keep of themselves, systemd's own state, and pids and sockets under /run.
  */
 export const HOST_SNAPSHOT = `export LC_ALL=C
 files() {
@@ -17,9 +10,7 @@ files() {
     ! -name '*-' ! -path /etc/ld.so.cache ! -path /etc/.pwd.lock ! -path '*/.ssh/*' ! -path /root/.kube ! -path '/root/.kube/*' -print0 2>/dev/null
 }
 files /etc /usr/local /usr/libexec /opt /var/lib /root /home /srv | xargs -0 stat -c 'path %F %n %a %U:%G' | sort
-files /etc /usr/local /usr/libexec /opt /var/lib /root /home /srv | xargs -0 sh -c 'for f; do if [ -L "$f" ]; then echo "link $f $(readlink "$f")"; elif [ -f "$f" ]; then echo "sum $f $(sha256sum <"$f")"; fi; done' sh |
-  grep -Ev '^sum /etc/g?(passwd|group|shadow) ' | sort
-for f in passwd shadow group gshadow; do echo "sum /etc/$f $(grep -Ev '^(${LEFT_ACCOUNTS.join('|')}):' /etc/$f | sha256sum)"; done
+files /etc /usr/local /usr/libexec /opt /var/lib /root /home /srv | xargs -0 sh -c 'for f; do if [ -L "$f" ]; then echo "link $f $(readlink "$f")"; elif [ -f "$f" ]; then echo "sum $f $(sha256sum <"$f")"; fi; done' sh | sort
 find /var/log -mindepth 1 -maxdepth 1 -type d ! -name journal ! -name apt -printf 'log %p\\n' | sort
 find /run -xdev -mindepth 1 -maxdepth 1 ! -name '*.pid' ! -name adduser ! -name utmp ! -name 'motd*' -printf 'run %f\\n' | sort
 find /tmp /var/tmp -mindepth 1 -maxdepth 1 ! -name 'systemd-private-*' -printf 'tmp %p\\n' | sort
@@ -37,7 +28,7 @@ for s in net.ipv4.ip_forward net.ipv4.conf.all.rp_filter net.ipv4.conf.all.route
   echo "sysctl $s $(sysctl -n "$s" 2>/dev/null)"
 done
 echo "hostname $(uname -n)"
-grep -Ev '^(${LEFT_ACCOUNTS.join('|')}):' /etc/passwd | sed 's/^/user /' | sort
+sed 's/^/user /' /etc/passwd | sort
 `;
 
 /** What differs between two snapshots, line by line: `- before`, `+ after`. */

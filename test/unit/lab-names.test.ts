@@ -66,6 +66,14 @@ describe('the ready spec', () => {
       expect(clusterSpec.safeParse(labSpec(lab, traits)).error?.issues).toBeUndefined();
   });
 
+  it('lets the clients of a lab in where a firewall runs on its hosts, and says nothing of one elsewhere', () => {
+    const lab = { name: 'kw', hosts: hosts(3), virtualAddress: VIRTUAL, mirror: null };
+    expect(labSpec({ ...lab, clients: ['10.87.1.1/32'] }, bare).spec.phases).toMatchObject({
+      prepare: { firewall: { apiFrom: ['10.87.1.1/32'] } },
+    });
+    expect(labSpec(lab, bare).spec.phases).not.toHaveProperty('prepare');
+  });
+
   it('overrides on cgroup v1 what Kubernetes would refuse, and nothing of that on v2', () => {
     const lab = { name: 'kw', hosts: hosts(3), virtualAddress: VIRTUAL, mirror: null };
     const old = labSpec(lab, { cgroupV2: false, sysResource: false, swap: false }).spec.phases;

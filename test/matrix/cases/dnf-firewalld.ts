@@ -82,7 +82,7 @@ export default defineMatrixCase({
   hosts: { 'control-plane': 1, worker: 2 },
   spec: () => undefined,
   change: (draft) => {
-    draft.phases['prepare'] = { packages: ['socat'] };
+    draft.phases['prepare'] = { ...draft.phases['prepare'], packages: ['socat'] };
   },
   checks: [
     { title: 'packages are signed and have the names of the family', run: signedPackages },

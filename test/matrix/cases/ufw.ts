@@ -1,4 +1,4 @@
-import { defineMatrixCase } from '../kit/case.ts';
+import { defineMatrixCase, type SpecDraft } from '../kit/case.ts';
 import type { MatrixKit } from '../kit/kit.ts';
 
 /** Rules of the user: SSH, and one that would close the kubelet if ours did not come first. */
@@ -38,14 +38,19 @@ async function onlyPortsOfRoles(kit: MatrixKit): Promise<void> {
   }
 }
 
+/** The machine of the lab, from which kubectl asks: the first address of the network of its hosts. */
+const machineOf = ({ hosts }: SpecDraft): string => hosts[0]!.address.replace(/\d+$/, '1/32');
+
 /** Debian with ufw, as a user has it. */
 export default defineMatrixCase({
   title: 'Debian hosts with ufw running, and a rule that would close the kubelet',
   hosts: { 'control-plane': 1, worker: 1 },
   prepareHosts,
-  spec: () => undefined,
+  spec: (draft) => {
+    draft.phases['prepare'] = { firewall: { apiFrom: [machineOf(draft)] } };
+  },
   change: (draft) => {
-    draft.phases['prepare'] = { firewall: { apiFrom: ['198.51.100.0/24'] } };
+    draft.phases['prepare'] = { firewall: { apiFrom: [machineOf(draft), '198.51.100.0/24'] } };
   },
   checks: [{ title: 'ufw opens the ports of each role, to its clients', run: onlyPortsOfRoles }],
 });
