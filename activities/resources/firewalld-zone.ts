@@ -37,14 +37,26 @@ const TAKE_BACK = `kw_zone() {
   if cmp -s -- "$2" "$kw_from" || cmp -s -- "$2" "$kw_was/zones/$1.xml"; then kw_take_back "$2"; fi
 }`;
 
+/**
+ * firewalld keeps the chains of a zone that was used once until it loads its configuration again. That would drop what is only in force: it
+ * is done where there is nothing of the kind. Interfaces stay in their zones.
+ */
+const RELOAD = `kw_config() {
+  for kw_list in --list-all-zones --list-all-policies '--direct --get-all-rules'; do firewall-cmd "$@" $kw_list 2>&1; done |
+    sed 's/ (active)$//; /^  interfaces:/d'
+}
+firewall-cmd --state >/dev/null 2>&1 || exit 0
+[ "$(kw_config)" != "$(kw_config --permanent)" ] || firewall-cmd --quiet --reload`;
+
 /** A zone of firewalld, after our rules were taken out of it. */
 export default defineUndoing({
   kind: FIREWALLD_ZONE,
-  undo: (entries, { quote }) =>
-    entries
-      .filter(({ id }) => ZONE.test(id))
-      .map((entry) => ({
-        key: entryKey(entry),
-        script: `${TAKE_BACK}\nkw_zone ${quote(entry.id)} ${quote(fileOf(entry.id))}`,
-      })),
+  undo(entries, { quote }) {
+    const zones = entries.filter(({ id }) => ZONE.test(id));
+    const steps = zones.map((entry) => ({
+      key: entryKey(entry),
+      script: `${TAKE_BACK}\nkw_zone ${quote(entry.id)} ${quote(fileOf(entry.id))}`,
+    }));
+    return steps.length === 0 ? [] : [...steps, { key: entryKey(zones[0]!), script: RELOAD }];
+  },
 });

@@ -259,7 +259,7 @@ export default defineKind<ServiceResource, ServiceState>({
     const { active = '', unitFileState = '' } = observed ?? {};
     return [
       ...(existed ? [{ kind: 'unit-state', id: unitName, prior: { active, enabled: unitFileState } }] : []),
-      { id: unitName, prior: { existed }, fills },
+      { id: unitName, prior: { existed, ...(existed && fills.length > 0 ? { active } : {}) }, fills },
       ...ownFiles(resource).map(({ path }) => ({ id: fileId(unitName, path), prior: {}, replaces: [path] })),
     ];
   },
@@ -278,9 +278,12 @@ export default defineKind<ServiceResource, ServiceState>({
     const isOurs = ({ id, prior }: LedgerEntry) =>
       prior ? prior['existed'] === false : files.some((file) => file.id === fileId(id, `${SYSTEMD_DIR}/${id}`));
     const ours = units.filter(isOurs);
+    // One of the distribution that did not run before us and fills folders: it writes to them once more when it stops.
+    const idle = units.filter(({ prior }) => prior?.['active'] === 'inactive');
     const names = ours.map(({ id }) => quote(id)).join(' ');
+    const stopped = [...ours, ...idle].map(({ id }) => quote(id)).join(' ');
     return [
-      ...(ours.length > 0 ? [{ key: 'service:*', script: `${STOP}\nkw_stop_units ${names}` }] : []),
+      ...(stopped !== '' ? [{ key: 'service:*', script: `${STOP}\nkw_stop_units ${stopped}` }] : []),
       ...ours.map((entry) => ({ key: entryKey(entry), script: disable(quote(entry.id)) })),
       ...files.map((entry) => ({
         key: entryKey(entry),

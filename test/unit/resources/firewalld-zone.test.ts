@@ -41,7 +41,9 @@ case "$*" in
   --state) exit 0 ;;
   --get-zone-of-interface=*) exit 1 ;;
   --get-default-zone) echo public ;;
+  *--list-all-zones) [ -e ${host.path('in-force')} ] && [ "$*" = --list-all-zones ] && echo 'ports: 80/tcp'; exit 0 ;;
   *--list-*) exit 0 ;;
+  *--reload) echo reload >>"$LOG"; exit 0 ;;
 esac
 offline=
 ${tool}`,
@@ -86,6 +88,16 @@ describe.skipIf(!RUNS_HERE)('the file of a zone', () => {
     expect(files().zone).toContain('10.0.0.2');
     await takeBack();
     expect(files()).toEqual({ zone: null, backup: null });
+    expect(text('log')).toBe('reload\n');
+  });
+
+  it('is taken back without a reload where something is only in force', async () => {
+    await note();
+    await build();
+    writeFileSync(host.path('in-force'), '');
+    await takeBack();
+    expect(files()).toEqual({ zone: null, backup: null });
+    expect(text('log')).toBeNull();
   });
 
   it('is, with its backup, what it was before us', async () => {

@@ -51,6 +51,27 @@ stop) : >"$LOG.stopped" ;; *) echo "$*" >>"$LOG" ;; esac`,
     expect(log()).toContain('disable');
   });
 
+  it('stops first a unit of the distribution that fills folders and did not run before, and no other one', async () => {
+    const of = (id: string, prior: object): LedgerEntry => ({
+      kind: 'service',
+      id,
+      phase: 'test',
+      prior: { ...prior },
+    });
+    host.program(
+      'systemctl',
+      `case $1 in is-active) shift 2; for u; do [ ! -e "$LOG.stopped" ] && echo active || echo inactive; done; [ ! -e "$LOG.stopped" ] ;;
+stop) : >"$LOG.stopped"; echo "$*" >>"$LOG" ;; esac`,
+    );
+    const entries = [
+      of('idle.service', { existed: true, active: 'inactive' }),
+      of('ran.service', { existed: true, active: 'active' }),
+      of('plain.service', { existed: true }),
+    ];
+    expect(await undo(host, entries, { stage: 'first', facts: FACTS })).toEqual([]);
+    expect(log()).toBe('stop --no-block -- idle.service\n');
+  });
+
   it('does not take a package database that cannot be read for one without our packages', async () => {
     failing('dpkg-query', 'dpkg-query: error: failed to open package info file', 2);
     await expect(undo(host, ours, { stage: 'middle', facts: FACTS })).rejects.toMatchObject({
