@@ -9,7 +9,9 @@ const rules = async (kit: MatrixKit, host: string) => (await kit.onHost(host, 'u
 async function prepareHosts(kit: MatrixKit): Promise<void> {
   const script = `apt-get -q -y install --no-install-recommends ufw >/dev/null 2>&1 </dev/null
 ${USERS.map((rule) => `${rule} >/dev/null`).join('\n')}
-ufw --force enable >/dev/null`;
+ufw --force enable >/dev/null
+# As after a boot.
+systemctl start ufw.service`;
   await Promise.all(kit.bench.lab.hosts.map(({ name }) => kit.onHost(name, script)));
 }
 
