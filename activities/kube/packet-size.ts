@@ -7,14 +7,15 @@ export const SMALLEST_PACKET = 576;
  * sh function for hosts, with ping of iputils. `packets ADDRESS BYTES`: do packets of BYTES reach the address in one piece, with "do
  * not fragment"? Prints nothing when they do, and when the address answers no echo at all, which says nothing about sizes. Otherwise
  * `<largest size that passes> <what ping says>`: words of a router, or of the own link, which know the size; none where packets are
- * lost on the way. Takes up to a second for each size that is lost.
+ * lost on the way. Takes up to a second for each size that is lost. The kernel may remember a smaller size for the address than its way
+ * has: that of the link of a pod behind it, whose packets carry the address of its node. It asks the way again.
  */
 export const PACKETS_FUNCTION = `
 packet_fits() { packet_says=$(ping -n -c 1 -W 1 -M do -s "$(($2 - ${PING_HEADERS}))" "$1" 2>&1); }
 packets() {
   command -v ping >/dev/null || return 0
   packet_fits "$1" ${SMALLEST_PACKET} || packet_fits "$1" ${SMALLEST_PACKET} || return 0
-  packet_fits "$1" "$2" || packet_fits "$1" "$2" || ! packet_fits "$1" ${SMALLEST_PACKET} || {
+  packet_fits "$1" "$2" || { ip -4 route flush cache 2>/dev/null || :; packet_fits "$1" "$2"; } || ! packet_fits "$1" ${SMALLEST_PACKET} || {
     packet_fits "$1" "$2" && return 0
     packet_why=$(printf '%s\\n' "$packet_says" | grep -i -m 1 -e 'mtu *=' | tr '\\t' ' ' || :)
     packet_low=${SMALLEST_PACKET} packet_high=$2

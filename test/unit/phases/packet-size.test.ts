@@ -15,6 +15,7 @@ beforeAll(() => {
   writeFileSync(
     join(folder, 'ping'),
     `#!/bin/sh
+[ ! -e "${join(folder, 'cached')}" ] || PASSES=$(cat "${join(folder, 'cached')}") ROUTER=own
 while [ $# -gt 1 ]; do [ "$1" != -s ] || size=$2; shift; done
 [ "$PASSES" != 0 ] && [ $((size + 28)) -le "$PASSES" ] && exit 0
 [ -z "$ROUTER" ] || echo "From 10.0.0.1 icmp_seq=1 Frag needed and DF set (mtu = $PASSES)"
@@ -22,6 +23,12 @@ exit 1
 `,
   );
   chmodSync(join(folder, 'ping'), 0o755);
+  // What the kernel remembers of the way to an address.
+  writeFileSync(
+    join(folder, 'ip'),
+    `#!/bin/sh\n[ "$*" = "-4 route flush cache" ] && rm -f ${join(folder, 'cached')}\n`,
+  );
+  chmodSync(join(folder, 'ip'), 0o755);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -53,6 +60,13 @@ describe.each([
     );
     expect(ask(functions, 1300, 1400)).toBe('1300 \n');
   });
+});
+
+test('a size that the kernel of a host remembers of a pod behind the address is not that of the way', () => {
+  writeFileSync(join(folder, 'cached'), '1300');
+  expect(ask(PACKETS_FUNCTION, 1500, 1328)).toBe('');
+  writeFileSync(join(folder, 'cached'), '1300');
+  expect(ask(PACKETS_FUNCTION, 1310, 1328).trim()).toBe('1310');
 });
 
 describe('preflight', () => {
