@@ -1,5 +1,8 @@
-/** What the unit of the distributions makes: the root of the workers with their log socket, and the admin socket. */
-export const HAPROXY_FILLS = ['/var/lib/haproxy', '/run/haproxy'];
+/**
+ * What packages and units of the distributions make, some of it when they are installed: the root of the workers with their log
+ * socket, the folder of the admin socket, the socket of the master and its number.
+ */
+export const HAPROXY_FILLS = ['/var/lib/haproxy', '/run/haproxy', '/run/haproxy-master.sock', '/run/haproxy.pid'];
 
 /** haproxy in front of the API servers: of many clients on a balancer, or of the clients of one node. */
 export interface ApiServerProxy {

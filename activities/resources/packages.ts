@@ -6,6 +6,7 @@ import type { Family, PackageTool } from '../host/family/family.ts';
 import type { HostFacts } from '../host/types.ts';
 import { digestOfParts } from './digest.ts';
 import { TOOLS, toolOf } from './package-tools.ts';
+import { absolute } from './path-check.ts';
 import { PACKAGES_AT_WORK } from './paths.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
 import { Unknown } from './unknown.ts';
@@ -17,6 +18,7 @@ export interface PackagesResource extends Resource, Lists {
   readonly kind: 'packages';
   /** Servers that the package manager reaches directly, whatever proxy it is configured for. */
   readonly direct: readonly string[];
+  readonly fills?: readonly string[];
 }
 
 interface PackagesState {
@@ -37,12 +39,14 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
 /**
  * Packages of the distribution by Debian's names, any version. Only what is missing is installed, in one transaction. Through the proxy of
  * `spec.proxy`, else through the one that the host's package manager is configured for; never to the servers of `direct`.
- * `sorted`: each family's names in alphabetical order, instead of that of `names`.
+ * - `sorted`: each family's names in alphabetical order, instead of that of `names`.
+ * - `fills`: what the packages make when they are installed and do not remove, such as folders of systemd-tmpfiles and what their
+ *   units write at a first start: a teardown removes it where nothing was before the installation.
  */
 export function packages(
   names: readonly string[],
   direct: readonly string[],
-  { sorted = false }: { sorted?: boolean } = {},
+  { sorted = false, fills }: { sorted?: boolean; fills?: readonly string[] } = {},
 ): PackagesResource {
   for (const name of names) {
     if (!NAME.test(name)) throw new Error(`not a package name: ${JSON.stringify(name)}`);
@@ -52,7 +56,10 @@ export function packages(
     keyof Lists,
     string[]
   >;
-  return { kind: 'packages', id: names.join(' '), ...lists, direct };
+  return {
+    ...{ kind: 'packages' as const, id: names.join(' '), ...lists, direct },
+    ...(fills ? { fills: fills.map(absolute) } : {}),
+  };
 }
 
 const wanted = (resource: PackagesResource, facts: HostFacts): readonly string[] =>
@@ -118,8 +125,13 @@ export default defineKind<PackagesResource, PackagesState>({
   },
 
   // The scripts write the ledger themselves, a line per package: only the package manager knows what comes along.
-  ledgerEntries: (resource, observed) =>
-    observed === null ? [...new Set(listsOf(resource).flat())].map((id) => ({ id, prior: {} })) : [],
+  ledgerEntries: (resource, observed) => [
+    ...(observed === null ? [...new Set(listsOf(resource).flat())].map((id) => ({ id, prior: {} })) : []),
+    // What of it is there before they are installed is noted before.
+    ...(resource.fills ?? []).map((path) => ({ kind: 'leftover', id: path, prior: {}, fills: [path] })),
+  ],
+  owns: ({ fills = [] }, { kind, id }) =>
+    kind === 'leftover' && fills.some((path) => id === path || id.startsWith(`${path}/`)),
   dry: 'together',
   // Packages that came along are kept as long as others need them.
   keptStays: true,

@@ -24,7 +24,7 @@ export interface Flavour {
   /** systemd unit of the distribution, without `.service`. */
   unit: string;
   program: string;
-  /** Paths that the unit of the distribution makes, and its package leaves. */
+  /** Paths that package and unit of the distribution make, and the package leaves. */
   fills: readonly string[];
   configFile: string;
   /** argv that checks the configuration in the file in place of `{}`. */

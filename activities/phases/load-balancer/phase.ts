@@ -123,7 +123,7 @@ export default definePhase({
       ...[flavour.unit, ...(address === null ? [] : ['keepalived'])].map((unit) =>
         file(`/etc/systemd/system/${unit}.service.d/10-kubewright.conf`, units.ONLY_CONFIGURED),
       ),
-      packages(packagesOf(flavour, address !== null), directServers(cluster)),
+      packages(packagesOf(flavour, address !== null), directServers(cluster), { fills: flavour.fills }),
       file(flavour.configFile, config.text, { mode: 0o640, check: flavour.check }),
       file(paths.WANTED, `${config.digest}\n`),
       // They have the port until then.

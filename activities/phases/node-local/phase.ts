@@ -85,7 +85,7 @@ export default definePhase({
     const { ca, cert, key } = await pki.leaf(identities.healthClient(host));
     const render = (digest: string) => configOf(context, digest);
     return [
-      packages(PACKAGES, directServers(cluster)),
+      packages(PACKAGES, directServers(cluster), { fills: HAPROXY_FILLS }),
       user(USER),
       waitUrl(),
       directory(KUBERNETES_DIR),
