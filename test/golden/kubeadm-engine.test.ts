@@ -22,6 +22,13 @@ test.each<GoldenCase>([
   { name: 'stacked', engine, hosts: stacked, host: 'cp-2' },
   { name: 'external-etcd', engine, hosts: apart, host: 'cp-1' },
   {
+    name: 'selinux',
+    engine,
+    hosts: stacked,
+    host: 'cp-2',
+    facts: { packageManager: 'dnf', selinux: 'enforcing' },
+  },
+  {
     name: 'options',
     engine,
     hosts: stacked,

@@ -2,38 +2,52 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../../lab/lab.ts';
 import { labDown, labUp } from '../../lab/lab.ts';
 import { onHost, type SpecDraft, Workbench } from '../integration/support.ts';
+import { fillMirror, SmallMirror } from '../integration/support-mirror.ts';
 import { differences } from '../support/host-snapshot.ts';
 import { MATRIX_SNAPSHOT } from './kit/snapshot.ts';
 
-/** Tasks of real phases on one bare host of the RHEL family: dnf, rpm, chronyd, firewalld. No cluster: a minute. */
-const NAME = 'rpmhost';
+/** Tasks of real phases on one bare host of the RHEL family: dnf, rpm, chronyd, firewalld. No cluster: a minute each. */
+const SYSTEMS = [
+  { os: 'rocky9', name: 'rpmhost' },
+  { os: 'openeuler24', name: 'rpmeuler' },
+];
 const HOST = 'cp-1';
 
-let lab: Lab;
-let bench: Workbench;
-let before: string;
+describe.each(SYSTEMS)('a host with dnf and firewalld: $os', ({ os, name }) => {
+  let lab: Lab;
+  let bench: Workbench;
+  let before: string;
+  const mirror = new SmallMirror();
 
-/** A second host that is only an address: it is a source in rules of firewalls. */
-const change = (spec: SpecDraft): void => {
-  spec.hosts.push({ name: 'worker-1', address: '192.0.2.77', roles: ['worker'], ssh: {} });
-  spec.phases['preflight'] = { allowUnsupportedOs: false };
-};
-const run = (phase: string, mode: 'apply' | 'check' = 'apply') => bench.run({ phase, host: HOST, change, mode });
-const lines = async (script: string) => (await onHost(lab, HOST, script)).trim().split('\n');
+  /** A second host that is only an address: it is a source in rules of firewalls. */
+  const change = (spec: SpecDraft): void => {
+    spec.hosts.push({ name: 'worker-1', address: '192.0.2.77', roles: ['worker'], ssh: {} });
+  };
+  const run = (phase: string, mode: 'apply' | 'check' = 'apply') => bench.run({ phase, host: HOST, change, mode });
+  const lines = async (script: string) => (await onHost(lab, HOST, script)).trim().split('\n');
 
-beforeAll(async () => {
-  await labDown(NAME);
-  lab = await labUp({ name: NAME, hosts: 1, mirror: false, os: 'rocky9' });
-  bench = new Workbench(lab);
-  await bench.open();
-  before = await onHost(lab, HOST, MATRIX_SNAPSHOT);
-});
-afterAll(async () => {
-  await bench?.close();
-  await labDown(NAME);
-});
+  beforeAll(async () => {
+    await labDown(name);
+    lab = await labUp({ name, hosts: 1, mirror: false, os });
+    bench = new Workbench(lab);
+    await bench.open();
+    fillMirror(mirror, bench.folder);
+    await mirror.start(lab.gateway);
+    before = await onHost(lab, HOST, MATRIX_SNAPSHOT);
+  });
+  afterAll(async () => {
+    await mirror.stop();
+    await bench?.close();
+    await labDown(name);
+  });
 
-describe('a host with dnf and firewalld', () => {
+  it('is supported: preflight finds nothing', async () => {
+    const alone = (spec: SpecDraft): void => {
+      spec.artifacts = { mirror: mirror.url };
+    };
+    expect((await bench.run({ phase: 'preflight', host: HOST, change: alone })).changes).toEqual([]);
+  });
+
   it('gets packages by the names of its family, signed ones, and the rules of its roles', async () => {
     const prepared = await run('prepare');
     expect(prepared.changes.map(({ resource }) => resource)).toContain('firewalld-rules:firewalld');

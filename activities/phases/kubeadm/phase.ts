@@ -104,6 +104,12 @@ const artifacts = (cluster: ClusterSpec) => [
   { artifact: ETCD, version: ETCD.version },
 ];
 
+/**
+ * Static pods of a control plane work on files of their host, which have labels of their own: the type of container-selinux for containers
+ * of that kind.
+ */
+const HOST_LABEL = { spec: { securityContext: { seLinuxOptions: { type: 'spc_t' } } } };
+
 /** Every file of a control plane that kubeadm does not write, and what kubeadm is to make of them. */
 async function controlPlaneState(
   context: PhaseContext<Options>,
@@ -138,7 +144,11 @@ async function controlPlaneState(
   // What a daemon reads at its start only: a change of it has to make another pod.
   const digest = (...of: (string | Resource)[]) =>
     short(digestOfParts(of.map((each) => (typeof each === 'string' ? each : kindOf(each).digest(each)))));
-  const common = JSON.stringify([clusterPart.kubernetesVersion, clusterPart.imageRepository, clusterPart.network]);
+  const label = context.facts.selinux === undefined ? null : HOST_LABEL;
+  const common = JSON.stringify([
+    ...[clusterPart.kubernetesVersion, clusterPart.imageRepository, clusterPart.network],
+    ...(label ? [label] : []),
+  ]);
   const part = (value: object) => JSON.stringify(value);
   const etcd = stacked ? digest(common, part(clusterPart.etcd), ...store) : 'external';
   const pods = new Map([
@@ -162,7 +172,7 @@ async function controlPlaneState(
   const patches = [...pods].map(([name, of]) =>
     file(
       `${FILES.patches}/${name}+strategic.yaml`,
-      stringify({ metadata: { annotations: { [CONFIG_ANNOTATION]: of } } }),
+      stringify({ metadata: { annotations: { [CONFIG_ANNOTATION]: of } }, ...label }),
     ),
   );
   return {
