@@ -42,10 +42,12 @@ export function windowsOf(
   };
   const serving = new Set(served);
   const order = Object.keys(sizes) as Disruption[];
+  const found: PlanWindow[] = [];
   const earlier = (what: Disruption): Need[] => {
-    // What waits for a phase of this window on the same host would wait for itself: static pods for the runtime of their host.
+    // What waits for a phase of this window on the same host would wait for itself: static pods for the runtime of their host, and
+    // names in a window that waits for these pods.
     const waiting = waitingOnHost(
-      phases.map(({ planned }) => planned),
+      [...phases.map(({ planned }) => planned), ...found.flatMap(afterOf)],
       phases.flatMap(({ phase, planned }) => (phase.disrupts === what ? [planned.name] : [])),
     );
     return phases.flatMap(({ phase: { disrupts }, planned }) =>
@@ -54,24 +56,27 @@ export function windowsOf(
         : [],
     );
   };
-  return order.flatMap((what) => {
+  for (const what of order) {
     const own = phases.filter(({ phase }) => phase.disrupts === what && !together(phase));
     const named = new Set(own.flatMap(({ planned }) => planned.hosts));
     const hosts = cluster.spec.hosts.map(({ name }) => name).filter((name) => named.has(name) && serving.has(name));
-    if (hosts.length === 0) return [];
+    if (hosts.length === 0) continue;
     const after = earlier(what);
     const joining = own.flatMap(({ phase, planned }) =>
       phase.joinsLast ? planned.hosts.filter((name) => !serving.has(name)) : [],
     );
-    return [
-      {
-        ...{ what, phases: own.map(({ planned }) => planned.name), hosts, atMost: atMost(sizes[what], hosts.length) },
-        ...(joining.length > 0 ? { joining: [...new Set(joining)] } : {}),
-        ...(after.length > 0 ? { after } : {}),
-      },
-    ];
-  });
+    found.push({
+      ...{ what, phases: own.map(({ planned }) => planned.name), hosts, atMost: atMost(sizes[what], hosts.length) },
+      ...(joining.length > 0 ? { joining: [...new Set(joining)] } : {}),
+      ...(after.length > 0 ? { after } : {}),
+    });
+  }
+  return found;
 }
+
+/** What the phases of a window wait for before its first host is changed: with every other host, their own. Pure. */
+const afterOf = ({ phases, after = [] }: PlanWindow): Pick<PlanPhase, 'name' | 'needs'>[] =>
+  phases.map((name) => ({ name, needs: after.map(({ phase }) => ({ phase, on: 'same-host' as const })) }));
 
 /** Names of the phases whose task on a host waits for one of these there, straight or by others. Pure. */
 function waitingOnHost(phases: readonly Pick<PlanPhase, 'name' | 'needs'>[], names: readonly string[]): Set<string> {

@@ -5,6 +5,7 @@ import { installAll } from '../../kube/install.ts';
 import { KUBELET_FILES } from '../../kube/kubeadm.ts';
 import { internalIpv4 } from '../../kube/network.ts';
 import { NODE_FILES as FILES } from '../../kube/node-files.ts';
+import { packetFilterBaseline } from '../../kube/packet-filter.ts';
 import { BIN_DIR, KUBERNETES_DIR, KUBERNETES_PKI } from '../../kube/paths.ts';
 import { leafFiles } from '../../kube/pki-files.ts';
 import { directServers } from '../../kube/proxy.ts';
@@ -64,6 +65,8 @@ export default definePhase({
       ...serving.resources,
       file(dropIn, nodes.renderKubelet(context, serving), { mode: 0o600 }),
       ...(staticPodPath === undefined ? [] : [directory(staticPodPath)]),
+      // kubeadm starts the kubelet, on control planes long before their turn as nodes.
+      packetFilterBaseline(),
       service('kubelet', {
         unit: unit(context),
         restartOn: [`${BIN_DIR}/kubelet`, FILES.ca, dropIn, serving.cert],

@@ -8,7 +8,7 @@ import { WAIT_URL, waitUrl } from '../../kube/lib.ts';
 import { isControlPlane } from '../../kube/network.ts';
 import { NODE_FILES as FILES, nodeObjectUrl } from '../../kube/node-files.ts';
 import { nodePorts } from '../../kube/options/control-plane.ts';
-import { PACKET_FILTER_BASELINE, packetFilterBaseline } from '../../kube/packet-filter.ts';
+import { PACKET_FILTER_BASELINE } from '../../kube/packet-filter.ts';
 import { KUBERNETES_DIR, KUBERNETES_PKI } from '../../kube/paths.ts';
 import { directory } from '../../resources/directory.ts';
 import { undoByScript } from '../../resources/engine/undo.ts';
@@ -64,7 +64,6 @@ export default definePhase({
       directory(KUBERNETES_PKI),
       file(FILES.ca, await pki.ca('kubernetes')),
       ...(isControlPlane(host) ? [] : [kubeadmWorker(host.name, kubeadm.workerJoin(context))]),
-      packetFilterBaseline(),
       ...(proxy ? [...proxy.certificate.resources, ...proxy.files, proxy.unit] : []),
       // After the restart: a kube-proxy of the earlier mode would write them again.
       nodes.otherModesRules(nodes.proxyMode(options.kubeProxy)),

@@ -76,7 +76,7 @@ echo end`,
       applied: config !== undefined && etcd !== undefined ? { config, etcd } : null,
       manifestsAsWritten: lines.includes('manifests same'),
       traces: all('trace'),
-      names: certificate === undefined ? [] : namesOf(Buffer.from(certificate, 'base64').toString()),
+      names: certificate === undefined ? [] : certificateNames(Buffer.from(certificate, 'base64').toString()),
     };
   },
   diff(resource, { applied, manifestsAsWritten, traces, names }) {
@@ -110,7 +110,7 @@ echo end`,
 });
 
 /** Names and addresses of a certificate, PEM; none of what is no certificate. */
-function namesOf(pem: string): string[] {
+export function certificateNames(pem: string): string[] {
   try {
     return (new X509Certificate(pem).subjectAltName ?? '')
       .split(', ')

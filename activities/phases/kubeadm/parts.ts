@@ -161,6 +161,13 @@ export const imagesOf = (cluster: ClusterSpec) =>
     etcd: isStacked(cluster) ? etcdOptions.parse(rawPhaseOptions(cluster, 'etcd')).version : null,
   });
 
+/**
+ * Names that all control planes have in common: of the rest, kubeadm adds the name of the host and the address that it advertises. A host
+ * that joins takes them from the cluster's copy, which the control plane before it has uploaded.
+ */
+const commonNames = ({ host }: Context, names: readonly string[]): string[] =>
+  names.filter((name) => name !== host.name && name !== internalIpv4(host));
+
 /** The whole ClusterConfiguration. `names`: of the certificate of the API server. */
 export async function clusterPart(context: Context, names: readonly string[]): Promise<ClusterPart> {
   const { cluster } = context;
@@ -172,7 +179,7 @@ export async function clusterPart(context: Context, names: readonly string[]): P
     endpoint: `${endpoint.host}:${endpoint.port}`,
     imageRepository: await imageRepository(context, imagesOf(cluster)),
     network: { podCidr, serviceCidr, clusterDomain },
-    certificateNames: names,
+    certificateNames: commonNames(context, names),
     ...daemonParts(context),
     etcd: etcdPart(context),
   };

@@ -8,7 +8,7 @@ import * as master from '../master/public.ts';
 import type { PhaseContext } from '../phase.ts';
 import type { ClusterPart, HostPart } from './config.ts';
 import type { ControlPlaneState } from './control-plane-resource.ts';
-import { namesProblem } from './control-plane-resource.ts';
+import { certificateNames, namesProblem } from './control-plane-resource.ts';
 import { joinHost, runKubeadm } from './join.ts';
 import { KUBEADM_FILES as FILES } from './paths.ts';
 import { DELETE_TOKENS, IS_WHOLE, WAIT_PODS, WRITE_RECORD } from './scripts.ts';
@@ -47,6 +47,7 @@ export async function begin(plan: ControlPlanePlan, apply: ApplyContext, { trace
       controlPlane: true,
       stacked: plan.stacked,
     });
+    await correctNames(plan, apply);
   } else {
     await init(plan, apply, traces);
     await clusterState.set(FOUNDED, host.name);
@@ -105,11 +106,7 @@ export async function change(plan: ControlPlanePlan, apply: ApplyContext, state:
   const what = `the control plane of ${context.host.name} could not be changed`;
   const phase = (...words: string[]) =>
     runKubeadm(apply.host, ['init', 'phase', ...words, '--config', FILES.config], { what, timeoutMs: 120_000 });
-  if (namesProblem(plan.names, state.names) !== null) {
-    // kubeadm makes no certificate where there is one. The API server reads the new one by itself.
-    await apply.host.exec(['rm', '-f', '--', `${FILES.apiServerCert}.crt`, `${FILES.apiServerCert}.key`]);
-    await phase('certs', 'apiserver');
-  }
+  if (namesProblem(plan.names, state.names) !== null) await makeCertificate(plan, apply);
   if (state.applied?.config === plan.config && state.manifestsAsWritten) return uploadConfig(apply);
   apply.onStep('kubeadm init phase control-plane');
   const wait = master.waitForAnother(context.host, context.peers, context.window);
@@ -118,6 +115,21 @@ export async function change(plan: ControlPlanePlan, apply: ApplyContext, state:
   if (stacked && (state.applied?.etcd !== plan.etcd || !state.manifestsAsWritten)) await phase('etcd', 'local');
   await phase('control-plane', 'all');
   await finish(plan, apply);
+}
+
+/** kubeadm makes no certificate where there is one. The API server reads the new one by itself. */
+async function makeCertificate({ context }: ControlPlanePlan, { host }: ApplyContext): Promise<void> {
+  await host.exec(['rm', '-f', '--', `${FILES.apiServerCert}.crt`, `${FILES.apiServerCert}.key`]);
+  await runKubeadm(host, ['init', 'phase', 'certs', 'apiserver', '--config', FILES.config], {
+    what: `the certificate of the API server of ${context.host.name} could not be made`,
+    timeoutMs: 120_000,
+  });
+}
+
+/** A join takes the names of the control plane that wrote the cluster's configuration last: this host may have other addresses. */
+async function correctNames(plan: ControlPlanePlan, apply: ApplyContext): Promise<void> {
+  const { stdout } = await apply.host.exec(['cat', `${FILES.apiServerCert}.crt`]);
+  if (namesProblem(plan.names, certificateNames(stdout)) !== null) await makeCertificate(plan, apply);
 }
 
 /** The pods run; the cluster's copy of the configuration is that of today; the host says so. */

@@ -11,11 +11,13 @@ import controlPlaneKind, {
 } from '../../../activities/phases/kubeadm/control-plane-resource.ts';
 import kubeadm from '../../../activities/phases/kubeadm/phase.ts';
 import { workerJoin } from '../../../activities/phases/kubeadm/public.ts';
+import kubelet from '../../../activities/phases/kubeadm-kubelet/phase.ts';
 import nodes from '../../../activities/phases/kubeadm-nodes/phase.ts';
 import workerKind, { kubeadmWorker } from '../../../activities/phases/kubeadm-nodes/worker-resource.ts';
 import { offerOf } from '../../../activities/phases/offers.ts';
+import type { Phase } from '../../../activities/phases/phase.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
-import { issueCa } from '../../../activities/pki/certificates.ts';
+import { issueCa, issueLeaf } from '../../../activities/pki/certificates.ts';
 import { kindOf } from '../../../activities/resources/engine/resource-kinds.ts';
 import type { FileResource } from '../../../activities/resources/file.ts';
 import type { LedgerEntry } from '../../../activities/resources/ledger.ts';
@@ -277,61 +279,13 @@ test('hosts know the cluster by the hash of its authority, as openssl computes i
   expect(caCertHash(cert)).toBe(`sha256:${der.slice(0, 64)}`);
 });
 
-describe('the join of a worker', () => {
-  /** Uploads and commands of a join, by host. `joinCode`: how `kubeadm join` ends. */
-  async function joined(joinCode = 0) {
-    const context = await sampleContext(nodes, { engine, hosts: stacked, host: 'worker-1' });
-    const { cert } = await issueCa('test CA', new Date());
-    const uploads = new Map<string, { text: string; mode: number | undefined; secrets: readonly string[] }>();
-    const ran: string[] = [];
-    const host = (name: string): RemoteHost => ({
-      name,
-      exec: async (argv) => {
-        ran.push(`${name}: ${argv.slice(0, 2).join(' ')}`);
-        return { code: argv[1] === 'join' ? joinCode : 0, stdout: 'said', stderr: '', durationMs: 1, truncated: false };
-      },
-      script: async (_text, args = []) => {
-        ran.push(`${name}: script ${args.join(' ')}`);
-        return { code: 0, stdout: '', stderr: '', durationMs: 1, truncated: false };
-      },
-      upload: async (path, content, { mode, secrets = [] } = {}) => {
-        uploads.set(`${name}:${path}`, { text: String(content), mode, secrets });
-      },
-    });
-    const { join } = workerJoin({ ...context, pki: { ...context.pki, ca: async () => cert } });
-    const apply = { host: host('worker-1'), controlPlane: async () => host('cp-2'), onStep: () => undefined };
-    const ended = await join(apply as unknown as ApplyContext, []).then(() => null, String);
-    const of = (place: string) => uploads.get([...uploads.keys()].find((key) => key.startsWith(place))!)!;
-    return { cert, ended, ran, token: of('cp-2:/run/'), config: of('worker-1:/run/') };
-  }
-  const documents = (text: string) => parseAllDocuments(text).map((each) => each.toJS() as Record<string, unknown>);
-
-  it('has a token that the control plane makes with its own API server, and pins the authority', async () => {
-    const { cert, ended, token, config } = await joined();
-    expect(ended).toBeNull();
-    const [init] = documents(token.text);
-    expect(init).toMatchObject({ kind: 'InitConfiguration', localAPIEndpoint: { advertiseAddress: '10.20.0.12' } });
-    const [own] = documents(config.text);
-    const [{ token: made }] = init!['bootstrapTokens'] as [{ token: string }];
-    expect(made).toMatch(/^[a-z0-9]{6}\.[a-z0-9]{16}$/);
-    expect(own).toMatchObject({
-      kind: 'JoinConfiguration',
-      discovery: {
-        bootstrapToken: { token: made, apiServerEndpoint: '10.20.0.12:6443', caCertHashes: [caCertHash(cert)] },
-      },
-    });
-    for (const file of [token, config])
-      expect(file).toMatchObject({ mode: 0o600, secrets: expect.arrayContaining([made]) });
-  });
-
-  it('deletes token and files, also after a join that failed', async () => {
-    const { ended, ran, token } = await joined(1);
-    const [{ token: made }] = documents(token.text)[0]!['bootstrapTokens'] as [{ token: string }];
-    expect(ended).toMatch(/worker-1 could not join the cluster/);
-    expect(ran.slice(-2)).toEqual([
-      expect.stringMatching(/^worker-1: script \/run\//),
-      expect.stringContaining(`cp-2: script ${made.slice(0, 6)} /run/`),
-    ]);
-    expect(ran.join()).not.toContain(made);
-  });
+test('packet filter and settings are noted before kubeadm can start the kubelet', async () => {
+  const of = async (phase: Phase) =>
+    (await phase.resources!(await sampleContext(phase, { engine, hosts: stacked }))).map(kindAndId);
+  const own = await of(kubelet);
+  expect(own).toContain('witness:packet-filter');
+  expect(own.indexOf('witness:packet-filter')).toBeLessThan(own.indexOf('service:kubelet'));
+  // kubeadm runs in these two.
+  for (const phase of [kubeadm, nodes]) expect(phase.needs).toContainEqual({ phase: kubelet.name, on: 'same-host' });
 });
+const kindAndId = ({ kind, id }: { kind: string; id: string }) => `${kind}:${id}`;
