@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import type { RemoteHost } from '../../../activities/host/types.ts';
 import { caCertHash } from '../../../activities/kube/kubeadm.ts';
 import { refusedSwitches } from '../../../activities/operations/switches.ts';
 import { controlPlane } from '../../../activities/phases/capabilities/control-plane.ts';
@@ -10,14 +9,13 @@ import controlPlaneKind, {
   namesProblem,
 } from '../../../activities/phases/kubeadm/control-plane-resource.ts';
 import kubeadm from '../../../activities/phases/kubeadm/phase.ts';
-import { workerJoin } from '../../../activities/phases/kubeadm/public.ts';
 import kubelet from '../../../activities/phases/kubeadm-kubelet/phase.ts';
 import nodes from '../../../activities/phases/kubeadm-nodes/phase.ts';
 import workerKind, { kubeadmWorker } from '../../../activities/phases/kubeadm-nodes/worker-resource.ts';
 import { offerOf } from '../../../activities/phases/offers.ts';
 import type { Phase } from '../../../activities/phases/phase.ts';
 import { loadPhases } from '../../../activities/phases/phase-loader.ts';
-import { issueCa, issueLeaf } from '../../../activities/pki/certificates.ts';
+import { issueCa } from '../../../activities/pki/certificates.ts';
 import { kindOf } from '../../../activities/resources/engine/resource-kinds.ts';
 import type { FileResource } from '../../../activities/resources/file.ts';
 import type { LedgerEntry } from '../../../activities/resources/ledger.ts';
