@@ -36,6 +36,10 @@ export LC_ALL=C PATH=${HOST_PATH} DEBIAN_FRONTEND=noninteractive NEEDRESTART_MOD
 ${USE_PROXY}
 ${PROXY_EVIDENCE}
 ${LEDGER_FUNCTIONS}
+kw_scripts_of() {
+  cat -- /var/lib/dpkg/info/"$1".p*inst /var/lib/dpkg/info/"$1":*.p*inst
+  dpkg-query -L -- "$1" | grep '/sysusers\\.d/.' | xargs -r cat --
+}
 ${NOTE_ACCOUNTS}
 phase=$1
 shift

@@ -17,6 +17,10 @@ export LC_ALL=C PATH=${HOST_PATH}
 ${USE_PROXY}
 ${PROXY_EVIDENCE}
 ${LEDGER_FUNCTIONS}
+kw_scripts_of() {
+  rpm -q --scripts --provides -- "$1"
+  rpm -q --list -- "$1" | grep '/sysusers\\.d/.' | xargs -r cat --
+}
 ${NOTE_ACCOUNTS}
 phase=$1
 shift

@@ -1,9 +1,15 @@
-import { entryKey } from './ledger.ts';
+import { entryKey, type LedgerEntry } from './ledger.ts';
 import { DROP_ACCOUNTS } from './package-account-script.ts';
-import { toolOf } from './package-tools.ts';
+import { PACKAGE_NAME, toolOf } from './package-tools.ts';
 import { defineUndoing } from './resource.ts';
 
 const ID = /^(?:user|group)\/[a-z_][a-z0-9_-]*$/;
+
+/** The packages whose scripts make the account. */
+const makersOf = ({ prior }: LedgerEntry): string[] => {
+  const makers = prior?.['with'];
+  return typeof makers === 'string' ? makers.split(' ').filter((name) => PACKAGE_NAME.test(name)) : [];
+};
 
 /**
  * System accounts and groups that packages of ours brought (`user/chrony`): packages leave them when they are removed. Once the packages
@@ -25,7 +31,7 @@ export default defineUndoing({
       .map((entry) => ({
         key: entryKey(entry),
         // A dry run reports the packages, with which they go.
-        script: `[ -z "$KW_DRY" ] || exit 0\n${tool.undo}\n${DROP_ACCOUNTS}\nkw_drop_account ${quote(entry.id)} ${quote(entry.phase)}`,
+        script: `[ -z "$KW_DRY" ] || exit 0\n${tool.undo}\n${DROP_ACCOUNTS}\nkw_drop_account ${[entry.id, ...makersOf(entry)].map(quote).join(' ')}`,
       }));
   },
 });

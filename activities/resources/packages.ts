@@ -5,7 +5,7 @@ import { FAMILIES, familyOf, packageNames } from '../host/family/families.ts';
 import type { Family, PackageTool } from '../host/family/family.ts';
 import type { HostFacts } from '../host/types.ts';
 import { digestOfParts } from './digest.ts';
-import { TOOLS, toolOf } from './package-tools.ts';
+import { PACKAGE_NAME, TOOLS, toolOf } from './package-tools.ts';
 import { absolute } from './path-check.ts';
 import { PACKAGES_AT_WORK } from './paths.ts';
 import { defineKind, type Resource, resourceKey } from './resource.ts';
@@ -34,7 +34,6 @@ const ASKED = 'kubewright: asked';
 
 /** Whole distributions have been upgraded in less. */
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/;
 
 /**
  * Packages of the distribution by Debian's names, any version. Only what is missing is installed, in one transaction. Through the proxy of
@@ -49,7 +48,7 @@ export function packages(
   { sorted = false, fills }: { sorted?: boolean; fills?: readonly string[] } = {},
 ): PackagesResource {
   for (const name of names) {
-    if (!NAME.test(name)) throw new Error(`not a package name: ${JSON.stringify(name)}`);
+    if (!PACKAGE_NAME.test(name)) throw new Error(`not a package name: ${JSON.stringify(name)}`);
   }
   const listOf = (family: Family) => (sorted ? packageNames(family, names).sort() : packageNames(family, names));
   const lists = Object.fromEntries(FAMILIES.map((family) => [family.packageTool.name, listOf(family)])) as Record<
@@ -137,11 +136,13 @@ export default defineKind<PackagesResource, PackagesState>({
   keptStays: true,
   undo(entries, { facts, quote }) {
     const named = (what: string) =>
-      entries.filter(({ id, prior }) => NAME.test(id) && prior?.[what] === true).map(({ id }) => quote(id));
+      entries.filter(({ id, prior }) => PACKAGE_NAME.test(id) && prior?.[what] === true).map(({ id }) => quote(id));
     const tool = toolOf(facts);
     if (!tool) return [];
     const [ours, theirs] = [named('installed'), named('removed')];
-    const unknown = entries.filter(({ id, prior }) => NAME.test(id) && prior === null).map(({ id }) => quote(id));
+    const unknown = entries
+      .filter(({ id, prior }) => PACKAGE_NAME.test(id) && prior === null)
+      .map(({ id }) => quote(id));
     const lines = [
       tool.undo,
       ...unknown.map(

@@ -8,10 +8,11 @@ import { FACTS, LocalHost, RUNS_HERE } from './support/local-host.ts';
 
 const AT_WORK = 'state/kubewright/packages-at-work';
 const ROOT = 'root:x:0:0:root:/root:/bin/bash\n';
-/** What the package brings: an account with its group, a group, and an account that a person could have made meanwhile. */
+/** What comes with the package: an account with its group, a group, an account of a person, and one that others made meanwhile. */
 const BROUGHT = {
-  passwd: 'timesync:x:997:997::/:/usr/sbin/nologin\nanna:x:1001:1001::/home/anna:/bin/bash\n',
-  group: 'timesync:x:997:\nrender:x:106:\nanna:x:1001:\n',
+  passwd:
+    'timesync:x:997:997::/:/usr/sbin/nologin\nothers:x:996:996::/:/usr/sbin/nologin\nanna:x:1001:1001::/home/anna:/bin/bash\n',
+  group: 'timesync:x:997:\nothers:x:996:\nrender:x:106:\nanna:x:1001:\n',
 };
 
 let host: LocalHost;
@@ -32,13 +33,16 @@ beforeEach(() => {
   const hook = `mkdir -p ${state}/ledger/kept; ${line} >>${state}/ledger/placed`;
   host.program('apt-get', `${hook}; ${bring}; [ ! -e ${host.path('kill')} ] || { kill -KILL $PPID; sleep 1; }`);
   host.program('dnf', `${bring}`);
+  const script = 'adduser --system timesync; addgroup --system render';
+  mkdirSync(host.path('info'));
+  writeFileSync(host.path('info/timesyncd.postinst'), script);
   host.program(
     'dpkg-query',
     `[ -e ${installed} ] || exit 1; case "$*" in *db:Status-Status*) printf installed ;; *) echo "ii |timesyncd 1.0" ;; esac`,
   );
   host.program(
     'rpm',
-    `case "$*" in *-qa*) [ ! -e ${installed} ] || echo timesyncd; exit 0 ;; esac
+    `case "$*" in *--scripts*) echo '${script}'; exit 0 ;; *-qa*) [ ! -e ${installed} ] || echo timesyncd; exit 0 ;; esac
 [ -e ${installed} ] && echo "timesyncd 1.0" || { echo "package timesyncd is not installed"; exit 1; }`,
   );
   host.program('getent', `for last; do :; done; grep "^$last:" ${host.root}/$1 || exit 2`);
@@ -63,7 +67,7 @@ const takeBack = async (packageManager: 'apt' | 'dnf') =>
 const accounts = () => readFileSync(host.path('passwd'), 'utf8') + readFileSync(host.path('group'), 'utf8');
 
 describe.skipIf(!RUNS_HERE).each(['apt', 'dnf'] as const)('accounts that packages bring: %s', (tool) => {
-  it('go when the packages are gone, and those of persons stay', async () => {
+  it('go when the packages are gone, and those of persons and of other packages stay', async () => {
     await install(tool);
     expect(await noted()).toEqual(['user/timesync', 'group/timesync', 'group/render']);
     rmSync(host.path('dpkg/timesyncd'));
@@ -71,17 +75,19 @@ describe.skipIf(!RUNS_HERE).each(['apt', 'dnf'] as const)('accounts that package
       'remove package-account:user/timesync',
       'remove package-account:group/render',
     ]);
-    expect(accounts()).toBe(`${ROOT}anna:x:1001:1001::/home/anna:/bin/bash\nroot:x:0:\nanna:x:1001:\n`);
+    expect(accounts()).toBe(
+      `${ROOT}others:x:996:996::/:/usr/sbin/nologin\nanna:x:1001:1001::/home/anna:/bin/bash\nroot:x:0:\nothers:x:996:\nanna:x:1001:\n`,
+    );
     expect(await noted()).toEqual([]);
     expect(existsSync(host.path(AT_WORK))).toBe(false);
   });
 
-  it('stay as long as one of the packages is there, and are tried again', async () => {
+  it('stay as long as the package that makes them is there, and are tried again', async () => {
     await install(tool);
     const before = accounts();
     const changes = await takeBack(tool);
     expect(changes.map(({ action }) => action)).toEqual(['keep', 'keep', 'keep']);
-    expect(changes[0]).toMatchObject({ detail: 'the package timesyncd came together with it and is there still' });
+    expect(changes[0]).toMatchObject({ detail: 'the package timesyncd, which makes it, is there still' });
     expect(accounts()).toBe(before);
     expect(await noted()).toHaveLength(3);
   });

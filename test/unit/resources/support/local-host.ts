@@ -91,6 +91,7 @@ export class LocalHost implements RemoteHost {
       .replaceAll('/etc/systemd/system', this.path('units'))
       .replaceAll('/var/lib/apt/lists', this.path('lists'))
       .replaceAll('/var/lib/dpkg/updates', this.path('updates'))
+      .replaceAll('/var/lib/dpkg/info', this.path('info'))
       .replaceAll('/etc/passwd', this.path('passwd'))
       .replaceAll('/etc/group', this.path('group'))
       .replaceAll('/etc/firewalld', this.path('firewalld'))
