@@ -301,7 +301,7 @@ export interface PhaseSpec<Schema extends z.ZodType> {
     handOver?(run: PhaseRun<z.output<Schema>>): Promise<Change[]>;
     /**
      * A host is torn down and its units are stopped: takes away what is left beside the phase's resources, of ours alone.
-     * Safe to repeat. Returns what it removed or kept.
+     * Called where the phase placed something or has `fills` in `requires`. Safe to repeat. Returns what it removed or kept.
      */
     teardown?(run: TeardownRun<z.output<Schema>>): Promise<Change[]>;
   };

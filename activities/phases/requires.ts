@@ -290,7 +290,8 @@ export interface Requirements {
   machines?: RequiredMachines;
   /**
    * Files and folders that its pods, or daemons of its packages, fill on a host: `prepare` notes what is there before packages are
-   * installed and pods run, and a teardown takes away the rest.
+   * installed and pods run, and a teardown takes away the rest. A phase whose programs are pods alone has to name some, or its hook
+   * `teardown` runs on no host where it placed nothing itself.
    */
   fills?: readonly string[];
   etcdData?: RequiredEtcdData;
