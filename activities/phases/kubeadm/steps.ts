@@ -38,7 +38,10 @@ export interface ControlPlanePlan {
 export async function begin(plan: ControlPlanePlan, apply: ApplyContext, { traces }: ControlPlaneState): Promise<void> {
   const { context } = plan;
   const { clusterState, host } = context;
-  if (traces.length > 0 && (await isWhole(plan, apply))) return finish(plan, apply);
+  if (traces.length > 0 && (await isWhole(plan, apply))) {
+    await correctNames(plan, apply);
+    return finish(plan, apply);
+  }
   const founded = (await clusterState.get(FOUNDED)) !== null;
   if (founded || (await anotherServes(apply))) {
     await joinHost(context, apply, traces, {

@@ -5,6 +5,7 @@ import { caCertHash } from '../../../activities/kube/kubeadm.ts';
 import type { ControlPlaneResource } from '../../../activities/phases/kubeadm/control-plane-resource.ts';
 import kubeadm from '../../../activities/phases/kubeadm/phase.ts';
 import { workerJoin } from '../../../activities/phases/kubeadm/public.ts';
+import { IS_WHOLE } from '../../../activities/phases/kubeadm/scripts.ts';
 import nodes from '../../../activities/phases/kubeadm-nodes/phase.ts';
 import { issueCa, issueLeaf } from '../../../activities/pki/certificates.ts';
 import type { FileResource } from '../../../activities/resources/file.ts';
@@ -34,7 +35,10 @@ describe('the join of a control plane', () => {
   });
 
   /** kubeadm's calls while cp-2, with two addresses, joins. `names`: in the certificate that the join leaves. */
-  async function joins(names: (own: readonly string[]) => readonly string[]): Promise<string[]> {
+  async function joins(
+    names: (own: readonly string[]) => readonly string[],
+    traces: readonly string[] = [],
+  ): Promise<string[]> {
     const own = hosts.map((host) =>
       host.name === 'cp-2' ? { ...host, address: '203.0.113.12', internalAddress: host.address } : host,
     );
@@ -61,12 +65,12 @@ describe('the join of a control plane', () => {
         if (argv[1] !== 'config') ran.push(argv.slice(0, 5).join(' '));
         return { ...said, stdout: argv[0] === 'cat' ? leaf.cert : '' };
       },
-      script: async () => said,
+      script: async (text: string) => ({ ...said, stdout: text === IS_WHOLE ? 'whole\n' : '' }),
       upload: async () => undefined,
     };
     const plane = { ...host, name: 'cp-1' };
     const apply = { host, controlPlane: async () => plane, onStep: () => undefined } as unknown as ApplyContext;
-    await resource.begin(apply, { applied: null, manifestsAsWritten: false, traces: [], names: [] });
+    await resource.begin(apply, { applied: null, manifestsAsWritten: false, traces, names: [] });
     return ran.filter((line) => !line.startsWith('cat ')).map((line) => line.replace('/usr/local/bin/', ''));
   }
   const join = 'kubeadm join --config /run/kubewright-kubeadm-join.yaml';
@@ -76,6 +80,14 @@ describe('the join of a control plane', () => {
     expect(await joins((own) => own)).toEqual([join, upload]);
     expect(await joins((own) => own.filter((name) => name !== '203.0.113.12'))).toEqual([
       ...[join, 'rm -f -- /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key'],
+      ...['kubeadm init phase certs apiserver', upload],
+    ]);
+  });
+  it('so it is where it was interrupted right after its join', async () => {
+    const traces = ['/etc/kubernetes/kubelet.conf'];
+    expect(await joins((own) => own, traces)).toEqual([upload]);
+    expect(await joins((own) => [...own, 'cp-1'], traces)).toEqual([
+      ...['rm -f -- /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key'],
       ...['kubeadm init phase certs apiserver', upload],
     ]);
   });
