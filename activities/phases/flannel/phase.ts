@@ -21,6 +21,7 @@ import { CNI_CONFLIST, cniConfigScript, FLANNEL_SUBNET_ENV } from './config.ts';
 import { forgetLease } from './forget-lease.ts';
 import { flannelRbac } from './identity.ts';
 import { flannelIssues } from './issues.ts';
+import { linksFollow } from './links-follow.ts';
 import { networkConfig, tunnelOf, wireguardPort } from './network-config.ts';
 import { etcdSubnetsOf, FLANNEL_ETCD_PREFIX, type FlannelOptions, flannelOptions } from './options.ts';
 import { otherBackends } from './other-backends.ts';
@@ -120,6 +121,7 @@ export default definePhase({
     ];
   },
   hooks: {
+    after: linksFollow,
     async teardown(run) {
       const { remote, cluster } = run;
       const forgotten = await forgetLease(run);

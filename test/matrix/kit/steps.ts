@@ -152,6 +152,8 @@ async function firstBuild(run: CaseRun): Promise<void> {
   if (await each.refusal?.here(kit)) return refusedBuild(run);
   if (each.whileBuilding === undefined) return void (await build(kit));
   await Promise.all([build(kit), meanwhile(kit, each.whileBuilding)]);
+  // The first one may have ended before that was done: the next one does the rest.
+  await build(kit);
 }
 
 /** Runs what a user does beside a build, as soon as the API server answers. */
