@@ -2,7 +2,7 @@ import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { NOTE_ACCOUNTS } from './package-account-script.ts';
-import type { PackageScripts } from './package-scripts.ts';
+import { FORGET_UNITS, type PackageScripts } from './package-scripts.ts';
 import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
 import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
 
@@ -120,7 +120,8 @@ const aptQuery = (words: string): string =>
  * sh functions for a teardown (see `undoFunctions`). `kw_purge <name>...`: dpkg itself, which removes no package but
  * those, and none that another one needs. `kw_install_again <name>...`: what had to go for ours.
  */
-const APT_UNDO = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+const APT_UNDO = `${FORGET_UNITS}
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 # kw_status <name>: in $kw_s; a database that cannot be read is no word on a package
 kw_status() {
   kw_s=$(dpkg-query -W -f '\${db:Status-Status}' -- "$1" 2>&1)
@@ -149,6 +150,7 @@ kw_purge() {
     done
     return 0
   fi
+  kw_units=$(dpkg-query -L -- $kw_left 2>/dev/null | kw_units)
   kw_tries=0
   until kw_says=$(dpkg --purge --no-pager $kw_left </dev/null 2>&1); do
     printf '%s' "$kw_says" | grep -Eq 'frontend lock|is locked by another process' || break
@@ -156,6 +158,7 @@ kw_purge() {
     [ "$kw_tries" -lt 120 ] || { printf '%s\n' "$kw_says" >&2; return 1; }
     sleep 0.5
   done
+  kw_forget_units $kw_units
   for kw_p in $kw_left; do
     KW_KEY="packages:$kw_p"
     if ! kw_there "$kw_p"; then kw_tell removed "$kw_p"; continue; fi

@@ -2,7 +2,7 @@ import { makeTemporary } from '../host/fence.ts';
 import { HOST_PATH } from '../host/host-path.ts';
 import { LEDGER_FUNCTIONS } from './ledger-script.ts';
 import { NOTE_ACCOUNTS } from './package-account-script.ts';
-import type { PackageScripts } from './package-scripts.ts';
+import { FORGET_UNITS, type PackageScripts } from './package-scripts.ts';
 import { PACKAGES_AT_WORK, STATE_DIR } from './paths.ts';
 import { PROXY_EVIDENCE, USE_PROXY } from './proxy-script.ts';
 
@@ -74,7 +74,8 @@ const rpmQuery = (words: string): string =>
   `kw_says=$(rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' -- ${words} 2>&1); case $kw_says in *error:*) kw_unknown "$kw_says" ;; esac; printf '%s\\n' "$kw_says" | grep -v ' is not installed$'`;
 
 /** As APT_UNDO: rpm itself, which refuses to remove what another package needs. */
-const DNF_UNDO = `kw_there() {
+const DNF_UNDO = `${FORGET_UNITS}
+kw_there() {
   kw_s=$(rpm -q -- "$1" 2>&1) && return 0
   # Without its database rpm calls every package "not installed", after an error.
   case $kw_s in *error:*) printf '%s\n' "$kw_s" >&2; exit 1 ;; esac
@@ -92,6 +93,7 @@ kw_purge() {
     for kw_p in $kw_gone; do KW_KEY="packages:$kw_p"; kw_tell removed "$kw_p"; done
     return 0
   fi
+  kw_units=$(rpm -ql -- $kw_left 2>/dev/null | kw_units)
   # All of them, or else those that nothing needs any more, until there are none.
   if ! rpm -e -- $kw_left >/dev/null 2>&1; then
     kw_again=yes
@@ -102,6 +104,7 @@ kw_purge() {
       done
     done
   fi
+  kw_forget_units $kw_units
   for kw_p in $kw_left; do
     KW_KEY="packages:$kw_p"
     if kw_there "$kw_p"; then kw_tell kept "$(rpm -e --test -- "$kw_p" 2>&1 | sed -n 2p)"; else kw_tell removed "$kw_p"; fi
