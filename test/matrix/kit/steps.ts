@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClusterSpec, clusterSpec } from '../../../contracts/cluster.ts';
 import type { LabEtcd } from '../../../lab/etcd-server.ts';
 import type { ClusterSpecInput } from '../../../lab/types.ts';
@@ -18,6 +19,9 @@ import { startExternalEtcd } from './start-etcd.ts';
 /** The mirror may have to build what a case needs on demand, on a busy machine. */
 const MIRROR_MS = 45 * 60_000;
 const SUITE_STEP_MS = 65 * 60_000;
+
+const SNAPSHOT_TRIES = 4;
+const SNAPSHOT_PAUSE_MS = 3_000;
 
 /** One step of a case. Throws an Error that says what differs. */
 export interface MatrixStep {
@@ -95,10 +99,18 @@ export class CaseRun {
     const found: string[] = [];
     for (const host of hosts) {
       await this.each.cleanUp?.(this.kit, host);
-      const after = await this.#snapshot(host);
-      found.push(...differences(this.#before.get(host) ?? '', after).map((line) => `${host}: ${line}`));
+      found.push(...(await this.#differencesOf(host)).map((line) => `${host}: ${line}`));
     }
     if (found.length > 0) throw new Error(`hosts differ from what they were:\n${found.join('\n')}`);
+  }
+
+  /** The kernel removes the links of a network namespace that is gone by itself, on a busy machine after seconds: what stays is asked again. */
+  async #differencesOf(host: string): Promise<string[]> {
+    for (let tries = 1; ; tries++) {
+      const found = differences(this.#before.get(host) ?? '', await this.#snapshot(host));
+      if (found.length === 0 || tries === SNAPSHOT_TRIES) return found;
+      await sleep(SNAPSHOT_PAUSE_MS);
+    }
   }
 
   /** Also where `begin` failed half way; the lab of a failed case stays where KUBEWRIGHT_KEEP_LAB is set. */
