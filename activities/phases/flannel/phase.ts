@@ -1,6 +1,6 @@
 import { installAll } from '../../kube/install.ts';
 import { LIB_DIR, waitUrl } from '../../kube/lib.ts';
-import { internalIpv4 } from '../../kube/network.ts';
+import { internalIpv4, nodeCidrBits } from '../../kube/network.ts';
 import { BIN_DIR, ETCD_CLIENT_PORT } from '../../kube/paths.ts';
 import { directServers } from '../../kube/proxy.ts';
 import { daemonUnit, flags } from '../../render/unit.ts';
@@ -111,7 +111,7 @@ export default definePhase({
       directory(CONFIG_DIR),
       ...access.files,
       file(NET_CONF, netConf, typeof netConf === 'string' ? {} : { mode: 0o600 }),
-      file(CNI_SCRIPT, cniConfigScript(cluster.spec.network.mtu ?? null), { mode: 0o755 }),
+      file(CNI_SCRIPT, cniConfigScript(cluster.spec.network.mtu ?? null, nodeCidrBits(cluster)), { mode: 0o755 }),
       service('flanneld', {
         unit: unit(context, access),
         restartOn: [`${BIN_DIR}/flanneld`, ...access.restartOn, NET_CONF, CNI_SCRIPT],
