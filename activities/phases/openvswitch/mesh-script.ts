@@ -23,7 +23,7 @@ section == "\"spec\":" && /^        "podCIDR": / { cidr = text() }
 section == "\"status\":" && /^            "type": / { internal = text() == "InternalIP" }
 section == "\"status\":" && /^            "address": / && internal && address == "" && text() ~ /^[0-9.]+$/ { address = text() }
 /^    \},?$/ && name ~ /^[a-z0-9.-]+$/ {
-  print name, (cidr ~ /^[0-9.]+\.0\/24$/ ? cidr : "-"), (address == "" ? "-" : address)
+  print name, (cidr ~ /^[0-9.]+\/[0-9]+$/ ? cidr : "-"), (address == "" ? "-" : address)
 }
 /^\}$/ { complete = 1 }
 END { if (!complete || version !~ /^[0-9]+$/) exit 1; print "version", version, "-" }
@@ -44,7 +44,7 @@ const CONFLIST = JSON.stringify({
       ipMasq: false,
       ipam: {
         type: 'host-local',
-        ranges: [[{ subnet: 'NETWORK', rangeStart: 'BASE.2', rangeEnd: 'BASE.254', gateway: 'BASE.1' }]],
+        ranges: [[{ subnet: 'NETWORK', rangeStart: 'FIRST', rangeEnd: 'LAST', gateway: 'GATEWAY' }]],
         routes: [{ dst: '0.0.0.0/0' }],
       },
     },
@@ -81,13 +81,15 @@ number() {
   IFS=$was
   number=$(((($1 * 256 + $2) * 256 + $3) * 256 + $4))
 }
+# dotted NUMBER: the address
+dotted() { echo "$(($1 >> 24)).$(($1 >> 16 & 255)).$(($1 >> 8 & 255)).$(($1 & 255))"; }
 # tunnel_end ADDRESS: the address of the private range for the host of this address, in $end and $number
 tunnel_end() {
   number "\${tunnel_cidr%/*}"
   range=$number
   number "$1"
   number=$((range | (number & ((1 << (32 - \${tunnel_cidr#*/})) - 1))))
-  end=$((number >> 24)).$((number >> 16 & 255)).$((number >> 8 & 255)).$((number & 255))
+  end=$(dotted "$number")
 }
 # own_node FILE: its podCIDR and address, in $cidr and $address; fails while it has none
 own_node() {
@@ -179,11 +181,11 @@ set_links() {
   if mine ${TUNNEL_BRIDGE} && [ "$mark" != "$wanted" ]; then vs del-br ${TUNNEL_BRIDGE}; fi
   vs --may-exist add-br ${TUNNEL_BRIDGE} -- set bridge ${TUNNEL_BRIDGE} datapath_type=$type -- br-set-external-id ${TUNNEL_BRIDGE} kubewright "$wanted" \\
     -- set interface ${TUNNEL_BRIDGE} mtu_request="$pod_mtu" || die "no bridge ${TUNNEL_BRIDGE}"
-  base=\${cidr%.0/24}
-  number "$base.1"
+  number "\${cidr%/*}"
+  gateway=$(dotted $((number + 1)))
   if ! has ${POD_BRIDGE}; then
     # The same after a reboot: other nodes remember it.
-    ip link add ${POD_BRIDGE} address "$(printf '0a:58:%02x:%02x:%02x:%02x' $((number >> 24)) $((number >> 16 & 255)) $((number >> 8 & 255)) 1)" type bridge ||
+    ip link add ${POD_BRIDGE} address "$(printf '0a:58:%02x:%02x:%02x:%02x' $((number >> 24)) $((number >> 16 & 255)) $((number >> 8 & 255)) $(((number + 1) & 255)))" type bridge ||
       die "no bridge ${POD_BRIDGE}"
     ip link set ${POD_BRIDGE} alias kubewright
   fi
@@ -191,7 +193,7 @@ set_links() {
   ip link set ${TUNNEL_BRIDGE} master ${POD_BRIDGE}
   ip link set ${TUNNEL_BRIDGE} up
   ip link set ${POD_BRIDGE} mtu "$pod_mtu" up
-  only_address ${POD_BRIDGE} "$base.1/\${pod_cidr#*/}"
+  only_address ${POD_BRIDGE} "$gateway/\${pod_cidr#*/}"
   bridge_index=$(cat /sys/class/net/${TUNNEL_BRIDGE}/ifindex)
 }
 # set_ports FILE: a tunnel for every other node, and no other
@@ -246,7 +248,9 @@ jump() {
   iptables --wait 10 -t "$1" -C "$3" -j "$4" 2>/dev/null || iptables --wait 10 -t "$1" "$2" "$3" -j "$4" || die "no rule in $3"
 }
 network() {
-  text=$(printf '%s' '${CONFLIST}' | sed -e "s|MTU|$pod_mtu|" -e "s|NETWORK|$pod_cidr|" -e "s|BASE|$base|g")
+  number "\${cidr%/*}"
+  first=$(dotted $((number + 2))) last=$(dotted $((number + (1 << (32 - \${cidr#*/})) - 2)))
+  text=$(printf '%s' '${CONFLIST}' | sed -e "s|MTU|$pod_mtu|" -e "s|NETWORK|$pod_cidr|" -e "s|FIRST|$first|" -e "s|LAST|$last|" -e "s|GATEWAY|$gateway|")
   [ "$(cat ${CNI_CONFLIST} 2>/dev/null)" = "$text" ] || {
     (
       umask 077

@@ -249,6 +249,23 @@ describe('the program of the unit', () => {
     });
   });
 
+  test('two nodes with halves of a /24 have addresses, gateways and MAC addresses of their own', () => {
+    const halves = [node('cp-1', '10.20.0.11', '10.244.1.128/25'), node('worker-1', '10.20.0.12', '10.244.1.0/25')];
+    const second = host();
+    second.follow(halves);
+    expect(JSON.parse(second.read('etc/cni/net.d/10-kubewright.conflist')).plugins[0].ipam.ranges[0]).toEqual([
+      { subnet: '10.244.0.0/16', rangeStart: '10.244.1.130', rangeEnd: '10.244.1.254', gateway: '10.244.1.129' },
+    ]);
+    expect(second.read('calls')).toContain('address replace 10.244.1.129/16 dev kbr0');
+    expect(second.read('calls')).toContain('link add kbr0 address 0a:58:0a:f4:01:81 type bridge');
+    const first = host({ node: 'worker-1' });
+    first.follow(halves);
+    expect(first.read('calls')).toContain('link add kbr0 address 0a:58:0a:f4:01:01 type bridge');
+    expect(JSON.parse(first.read('etc/cni/net.d/10-kubewright.conflist')).plugins[0].ipam.ranges[0]).toEqual([
+      { subnet: '10.244.0.0/16', rangeStart: '10.244.1.2', rangeEnd: '10.244.1.126', gateway: '10.244.1.1' },
+    ]);
+  });
+
   test('in the userspace datapath tunnels end at addresses of the private range, behind an uplink with its own MAC address', () => {
     const { follow, ports, read } = host({ datapath: 'userspace', tunnel: 'vxlan', port: '4789', overhead: '50' });
     follow(three);
