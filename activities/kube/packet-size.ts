@@ -8,7 +8,7 @@ export const SMALLEST_PACKET = 576;
  * not fragment"? Prints nothing when they do, and when the address answers no echo at all, which says nothing about sizes. Otherwise
  * `<largest size that passes> <what ping says>`: words of a router, or of the own link, which know the size; none where packets are
  * lost on the way. Takes up to a second for each size that is lost. The kernel may remember a smaller size for the address than its way
- * has: that of the link of a pod behind it, whose packets carry the address of its node. It asks the way again.
+ * has: that of the link of a pod behind it, whose packets carry the address of its node. So what it remembers is removed before the second try.
  */
 export const PACKETS_FUNCTION = `
 packet_fits() { packet_says=$(ping -n -c 1 -W 1 -M do -s "$(($2 - ${PING_HEADERS}))" "$1" 2>&1); }

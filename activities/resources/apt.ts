@@ -132,6 +132,8 @@ kw_status() {
   esac
 }
 kw_there() { kw_status "$1"; [ "$kw_s" = installed ]; }
+# Nor in part: during an upgrade it is unpacked or half-configured.
+kw_absent() { kw_status "$1"; case $kw_s in '' | not-installed | config-files) ;; *) return 1 ;; esac; }
 kw_purge() {
   if [ -n "$(ls -A /var/lib/dpkg/updates 2>/dev/null)" ]; then
     dpkg --configure -a --force-confdef --force-confold </dev/null >&2

@@ -81,6 +81,7 @@ kw_there() {
   case $kw_s in *error:*) printf '%s\n' "$kw_s" >&2; exit 1 ;; esac
   return 1
 }
+kw_absent() { ! kw_there "$1"; }
 kw_purge() {
   kw_left=
   for kw_p; do ! kw_there "$kw_p" || kw_left="$kw_left $kw_p"; done

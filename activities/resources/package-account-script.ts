@@ -37,7 +37,7 @@ kw_note_accounts() {
 }`;
 
 /**
- * sh functions for a teardown, beside `kw_there` of the package manager. `kw_drop_account <user/name | group/name> <package>...`: removes
+ * sh functions for a teardown, beside `kw_absent` of the package manager. `kw_drop_account <user/name | group/name> <package>...`: removes
  * the account unless one of the packages that make it is there still, or a process runs under it.
  */
 export const DROP_ACCOUNTS = `kw_drop_account() {
@@ -46,7 +46,7 @@ export const DROP_ACCOUNTS = `kw_drop_account() {
   getent "$kw_map" -- "$kw_name" >/dev/null || return 0
   shift
   for kw_p; do
-    if kw_there "$kw_p"; then kw_tell kept "the package $kw_p, which makes it, is there still"; return 0; fi
+    if ! kw_absent "$kw_p"; then kw_tell kept "the package $kw_p, which makes it, is there still"; return 0; fi
   done
   if kw_says=$($kw_tool -- "$kw_name" 2>&1); then kw_tell removed "\${kw_account%/*} of a package"
   else kw_tell kept "$(printf '%s' "$kw_says" | tail -n 1 | tr '\\t' ' ')"

@@ -8,7 +8,7 @@ import { CNI_CONFLIST } from './config.ts';
  * something differed.
  */
 export const LINKS_FOLLOW = `
-mtu=$(sed -n 's/.*"mtu":\\([0-9]*\\).*/\\1/p' ${CNI_CONFLIST} 2>/dev/null)
+mtu=$(sed -n 's/.*"mtu":\\([0-9]*\\).*/\\1/p' ${CNI_CONFLIST} 2>/dev/null) || exit 0
 read -r was 2>/dev/null </sys/class/net/cni0/mtu && [ -n "$mtu" ] || exit 0
 differs= ports=' '
 for port in /sys/class/net/cni0/brif/*; do

@@ -131,7 +131,8 @@ async function makeCertificate({ context }: ControlPlanePlan, { host }: ApplyCon
 
 /** A join takes the names of the control plane that wrote the cluster's configuration last: this host may have other addresses. */
 async function correctNames(plan: ControlPlanePlan, apply: ApplyContext): Promise<void> {
-  const { stdout } = await apply.host.exec(['cat', `${FILES.apiServerCert}.crt`]);
+  // An attempt that was interrupted may have removed it: then it has no names.
+  const { stdout } = await apply.host.exec(['cat', `${FILES.apiServerCert}.crt`], { okCodes: 'any' });
   if (namesProblem(plan.names, certificateNames(stdout)) !== null) await makeCertificate(plan, apply);
 }
 

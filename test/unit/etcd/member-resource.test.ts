@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -71,8 +71,9 @@ it('another list is written after an etcd of the earlier attempt has stopped', a
 
 it('an etcd that has written data keeps the list by which it began', async () => {
   await apply(['cp-2']);
-  mkdirSync(join(folder, 'data/member/wal'), { recursive: true });
-  writeFileSync(join(folder, 'data/member/wal/0.wal'), '');
+  // It writes its first data while it is being stopped.
+  const wal = join(folder, 'data/member/wal');
+  writeFileSync(join(folder, 'systemctl'), `#!/bin/sh\nmkdir -p "${wal}"\n: >"${wal}/0.wal"\n`);
   await apply(['cp-3']);
   expect(log).toHaveLength(1);
 });

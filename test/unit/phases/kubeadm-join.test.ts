@@ -34,9 +34,9 @@ describe('the join of a control plane', () => {
     expect(await configOf('cp-2')).toMatchObject({ kind: 'ClusterConfiguration' });
   });
 
-  /** kubeadm's calls while cp-2, with two addresses, joins. `names`: in the certificate that the join leaves. */
+  /** kubeadm's calls while cp-2, with two addresses, joins. `names`: in the certificate that the join leaves; null: there is none. */
   async function joins(
-    names: (own: readonly string[]) => readonly string[],
+    names: ((own: readonly string[]) => readonly string[]) | null,
     traces: readonly string[] = [],
   ): Promise<string[]> {
     const own = hosts.map((host) =>
@@ -47,7 +47,7 @@ describe('the join of a control plane', () => {
     const pki = { ...context.pki, ca: async () => ca.cert };
     const resources = (await kubeadm.resources!({ ...context, pki })) as readonly { kind: string }[];
     const resource = resources.find(({ kind }) => kind === 'kubeadm-control-plane') as ControlPlaneResource;
-    const left = names(resource.names);
+    const left = names === null ? resource.names : names(resource.names);
     const isAddress = (name: string) => /^[0-9.]+$/.test(name);
     const leaf = await issueLeaf(
       ca,
@@ -61,8 +61,12 @@ describe('the join of a control plane', () => {
     const ran: string[] = [];
     const said = { code: 0, stdout: '', stderr: '', durationMs: 1, truncated: false };
     const host = {
-      exec: async (argv: readonly string[]) => {
+      exec: async (argv: readonly string[], { okCodes }: { okCodes?: unknown } = {}) => {
         if (argv[1] !== 'config') ran.push(argv.slice(0, 5).join(' '));
+        if (argv[0] === 'cat' && names === null) {
+          if (okCodes !== 'any') throw new Error('cat: No such file or directory');
+          return { ...said, code: 1 };
+        }
         return { ...said, stdout: argv[0] === 'cat' ? leaf.cert : '' };
       },
       script: async (text: string) => ({ ...said, stdout: text === IS_WHOLE ? 'whole\n' : '' }),
@@ -86,6 +90,11 @@ describe('the join of a control plane', () => {
   it('so it is where it was interrupted right after its join', async () => {
     const traces = ['/etc/kubernetes/kubelet.conf'];
     expect(await joins((own) => own, traces)).toEqual([upload]);
+    // Between the removal of the certificate and the next one.
+    expect(await joins(null, traces)).toEqual([
+      ...['rm -f -- /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key'],
+      ...['kubeadm init phase certs apiserver', upload],
+    ]);
     expect(await joins((own) => [...own, 'cp-1'], traces)).toEqual([
       ...['rm -f -- /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key'],
       ...['kubeadm init phase certs apiserver', upload],

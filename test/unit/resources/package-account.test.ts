@@ -36,9 +36,10 @@ beforeEach(() => {
   const script = 'adduser --system timesync; addgroup --system render';
   mkdirSync(host.path('info'));
   writeFileSync(host.path('info/timesyncd.postinst'), script);
+  writeFileSync(host.path('status'), 'installed');
   host.program(
     'dpkg-query',
-    `[ -e ${installed} ] || exit 1; case "$*" in *db:Status-Status*) printf installed ;; *) echo "ii |timesyncd 1.0" ;; esac`,
+    `[ -e ${installed} ] || exit 1; case "$*" in *db:Status-Status*) cat ${host.path('status')} ;; *) echo "ii |timesyncd 1.0" ;; esac`,
   );
   host.program(
     'rpm',
@@ -94,6 +95,17 @@ describe.skipIf(!RUNS_HERE).each(['apt', 'dnf'] as const)('accounts that package
 });
 
 describe.skipIf(!RUNS_HERE)('accounts that packages bring', () => {
+  it.each(['unpacked', 'half-configured', 'triggers-pending'])(
+    'stay while an upgrade has the package %s',
+    async (status) => {
+      await install('apt');
+      writeFileSync(host.path('status'), status);
+      expect((await takeBack('apt')).map(({ action }) => action)).toEqual(['keep', 'keep', 'keep']);
+      writeFileSync(host.path('status'), 'config-files');
+      expect((await takeBack('apt')).map(({ action }) => action)).toEqual(['remove', 'remove']);
+    },
+  );
+
   it('are known also when the package manager was killed', async () => {
     writeFileSync(host.path('kill'), '');
     await expect(install('apt')).rejects.toBeDefined();
