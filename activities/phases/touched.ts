@@ -6,4 +6,4 @@ import type { LedgerEntry } from '../resources/ledger.ts';
  * whose pods and daemons filled what was noted for them. Pure.
  */
 export const touchedPhases = (entries: readonly LedgerEntry[]): ReadonlySet<string> =>
-  new Set(entries.flatMap((entry) => [entry.phase, phaseOfFilled(entry) ?? []].flat()));
+  new Set(entries.flatMap((entry) => [entry.phase, phaseOfFilled(entry) ?? entry.phase]));

@@ -8,7 +8,7 @@ export interface PackageScripts {
   readonly install: string;
   /** The packages that `install` must know after an interruption: those that are missing, or all. */
   readonly resumes: 'missing' | 'wanted';
-  /** sh functions of a teardown: `kw_there`, `kw_purge` and `kw_install_again` (see apt.ts). */
+  /** sh functions of a teardown: `kw_there`, `kw_absent`, `kw_purge` and `kw_install_again` (see apt.ts). */
   readonly undo: string;
 }
 

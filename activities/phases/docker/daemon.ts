@@ -9,8 +9,8 @@ import { RUNC_WRAPPER } from './paths.ts';
 type Daemon = Readonly<Record<string, Json | undefined>>;
 
 /**
- * The members of daemon.json that are ours. `selinux`: it is on, and containers get labels of their own. Docker makes no networks of its own and no rules in the packet filter: pods
- * have those of the pod network, and its rules would drop what is forwarded to them.
+ * The members of daemon.json that are ours. `selinux`: it is on, and containers get labels of their own. Docker makes no networks of
+ * its own and no rules in the packet filter: pods have those of the pod network, and its rules would drop what is forwarded to them.
  */
 export function daemonSettings(
   options: DockerOptions,

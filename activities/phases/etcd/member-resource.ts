@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubewrightError } from '../../../contracts/errors.ts';
 import { quote } from '../../host/quote.ts';
 import type { RemoteHost } from '../../host/types.ts';
-import { digestOfParts } from '../../resources/digest.ts';
+import { digestOfParts, sha256 } from '../../resources/digest.ts';
 import { type ApplyContext, defineKind, type Resource, resourceKey } from '../../resources/resource.ts';
 import { answerOf } from '../../resources/unknown.ts';
 import { type Bootstrap, bootstrapEnvironment } from './bootstrap.ts';
@@ -95,13 +94,13 @@ async function carryOut(
     case 'none':
       return 'begins';
     case 'found':
-      return bootstrap(site, host, {
+      return writeBootstrap(site, host, {
         state: 'new',
         token,
         finds: (await site.enter?.(host)) ?? bootstrapEnvironment(site.bootstrap, [...others, self].sort(byName)),
       });
     case 'join':
-      return bootstrap(site, host, {
+      return writeBootstrap(site, host, {
         state: 'existing',
         token,
         finds: bootstrapEnvironment(undefined, initialCluster(step.members, [self, ...others])),
@@ -125,14 +124,13 @@ async function carryOut(
  * etcd of an earlier attempt that has no data yet is stopped before: it would go on by its own list of members, and its data
  * would be of another cluster. `done`: it has written data by now.
  */
-async function bootstrap(
+async function writeBootstrap(
   { bootstrapFile, dataDir }: EtcdSite,
   host: ApplyContext['host'],
   begin: Parameters<typeof etcdBootstrap>[0],
 ): Promise<'begins' | 'done'> {
   const content = etcdBootstrap(begin);
-  const digest = createHash('sha256').update(content).digest('hex');
-  const args = [`${dataDir}/member/wal`, bootstrapFile, digest];
+  const args = [`${dataDir}/member/wal`, bootstrapFile, sha256(content)];
   const { stdout } = await host.script(STOP_WITHOUT_DATA, args, { timeoutMs: 90_000 });
   if (stdout.trim() === 'data') return 'done';
   if (stdout.trim() !== 'same') await host.upload(bootstrapFile, content, { mode: 0o644 });

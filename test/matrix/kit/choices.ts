@@ -8,6 +8,7 @@ import { DEFAULT_SYSTEM, LAB_SYSTEMS } from '../../../lab/systems.ts';
 import type { MatrixCase, SpecDraft } from './case.ts';
 import { useExternalEtcd } from './external-etcd.ts';
 import { runtimeOptions } from './runtime-options.ts';
+import { withoutTimeServer } from './time.ts';
 
 /** The families of systems that lab hosts have, and a system of each. */
 const SYSTEM_OF_FAMILY = {
@@ -47,13 +48,8 @@ export function dimensionsOf(phases: readonly Phase[]): Dimension[] {
   ];
 }
 
-/** What a spec that the lab proposes needs besides, with a provider. */
-const ALSO: Readonly<Record<string, (spec: SpecDraft) => void>> = {
-  // It only follows servers.
-  'systemd-timesyncd': ({ hosts }) => {
-    for (const host of hosts) host.roles = host.roles.filter((role) => role !== 'time-server');
-  },
-};
+/** What a provider cannot have of the spec that the lab proposes is taken out of it. */
+const FIT_SPEC: Readonly<Record<string, (spec: SpecDraft) => void>> = { 'systemd-timesyncd': withoutTimeServer };
 
 /** A choice between phases. `none`: the value of a cluster without any. */
 function ofProviders(
@@ -71,7 +67,7 @@ function ofProviders(
       for (const phase of providers) if (phase.name !== value) delete spec.phases[phase.name];
       const chosen = providers.find((phase) => phase.name === value);
       if (chosen?.optional === 'when-named') spec.phases[value] ??= proposed;
-      ALSO[value]?.(spec);
+      FIT_SPEC[value]?.(spec);
       if (!chosen)
         for (const phase of providers) if (phase.optional === true) spec.phases[phase.name] = { enabled: false };
     },

@@ -1,5 +1,10 @@
 import { enabledProvidersOf } from '../../../activities/phases/capabilities.ts';
-import type { MatrixCheck } from './case.ts';
+import type { MatrixCheck, SpecDraft } from './case.ts';
+
+/** For daemons that only follow servers: no host of the spec serves the time. */
+export function withoutTimeServer({ hosts }: SpecDraft): void {
+  for (const host of hosts) host.roles = host.roles.filter((role) => role !== 'time-server');
+}
 
 /** Unit, process and the traces of each daemon, by the phase that runs it. */
 const DAEMONS: Readonly<Record<string, { unit: string; process: string; traces: readonly string[] }>> = {
