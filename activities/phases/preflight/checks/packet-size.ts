@@ -24,7 +24,7 @@ export default defineCheck({
   name: 'packet-size',
   about: 'network',
   title: 'Size of packets between nodes',
-  inspects: `Where \`spec.network.mtu\` is given: packets of that size and the overhead of the pod network reach ${NEIGHBOURS} other nodes with "do not fragment" (\`ping -M do\`). Nodes that answer no echo are not judged.`,
+  inspects: `Where \`spec.network.mtu\` is given: packets of that size and the overhead of the pod network reach ${NEIGHBOURS} other nodes with "do not fragment" (\`ping -M do\`). Before a size counts as lost, the path MTUs that the kernel remembers are removed (\`ip route flush cache\`), the one thing that preflight changes. Nodes that answer no echo are not judged.`,
   codes: ['MTU_TOO_LARGE'],
   probe: {
     script: `
