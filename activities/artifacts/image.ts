@@ -17,8 +17,10 @@ export interface ImageFile {
 /** A container image that a phase runs. */
 export interface Image<Required extends boolean = boolean> {
   readonly kind: 'image';
-  /** Unique among all images; its repository in the cluster's registry. */
+  /** Unique among all images. */
   readonly name: string;
+  /** Its repository in the cluster's registry: by default its name. Two versions of one image have one repository and two names. */
+  readonly repository?: string;
   readonly version: string;
   readonly upstream: string;
   readonly required: Required;

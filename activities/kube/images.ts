@@ -54,4 +54,4 @@ export async function imageFiles(artifacts: ArtifactSource, image: Image): Promi
 }
 
 /** Where an image of the catalogue lies in the cluster's registry. */
-export const repositoryOf = ({ name }: Image): string => name;
+export const repositoryOf = ({ name, repository }: Image): string => repository ?? name;

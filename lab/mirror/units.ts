@@ -14,7 +14,7 @@ import { pullSource } from './sources/pull.ts';
 import { pythonProgramConfig, pythonProgramRoot } from './sources/python-image.ts';
 import { releaseSource } from './sources/release.ts';
 import type { Web } from './sources/web.ts';
-import type { MirrorUnit } from './types.ts';
+import type { MirrorUnit, SourceContext } from './types.ts';
 
 /** Unit of Kubernetes' own binaries. */
 const KUBERNETES_UNIT = 'kubernetes';
@@ -115,7 +115,7 @@ function unitOf(recipe: MirrorRecipe, options: UnitOptions): MirrorUnit {
   }
   const { image } = recipe;
   const file = imageFileOf(image, options);
-  const unit = (config: ImageConfig, fill: FillRoot) => ({
+  const unit = (config: ImageConfig, fill: FillRoot<keyof SourceContext>) => ({
     name: `image/${image.name}`,
     files: [file],
     sources: [imageSource(file, config, fill)],

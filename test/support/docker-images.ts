@@ -5,6 +5,7 @@ import { ensureBase, removeTree } from '../../lab/base.ts';
 import { withLock } from '../../lab/lock.ts';
 import { addRootBasics } from '../../lab/mirror/rootfs.ts';
 import { debianProgramRoot } from '../../lab/mirror/sources/debian-image.ts';
+import { machineArch } from '../../lab/mirror/sources/other-arch.ts';
 import { defaultCacheDir } from '../../lab/paths.ts';
 import { ensureProgram } from '../../lab/programs/ensure.ts';
 import { temporalServer, temporalUi } from '../../lab/programs/recipes.ts';
@@ -127,7 +128,7 @@ async function temporal(folder: string, say: Say): Promise<ImportableImage[]> {
       const root = `${draft}.d`;
       try {
         await mkdir(root);
-        await busybox(root, { workDir: `${draft}.w`, report: () => undefined } as never);
+        await busybox(root, { workDir: `${draft}.w`, report: () => undefined, arch: machineArch() });
         await addRootBasics(root, { certificates: true });
         await appendFile(join(root, 'etc/passwd'), 'temporal:x:1000:1000:temporal:/:/bin/sh\n');
         await appendFile(join(root, 'etc/group'), 'temporal:x:1000:\n');

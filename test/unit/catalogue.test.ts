@@ -8,6 +8,7 @@ import {
   KUBERNETES_BINARIES,
   PREVIOUS_KUBERNETES_VERSION,
 } from '../../activities/kube/artifacts.ts';
+import { repositoryOf } from '../../activities/kube/images.ts';
 import { artifactFiles, CATALOGUE, catalogueOf } from '../../activities/phases/catalogue.ts';
 import { ETCD } from '../../activities/phases/etcd/artifacts.ts';
 import { CONTAINERD, PAUSE, RUNC } from '../../activities/phases/runtime/artifacts.ts';
@@ -117,4 +118,10 @@ test('every image has its own tar and an upstream reference with a tag', () => {
   expect(new Set(paths).size).toBe(CATALOGUE.images.length);
   expect(PAUSE.file('arm64').mirrorPath).toBe('images/pause-3.10.1-arm64.tar');
   for (const file of images()) expect(file.upstream).toMatch(/^[a-z0-9.-]+\/[a-z0-9./-]+:v?[0-9.]+(-\d+)?$/);
+});
+
+test('no two images have one name in the registry of a cluster; two versions of one image share a repository', () => {
+  const names = CATALOGUE.images.map((image) => `${repositoryOf(image)}:${image.version}`);
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toEqual(expect.arrayContaining(['pause:3.10.1', 'pause:3.10.2']));
 });

@@ -1,5 +1,6 @@
 import type { MirrorRecipe } from '../../artifacts/mirror-recipe.ts';
 import { CONTAINERD, PAUSE, RUNC } from './artifacts.ts';
+import { pauseRecipe } from './pause-recipe.ts';
 
 const MODULE = 'github.com/containerd/containerd/v2';
 
@@ -38,14 +39,5 @@ export default [
       ldflags: [`-X main.version=${version}`, '-extldflags -static'],
     }),
   },
-  {
-    // Debian's catatonit is static and knows `-P`: wait for ever and reap, which is all that a pause container does.
-    kind: 'debian-image',
-    image: PAUSE,
-    package: 'catatonit',
-    program: 'catatonit',
-    at: 'pause',
-    entrypoint: ['/pause', '-P'],
-    user: '65535:65535',
-  },
+  pauseRecipe(PAUSE),
 ] satisfies MirrorRecipe[];

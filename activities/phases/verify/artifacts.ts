@@ -38,3 +38,14 @@ const suiteImage = (name: string, version: string, sizeMiB: number) =>
 export const AGNHOST = suiteImage('agnhost', '2.63.0', 60);
 export const DNS_TESTING = suiteImage('glibc-dns-testing', '2.0.0', 60);
 export const NGINX = suiteImage('nginx', '1.15-4', 50);
+
+/** The suite runs the pause image of its own version; the runtime of the cluster keeps another tag of it. */
+export const SUITE_PAUSE = defineImage({
+  name: 'suite-pause',
+  repository: 'pause',
+  version: '3.10.2',
+  upstream: 'registry.k8s.io/pause:3.10.2',
+  required: false,
+  onDemand: true,
+  sizeMiB: 0.4,
+});

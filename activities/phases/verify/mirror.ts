@@ -1,7 +1,8 @@
 import type { MirrorRecipe } from '../../artifacts/mirror-recipe.ts';
 import { DEFAULT_KUBERNETES_VERSION } from '../../kube/artifacts.ts';
 import { kubernetesRecipe } from '../../kube/mirror.ts';
-import { AGNHOST, BUSYBOX, DNS_TESTING, KUBERNETES_TESTS, NGINX } from './artifacts.ts';
+import { pauseRecipe } from '../runtime/public.ts';
+import { AGNHOST, BUSYBOX, DNS_TESTING, KUBERNETES_TESTS, NGINX, SUITE_PAUSE } from './artifacts.ts';
 
 export default [
   {
@@ -14,6 +15,7 @@ export default [
     entrypoint: [],
     cmd: ['sh'],
   },
+  pauseRecipe(SUITE_PAUSE),
   {
     kind: 'go',
     artifacts: [KUBERNETES_TESTS],

@@ -9,7 +9,7 @@ import type { FillRoot } from './image.ts';
 const FOLDER = 'usr/local/bin';
 
 /** The root of an image with the programs of an artifact that the mirror has already, and certificates. */
-export function artifactRoot(artifact: ArtifactFile): FillRoot {
+export function artifactRoot(artifact: ArtifactFile): FillRoot<'root' | 'workDir' | 'report'> {
   return async (rootfs, { root, workDir, report }) => {
     const source = `${artifact.artifact} ${artifact.version} of this mirror`;
     report('build', { source });

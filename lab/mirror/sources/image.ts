@@ -7,11 +7,14 @@ import { type ImageConfig, writeOciTar } from '../oci.ts';
 import { addRootBasics } from '../rootfs.ts';
 import type { Origin, Source, SourceContext } from '../types.ts';
 
-/** Fills `rootfs` and says where its content came from. */
-export type FillRoot = (rootfs: string, context: SourceContext) => Promise<{ origin: Origin; source: string }>;
+/** Fills `rootfs` and says where its content came from. `Needed`: what it takes of the context of its source. */
+export type FillRoot<Needed extends keyof SourceContext = 'workDir' | 'report' | 'arch'> = (
+  rootfs: string,
+  context: Pick<SourceContext, Needed>,
+) => Promise<{ origin: Origin; source: string }>;
 
 /** An image made here from a root folder. */
-export function imageSource(image: ImageFile, config: ImageConfig, fill: FillRoot): Source {
+export function imageSource(image: ImageFile, config: ImageConfig, fill: FillRoot<keyof SourceContext>): Source {
   return {
     name: 'lab-image',
     async supply(context) {

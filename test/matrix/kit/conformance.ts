@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { REGISTRY_ENDPOINT } from '../../../activities/kube/paths.ts';
 import { podNetwork } from '../../../activities/phases/capabilities/pod-network.ts';
 import { offerOf } from '../../../activities/phases/offers.ts';
-import { AGNHOST, DNS_TESTING, KUBERNETES_TESTS, NGINX } from '../../../activities/phases/verify/artifacts.ts';
+import {
+  AGNHOST,
+  DNS_TESTING,
+  KUBERNETES_TESTS,
+  NGINX,
+  SUITE_PAUSE,
+} from '../../../activities/phases/verify/artifacts.ts';
 import { ensureMirror } from '../../../lab/mirror/mirror.ts';
 import { run } from '../../../lab/run.ts';
 import type { SpecDraft } from './case.ts';
@@ -49,7 +55,7 @@ export const SUITES: readonly Suite[] = [
 
 /** What the suite needs of a spec: its images in the registry, and its privileged pods. */
 export function forConformance(draft: SpecDraft): void {
-  const images = [AGNHOST, DNS_TESTING, NGINX].map(({ name }) => name);
+  const images = [AGNHOST, DNS_TESTING, NGINX, SUITE_PAUSE].map(({ name }) => name);
   draft.phases['registry'] = { ...draft.phases['registry'], preload: images };
 }
 
