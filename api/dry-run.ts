@@ -36,13 +36,17 @@ export async function waitForOperation(deps: ApiDeps, cluster: string, operation
   }
 }
 
-/** Resolves at the next saved change of the cluster in this process, or after the time. */
-export function changeOf(deps: ApiDeps, cluster: string, ms: number): { promise: Promise<void>; stop(): void } {
+/** Resolves at the next saved change of the cluster (undefined: of any) in this process, or after the time. */
+export function changeOf(
+  deps: ApiDeps,
+  cluster: string | undefined,
+  ms: number,
+): { promise: Promise<void>; stop(): void } {
   let stop = () => undefined as void;
   const promise = new Promise<void>((resolve) => {
     const timer = setTimeout(() => stop(), ms);
     const off = deps.store.projections.onChange((name) => {
-      if (name === cluster) stop();
+      if (cluster === undefined || name === cluster) stop();
     });
     stop = () => {
       clearTimeout(timer);

@@ -65,10 +65,19 @@ export const operationDetail = operationStatus.extend({
 });
 
 /** Data of the events of a cluster's stream: `ready`, `operation` (an operation without its tasks), `task`. */
+/** Types of events that a follower may choose, beside `ready` and `missed`, which each stream has. */
+export const EVENT_TYPES = ['operation', 'task'] as const;
+/** Data of `ready`, `missed`, `operation` and `task`. */
 export const clusterEvent = z.union([
-  z.object({ cluster: text }),
+  z.strictObject({ cluster: text.optional().describe('The one cluster that the stream is of') }),
+  z.strictObject({
+    after: z
+      .string()
+      .max(32)
+      .describe('The id that was continued from: events behind it are gone; read again what you know of clusters'),
+  }),
   operationStatus.omit({ tasks: true }),
-  taskStatus.extend({ operationId }),
+  taskStatus.extend({ operationId, cluster: text }),
 ]);
 
 export const links = z.object({ cluster: text, operation: text, tasks: text, events: text, history: text });

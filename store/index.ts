@@ -11,6 +11,7 @@ import { type ClusterStateStore, clusterState } from './cluster-state.ts';
 import { type CommandKeys, commandKeys } from './command-keys.ts';
 import { type CommandStore, commandStore } from './commands.ts';
 import { type CredentialStore, credentialStore } from './credentials.ts';
+import { type EventLog, eventLog } from './events.ts';
 import { asStoreError, guarded } from './guard.ts';
 import { type HostKeys, hostKeyStore } from './host-keys.ts';
 import { type Journal, journal } from './journal.ts';
@@ -55,6 +56,7 @@ export interface Store {
   bundles: BundleStore;
   blobs: BlobStore;
   projections: Projections;
+  events: EventLog;
   plans: PlanStore;
   tasks: TaskPages;
   taskChanges: TaskChangesStore;
@@ -155,6 +157,7 @@ function storeOn(db: Kysely<Tables>, engine: 'sqlite' | 'postgres', keyring: Key
     anchors: guarded(anchorStore(db)),
     bundles: guarded(bundleStore(db)),
     projections: guarded(projections(db, specs)),
+    events: guarded(eventLog(db)),
     plans: guarded(planStore(db)),
     tasks: guarded(taskPages(db)),
     taskChanges: guarded(taskChangesStore(db)),

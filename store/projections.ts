@@ -1,5 +1,4 @@
 import type { Kysely, Transaction } from 'kysely';
-import { monotonicFactory } from 'ulid';
 import type { Health } from '../contracts/health.ts';
 import type { OperationStatus, QuarantinedHost, TaskStatus } from '../contracts/operation.ts';
 import type { OperationTraits } from '../contracts/operation-traits.ts';
@@ -12,6 +11,7 @@ import {
   statusEvents,
 } from './changes.ts';
 import { type BuiltCluster, builtCluster, type ClusterOutcome, clusterOutcome, wasBuilt } from './cluster-outcome.ts';
+import { appendEvents } from './events.ts';
 import { healthFrom, saveHealth } from './health-rows.ts';
 import { knownTraits } from './operation-traits.ts';
 import { quarantineOf, saveQuarantine } from './quarantine-rows.ts';
@@ -31,11 +31,6 @@ export interface ClusterRecord {
   health: Health | null;
   createdAt: string;
   updatedAt: string;
-}
-
-export interface StoredEvent {
-  id: string;
-  event: StatusEvent;
 }
 
 /** Read models: what lists, status answers and live events show. Rebuilt by the next status that a workflow sends. */
@@ -85,10 +80,6 @@ export interface Projections {
     /** Only these; absent or null: all. */
     names?: readonly string[] | null | undefined;
   }): Promise<{ items: ClusterRecord[]; next: string | null }>;
-  /** Events of a cluster behind `after`, oldest first. */
-  events(cluster: string, after: string, limit: number): Promise<StoredEvent[]>;
-  /** The id of the newest event, or '' when there is none. */
-  lastEventId(cluster: string): Promise<string>;
   /** Called after each save in this process, with the cluster's name. Returns the function that ends it. */
   onChange(listener: (cluster: string) => void): () => void;
   /** Calls the listeners of `onChange` for a save that another process made. */
@@ -99,7 +90,6 @@ export interface Projections {
 const NEVER_RAN: ReadonlySet<OperationStatus['state']> = new Set(['cancelled', 'lost']);
 
 export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
-  const nextId = monotonicFactory();
   const listeners = new Set<(cluster: string) => void>();
   const headOf = (row: { status: string } | undefined) => (row ? (JSON.parse(row.status) as StatusHead) : null);
   const whole = async (cluster: string, row: { status: string } | undefined): Promise<OperationStatus | null> => {
@@ -110,27 +100,11 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
   const rowOf = (cluster: string, id: string) =>
     db.selectFrom('operations').select('status').where('cluster', '=', cluster).where('id', '=', id).executeTakeFirst();
 
-  async function publish(tx: Transaction<Tables>, cluster: string, operation: string, events: StatusEvent[]) {
-    const at = now();
-    // Rows of 6 values: 500 of them stay below PostgreSQL's and SQLite's limits of bound values.
-    for (let from = 0; from < events.length; from += 500) {
-      const rows = events.slice(from, from + 500).map(({ type, data }) => ({
-        id: nextId(),
-        cluster,
-        operation,
-        type,
-        data: JSON.stringify(data),
-        created_at: at,
-      }));
-      await tx.insertInto('events').values(rows).execute();
-    }
-  }
-
   async function save(
     tx: Transaction<Tables>,
     status: OperationStatus,
     { onlyNew, traits }: { onlyNew: boolean; traits: OperationTraits },
-  ): Promise<boolean> {
+  ): Promise<StatusEvent[] | null> {
     const at = now();
     const { tasks, ...head } = status;
     const row = await tx
@@ -140,9 +114,9 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       .where('id', '=', status.operationId)
       .executeTakeFirst();
     const before = headOf(row);
-    if (before && onlyNew) return false;
+    if (before && onlyNew) return null;
     // An end is final: a workflow that was reset in Temporal reports another one.
-    if (before && FINAL_STATES.has(before.state) && before.state !== status.state) return false;
+    if (before && FINAL_STATES.has(before.state) && before.state !== status.state) return null;
     const changed = {
       state: status.state,
       queued_at: status.queuedAt ?? row?.queued_at ?? status.startedAt ?? at,
@@ -168,13 +142,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       .execute();
     const changes = await saveTasks(tx, status, tasks);
     if (FINAL_STATES.has(status.state)) changes.push(...(await endTasks(tx, status)));
-    await publish(
-      tx,
-      status.cluster,
-      status.operationId,
-      statusEvents(changes, status.operationId, { before, after: head }),
-    );
-    return true;
+    return statusEvents(changes, status.operationId, { before, after: head });
   }
 
   /** A dry run says nothing of the cluster. */
@@ -202,10 +170,12 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       const traits = given ?? (await knownTraits(db, status));
       const outcome = status.mode === 'apply' ? await clusterOutcome(db, specs, { ...status, traits }) : null;
       const saved = await db.transaction().execute(async (tx) => {
-        const fresh = await save(tx, status, { onlyNew, traits });
-        if (fresh && outcome) await saveCluster(tx, status, outcome);
-        if (fresh) await saveHealth(tx, status, outcome?.state === 'removed');
-        return fresh;
+        const events = await save(tx, status, { onlyNew, traits });
+        if (!events) return false;
+        if (outcome) await saveCluster(tx, status, outcome);
+        await saveHealth(tx, status, outcome?.state === 'removed');
+        await appendEvents(tx, { cluster: status.cluster, operation: status.operationId }, events);
+        return true;
       });
       if (saved) for (const listener of listeners) listener(status.cluster);
     },
@@ -219,7 +189,7 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
           .executeTakeFirst();
         if (!row || FINAL_STATES.has(row.state as OperationStatus['state'])) return false;
         const changes = await saveTasks(tx, { cluster, operationId }, tasks);
-        await publish(tx, cluster, operationId, statusEvents(changes, operationId, null));
+        await appendEvents(tx, { cluster, operation: operationId }, statusEvents(changes, operationId, null));
         return changes.length > 0;
       });
       if (saved) for (const listener of listeners) listener(cluster);
@@ -339,30 +309,6 @@ export function projections(db: Kysely<Tables>, specs: SpecStore): Projections {
       const rows = await query.execute();
       const items = rows.slice(0, limit).map(clusterOf);
       return { items, next: rows.length > limit ? (items.at(-1)?.name ?? null) : null };
-    },
-    async events(cluster, after, limit) {
-      const rows = await db
-        .selectFrom('events')
-        .select(['id', 'type', 'data'])
-        .where('cluster', '=', cluster)
-        .where('id', '>', after)
-        .orderBy('id')
-        .limit(limit)
-        .execute();
-      return rows.map((row) => ({
-        id: row.id,
-        event: { type: row.type, data: JSON.parse(row.data) } as StatusEvent,
-      }));
-    },
-    async lastEventId(cluster) {
-      const row = await db
-        .selectFrom('events')
-        .select('id')
-        .where('cluster', '=', cluster)
-        .orderBy('id', 'desc')
-        .limit(1)
-        .executeTakeFirst();
-      return row?.id ?? '';
     },
     onChange(listener) {
       listeners.add(listener);

@@ -1,4 +1,5 @@
-import { type Kysely, sql } from 'kysely';
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
+import { noteRemoved } from './events.ts';
 import { chainOf } from './journal-record.ts';
 import type { Tables } from './schema.ts';
 
@@ -37,6 +38,27 @@ export interface RetentionStore {
 /** chainOf() of the operation of a row of `bundles`. */
 const CHAIN = sql<string>`'cluster/' || bundles.cluster || '/op/' || bundles.operation`;
 
+/** Of an operation that a bundle has sealed, or that is gone. */
+const OVER = (where: ExpressionBuilder<Tables, 'events'>) =>
+  where.or([
+    where.exists(
+      where
+        .selectFrom('bundles')
+        .select('bundles.id')
+        .whereRef('bundles.cluster', '=', 'events.cluster')
+        .whereRef('bundles.operation', '=', 'events.operation'),
+    ),
+    where.not(
+      where.exists(
+        where
+          .selectFrom('operations')
+          .select('operations.id')
+          .whereRef('operations.cluster', '=', 'events.cluster')
+          .whereRef('operations.id', '=', 'events.operation'),
+      ),
+    ),
+  ]);
+
 export function retentionStore(db: Kysely<Tables>): RetentionStore {
   return {
     async requests(before) {
@@ -48,31 +70,23 @@ export function retentionStore(db: Kysely<Tables>): RetentionStore {
       return Number(numDeletedRows);
     },
     async events(before) {
-      const { numDeletedRows } = await db
-        .deleteFrom('events')
-        .where('created_at', '<', before)
-        .where((where) =>
-          where.or([
-            where.exists(
-              where
-                .selectFrom('bundles')
-                .select('bundles.id')
-                .whereRef('bundles.cluster', '=', 'events.cluster')
-                .whereRef('bundles.operation', '=', 'events.operation'),
-            ),
-            where.not(
-              where.exists(
-                where
-                  .selectFrom('operations')
-                  .select('operations.id')
-                  .whereRef('operations.cluster', '=', 'events.cluster')
-                  .whereRef('operations.id', '=', 'events.operation'),
-              ),
-            ),
-          ]),
-        )
-        .executeTakeFirst();
-      return Number(numDeletedRows);
+      return await db.transaction().execute(async (tx) => {
+        const { last } = await tx
+          .selectFrom('events')
+          .select(({ fn }) => fn.max('id').as('last'))
+          .where('created_at', '<', before)
+          .where(OVER)
+          .executeTakeFirstOrThrow();
+        if (last === null) return 0;
+        const { numDeletedRows } = await tx
+          .deleteFrom('events')
+          .where('created_at', '<', before)
+          .where('id', '<=', last)
+          .where(OVER)
+          .executeTakeFirst();
+        await noteRemoved(tx, last);
+        return Number(numDeletedRows);
+      });
     },
     async deadTokens(before, limit) {
       const rows = await db

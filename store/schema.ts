@@ -218,13 +218,22 @@ export interface QuarantineRow {
 }
 
 export interface EventRow {
-  /** ulid; the SSE event id. */
+  /** The SSE event id: `E` and the position, which grows in the order of commits; a ulid in rows of earlier versions. */
   id: string;
   cluster: string;
   operation: string;
   type: string;
   data: string;
   created_at: string;
+}
+
+/** One row, `*`. */
+export interface EventLogRow {
+  name: string;
+  /** Of the newest event. */
+  position: number;
+  /** The greatest id that retention removed, or ''. */
+  removed_to: string;
 }
 
 export interface RequestRow {
@@ -307,6 +316,7 @@ export interface Tables {
   task_changes: TaskChangesRow;
   quarantine: QuarantineRow;
   events: EventRow;
+  event_log: EventLogRow;
   requests: RequestRow;
   notes: ClusterStateRow;
   spec_addresses: SpecAddressRow;

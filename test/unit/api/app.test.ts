@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { spec, type TestApi, testApi } from './support.ts';
 
 let api: TestApi;
@@ -188,26 +188,30 @@ it('internal errors are not shown to callers', async () => {
 });
 
 describe('events', () => {
-  it('follow a cluster, and go on where they were cut', async () => {
+  let url: string;
+  beforeEach(async () => {
     await api.call('POST', '/clusters', { body: spec() });
-    const url = await api.app.listen({ port: 0, host: '127.0.0.1' });
-    const read = async (path: string, until: (text: string) => boolean, headers: Record<string, string> = {}) => {
-      const stop = new AbortController();
-      const response = await fetch(`${url}${path}`, {
-        headers: { authorization: `Bearer ${api.token.viewer}`, accept: 'text/event-stream', ...headers },
-        signal: stop.signal,
-      });
-      expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
-      let text = '';
-      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-        text += chunk;
-        if (until(text)) break;
-      }
-      stop.abort();
-      return text;
-    };
+    url = await api.app.listen({ port: 0, host: '127.0.0.1' });
+  });
+  async function read(path: string, until: (text: string) => boolean, headers: Record<string, string> = {}) {
+    const stop = new AbortController();
+    const response = await fetch(`${url}${path}`, {
+      headers: { authorization: `Bearer ${api.token.viewer}`, accept: 'text/event-stream', ...headers },
+      signal: stop.signal,
+    });
+    expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    let text = '';
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (until(text)) break;
+    }
+    stop.abort();
+    return text;
+  }
+
+  it('follow a cluster, and go on where they were cut', async () => {
     const first = await read('/clusters/demo/events?after=', (text) => text.includes('"queued"'));
-    const id = /id: ([0-9A-Z]{26})/.exec(first)![1]!;
+    const id = /id: (E[0-9]{15})/.exec(first)![1]!;
     const status = (await api.store.projections.operation('demo', 'op-1'))!;
     await api.store.projections.saveOperation({ ...status, state: 'running' });
     const live = read('/clusters/demo/events', (text) => text.includes('"succeeded"'), { 'last-event-id': id });
@@ -221,5 +225,46 @@ describe('events', () => {
     for (const accept of ['application/json', 'text/html', 'text/event-stream;q=0']) {
       expect(await read('/clusters/demo/events?after=', (all) => all.includes('ready'), { accept })).toContain('ready');
     }
+  });
+
+  it('follow all clusters, those that are named, and no others than the token may access', async () => {
+    const status = (await api.store.projections.operation('demo', 'op-1'))!;
+    for (const cluster of ['one', 'two']) await api.store.projections.saveOperation({ ...status, cluster });
+    const clustersOf = (text: string) => [...text.matchAll(/"cluster":"(\w+)"/g)].map(([, cluster]) => cluster);
+    const whole = (text: string) => text.includes('"cluster":"two"');
+    expect(clustersOf(await read('/events?after=', whole))).toEqual(['demo', 'one', 'two']);
+    expect(clustersOf(await read('/events?after=&cluster=one&cluster=two&type=operation', whole))).toEqual([
+      'one',
+      'two',
+    ]);
+    const { body } = await api.call('POST', '/tokens', {
+      body: { name: 'a', role: 'viewer', clusters: ['two', 'one'] },
+    });
+    const authorization = `Bearer ${String((body as { token: string }).token)}`;
+    expect(clustersOf(await read('/events?after=', whole, { authorization }))).toEqual(['one', 'two']);
+    for (const query of ['cluster=absent', 'cluster=demo']) {
+      const answer = await fetch(`${url}/events?${query}`, { headers: { authorization } });
+      expect([answer.status, await answer.json()], query).toMatchObject([404, { code: 'NOT_FOUND' }]);
+    }
+    for (const query of ['type=none', 'cluster=A_B', 'after=x', 'other=1']) {
+      expect((await api.call('GET', `/events?${query}`)).status, query).toBe(400);
+    }
+  });
+
+  it('say that some are missed behind an id that is gone, or that this database never had', async () => {
+    const status = (await api.store.projections.operation('demo', 'op-1'))!;
+    await api.store.projections.saveOperation({ ...status, cluster: 'gone', state: 'running' });
+    const last = await api.store.events.last();
+    const missed = (id: string) => `event: missed\ndata: {"after":"${id}"}`;
+    const ready = (text: string) => text.includes('event: ready');
+    const after = (id: string) => read(`/events?after=${id}`, ready);
+    expect(await after(last)).not.toContain('event: missed');
+    const ahead = 'E999999999999999';
+    expect(await after(ahead)).toContain(`id: ${last}\n${missed(ahead)}`);
+    vi.spyOn(api.store.events, 'removedTo').mockResolvedValue(last);
+    expect(await after('E000000000000001')).toContain(missed('E000000000000001'));
+    expect(await after('01KABCDEFGHJKMNPQRSTVWXYZ0')).toContain('event: missed');
+    expect(await after('')).not.toContain('event: missed');
+    expect(await after(last)).not.toContain('event: missed');
   });
 });

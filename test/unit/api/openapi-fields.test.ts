@@ -76,9 +76,9 @@ describe('the fields of the OpenAPI document', () => {
     const listed = items((await answer('/clusters/{name}/operations'))['application/json']!);
     expect(fields(listed)).toEqual([...names, 'taskCounts'].sort());
     const { anyOf = [] } = (await answer('/clusters/{name}/events'))['text/event-stream']!;
-    const [, head, task] = anyOf.map(fields);
+    const [, , head, task] = anyOf.map(fields);
     expect(head).toEqual(names.filter((name) => name !== 'tasks'));
-    expect(task).toEqual([...fields(asJson(taskStatus)), 'operationId'].sort());
+    expect(task).toEqual([...fields(asJson(taskStatus)), 'operationId', 'cluster'].sort());
     const tasks = items((await answer('/clusters/{name}/operations/{id}/tasks'))['application/json']!);
     expect(fields(tasks)).toEqual([...fields(asJson(taskStatus)), 'changes'].sort());
     // What a cluster shows of its operation is that of the status.

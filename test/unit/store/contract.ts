@@ -4,6 +4,7 @@ import type { ClusterSpec } from '../../../contracts/cluster.ts';
 import type { OperationStatus, TaskStatus } from '../../../contracts/operation.ts';
 import type { Store } from '../../../store/index.ts';
 import { parseKeyring } from '../../../store/keyring.ts';
+import { eventsContract } from './events-contract.ts';
 import { healthContract } from './health-contract.ts';
 import { begun, ended, journalContract, testKey } from './journal-contract.ts';
 import { ownershipContract } from './ownership-contract.ts';
@@ -48,6 +49,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
   });
 
   ownershipContract(() => store, { unique, status });
+  eventsContract(() => store, { unique, status });
 
   it('answers, and opens a second time on the same database', async () => {
     await store.ping();
@@ -346,29 +348,6 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
       expect((await store.projections.operation(cluster, 'op-1'))!.tasks).toEqual(tasks);
       const { items } = await store.projections.operations(cluster, { limit: 5 });
       expect(items).toEqual([expect.objectContaining({ tasks: [], taskCounts: { pending: 1_200 } })]);
-    });
-
-    it('send changes to followers, resumable by id', async () => {
-      const cluster = unique('events');
-      const heard: string[] = [];
-      const stop = store.projections.onChange((name) => heard.push(name));
-      await store.projections.saveOperation(await status(cluster, { tasks: [task('etcd', 'pending')] }));
-      await store.projections.saveOperation(await status(cluster, { tasks: [task('etcd', 'running')] }));
-      await store.projections.saveOperation(await status(cluster, { tasks: [task('etcd', 'running')] }));
-      await store.projections.saveOperation(
-        await status(cluster, { state: 'succeeded', tasks: [task('etcd', 'succeeded', { changeCount: 3 })] }),
-      );
-      stop();
-      const all = await store.projections.events(cluster, '', 100);
-      expect(all.map(({ event }) => [event.type, event.data.state])).toEqual([
-        ['operation', 'running'],
-        ['task', 'running'],
-        ['task', 'succeeded'],
-        ['operation', 'succeeded'],
-      ]);
-      expect(await store.projections.events(cluster, all[1]!.id, 100)).toEqual(all.slice(2));
-      expect(await store.projections.lastEventId(cluster)).toBe(all[3]!.id);
-      expect(heard.filter((name) => name === cluster)).toHaveLength(4);
     });
   });
 

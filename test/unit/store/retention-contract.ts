@@ -61,7 +61,10 @@ export function retentionContract(fresh: () => Promise<FreshDatabase>): void {
       await sample.sign();
       // Not yet.
       expect(await janitor(ALL).sweep()).toMatchObject({ journal: 0, events: 0, blobs: 0, bundles: 0 });
+      const newest = await sample.store.events.last();
+      expect(await sample.store.events.removedTo()).toBe('');
       const removed = await janitor({ journal: 1, blobs: 1, events: 1 }).sweep(LATER);
+      expect([await sample.store.events.removedTo(), await sample.store.events.last()]).toEqual([newest, newest]);
       expect(removed.journal).toBeGreaterThan(0);
       expect(removed.blobs).toBeGreaterThan(0);
       expect(await Promise.all([count('links', OPS), count('events'), count('blobs')])).toEqual([0, 0, 0]);

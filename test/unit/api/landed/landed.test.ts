@@ -72,7 +72,7 @@ async function storedEvents(api: TestApi): Promise<string> {
     signal: aborted.signal,
   });
   expect(answer.status).toBe(200);
-  const last = await api.store.projections.lastEventId('demo');
+  const last = await api.store.events.last();
   let text = '';
   for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
     text += chunk;
