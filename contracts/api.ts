@@ -348,3 +348,26 @@ export const replacement = z.strictObject({
 export type Replacement = z.infer<typeof replacement>;
 export const replaceRequest = replacement.extend(onOperation);
 export const cancelRequest = z.strictObject({ operation: operationId.optional(), reason }).prefault({});
+
+/** What an inventory of another tool became. */
+export const importedInventory = z.object({
+  format: dnsLabel.describe('Format that the text was read as'),
+  spec: z
+    .string()
+    .max(3 * LIMITS.yamlBodyBytes)
+    .describe('The spec as YAML: read it, correct it, send it to POST /clusters'),
+  unmapped: z
+    .array(
+      z.object({
+        path: z.string().max(320).describe('Where it stands in the inventory, such as `all.vars.kube_version`'),
+        value: z.string().max(1024).optional().describe('Absent for secrets'),
+        reason: z.string().max(1000),
+      }),
+    )
+    .max(500)
+    .describe('What of the inventory the spec does not have'),
+  problems: z
+    .array(z.object({ path: z.string().max(1000), message: z.string().max(2000) }))
+    .max(200)
+    .describe('What has to be corrected before POST /clusters accepts the spec'),
+});

@@ -71,6 +71,13 @@ export const ERRORS = {
     'The route does not take this method',
     'Use a method that /docs lists for this route.',
   ),
+  IMPORT_UNRECOGNIZED: entry(
+    'request',
+    false,
+    422,
+    'The text is no inventory of a format that can be imported',
+    'Paste an Ansible inventory of Kubespray or kubeasz, or a k0sctl.yaml; or name the right `format`. docs/import.md says what each has to have.',
+  ),
   DOCUMENT_TOO_COMPLEX: entry(
     'request',
     false,

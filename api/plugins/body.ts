@@ -12,6 +12,10 @@ declare module 'fastify' {
     /** The body is a cluster spec: checked where it is parsed. */
     clusterSpec?: boolean;
   }
+  interface FastifyInstance {
+    /** Parses documents, large ones in threads: for routes whose body has another document inside. */
+    parsePool: ParsePool;
+  }
   interface FastifyRequest {
     /** Why the body, which was read, does not fit the route. */
     bodyRefusal: KubewrightError | null;
@@ -28,6 +32,7 @@ export const BODY_TYPES = ['application/json', ...YAML_TYPES] as const;
  */
 export function parseBodies(app: FastifyInstance): void {
   const pool = new ParsePool();
+  app.decorate('parsePool', pool);
   app.addHook('onClose', () => pool.close());
   app.decorateRequest('bodyRefusal', null);
   app.removeAllContentTypeParsers();

@@ -115,6 +115,9 @@ export default defineMatrixCase({
   title: 'Toys', hosts: { 'control-plane': 1, worker: 1 }, spec: () => {}, change: () => {},
 });
 `,
+  'api/imports/formats/toy-format.ts': `import { defineImportFormat } from '../format.ts';
+export default defineImportFormat({ name: 'toy-format', title: 'Toys', recognizes: () => false, convert: () => {} });
+`,
   'api/routes/toy-route.ts': `import { z } from 'zod';
 import { defineRoutes, responses } from '../route.ts';
 export default defineRoutes((api) => {
@@ -132,6 +135,7 @@ import { scanHealthChecks, healthOf } from './activities/health/index.ts';
 import { loadKinds } from './activities/operations/kind-loader.ts';
 import { RESOURCE_KINDS } from './activities/resources/engine/resource-kinds.ts';
 import { openReadiness } from './api/readiness/index.ts';
+import { loadImportFormats } from './api/imports/format.ts';
 import { scanRoutes } from './api/route.ts';
 import { migrations } from './store/migrations/index.ts';
 import { GoWorkshop } from './lab/mirror/go/workshop.ts';
@@ -161,6 +165,7 @@ console.log(JSON.stringify({
   kinds: RESOURCE_KINDS.map(({ kind }) => kind),
   health: health.reasons.map(({ subject }) => subject),
   routes: urls,
+  imports: (await loadImportFormats()).map(({ name }) => name),
   readiness: parts.map(({ name }) => name),
   migrations: Object.keys(await migrations('blob')),
   matrix: (await matrixEntries()).map(({ name }) => name),
@@ -176,6 +181,7 @@ describe('one new file', () => {
     | 'health'
     | 'routes'
     | 'readiness'
+    | 'imports'
     | 'migrations'
     | 'preload'
     | 'mirror'
@@ -232,6 +238,7 @@ describe('one new file', () => {
   it('is a part of the health of a cluster', () => expect(found.health).toContain('toy'));
   it('is a migration, after all others', () => expect(found.migrations.at(-1)).toBe('998-toy'));
   it('is a case of the matrix', () => expect(found.matrix).toContain('toy-case'));
+  it('is an inventory format that can be imported', () => expect(found.imports).toContain('toy-format'));
   it('is a part of /readyz', () => expect(found.readiness).toContain('toy'));
   it('is a route', () => expect(found.routes).toContain('/toys '));
   it('is a kind of operation, which the API takes', () => {
