@@ -46,6 +46,7 @@ describe('a token of some clusters', () => {
       'GET /phases',
       'GET /events',
       'POST /imports',
+      'GET /schemas/cluster',
       'GET /healthz',
       'GET /readyz',
     ];
