@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import sse from '@fastify/sse';
@@ -78,6 +79,8 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   // The documentation brings its own policy; everything else is data.
   await app.register(helmet, { contentSecurityPolicy: false });
   await app.register(rateLimit, { global: false });
+  // Before authentication, which reads them.
+  await app.register(cookie);
   await app.register(sse.default, { heartbeatInterval: HEARTBEAT_MS });
   const { journal, projections } = deps.store;
   const limits = deps.limits ?? DEFAULT_LIMITS;
@@ -85,11 +88,11 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
     journal,
     known: async (name) => (await projections.cluster(name)) !== null || (await projections.hasOperations(name)),
   });
-  authenticate(app, deps.store.tokens, rateLimits(limits));
+  authenticate(app, deps.store, rateLimits(limits));
   parseBodies(app);
   handleNotFound(app);
   endStreamsOfHead(app);
-  limitStreams(app, deps.store.tokens, limits);
+  limitStreams(app, deps.store, limits);
   const api = validate(app);
   await documentApi(app);
   const { checkAnswers: file } = options;

@@ -1,11 +1,12 @@
 import type { Journal } from '../store/journal.ts';
 import { NO_OUTPUT } from '../store/journal-record.ts';
+import type { SessionInfo } from '../store/sessions.ts';
 import type { TokenInfo } from '../store/tokens.ts';
 
 /** What is issued: to whom, and with which rights. */
 export interface Issue {
-  what: 'kubeconfig' | 'token';
-  /** Of the certificate or token. */
+  what: 'kubeconfig' | 'token' | 'session';
+  /** Of the certificate, token or session. */
   id: string;
   /** Empty: of no single cluster. */
   cluster: string;
@@ -75,5 +76,16 @@ export function tokenIssue({ id, name, role, clusters, expiresAt }: TokenInfo, d
     cluster: '',
     facts: { name, role, id, clusters: clusters?.join(' ') ?? 'all', expires },
     detail: `${name}, ${role} of ${clusters?.join(', ') ?? 'all clusters'}, ${expiresAt === null ? 'without an end' : `until ${expires}`}`,
+  };
+}
+
+/** What a session is: the rights of a token, in a browser. */
+export function sessionIssue({ id, actor, expiresAt }: SessionInfo, by: 'code' | 'token'): Issue {
+  return {
+    what: 'session',
+    id,
+    cluster: '',
+    facts: { id, token: actor.id ?? '', by, expires: expiresAt },
+    detail: `a session with the rights of the token ${actor.name}, until ${expiresAt}`,
   };
 }

@@ -239,6 +239,32 @@ export const tokenRequest = z.strictObject({
     .describe('Clusters that the token may access, existing or not. Absent: all clusters, and the service itself'),
 });
 
+/** Who a session belongs to: the token of its login. */
+const sessionActor = z.object({ name: text, role: tokenRole, id: text });
+export const loginAnswer = z.object({
+  id: text,
+  expiresAt: time.describe('Its end, used or not. Without a request it ends after 8 hours'),
+  actor: sessionActor,
+  clusters: z.array(text).max(100).nullable().describe('Clusters that the session may access; null: all'),
+});
+export const sessionInfo = loginAnswer.extend({
+  createdAt: time,
+  seenAt: time.describe('Time of its last request, to the minute'),
+});
+const loginSecret = z.string().min(1).max(256);
+export const loginRequest = z.union([
+  z.strictObject({ code: loginSecret.describe('Of POST /login-codes; valid once') }),
+  z.strictObject({ token: loginSecret.describe('A bearer token') }),
+]);
+export const loginCode = z.object({
+  code: z.string().max(64),
+  expiresAt: time,
+  path: z
+    .string()
+    .max(200)
+    .describe('Of the link that logs in; the code is in the fragment, which browsers never send'),
+});
+
 /** One secret payload of Temporal in its JSON form: bytes in base64. */
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/, 'must be base64');
 const codecPayload = z.looseObject({

@@ -57,6 +57,20 @@ export const ERRORS = {
     'The token may not do this',
     'Use a token with the role named in the detail.',
   ),
+  LOGIN_INVALID: entry(
+    'request',
+    false,
+    401,
+    'The code or token of the login is not valid',
+    'A code is valid once, for 5 minutes: create another one with POST /login-codes, or log in with a token. The first admin token is in <data>/admin-token.',
+  ),
+  CROSS_SITE_REQUEST: entry(
+    'request',
+    false,
+    403,
+    'A page of another site may not use this session',
+    'Use the web UI at the address of the API itself, or send a bearer token instead of the cookie. Behind a proxy: set KUBEWRIGHT_TRUST_PROXY, and pass Host or X-Forwarded-Host and X-Forwarded-Proto on.',
+  ),
   NOT_FOUND: entry(
     'request',
     false,

@@ -29,6 +29,7 @@ import { type RetentionStore, retentionStore } from './retention.ts';
 import { type SecretRotation, secretRotation } from './rotation.ts';
 import type { Tables } from './schema.ts';
 import { type SecretStore, secretStore } from './secrets.ts';
+import { type SessionStore, sessionStore } from './sessions.ts';
 import { type SpecStore, specStore } from './specs.ts';
 import { openSqlite } from './sqlite.ts';
 import { type StatisticsReader, statisticsReader } from './statistics.ts';
@@ -50,6 +51,7 @@ export interface Store {
   rotation: SecretRotation;
   hostKeys: HostKeys;
   tokens: TokenStore;
+  sessions: SessionStore;
   journal: Journal;
   chains: ChainReader;
   anchors: AnchorStore;
@@ -152,6 +154,7 @@ function storeOn(db: Kysely<Tables>, engine: 'sqlite' | 'postgres', keyring: Key
     rotation: guarded(secretRotation(db, keyring, keys)),
     hostKeys: guarded(hostKeyStore(db)),
     tokens: guarded(tokenStore(db)),
+    sessions: guarded(sessionStore(db)),
     journal: guarded(journal(db, blobs)),
     chains: guarded(chainReader(db)),
     anchors: guarded(anchorStore(db)),

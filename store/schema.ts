@@ -52,6 +52,29 @@ export interface TokenRow {
   clusters: string | null;
 }
 
+/** A one-time code for a login, not yet used. */
+export interface LoginCodeRow {
+  sha256: string;
+  token_id: string;
+  created_at: string;
+  expires_at: string;
+}
+
+/** A session of a browser: the rights of its token. */
+export interface SessionRow {
+  id: string;
+  /** Of its secret. */
+  sha256: string;
+  token_id: string;
+  /** Digest of the row of the token at the login: another row ends the session. */
+  token_sha256: string;
+  created_at: string;
+  /** Of the last request, to the minute. */
+  seen_at: string;
+  /** Its end, used or not. */
+  expires_at: string;
+}
+
 /** The name of a column: that of the field, in lower case with `_`. */
 type Column<Name extends string> = Name extends `${infer First}${infer Rest}`
   ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${Column<Rest>}`
@@ -301,6 +324,8 @@ export interface Tables {
   host_keys: HostKeyRow;
   login_approvals: LoginApprovalRow;
   tokens: TokenRow;
+  login_codes: LoginCodeRow;
+  sessions: SessionRow;
   journal: JournalRow;
   links: LinkRow;
   chains: ChainRow;

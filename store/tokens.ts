@@ -81,8 +81,7 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
       // The index compares digests, which reveal nothing about a token; the final comparison is in constant time.
       const row = await db.selectFrom('tokens').selectAll().where('sha256', '=', digest).executeTakeFirst();
       if (!row || !timingSafeEqual(Buffer.from(row.sha256), Buffer.from(digest))) return null;
-      if (row.revoked_at !== null || (row.expires_at !== null && row.expires_at <= now())) return null;
-      return { actor: { name: row.name, role: row.role as Actor['role'], id: row.id }, clusters: clustersOf(row) };
+      return isValid(row) ? holderOf(row) : null;
     },
     async list() {
       return (await db.selectFrom('tokens').selectAll().orderBy('id').execute()).map(infoOf);
@@ -136,8 +135,18 @@ export function tokenStore(db: Kysely<Tables>): TokenStore {
   };
 }
 
+/** Neither revoked nor expired. */
+export const isValid = ({ revoked_at, expires_at }: TokenRow): boolean =>
+  revoked_at === null && (expires_at === null || expires_at > now());
+
+/** Who a token belongs to, and how far it reaches. */
+export const holderOf = (row: TokenRow): TokenHolder => ({
+  actor: { name: row.name, role: row.role as Actor['role'], id: row.id },
+  clusters: clustersOf(row),
+});
+
 /** Of what never changes in a token's row: its `issue` record names it, so that a row changed behind our back shows. */
-function digestOf({ id, name, role, sha256: ofText, created_at, expires_at, clusters }: TokenRow): string {
+export function digestOf({ id, name, role, sha256: ofText, created_at, expires_at, clusters }: TokenRow): string {
   return sha256(canonicalJson({ id, name, role, sha256: ofText, created_at, expires_at, clusters }));
 }
 
@@ -164,5 +173,5 @@ function infoOf(row: TokenRow): TokenInfo {
   };
 }
 
-const clustersOf = (row: TokenRow): string[] | null =>
+export const clustersOf = (row: Pick<TokenRow, 'clusters'>): string[] | null =>
   row.clusters === null ? null : (JSON.parse(row.clusters) as string[]);

@@ -1,14 +1,23 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { KubewrightError } from '../../contracts/errors.ts';
 import type { Actor } from '../../contracts/operation.ts';
+import type { SessionInfo, SessionStore } from '../../store/sessions.ts';
 import type { TokenHolder, TokenStore } from '../../store/tokens.ts';
+import { sessionSecret } from '../session-cookie.ts';
 import type { Admit } from './rates.ts';
+import { requireOwnPage } from './same-origin.ts';
 
 /** Who may call a route. `public` needs no token: health and documentation. */
 export type RouteRole = Actor['role'] | 'public';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Throws for a failed login, RATE_LIMITED for too many from one address: every place that checks secrets counts here. */
+    refuseLogin(request: FastifyRequest, reply: FastifyReply, refusal: KubewrightError): Promise<never>;
+  }
   interface FastifyRequest {
+    /** The session whose cookie the request came with; null with a bearer token. */
+    session: SessionInfo | null;
     /** Set on every route that is not public. */
     actor: Actor | null;
     /** The clusters that the token may access; null: all. */
@@ -27,6 +36,8 @@ declare module 'fastify' {
     audited?: boolean;
     /** The body holds a secret: the trail keeps not even its digest. */
     secretBody?: boolean;
+    /** A public route that takes a secret: its callers are counted before a record begins, lest a flood fill the journal. */
+    login?: boolean;
     /** Name of a cookie that may hold the token: for browsers that are sent here by another page. */
     cookie?: string;
   }
@@ -36,32 +47,48 @@ const RANK: Record<Actor['role'], number> = { viewer: 0, operator: 1, admin: 2 }
 
 /** Failed logins per address and minute, before they are answered with 429. A valid token always passes. */
 const FAILURES_PER_MINUTE = 30;
+/** Logins of browsers from one address, successful ones included. */
+const LOGINS_PER_MINUTE = 60;
+
+/** What authentication asks of the store. */
+export interface LoginStore {
+  tokens: Pick<TokenStore, 'verify'>;
+  sessions: Pick<SessionStore, 'verify'>;
+}
 
 /**
- * Bearer tokens, before the body is read. A route without a declared role is for admins. `admit` refuses tokens that ask
- * too much.
+ * Bearer tokens and cookies of sessions, before the body is read. A route without a declared role is for admins. `admit`
+ * refuses tokens that ask too much.
  */
-export function authenticate(app: FastifyInstance, tokens: Pick<TokenStore, 'verify'>, admit: Admit): void {
+export function authenticate(app: FastifyInstance, store: LoginStore, admit: Admit): void {
   const limit = app.createRateLimit({ max: FAILURES_PER_MINUTE, timeWindow: '1 minute' });
+  const logins = app.createRateLimit({ max: LOGINS_PER_MINUTE, timeWindow: '1 minute' });
+  const count = async (request: FastifyRequest, reply: FastifyReply, by: typeof limit, what: string): Promise<void> => {
+    const state = await by(request);
+    if (state.isAllowed || !state.isExceeded) return;
+    void reply.header('retry-after', state.ttlInSeconds);
+    throw new KubewrightError('RATE_LIMITED', `too many ${what} from this address`);
+  };
+  app.decorate('refuseLogin', async (request, reply, refusal) => {
+    await count(request, reply, limit, 'failed logins');
+    throw refusal;
+  });
   app.decorateRequest('actor', null);
+  app.decorateRequest('session', null);
   app.decorateRequest('clusters', null);
   app.decorateRequest('outOfReach', false);
   app.addHook('onRequest', async (request, reply) => {
     const { config } = request.routeOptions;
     const role = request.is404 ? 'viewer' : (config.role ?? 'admin');
+    if (config.login === true) await count(request, reply, logins, 'logins');
     if (role === 'public') return;
-    const holder = await holderOf(request, tokens);
-    if (!holder) {
-      const state = await limit(request);
-      if (!state.isAllowed && state.isExceeded) {
-        void reply.header('retry-after', state.ttlInSeconds);
-        throw new KubewrightError('RATE_LIMITED', 'too many failed logins from this address');
-      }
-      throw new KubewrightError('UNAUTHENTICATED', 'this route needs a valid bearer token');
-    }
+    const holder = await holderOf(request, store);
+    if (!holder) return app.refuseLogin(request, reply, unauthenticated());
     const { actor, clusters } = holder;
     // Before anything is refused: the trail names who asked.
     request.actor = actor;
+    request.session = holder.info ?? null;
+    if (request.session) requireOwnPage(request);
     admit(request, reply, actor);
     requireRank(actor, role);
     if (clusters && !request.is404) requireRouteWithin(request, clusters, actor.name);
@@ -98,10 +125,19 @@ export function requireReach(request: FastifyRequest, cluster: string): void {
   throw new KubewrightError('FORBIDDEN', `the token ${actorFor(request).name} may not access the cluster ${cluster}`);
 }
 
-async function holderOf(request: FastifyRequest, tokens: Pick<TokenStore, 'verify'>): Promise<TokenHolder | null> {
-  const [, bearer] = /^Bearer +([A-Za-z0-9._~+/=-]{1,256})$/i.exec(request.headers.authorization ?? '') ?? [];
+const unauthenticated = () => new KubewrightError('UNAUTHENTICATED', 'this route needs a valid bearer token');
+
+/** A session counts only without an Authorization header: who sends one means that token. */
+async function holderOf(
+  request: FastifyRequest,
+  { tokens, sessions }: LoginStore,
+): Promise<(TokenHolder & { info?: SessionInfo }) | null> {
+  const { authorization } = request.headers;
+  const [, bearer] = /^Bearer +([A-Za-z0-9._~+/=-]{1,256})$/i.exec(authorization ?? '') ?? [];
   const token = bearer ?? cookieOf(request);
-  return token === undefined ? null : tokens.verify(token);
+  if (token !== undefined) return tokens.verify(token);
+  const secret = authorization === undefined ? sessionSecret(request) : undefined;
+  return secret === undefined ? null : sessions.verify(secret);
 }
 
 function cookieOf(request: FastifyRequest): string | undefined {
@@ -114,7 +150,7 @@ function cookieOf(request: FastifyRequest): string | undefined {
 
 /** The actor of a request that passed authentication. */
 export function actorFor(request: FastifyRequest): Actor {
-  if (!request.actor) throw new KubewrightError('UNAUTHENTICATED', 'this route needs a valid bearer token');
+  if (!request.actor) throw unauthenticated();
   return request.actor;
 }
 

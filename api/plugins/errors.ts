@@ -27,7 +27,7 @@ export function problemPayload(request: FastifyRequest, reply: FastifyReply, err
   if (entry.retryable && !reply.hasHeader('retry-after') && RETRIED.has(entry.status)) {
     void reply.header('retry-after', RETRY_AFTER_S);
   }
-  if (error.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer realm="kubewright"');
+  if (entry.status === 401) void reply.header('www-authenticate', 'Bearer realm="kubewright"');
   void reply.code(entry.status).type(PROBLEM_TYPE);
   return JSON.stringify(problemOf(error.report(), request.id));
 }

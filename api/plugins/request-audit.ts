@@ -143,7 +143,10 @@ function begun(request: FastifyRequest): RecordBegun {
     requestId: request.id,
     cluster: clusterOf(request),
     host: url.includes(':host') && host !== undefined && NAME.test(host) ? host : '',
-    argv: [request.method, request.url.slice(0, ARGUMENT_CHARS), ...addressesOf(request)],
+    argv: [
+      ...[request.method, request.url.slice(0, ARGUMENT_CHARS), ...addressesOf(request)],
+      ...(request.session ? [`session=${request.session.id}`] : []),
+    ],
     stdinSha256: request.bodyDigest?.sha256 ?? null,
     stdinBytes: request.bodyDigest?.bytes ?? 0,
     startedAt: request.auditRecord?.startedAt ?? new Date(),

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { KubewrightError } from '../../contracts/errors.ts';
+import type { SessionStore } from '../../store/sessions.ts';
 import type { TokenGrant, TokenStore } from '../../store/tokens.ts';
 import type { ApiLimits } from '../limits.ts';
 import { actorFor } from './auth.ts';
@@ -20,15 +21,20 @@ const CHECK_EVERY_MS = 500;
 
 interface OpenStream {
   token: string;
+  /** Id of the session that opened it; null: a token did. */
+  session: string | null;
   /** Clusters of the token when it opened the stream. */
   grant: string;
   cut(): void;
 }
 
-/** Limits how many streams are open, and ends those whose token is revoked, expired, or lost clusters. */
+/** Limits how many streams are open, and ends those whose token is revoked, expired, or lost clusters, or whose session is over. */
 export function limitStreams(
   app: FastifyInstance,
-  tokens: Pick<TokenStore, 'grants' | 'onRevoke'>,
+  {
+    tokens,
+    sessions,
+  }: { tokens: Pick<TokenStore, 'grants' | 'onRevoke'>; sessions: Pick<SessionStore, 'living' | 'onEnd'> },
   { streams: most, streamsPerToken }: ApiLimits,
 ): void {
   const open = new Set<OpenStream>();
@@ -48,6 +54,7 @@ export function limitStreams(
     const over = new AbortController();
     const stream: OpenStream = {
       token,
+      session: request.session?.id ?? null,
       grant: grantText({ role, clusters: request.clusters }),
       cut() {
         over.abort();
@@ -63,17 +70,28 @@ export function limitStreams(
     return AbortSignal.any([over.signal, closing.signal]);
   });
 
-  const off = tokens.onRevoke((id) => cut(({ token }) => token === id));
+  const off = [
+    tokens.onRevoke((id) => cut(({ token }) => token === id)),
+    sessions.onEnd((id) => cut(({ session }) => session === id)),
+  ];
+  const check = async (): Promise<void> => {
+    const present = [...open];
+    const ofSessions = present.flatMap(({ session }) => (session === null ? [] : [session]));
+    const [grants, living] = await Promise.all([
+      tokens.grants([...new Set(present.map(({ token }) => token))]),
+      sessions.living([...new Set(ofSessions)]),
+    ]);
+    const valid = new Map([...grants].map(([id, grant]) => [id, grantText(grant)]));
+    for (const stream of present) {
+      const { token, grant, session } = stream;
+      if (valid.get(token) !== grant || (session !== null && !living.has(session))) stream.cut();
+    }
+  };
   let checking = false;
   const timer = setInterval(() => {
     if (checking || open.size === 0) return;
     checking = true;
-    tokens
-      .grants([...new Set([...open].map(({ token }) => token))])
-      .then((grants) => {
-        const valid = new Map([...grants].map(([id, grant]) => [id, grantText(grant)]));
-        cut(({ token, grant }) => valid.get(token) !== grant);
-      })
+    check()
       .catch((error: unknown) => app.log.warn({ err: error }, 'the API could not read the tokens of open streams'))
       .finally(() => {
         checking = false;
@@ -82,7 +100,7 @@ export function limitStreams(
   app.addHook('preClose', async () => closing.abort());
   app.addHook('onClose', async () => {
     clearInterval(timer);
-    off();
+    for (const end of off) end();
   });
 }
 

@@ -11,6 +11,7 @@ import { ownershipContract } from './ownership-contract.ts';
 import { plansContract } from './plans-contract.ts';
 import { quarantineContract } from './quarantine-contract.ts';
 import { spec } from './sample-spec.ts';
+import { sessionsContract } from './sessions-contract.ts';
 import { tasksContract } from './tasks-contract.ts';
 
 const task = (phase: string, state: TaskStatus['state'], more: Partial<TaskStatus> = {}): TaskStatus => ({
@@ -74,6 +75,7 @@ export function storeContract(open: (keys: string) => Promise<Store>): void {
   });
 
   plansContract(() => store);
+  sessionsContract(() => store);
 
   describe('secrets', () => {
     it('come back, are replaced, listed by name and deleted', async () => {
