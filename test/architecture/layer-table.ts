@@ -14,6 +14,7 @@ export const MAY_IMPORT: Record<string, { values: readonly string[]; types?: rea
   audit: { values: ['audit', 'contracts', 'store', 'codec'] },
   cli: { values: ['cli', 'contracts', 'audit', 'store'] },
   lab: { values: ['lab', 'contracts', 'activities'] },
+  ui: { values: ['ui', 'contracts'] },
 };
 
 /** `npm start`: the API process starts Temporal and the worker, and knows what they have in common. */

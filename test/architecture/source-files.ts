@@ -14,6 +14,7 @@ export const FOLDERS = [
   'worker',
   'cli',
   'lab',
+  'ui',
   'test',
 ] as const;
 
@@ -21,7 +22,7 @@ export const FOLDERS = [
 export function sources(): { path: string; text: string }[] {
   return FOLDERS.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
       .map((entry) => join(entry.parentPath, entry.name))
       .map((path) => ({ path: relative(root, path), text: readFileSync(path, 'utf8') })),
   );
