@@ -96,6 +96,7 @@ const KINDS = [
   ['a followed history', '/clusters/demo/history?follow=true&after=0', '*/*'],
   ['a history as events', '/clusters/demo/history?after=0', 'text/event-stream'],
   ['live events', '/clusters/demo/events?after=', '*/*'],
+  ['live events of all clusters', '/events?after=', '*/*'],
 ] as const;
 
 describe('a stream ends with its token:', () => {
