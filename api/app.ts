@@ -6,6 +6,7 @@ import sse from '@fastify/sse';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { KubewrightError } from '../contracts/errors.ts';
 import { LIMITS } from '../contracts/limits.ts';
+import { UI_FOLDER } from './build-ui.ts';
 import type { ApiDeps } from './deps.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { countRequests, describeInstallation } from './metrics.ts';
@@ -18,6 +19,7 @@ import { documentApi } from './plugins/openapi.ts';
 import { rateLimits } from './plugins/rates.ts';
 import { recordRequests } from './plugins/request-audit.ts';
 import { limitStreams } from './plugins/streams.ts';
+import { serveUi } from './plugins/ui.ts';
 import { leaveUnread } from './plugins/unread.ts';
 import { validate } from './plugins/validation.ts';
 import { scanRoutes } from './route.ts';
@@ -27,6 +29,8 @@ export interface AppOptions {
   https?: { cert: string; key: string } | undefined;
   /** Addresses and CIDRs of proxies whose X-Forwarded-* headers count. Default: none. */
   trustProxy?: readonly string[] | undefined;
+  /** The build of the web UI; default: `ui/dist`. */
+  uiFolder?: string | undefined;
   /** Compare every answer with the OpenAPI document; one that differs becomes a 500 and a line of this file. For tests. */
   checkAnswers?: string | undefined;
 }
@@ -95,6 +99,7 @@ export async function buildApp(deps: ApiDeps, options: AppOptions = {}): Promise
   limitStreams(app, deps.store, limits);
   const api = validate(app);
   await documentApi(app);
+  await serveUi(app, options.uiFolder ?? UI_FOLDER);
   const { checkAnswers: file } = options;
   if (file !== undefined) (await import('./plugins/checked-answers.ts')).checkAnswers(app, file);
   await app.register(async (scope) => {

@@ -19,10 +19,12 @@ import { createLogger } from '../worker/logger.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import { createAnchorer } from './anchorer.ts';
 import { buildApp } from './app.ts';
+import { buildUi } from './build-ui.ts';
 import { createBundleBuilder } from './bundle-builder.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { type ApiConfig, parseConfig } from './config.ts';
 import type { Embedded } from './embedded.ts';
+import { loginLink } from './login-link.ts';
 import { openReadiness } from './readiness/index.ts';
 import { createReconciler } from './reconciler.ts';
 import { createJanitor } from './retention.ts';
@@ -151,9 +153,20 @@ async function start(
       if (trouble) logger.error({ err: trouble }, 'the Temporal server does not accept this API');
     });
   }
-  logger.info({ url, docs: `${url}/docs`, tokenFile, dataDir }, 'Kubewright is ready');
-  if (process.stderr.isTTY)
-    process.stderr.write(`\nKubewright at ${url}   docs at ${url}/docs   token in ${tokenFile}\n\n`);
+  logger.info(
+    { url, ui: `${url}/ui/`, docs: `${url}/docs`, tokenFile, dataDir },
+    'Kubewright is ready; the token logs in to the web UI',
+  );
+  void buildUi().then(
+    (built) => built && logger.info('the API built the web UI'),
+    (error: unknown) => logger.warn({ err: error }, 'the API could not build the web UI, and runs without it'),
+  );
+  // For a person alone: a link in a log would log in who reads it.
+  if (process.stderr.isTTY) {
+    const link = await loginLink(store, tokenFile, url);
+    process.stderr.write(`\nKubewright at ${url}   docs at ${url}/docs   token in ${tokenFile}\n`);
+    process.stderr.write(link === null ? '\n' : `Web UI, logs in once within 5 minutes: ${link}\n\n`);
+  }
 }
 
 /** Takes hold of the data directory; the rest of the embedded mode is started when the store is open. */

@@ -71,6 +71,13 @@ export const ERRORS = {
     'A page of another site may not use this session',
     'Use the web UI at the address of the API itself, or send a bearer token instead of the cookie. Behind a proxy: set KUBEWRIGHT_TRUST_PROXY, and pass Host or X-Forwarded-Host and X-Forwarded-Proto on.',
   ),
+  UI_NOT_BUILT: entry(
+    'request',
+    true,
+    503,
+    'The web UI is not built',
+    'In a clone `npm start` builds it; wait some seconds, and read the log for the reason if it stays away. By hand: npm exec -- vite build ui. The API works without it.',
+  ),
   NOT_FOUND: entry(
     'request',
     false,

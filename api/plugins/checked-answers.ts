@@ -43,7 +43,8 @@ export function checkAnswers(app: FastifyInstance, file: string): void {
   function answersOf({ is404, method, routeOptions }: FastifyRequest): Answers | null {
     const { url = '', schema } = routeOptions;
     if (is404) return UNROUTED;
-    if (/^\/docs(\/|$)/.test(url)) return null;
+    // Pages for browsers.
+    if (url === '/' || /^\/(?:docs|ui)(\/|$)/.test(url)) return null;
     // What browsers ask before a request: no body.
     if (method === 'OPTIONS' && schema?.hide === true) return { ...UNROUTED, '204': {} };
     const path = url.replace(/:([A-Za-z]+)/g, '{$1}');

@@ -93,8 +93,10 @@ async function up(options: DemoOptions): Promise<void> {
     'wide',
   ]);
   process.stderr.write(`\n${nodes}\n`);
+  const login = await api.request<{ path: string }>('POST', '/login-codes');
   process.stderr.write(
     [
+      `Web UI       ${service.url}${login.path}   (logs in once, within 5 minutes)`,
       `API          ${service.url}   (OpenAPI at ${service.url}/docs)`,
       `Token        ${service.tokenFile}`,
       `kubectl      export KUBECONFIG=${kubeconfig}`,
