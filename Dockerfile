@@ -21,7 +21,9 @@ COPY codec ./codec
 COPY audit ./audit
 COPY worker ./worker
 COPY api ./api
-COPY cli/main.ts ./cli/main.ts
+COPY cli/main.ts cli/program.ts cli/command.ts ./cli/
+COPY cli/client ./cli/client
+COPY cli/local ./cli/local
 COPY cli/commands ./cli/commands
 COPY deploy/image/kubewright /usr/local/bin/kubewright
 # The workflow bundle is made here, so that no worker needs webpack's memory.

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { readAnchorMemory } from '../../audit/anchor-memory.ts';
 import { openAudited } from '../../audit/audited-store.ts';
 import { shown } from '../../audit/problem.ts';
@@ -11,8 +10,9 @@ import { type DatabaseVerdict, verifyDatabase } from '../../audit/verify-databas
 import { type TemporalVerdict, verifyTemporal } from '../../audit/verify-temporal.ts';
 import { printableJson } from '../../contracts/printable.ts';
 import type { Store } from '../../store/index.ts';
+import { defineCommand, examples } from '../command.ts';
+import { EXIT, EXIT_CODES, fingerprintArgument, print, printProblems } from '../local/exit-codes.ts';
 import { fingerprintOfFile } from './audit-verify.ts';
-import { EXIT, EXIT_CODES, fingerprintArgument, print, printProblems } from './exit-codes.ts';
 
 interface Options {
   data: string;
@@ -28,8 +28,8 @@ interface Options {
 const several = (value: string, before: string[]): string[] => [...before, value];
 
 /** `kubewright audit check`: the same for a whole database. Exits 1 and names the first bad record. Writes nothing. */
-export function auditCheck(): Command {
-  return new Command('check')
+export default defineCommand('audit check', (command) => {
+  return command
     .description('check a whole database: chains, signed anchors, records, outputs, bundles, and all copies of data')
     .option('--data <folder>', 'data directory', process.env['KUBEWRIGHT_DATA'] ?? './.kubewright')
     .option('--url <url>', 'postgres://..., default KUBEWRIGHT_DATABASE_URL')
@@ -40,6 +40,7 @@ export function auditCheck(): Command {
     .option('--namespace <name>', 'namespace of Temporal', process.env['TEMPORAL_NAMESPACE'])
     .option('--json', 'the verdict as JSON')
     .addHelpText('after', EXIT_CODES)
+    .addHelpText('after', examples('kubewright audit check'))
     .action(async (options: Options) => {
       const { data, anchors: sink, json } = options;
       const url = options.url ?? process.env['KUBEWRIGHT_DATABASE_URL'];
@@ -71,7 +72,7 @@ export function auditCheck(): Command {
         rmSync(spool, { recursive: true, force: true });
       }
     });
-}
+});
 
 async function compareTemporal(store: Store, { temporal, namespace }: Options): Promise<TemporalVerdict | null> {
   if (temporal === undefined) return null;

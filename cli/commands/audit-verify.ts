@@ -1,20 +1,21 @@
 import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
 import { shown } from '../../audit/problem.ts';
 import { readPublicKey } from '../../audit/signing-key.ts';
 import { verifyBundle } from '../../audit/verify-bundle.ts';
 import { printableJson } from '../../contracts/printable.ts';
-import { EXIT, EXIT_CODES, fingerprintArgument, print, printProblems } from './exit-codes.ts';
+import { defineCommand, examples } from '../command.ts';
+import { EXIT, EXIT_CODES, fingerprintArgument, print, printProblems } from '../local/exit-codes.ts';
 
 /** `kubewright audit verify BUNDLE`: offline. Exits 1 and names the first bad record when anything was changed. */
-export function auditVerify(): Command {
-  return new Command('verify')
+export default defineCommand('audit verify', (command) => {
+  return command
     .description("check an operation's bundle offline: signature, digests, chain, outputs, history")
     .argument('<bundle>', 'file of GET /clusters/{name}/history/export')
     .option('--key <file>', 'the public key (PEM) that must have signed the bundle')
     .option('--fingerprint <text>', 'the fingerprint (SHA256:...) of the key that must have signed the bundle')
     .option('--json', 'the verdict as JSON')
     .addHelpText('after', EXIT_CODES)
+    .addHelpText('after', examples('kubewright audit verify prod.bundle.tar --fingerprint SHA256:...'))
     .action((bundle: string, { key, fingerprint, json }: { key?: string; fingerprint?: string; json?: true }) => {
       const fingerprints = [
         ...(key === undefined ? [] : [fingerprintOfFile(key)]),
@@ -42,7 +43,7 @@ export function auditVerify(): Command {
       }
       process.exitCode = problems.length > 0 ? EXIT.changed : signer === 'pinned' ? EXIT.unchanged : EXIT.signerUnknown;
     });
-}
+});
 
 /** The fingerprint of a public key in PEM. Throws when the file holds none: that says nothing about any bundle. */
 export function fingerprintOfFile(file: string): string {

@@ -1,11 +1,11 @@
-import { Command } from 'commander';
 import type { OperationStatus, TaskStatus } from '../../contracts/operation.ts';
 import type { Plan } from '../../contracts/plan.ts';
 import { printable, printableJson } from '../../contracts/printable.ts';
 import type { Change } from '../../contracts/status.ts';
-import { type ApiOptions, ask, withApiOptions } from './api-options.ts';
+import { type Api, openApi, type ServerOptions, withServer } from '../client/api.ts';
+import { defineCommand, examples } from '../command.ts';
 
-interface Options extends ApiOptions {
+interface Options extends ServerOptions {
   plan?: true;
   changes?: true;
   phase?: string;
@@ -21,8 +21,8 @@ type Operation = Omit<OperationStatus, 'tasks'> & { taskCounts: Record<string, n
 const PAGE = 200;
 
 /** `kubewright operations show`: an operation with all its tasks, its plan and its changes, from a running service. */
-export function operationsShow(): Command {
-  const command = new Command('show')
+export default defineCommand('operations show', (command) => {
+  const described = command
     .description('show an operation: its tasks, and its plan and changes if asked for')
     .argument('<cluster>')
     .argument('<operation>')
@@ -32,10 +32,12 @@ export function operationsShow(): Command {
     .option('--host <name>', 'only tasks of this host')
     .option('--state <state>', 'only tasks in this state, such as blocked')
     .option('--json', 'as one JSON document');
-  return withApiOptions(command, 'viewer').action(async (cluster: string, id: string, options: Options) => {
+  described.addHelpText('after', examples('kubewright operations show prod 01k5x0000000000000000000aa --changes'));
+  return withServer(described).action(async (cluster: string, id: string, options: Options) => {
+    const api = openApi(options);
     const path = `/clusters/${encodeURIComponent(cluster)}/operations/${encodeURIComponent(id)}`;
-    const operation = await ask<Operation>(options, options.plan ? `${path}?plan=true` : path);
-    const tasks = await tasksOf(path, options);
+    const operation = await api.request<Operation>('GET', path, options.plan ? { query: { plan: 'true' } } : {});
+    const tasks = await tasksOf(api, path, options);
     if (options.json) {
       process.stdout.write(`${printableJson(JSON.stringify({ ...operation, tasks, tasksNext: null }))}\n`);
       return;
@@ -47,22 +49,12 @@ export function operationsShow(): Command {
     ];
     process.stdout.write(lines.map((line) => `${printable(line)}\n`).join(''));
   });
-}
+});
 
-async function tasksOf(path: string, options: Options): Promise<Task[]> {
-  const query = new URLSearchParams({ limit: String(PAGE), changes: String(options.changes === true) });
-  for (const name of ['phase', 'host', 'state'] as const) {
-    const value = options[name];
-    if (value !== undefined) query.set(name, value);
-  }
-  const found: Task[] = [];
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    if (cursor !== '') query.set('cursor', cursor);
-    const page: { items: Task[]; next: string | null } = await ask(options, `${path}/tasks?${query.toString()}`);
-    found.push(...page.items);
-    cursor = page.next;
-  }
-  return found;
+async function tasksOf(api: Api, path: string, options: Options): Promise<Task[]> {
+  const { phase, host, state, changes } = options;
+  const query = { limit: String(PAGE), changes: String(changes === true), phase, host, state };
+  return await api.all<Task>(`${path}/tasks`, query);
 }
 
 function headOf({ operationId, kind, mode, state, actor, taskCounts, error }: Operation): string {

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { type BackedUpKeys, placeKeys, readKeys } from '../../store/backup/keys.ts';
 import { restoreBackup } from '../../store/backup/restore-backup.ts';
 import { type Keyring, openKeyring, parseKeyring } from '../../store/keyring.ts';
-import { dataOption, placeOf, urlOption } from './database-options.ts';
-import { print } from './exit-codes.ts';
+import { defineCommand, examples } from '../command.ts';
+import { dataOption, placeOf, urlOption } from '../local/database-options.ts';
+import { print } from '../local/exit-codes.ts';
 
 /** `kubewright restore FILE`: into an empty database, with the service stopped. The next start compares with Temporal. */
-export function restore(): Command {
-  return new Command('restore')
+export default defineCommand('restore', (command) => {
+  return command
     .description(
       'fill an empty database from a backup, with the service stopped; backups of SQLite and PostgreSQL fit both',
     )
@@ -17,6 +17,7 @@ export function restore(): Command {
     .addOption(dataOption())
     .addOption(urlOption())
     .option('--keys <file>', 'file of backup --keys: restores the keys into the data directory')
+    .addHelpText('after', examples('kubewright restore kubewright.backup'))
     .action(async (file: string, { data, url, keys }: { data: string; url?: string; keys?: string }) => {
       const given = keys === undefined ? null : readKeys(keys);
       const rows = await restoreBackup(placeOf(data, url), file, keyringOf(data, given));
@@ -27,7 +28,7 @@ export function restore(): Command {
       for (const name of Object.keys(given?.environment ?? {})) print(`set ${name} again: its value is in ${keys!}`);
       print('start the service: it closes operations as lost that Temporal no longer runs');
     });
-}
+});
 
 /** The key that the restored service will have. Throws SECRET_KEY_LOST by way of the restore when it is not the right one. */
 function keyringOf(data: string, given: BackedUpKeys | null): Keyring | null {

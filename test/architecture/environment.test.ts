@@ -7,7 +7,19 @@ import { root } from './source-files.ts';
 
 /** What the processes, the CLI and the compose file are made of. Labs and tests have variables of their own. */
 const READERS = [
-  ...['api', 'worker', 'store', 'codec', 'audit', 'contracts', 'telemetry', 'cli/main.ts', 'cli/commands'],
+  ...[
+    'api',
+    'worker',
+    'store',
+    'codec',
+    'audit',
+    'contracts',
+    'telemetry',
+    'cli/main.ts',
+    'cli/commands',
+    'cli/client',
+    'cli/local',
+  ],
   ...['docker-compose.yml', 'deploy'],
 ];
 

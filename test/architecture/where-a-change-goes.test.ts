@@ -48,6 +48,9 @@ export default defineKind<ReturnType<typeof ${name}>, boolean>({
 
 /** What each line says is one new file, as such a file; nothing else of the copy is touched. */
 const ADDED: Record<string, string> = {
+  'cli/commands/toy-greet.ts': `import { defineCommand } from '../command.ts';
+export default defineCommand('toy greet', (command) => command.description('toy'));
+`,
   'activities/phases/toy-file.ts': `import { z } from 'zod';
 import { toyKind } from '../resources/toy-kind.ts';
 import { definePhase } from './phase.ts';
@@ -143,6 +146,7 @@ import { scanRecipes } from './lab/mirror/recipes.ts';
 import { openWeb } from './lab/mirror/sources/web.ts';
 import { mirrorUnits } from './lab/mirror/units.ts';
 import { matrixEntries } from './cli/dev/matrix-entries.ts';
+import { commandsFor } from './cli/program.ts';
 const phases = await loadPhases();
 const operations = await loadKinds(phases);
 const nothing = new Proxy({}, { get: (_, key) => (key === 'phases' ? phases : key === 'kinds' ? operations : key === 'parts' ? [] : nothing) });
@@ -169,6 +173,7 @@ console.log(JSON.stringify({
   readiness: parts.map(({ name }) => name),
   migrations: Object.keys(await migrations('blob')),
   matrix: (await matrixEntries()).map(({ name }) => name),
+  commands: (await commandsFor([])).map(({ words }) => words.join(' ')),
 }));
 `;
 
@@ -185,7 +190,8 @@ describe('one new file', () => {
     | 'migrations'
     | 'preload'
     | 'mirror'
-    | 'matrix',
+    | 'matrix'
+    | 'commands',
     string[]
   >;
   let docs: (page: string) => string;
@@ -240,6 +246,10 @@ describe('one new file', () => {
   it('is a case of the matrix', () => expect(found.matrix).toContain('toy-case'));
   it('is an inventory format that can be imported', () => expect(found.imports).toContain('toy-format'));
   it('is a part of /readyz', () => expect(found.readiness).toContain('toy'));
+  it('is a command of kubewright', () => {
+    expect(found.commands).toContain('toy greet');
+    expect(docs('cli.md')).toContain('### toy greet');
+  });
   it('is a route', () => expect(found.routes).toContain('/toys '));
   it('is a kind of operation, which the API takes', () => {
     expect(found.routes.find((route) => route.includes('`toy-operation`: toy'))).toMatch('/clusters/:name/operations');
@@ -248,7 +258,6 @@ describe('one new file', () => {
 
 /** Folders whose parts stand in a table beside them, as their lines say, and what a part looks like. */
 const TABLES: [folder: string, table: string, part: RegExp][] = [
-  ['cli/commands', 'cli/main.ts', /new Command\(/],
   ['audit/sinks', 'audit/sinks/index.ts', /export function \w+Sink\(/],
   ['worker/temporal-server', 'worker/temporal-server/resolve.ts', /export const \w+: TemporalSource =/],
 ];

@@ -64,12 +64,12 @@ it('`operations show` prints all tasks of an operation, its plan and what its ta
   expect(out.at(-1)).toBe('prepare on w-249: blocked: no route\\u{1b}[2J to it (SSH_UNREACHABLE)');
 });
 
-it('`operations show` filters tasks, prints JSON, and exits with 1 and the reason for what is not there', async () => {
+it('`operations show` filters tasks, prints JSON, and exits with 5 and the reason for what is not there', async () => {
   expect((await show('demo', 'op-1', '--state', 'blocked')).out).toHaveLength(2);
   const json = JSON.parse((await show('demo', 'op-1', '--host', 'w-7', '--plan', '--json')).out.join('')) as object;
   expect(json).toMatchObject({ operationId: 'op-1', plan: { planVersion: 1 }, tasks: [{ host: 'w-7' }] });
   const absent = await show('demo', 'op-9');
-  expect(absent).toMatchObject({ code: 1, out: [''] });
+  expect(absent).toMatchObject({ code: 5, out: [''] });
   expect(absent.err).toContain('has no operation op-9');
   expect((await show('demo', 'op-1', '--state', 'resting')).err).toContain('query.state');
 });
