@@ -39,11 +39,12 @@ const TAKE_BACK = `kw_zone() {
 
 /**
  * firewalld keeps the chains of a zone that was used once until it loads its configuration again. That would drop what is only in force: it
- * is done where there is nothing of the kind. Interfaces stay in their zones.
+ * is done where there is nothing of the kind. Interfaces stay in their zones. Behind a name stands what it is at present: `(active)`, since
+ * firewalld 2 `(default, active)`, in what lasts `(default)`.
  */
 const RELOAD = `kw_config() {
   for kw_list in --list-all-zones --list-all-policies '--direct --get-all-rules'; do firewall-cmd "$@" $kw_list 2>&1; done |
-    sed 's/ (active)$//; /^  interfaces:/d'
+    sed '/^[^ ]/s/ ([a-z, ]*)$//; /^  interfaces:/d'
 }
 firewall-cmd --state >/dev/null 2>&1 || exit 0
 [ "$(kw_config)" != "$(kw_config --permanent)" ] || firewall-cmd --quiet --reload`;

@@ -87,6 +87,8 @@ kw_note() {
         kw_note_leftover "$kw_path" "$kw_phase" ;;
     esac
   done
+  # What was there was noted above, by kw_note_leftover.
+  case $kw_key in leftover:*) kw_noted "$kw_key" && return 0 ;; esac
   kw_line "$kw_key" "$kw_phase" "$kw_prior"
 }
 kw_ledger_close() { [ -z "$KW_ADDED" ] || sync ${LEDGER} ${KEPT_DIR} 2>/dev/null || :; }

@@ -37,7 +37,7 @@ kw_foreign() {
 
 /**
  * sh for the ledger, beside `LEDGER_FUNCTIONS`: `kw_note_leftover <path> <phase>` notes what daemons will fill.
- * `{}`: nothing is there. `{"folder":true,"at":...}`: a folder, which is really at that place (links followed); `held`
+ * `{}`: nothing is there. `{"file":true}`: a file or a socket, of others. `{"folder":true,"at":...}`: a folder, which is really at that place (links followed); `held`
  * says how many names were in it, and a list of them lies among the kept files when they are not too many. What is
  * mounted below is noted likewise: a disk of its own for a part of the folder stays mounted, and is emptied.
  */
@@ -56,7 +56,7 @@ kw_note_folder() {
 }
 kw_note_leftover() {
   if [ ! -e "$1" ]; then kw_line "leftover:$1" "$2" '{}'; return 0; fi
-  [ -d "$1" ] || return 0
+  [ -d "$1" ] || { kw_line "leftover:$1" "$2" '{"file":true}'; return 0; }
   kw_real=$(readlink -e -- "$1")
   # Of what no teardown will touch, nothing has to be known.
   if kw_is_link "$1" "$kw_real" && [ -n "$(kw_foreign "$kw_real")" ]; then kw_line "leftover:$1" "$2" "$(kw_folder_at "$kw_real")}"; return 0; fi

@@ -10,11 +10,17 @@ export default defineUndoing({
   dry: true,
   undo: (entries, { quote }) =>
     entries.map((entry) => {
+      // Of others: a file or a socket was there before us.
+      if (isOfOthers(entry)) return { key: entryKey(entry), script: ':' };
       const { folder, at, held: heldNames } = before(entry);
       const words = [entry.id, folder ? 'yes' : '', at, String(heldNames)];
       return { key: entryKey(entry), script: `kw_leftover ${words.map(quote).join(' ')}` };
     }),
 });
+
+/** Was a file or a socket at the path before us? Then it stays. Pure. */
+export const isOfOthers = ({ kind, prior }: Pick<LedgerEntry, 'kind' | 'prior'>): boolean =>
+  kind === 'leftover' && prior?.['file'] === true;
 
 /** What the ledger says of the time before us; nothing, of a build by a version without one. */
 function before({ prior }: LedgerEntry): { folder: boolean; at: string; held: number } {

@@ -9,8 +9,8 @@ import { root, sources } from './source-files.ts';
 const MAY = /^(test\/|activities\/operations\/kinds\/|contracts\/earlier-kinds\.ts$|cli\/commands\/heal\.ts$)/;
 /** A phase has the name of a kind. */
 const PHASES = /^activities\/phases\/(teardown\/phase|forget)\.ts$/;
-/** Other things that are built: programs and images of the mirror. */
-const OTHER = /^lab\/mirror\//;
+/** Other things that are built: programs and images of the mirror, and the web UI. */
+const OTHER = /^(lab\/mirror\/|api\/build-ui\.ts$)/;
 
 const names = [...kinds.keys(), 'destroy'];
 const aliases = [...KIND_ALIASES.keys()];

@@ -7,6 +7,7 @@ import { HOST_PATH } from '../../host/host-path.ts';
 import { quote } from '../../host/quote.ts';
 import type { HostFacts, RemoteHost } from '../../host/types.ts';
 import { entryKey, type LedgerEntry, pathsOf, undoFunctions } from '../ledger.ts';
+import { isOfOthers } from '../leftover.ts';
 import { LEDGER } from '../paths.ts';
 import { undoingOf } from './resource-kinds.ts';
 
@@ -99,8 +100,9 @@ export async function previewTogether(
 /** Makes the functions report without changing anything, as if these entries were taken back one after the other. */
 function dryHead(entries: readonly LedgerEntry[]): string {
   const paths = (some: readonly LedgerEntry[]) => quote(some.flatMap(pathsOf).join('\n'));
-  const trees = entries.filter(({ kind }) => kind === 'leftover');
-  return `KW_DRY=yes\nKW_GOING=${paths(entries)}\nKW_GOING_TREES=${paths(trees)}`;
+  const going = entries.filter((entry) => !isOfOthers(entry));
+  const trees = going.filter(({ kind }) => kind === 'leftover');
+  return `KW_DRY=yes\nKW_GOING=${paths(going)}\nKW_GOING_TREES=${paths(trees)}`;
 }
 
 /** Run a script of a phase's teardown: as a step of `undo`, with arguments. Returns its reported changes. */

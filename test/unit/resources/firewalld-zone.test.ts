@@ -41,7 +41,8 @@ case "$*" in
   --state) exit 0 ;;
   --get-zone-of-interface=*) exit 1 ;;
   --get-default-zone) echo public ;;
-  *--list-all-zones) [ -e ${host.path('in-force')} ] && [ "$*" = --list-all-zones ] && echo 'ports: 80/tcp'; exit 0 ;;
+  '--permanent --list-all-zones') cat ${host.path('zones.lasting')} 2>/dev/null; exit 0 ;;
+  --list-all-zones) cat ${host.path('zones.now')} 2>/dev/null; [ ! -e ${host.path('in-force')} ] || echo 'ports: 80/tcp'; exit 0 ;;
   *--list-*) exit 0 ;;
   *--reload) echo reload >>"$LOG"; exit 0 ;;
 esac
@@ -90,6 +91,26 @@ describe.skipIf(!RUNS_HERE)('the file of a zone', () => {
     expect(files()).toEqual({ zone: null, backup: null });
     expect(text('log')).toBe('reload\n');
   });
+
+  it.each([
+    { version: 1, now: 'public (active)\n  interfaces: eth0\n', lasting: 'public\n  interfaces: \n' },
+    {
+      version: 2,
+      now: 'public (default, active)\n  interfaces: eth0\n',
+      lasting: 'public (default)\n  interfaces: \n',
+    },
+    { version: 2, now: 'public (default, active)\n  services: ssh\n', lasting: 'public\n  services: ssh\n' },
+  ])(
+    'is taken back with a reload whatever firewalld $version prints behind the name: $now',
+    async ({ now, lasting }) => {
+      await note();
+      await build();
+      writeFileSync(host.path('zones.now'), now);
+      writeFileSync(host.path('zones.lasting'), lasting);
+      await takeBack();
+      expect(text('log')).toBe('reload\n');
+    },
+  );
 
   it('is taken back without a reload where something is only in force', async () => {
     await note();

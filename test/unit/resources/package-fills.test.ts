@@ -53,4 +53,16 @@ describe.skipIf(!RUNS_HERE)('what packages make when they are installed', () => 
     expect(existsSync(host.path('run/haproxy/theirs'))).toBe(true);
     expect(existsSync(host.path('run/master.sock'))).toBe(false);
   });
+
+  it('stays, a socket of a daemon that was there before too', async () => {
+    mkdirSync(host.path('run'), { recursive: true });
+    writeFileSync(host.path('run/master.sock'), 'theirs');
+    await install();
+    // The second build finds nothing new: what it was stays noted.
+    await install();
+    await takeBack();
+    expect(existsSync(host.path('run/master.sock'))).toBe(true);
+    expect(existsSync(host.path('run/haproxy'))).toBe(false);
+    expect((await entries()).filter(({ kind }) => kind === 'leftover')).toEqual([]);
+  });
 });
