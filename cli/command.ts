@@ -4,7 +4,7 @@ import { Command } from 'commander';
 export interface CliCommand {
   /** Such as `audit verify`. */
   readonly words: readonly string[];
-  build(): Command;
+  readonly build: () => Command;
 }
 
 /** A command by its words; `describe` adds description, arguments, options and the action. */

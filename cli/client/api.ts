@@ -146,12 +146,11 @@ function readToken(file: string): string {
 
 /** `fetch` has no option for it: the certificates are added to those of this process. */
 function trust(file: string): void {
-  const set = (tls as { setDefaultCACertificates?: (certificates: string[]) => void }).setDefaultCACertificates;
-  if (!set) {
+  if (!('setDefaultCACertificates' in tls)) {
     throw new CliError(
       `this Node cannot take --certificate-authority: set NODE_EXTRA_CA_CERTS=${file}`,
       CLI_EXIT.usage,
     );
   }
-  set([...tls.rootCertificates, readFileSync(file, 'utf8')]);
+  tls.setDefaultCACertificates([...tls.rootCertificates, readFileSync(file, 'utf8')]);
 }

@@ -4,8 +4,10 @@ import { ageOf, type Column } from './print.ts';
 type Row = Record<string, unknown>;
 const textOf =
   (key: string) =>
-  (row: Row): string =>
-    row[key] === null || row[key] === undefined ? '' : String(row[key]);
+  (row: Row): string => {
+    const value = row[key];
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  };
 const column = (title: string, key: string, wide?: true): Column<Row> => ({
   title,
   value: textOf(key),
