@@ -41,6 +41,8 @@ interface Named {
 export const keys = {
   clusters: ['clusters'] as const,
   cluster: (name: string) => ['cluster', name] as const,
+  /** The operation of a cluster as the list shows it, which is read again every few seconds while it runs. */
+  progress: (cluster: string, id: string) => ['progress', cluster, id] as const,
   operation: (cluster: string, id: string) => ['operation', cluster, id] as const,
 };
 
@@ -84,6 +86,7 @@ export function followEvents(cache: QueryClient): () => void {
     }
     for (const name of new Set(newOperations.map(({ cluster }) => cluster))) {
       void cache.invalidateQueries({ queryKey: keys.cluster(name) });
+      void cache.invalidateQueries({ queryKey: ['progress', name] });
     }
     if (newOperations.length > 0) void cache.invalidateQueries({ queryKey: keys.clusters });
     // Blocked hosts are those of the tasks.

@@ -1,8 +1,11 @@
 import type { z } from 'zod';
-import type { clusterSummary, operationDetail } from '../../../contracts/api.ts';
+import type { blockedHost, clusterDetail, clusterSummary, operationDetail, taskPage } from '../../../contracts/api.ts';
 
 /** Answers of the API, as the schemas of contracts/api.ts name them. */
 export type ClusterSummary = z.infer<typeof clusterSummary>;
+export type ClusterDetail = z.infer<typeof clusterDetail>;
+export type BlockedHost = z.infer<typeof blockedHost>;
+export type TaskPage = z.infer<typeof taskPage>;
 export type OperationDetail = z.infer<typeof operationDetail>;
 
 /** The session of this browser: GET /sessions/current. */

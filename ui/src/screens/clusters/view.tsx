@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { ask, path, read } from '../../lib/api.ts';
 import { keys } from '../../lib/events.ts';
 import { ago } from '../../lib/format.ts';
@@ -14,6 +15,9 @@ import { StateBadge } from '../../parts/state-badge.tsx';
 import { Pending } from '../../shell/fallbacks.tsx';
 import texts from '../../texts/clusters.ts';
 import styles from './clusters.module.css';
+
+/** Period of reading the progress of an operation that runs, ms. */
+const PROGRESS_MS = 2_000;
 
 export default function Clusters() {
   const t = useTexts(texts);
@@ -58,15 +62,18 @@ function Cluster({ cluster }: { cluster: ClusterSummary }) {
   const now = useNow(10_000);
   const { name, state, health, kubernetesVersion, hostCount, updatedAt, operation: id } = cluster;
   const { data } = useQuery({
-    queryKey: keys.operation(name, id ?? ''),
+    queryKey: keys.progress(name, id ?? ''),
     queryFn: ({ signal }) => ask<OperationDetail>(path`/clusters/${name}/operations/${id!}`, { signal }),
     enabled: id !== null,
+    refetchInterval: ({ state: { data: found } }) => (found && found.body.endedAt === undefined ? PROGRESS_MS : false),
   });
   const operation = data?.body;
   return (
     <article className={`${parts['card']} ${styles['cluster']}`}>
       <div className={styles['head']}>
-        <strong>{name}</strong>
+        <Link to="/clusters/$name" params={{ name }}>
+          {name}
+        </Link>
         <StateBadge state={state} />
       </div>
       {operation && <Progress counts={operation.taskCounts} label={t.progress} />}
