@@ -1,3 +1,4 @@
+import { LIMITS } from '../../../contracts/limits.ts';
 import { type Answer, ask, path, read } from './api.ts';
 import type { OperationDetail, TaskPage } from './models.ts';
 
@@ -13,7 +14,7 @@ export async function readOperation(
   const tasks = [...body.tasks];
   for (let cursor = body.tasksNext; cursor !== null; ) {
     const page: TaskPage = await read(
-      `${path`/clusters/${cluster}/operations/${id}/tasks`}?${new URLSearchParams({ limit: '1000', cursor })}`,
+      `${path`/clusters/${cluster}/operations/${id}/tasks`}?${new URLSearchParams({ limit: String(LIMITS.pageSize), cursor })}`,
       signal,
     );
     tasks.push(...page.items);
