@@ -128,7 +128,7 @@ export async function startServiceProcess(first: Record<string, string> = {}): P
 async function addressOf(child: ChildProcess, log: () => string): Promise<string> {
   const until = Date.now() + READY_MS;
   for (;;) {
-    const [, url] = /"url":"(https?:[^"]+)","docs"/.exec(log()) ?? [];
+    const [, url] = /"url":"(https?:[^"]+)","(?:ui|docs)"/.exec(log()) ?? [];
     if (url !== undefined) return url;
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > until) {
       throw new Error(`the service did not start:\n${log().slice(-8_000)}`);
