@@ -43,6 +43,7 @@ export default defineConfig({
     setupFiles: ['test/support/answers-setup.ts'],
     // Bounds on a hang, not on speed: the machine may be busy with anything.
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     sequence: { sequencer: LongestFirst },
     expect: { poll: { timeout: 15_000 } },
     projects: [
