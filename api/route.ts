@@ -40,6 +40,13 @@ export const responses = <Answers extends Record<number, z.ZodType>>(answers: An
 
 export const clusterName = dnsLabel.max(40);
 export const clusterParams = z.object({ name: clusterName });
+/** Parameters of what is listed by the id of its row: tokens, sessions. */
+export const rowParams = z.object({
+  id: z
+    .string()
+    .max(64)
+    .regex(/^[0-9a-z]+$/),
+});
 export const page = {
   limit: z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50),
   cursor: z

@@ -5,7 +5,7 @@ import { KubewrightError } from '../../contracts/errors.ts';
 import type { SessionInfo } from '../../store/sessions.ts';
 import { refuseForeignLogin } from '../plugins/same-origin.ts';
 import { recordIssue, sessionIssue } from '../record-issue.ts';
-import { defineRoutes, page, responses } from '../route.ts';
+import { defineRoutes, page, responses, rowParams } from '../route.ts';
 import { clearSessionCookie, sessionSecret, setSessionCookie } from '../session-cookie.ts';
 
 /** What a caller sees of a session. */
@@ -129,12 +129,7 @@ export default defineRoutes((api, deps) => {
         operationId: 'endSession',
         summary: 'Revoke a session: the browser must log in again',
         tags,
-        params: z.object({
-          id: z
-            .string()
-            .max(64)
-            .regex(/^[0-9a-z]+$/),
-        }),
+        params: rowParams,
         response: responses({ 204: z.null() }),
       },
     },

@@ -3,7 +3,7 @@ import { pageOf, tokenInfo, tokenRequest } from '../../contracts/api.ts';
 import { KubewrightError } from '../../contracts/errors.ts';
 import { giverOf } from '../plugins/auth.ts';
 import { recordIssue, tokenIssue } from '../record-issue.ts';
-import { defineRoutes, page, responses } from '../route.ts';
+import { defineRoutes, page, responses, rowParams } from '../route.ts';
 
 /** /tokens: who may use this API. */
 export default defineRoutes((api, deps) => {
@@ -64,12 +64,7 @@ export default defineRoutes((api, deps) => {
         operationId: 'revokeToken',
         summary: 'Revoke a token',
         tags,
-        params: z.object({
-          id: z
-            .string()
-            .max(64)
-            .regex(/^[0-9a-z]+$/),
-        }),
+        params: rowParams,
         response: responses({ 204: z.null() }),
       },
     },

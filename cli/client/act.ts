@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { openApi, type ServerOptions } from './api.ts';
 import { say } from './print.ts';
 
-/** Sends what a person says of a running operation, and says that it was accepted. */
+/** Sends a decision about a running operation, and prints that it was accepted. */
 export async function act(server: ServerOptions, cluster: string, path: string, body: object): Promise<void> {
   const { operation } = await openApi(server).request<{ operation: string }>(
     'POST',

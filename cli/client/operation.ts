@@ -34,7 +34,7 @@ export async function watchOperation(
   const read = () => api.request<OperationStatus>('GET', operationPath(cluster, id));
   let last: string | undefined;
   const shown = new Set<string>();
-  /** Once for each state of an attempt: a status and the stream tell of the same changes. */
+  /** Once for each state of an attempt: the status and the stream have the same changes. */
   const show = (task: TaskStatus): void => {
     const key = [task.phase, task.host, task.state, task.attempt, task.decision].join(' ');
     if (task.state === 'pending' || shown.has(key)) return;

@@ -19,7 +19,7 @@ export interface Sourced {
   path: string;
 }
 
-/** An Ansible inventory, whatever it was written in. Names are keys of maps: none of them can act. */
+/** An Ansible inventory, of INI or of YAML. Names are keys of maps: none of them is a property of an object. */
 export class Inventory {
   readonly hosts = new Map<string, Map<string, unknown>>();
   readonly groups = new Map<string, Group>();
